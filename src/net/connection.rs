@@ -1,0 +1,152 @@
+//! The two ends of a connection and what each knows.
+
+use std::collections::VecDeque;
+use std::io;
+use std::task::Waker;
+
+use bytes::{Bytes, BytesMut};
+
+use super::queue::Ticket;
+use super::segment::{ClientTap, Kind, Label, Packet};
+use super::{NodeId, Place};
+
+/// How much an end takes from its task before `write` waits, and how much may
+/// be on its way or unread before it stops sending.
+pub(super) const BUFFER_BYTES: usize = 256 * 1024;
+
+/// The end that connected, or the end that listened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    Client = 0,
+    Server = 1,
+}
+
+impl Side {
+    pub(super) fn peer(self) -> Side {
+        match self {
+            Side::Client => Side::Server,
+            Side::Server => Side::Client,
+        }
+    }
+}
+
+/// A place in the table of connections. The generation tells a connection
+/// from an earlier one at the same index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct SlotId {
+    pub(super) index: usize,
+    pub(super) generation: u32,
+}
+
+pub(super) struct Connection {
+    /// Hash of (who connected, to where, for the how-manieth time).
+    pub(super) key: u64,
+    pub(super) port: u16,
+    pub(super) established: bool,
+    pub(super) ends: [End; 2],
+    /// Entries of the event queue that name this connection.
+    pub(super) pending: usize,
+    pub(super) tap: Option<Box<dyn ClientTap>>,
+}
+
+impl Connection {
+    pub(super) fn end(&mut self, side: Side) -> &mut End {
+        &mut self.ends[side as usize]
+    }
+
+    /// True when nobody can reach this connection any more.
+    pub(super) fn is_over(&self) -> bool {
+        self.pending == 0 && self.ends.iter().all(|end| !end.open && !end.dirty)
+    }
+
+    /// May `side` put more bytes on the wire?
+    pub(super) fn window_open(&self, side: Side) -> bool {
+        let peer = &self.ends[side.peer() as usize];
+        !peer.open || self.ends[side as usize].lane.in_flight + peer.received < BUFFER_BYTES
+    }
+}
+
+pub(super) struct End {
+    pub(super) place: Place,
+    /// A task holds the socket, or will: a backlog counts.
+    pub(super) open: bool,
+    pub(super) inbox: VecDeque<Bytes>,
+    pub(super) received: usize,
+    /// The peer's FIN arrived.
+    pub(super) finished: bool,
+    pub(super) error: Option<io::ErrorKind>,
+    pub(super) reader: Option<Waker>,
+    pub(super) outbox: BytesMut,
+    pub(super) labels: Vec<Label>,
+    pub(super) writer: Option<Waker>,
+    /// The task asked for FIN; `fin_sent` says that it left.
+    pub(super) shutdown: bool,
+    pub(super) fin_sent: bool,
+    /// On the list of ends that have something to send.
+    pub(super) dirty: bool,
+    pub(super) lane: Lane,
+}
+
+/// The way from one end to the other.
+#[derive(Default)]
+pub(super) struct Lane {
+    pub(super) sent: u64,
+    /// Nothing arrives before what was sent earlier.
+    pub(super) last_arrival: u64,
+    pub(super) in_flight: usize,
+    /// Lost, and everything sent behind it, waiting for the retransmission.
+    pub(super) lost: VecDeque<Packet>,
+    pub(super) retries: u32,
+    pub(super) retransmit: Option<Ticket>,
+}
+
+impl Lane {
+    /// Doubles from 200 ms for data and 1 s for SYN, as Linux has them; after
+    /// as many tries as Linux makes, None.
+    pub(super) fn next_timeout_ns(&self, kind: Kind) -> Option<u64> {
+        let (first_ms, tries) = match kind {
+            Kind::Syn | Kind::SynAck => (1_000, 6),
+            _ => (200, 15),
+        };
+        (self.retries < tries).then(|| (first_ms << self.retries).min(120_000) * 1_000_000)
+    }
+}
+
+impl End {
+    pub(super) fn new(node: NodeId, incarnation: u32, open: bool) -> End {
+        End {
+            place: Place { node, incarnation },
+            open,
+            inbox: VecDeque::new(),
+            received: 0,
+            finished: false,
+            error: None,
+            reader: None,
+            outbox: BytesMut::new(),
+            labels: Vec::new(),
+            writer: None,
+            shutdown: false,
+            fin_sent: false,
+            dirty: false,
+            lane: Lane::default(),
+        }
+    }
+
+    /// The connection is gone for this end. What arrived can still be read.
+    pub(super) fn fail(&mut self, error: io::ErrorKind, woken: &mut Vec<Waker>) {
+        self.error.get_or_insert(error);
+        self.outbox.clear();
+        self.lane.lost.clear();
+        woken.extend(self.reader.take());
+        woken.extend(self.writer.take());
+    }
+
+    /// Nobody will read or write here again.
+    pub(super) fn close(&mut self) {
+        self.open = false;
+        self.inbox.clear();
+        self.received = 0;
+        self.reader = None;
+        self.writer = None;
+    }
+}

@@ -1,0 +1,433 @@
+//! The simulated network: hosts, links, TCP as its users see it.
+//!
+//! It lives on madsim's executor and clock, not on madsim's network. One
+//! queue holds every arrival and every timer; one task, the [pump](Network::start),
+//! drains it. A segment is cut when the task that wrote it has yielded, so a
+//! driver's many small writes cross as one, as a kernel would send them.
+//!
+//! What holds here:
+//! - every segment takes the latency of its link, drawn by (seed, connection,
+//!   side, number, attempt), and a connection delivers in order;
+//! - a lost segment is sent again, 200 ms later, then after twice as long,
+//!   fifteen times; a SYN after 1 s, six times; then the end sees a time-out;
+//! - FIN waits for what was written before it and travels the link; RST
+//!   travels it once and may be lost;
+//! - a process that dies sends RST; a host that dies says nothing, and answers
+//!   RST to what reaches it once it is back;
+//! - buffers are bounded: who does not read stops who writes.
+//!
+//! Acknowledgements are not segments here: a sender knows what was lost when
+//! its time-out comes. A one-way partition therefore stops one way only.
+
+mod clock;
+mod connection;
+mod pump;
+mod queue;
+mod segment;
+mod socket;
+mod transport;
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::io;
+use std::ops::Range;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use parking_lot::Mutex;
+
+use crate::draw::Draw;
+use clock::Clock;
+use connection::{Connection, Side, SlotId};
+use queue::{Queue, Ticket};
+pub use segment::{Action, ClientTap, Delivery, Kind, Label, Rule, Segment};
+pub use socket::{Labeller, Listener, Socket};
+
+/// A node by its index, in the order in which nodes were added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(pub(crate) u16);
+
+/// A process on a node: what was started after a kill is another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Place {
+    node: NodeId,
+    incarnation: u32,
+}
+
+/// How a node goes down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Death {
+    /// The process dies; its host sends RST for every connection.
+    Process,
+    /// The host loses power: silence, until it is back.
+    Host,
+}
+
+/// What is fixed about a network before it starts.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Keys every draw.
+    pub seed: u64,
+    /// How long a segment travels, in nanoseconds, on any link that
+    /// [`Network::set_latency`] does not name.
+    pub latency_ns: Range<u64>,
+    /// Wall-clock time at the start, since the Unix epoch.
+    pub epoch: Duration,
+    /// Task polls after which the world is taken to be stuck: [`Stuck`].
+    pub polls_max: u64,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            seed: 0,
+            latency_ns: 100_000..500_000,
+            epoch: Duration::from_secs(1_767_225_600),
+            polls_max: u64::MAX,
+        }
+    }
+}
+
+/// The payload with which a world is unwound that used up its polls: some
+/// task is always ready, and time does not get anywhere.
+#[derive(Debug, Clone, Copy)]
+pub struct Stuck;
+
+/// Sees every segment that reaches its receiver.
+pub trait Observer: Send {
+    /// A segment arrived.
+    fn delivered(&mut self, delivery: &Delivery<'_>);
+}
+
+/// A handle to the network of one world.
+#[derive(Clone)]
+pub struct Network(Arc<Shared>);
+
+struct Shared {
+    time: madsim::time::TimeHandle,
+    state: Mutex<State>,
+    polls_max: u64,
+}
+
+struct State {
+    seed: u64,
+    epoch: Duration,
+    nodes: Vec<Node>,
+    default_latency_ns: Range<u64>,
+    latencies_ns: BTreeMap<(NodeId, NodeId), Range<u64>>,
+    rules: Vec<(u64, Box<dyn Rule>)>,
+    rules_made: u64,
+    observer: Option<Box<dyn Observer>>,
+    queue: Queue,
+    slots: Vec<(u32, Option<Connection>)>,
+    free: Vec<usize>,
+    /// How often each identity has connected to each address.
+    connects: IndexMap<u64, u64, xxhash_rust::xxh3::Xxh3DefaultBuilder>,
+    dirty: Vec<(SlotId, Side)>,
+    pump: Option<Waker>,
+    /// Woken once the lock is free.
+    woken: Vec<Waker>,
+    /// A planted bug: panic while the lock is held.
+    sabotaged: bool,
+}
+
+struct Node {
+    name: Arc<str>,
+    incarnation: u32,
+    host_up: bool,
+    clock: Clock,
+    draw: Draw,
+    listeners: BTreeMap<u16, socket::Backlog>,
+}
+
+/// Takes a rule out when dropped.
+#[must_use = "the rule is gone when its guard is dropped"]
+pub struct RuleGuard {
+    network: Network,
+    id: u64,
+}
+
+impl Drop for RuleGuard {
+    fn drop(&mut self) {
+        let mut state = self.network.0.state.lock();
+        state.rules.retain(|(id, _)| *id != self.id);
+    }
+}
+
+impl Network {
+    /// A node that is up, with nothing running on it.
+    pub fn add_node(&self, name: &str) -> NodeId {
+        let mut state = self.0.state.lock();
+        let id = NodeId(u16::try_from(state.nodes.len()).expect("fewer than 65,536 nodes"));
+        let node = Node {
+            name: name.into(),
+            incarnation: 0,
+            host_up: true,
+            clock: Clock::default(),
+            draw: Draw::new(state.seed, &format!("node/{name}/0")),
+            listeners: BTreeMap::new(),
+        };
+        state.nodes.push(node);
+        id
+    }
+
+    /// Replaces the latency of what `from` sends to `to`.
+    pub fn set_latency(&self, from: NodeId, to: NodeId, latency_ns: Range<u64>) {
+        let mut state = self.0.state.lock();
+        state.latencies_ns.insert((from, to), latency_ns);
+    }
+
+    /// Puts a rule in front of every link.
+    pub fn add_rule(&self, rule: impl Rule + 'static) -> RuleGuard {
+        let mut state = self.0.state.lock();
+        let id = state.rules_made;
+        state.rules_made += 1;
+        state.rules.push((id, Box::new(rule)));
+        RuleGuard {
+            network: self.clone(),
+            id,
+        }
+    }
+
+    /// Lets `observer` see every delivery, instead of whoever did.
+    pub fn observe(&self, observer: impl Observer + 'static) {
+        self.0.state.lock().observer = Some(Box::new(observer));
+    }
+
+    /// Moves a node's wall clock, forward or back.
+    pub fn jump_wall_clock(&self, node: NodeId, by_ns: i64) {
+        self.0.state.lock().nodes[usize::from(node.0)]
+            .clock
+            .jump(by_ns);
+    }
+
+    /// Ends every connection and listener of a node. The tasks on it are the
+    /// executor's to drop; what they still do to their sockets is ignored.
+    pub fn kill(&self, node: NodeId, death: Death) {
+        self.with(|state, now| state.kill(now, node, death));
+    }
+
+    /// Lets a node's host answer again, with a new process on it.
+    pub fn boot(&self, node: NodeId) {
+        let mut state = self.0.state.lock();
+        let seed = state.seed;
+        let node = &mut state.nodes[usize::from(node.0)];
+        node.host_up = true;
+        let key = format!("node/{}/{}", node.name, node.incarnation);
+        node.draw = Draw::new(seed, &key);
+    }
+
+    /// Runs `future` as the current process of `node`: its clocks, its
+    /// sockets, its randomness.
+    pub fn run_on<F: Future>(&self, node: NodeId, future: F) -> OnNode<F> {
+        let incarnation = self.0.state.lock().nodes[usize::from(node.0)].incarnation;
+        Here {
+            network: self.clone(),
+            place: Place { node, incarnation },
+        }
+        .run(future)
+    }
+
+    /// Virtual time since the world began, in nanoseconds.
+    pub fn now_ns(&self) -> u64 {
+        u64::try_from(self.0.time.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// Plants a bug: the next segment panics while the network is locked.
+    pub fn sabotage(&self) {
+        self.0.state.lock().sabotaged = true;
+    }
+
+    /// Locks, works, unlocks, and only then wakes whom the work concerns.
+    fn with<T>(&self, work: impl FnOnce(&mut State, u64) -> T) -> T {
+        let now = self.now_ns();
+        let mut state = self.0.state.lock();
+        let output = work(&mut state, now);
+        let woken = std::mem::take(&mut state.woken);
+        let pump = if state.dirty.is_empty() {
+            None
+        } else {
+            state.pump.clone()
+        };
+        drop(state);
+        woken.into_iter().chain(pump).for_each(Waker::wake);
+        output
+    }
+}
+
+impl std::fmt::Debug for Network {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Network")
+    }
+}
+
+/// Which process of which network the running code belongs to.
+#[derive(Debug, Clone)]
+pub struct Here {
+    network: Network,
+    place: Place,
+}
+
+#[expect(
+    clippy::disallowed_macros,
+    reason = "set around each poll and restored after it: nothing outlives a seed"
+)]
+mod context {
+    use super::{Cell, Here, RefCell};
+    thread_local! {
+        pub(super) static HERE: RefCell<Option<Here>> = const { RefCell::new(None) };
+        pub(super) static POLLS: Cell<u64> = const { Cell::new(0) };
+    }
+}
+
+impl Here {
+    /// Where the running code is, or None outside a simulation.
+    pub fn get() -> Option<Here> {
+        context::HERE.with(|here| here.borrow().clone())
+    }
+
+    /// The name of the node, and virtual time in nanoseconds: for logs.
+    pub fn stamp(&self) -> (Arc<str>, u64) {
+        let name = self.network.0.state.try_lock().map_or_else(
+            || "-".into(),
+            |state| state.node(self.place.node).name.clone(),
+        );
+        (name, self.network.now_ns())
+    }
+
+    pub(crate) fn run<F: Future>(&self, future: F) -> OnNode<F> {
+        OnNode {
+            here: Some(self.clone()),
+            future: Box::pin(future),
+        }
+    }
+
+    pub(crate) fn monotonic(&self) -> Duration {
+        let now = self.network.now_ns();
+        let state = self.network.0.state.lock();
+        state.node(self.place.node).clock.monotonic(now)
+    }
+
+    pub(crate) fn unix_time(&self) -> Duration {
+        let now = self.network.now_ns();
+        let state = self.network.0.state.lock();
+        state
+            .node(self.place.node)
+            .clock
+            .unix_time(now, state.epoch)
+    }
+
+    pub(crate) fn random_u64(&self) -> u64 {
+        let mut state = self.network.0.state.lock();
+        state.nodes[usize::from(self.place.node.0)].draw.u64()
+    }
+
+    pub(crate) fn sleep(&self, duration: Duration) -> Sleep {
+        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        Sleep {
+            network: self.network.clone(),
+            deadline_ns: self.network.now_ns().saturating_add(nanos),
+            ticket: None,
+        }
+    }
+
+    pub(crate) fn listen(&self, port: u16) -> io::Result<Listener> {
+        socket::listen(&self.network, self.place, port)
+    }
+
+    pub(crate) async fn connect(
+        &self,
+        address: &str,
+        identity: Option<&str>,
+    ) -> io::Result<Socket> {
+        socket::connect(&self.network, self.place, address, identity).await
+    }
+}
+
+/// The port of `host:port`.
+pub(crate) fn port_of(address: &str) -> io::Result<u16> {
+    split(address).map(|(_, port)| port)
+}
+
+fn split(address: &str) -> io::Result<(&str, u16)> {
+    address
+        .rsplit_once(':')
+        .and_then(|(host, port)| Some((host, port.parse().ok()?)))
+        .ok_or_else(|| {
+            io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("'{address}' is no host:port"),
+            )
+        })
+}
+
+/// A future that knows where it runs.
+pub struct OnNode<F> {
+    here: Option<Here>,
+    future: Pin<Box<F>>,
+}
+
+impl<F: Future> Future for OnNode<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        /// Puts the contexts back even if the poll panics.
+        struct Swapped<'a>(&'a mut Option<Here>);
+        impl Drop for Swapped<'_> {
+            fn drop(&mut self) {
+                context::HERE.with(|here| std::mem::swap(&mut *here.borrow_mut(), self.0));
+            }
+        }
+        let OnNode { here, future } = &mut *self;
+        let polls_max = here
+            .as_ref()
+            .map_or(u64::MAX, |here| here.network.0.polls_max);
+        let polls = context::POLLS.get() + 1;
+        context::POLLS.set(polls);
+        if polls > polls_max {
+            std::panic::resume_unwind(Box::new(Stuck));
+        }
+        context::HERE.with(|current| std::mem::swap(&mut *current.borrow_mut(), here));
+        let _swapped = Swapped(here);
+        future.as_mut().poll(cx)
+    }
+}
+
+/// Waits in the network's queue, and leaves it when dropped.
+pub(crate) struct Sleep {
+    network: Network,
+    deadline_ns: u64,
+    ticket: Option<Ticket>,
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let now = self.network.now_ns();
+        if now >= self.deadline_ns {
+            return Poll::Ready(());
+        }
+        let network = self.network.clone();
+        let mut state = network.0.state.lock();
+        let waiting = self
+            .ticket
+            .is_some_and(|ticket| state.queue.refresh(ticket, cx.waker()));
+        if !waiting {
+            self.ticket = Some(state.wake_at(self.deadline_ns, cx.waker().clone()));
+        }
+        Poll::Pending
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket {
+            self.network.0.state.lock().queue.cancel(ticket);
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! The one event queue: what happens when, and in which order at one instant.
+
+use std::collections::BTreeMap;
+use std::task::Waker;
+
+use super::connection::{Side, SlotId};
+use super::segment::Packet;
+
+/// Names an entry: its instant in virtual nanoseconds, then the order in
+/// which entries for that instant were made.
+pub(super) type Ticket = (u64, u64);
+
+pub(super) enum Event {
+    /// A segment reaches the end opposite `from`.
+    Arrive {
+        slot: SlotId,
+        from: Side,
+        packet: Packet,
+    },
+    /// What `from` sent and lost is due again.
+    Retransmit { slot: SlotId, from: Side },
+    /// A sleeping task is due.
+    Wake(Waker),
+}
+
+/// Entries can be taken back, so a deadline that was met costs nothing later.
+#[derive(Default)]
+pub(super) struct Queue {
+    entries: BTreeMap<Ticket, Event>,
+    made: u64,
+}
+
+impl Queue {
+    pub(super) fn push(&mut self, at: u64, event: Event) -> Ticket {
+        let ticket = (at, self.made);
+        self.made += 1;
+        self.entries.insert(ticket, event);
+        ticket
+    }
+
+    pub(super) fn cancel(&mut self, ticket: Ticket) {
+        self.entries.remove(&ticket);
+    }
+
+    /// Puts the sleeper's newest waker in; false if the entry has fired.
+    pub(super) fn refresh(&mut self, ticket: Ticket, waker: &Waker) -> bool {
+        match self.entries.get_mut(&ticket) {
+            Some(Event::Wake(old)) => {
+                old.clone_from(waker);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    pub(super) fn next_at(&self) -> Option<u64> {
+        self.entries.first_key_value().map(|(&(at, _), _)| at)
+    }
+
+    pub(super) fn pop_due(&mut self, now: u64) -> Option<Event> {
+        let first = self.entries.first_entry()?;
+        (first.key().0 <= now).then(|| first.remove())
+    }
+}

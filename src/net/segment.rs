@@ -1,0 +1,113 @@
+//! What crosses a link, and who may interfere with it.
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+
+/// What some bytes mean to the one who wrote them: "COMMIT", "answer to
+/// COMMIT". Faults are aimed at labels; the bytes stay as they are.
+pub type Label = &'static str;
+
+/// The part a segment plays in its connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kind {
+    /// Asks for a connection.
+    Syn = 1,
+    /// Grants it.
+    SynAck = 2,
+    /// Carries bytes.
+    Data = 3,
+    /// The sender will send no more.
+    Fin = 4,
+    /// The connection is gone. Sent once, never repeated.
+    Rst = 5,
+}
+
+/// A segment as it leaves its sender.
+#[derive(Debug)]
+pub struct Segment<'a> {
+    /// The sending node.
+    pub from: &'a str,
+    /// The receiving node.
+    pub to: &'a str,
+    /// Its part in the connection.
+    pub kind: Kind,
+    /// What its bytes mean, in the order written.
+    pub labels: &'a [Label],
+    /// Its bytes.
+    pub bytes: &'a [u8],
+}
+
+/// A segment that reached its receiver: what the digest is made of.
+#[derive(Debug)]
+pub struct Delivery<'a> {
+    /// When, in virtual nanoseconds.
+    pub at_ns: u64,
+    /// The connection's stable name, hashed.
+    pub connection: u64,
+    /// True from the side that connected, false from the side that listened.
+    pub from_client: bool,
+    /// Its part in the connection.
+    pub kind: Kind,
+    /// Its bytes.
+    pub bytes: &'a [u8],
+}
+
+/// What is done to a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Nothing: the next rule decides.
+    Pass,
+    /// It takes this much longer.
+    Delay(Duration),
+    /// It is lost; TCP will send it again.
+    Drop,
+    /// It is lost and both ends are told that the connection is gone.
+    Reset,
+}
+
+/// Something between sender and receiver. The first answer that is not
+/// [`Action::Pass`] wins; the rule is gone when its guard is dropped.
+///
+/// Rules see every segment as it leaves, retransmissions among them, and run
+/// while the network is locked: a rule that wants to act on the world sends
+/// itself a message.
+pub trait Rule: Send {
+    /// Decides about one segment.
+    fn on_segment(&mut self, segment: &Segment<'_>) -> Action;
+}
+
+impl<F: FnMut(&Segment<'_>) -> Action + Send> Rule for F {
+    fn on_segment(&mut self, segment: &Segment<'_>) -> Action {
+        self(segment)
+    }
+}
+
+/// Reads what one client writes to a server, before the network measures it.
+///
+/// A server that knows its protocol uses it for two things: to label
+/// requests, and to give names that a driver takes from a counter of the
+/// whole process the same form in every run.
+pub trait ClientTap: Send {
+    /// Appends to `out` what is to be sent for `bytes`, and to `labels` what
+    /// it means.
+    fn pass(&mut self, bytes: &[u8], out: &mut BytesMut, labels: &mut Vec<Label>);
+}
+
+/// A segment on its way or waiting to be sent again.
+pub(super) struct Packet {
+    pub(super) kind: Kind,
+    /// Counts what one side sends; with `attempt` it keys every draw.
+    pub(super) number: u64,
+    pub(super) attempt: u64,
+    pub(super) bytes: Bytes,
+    pub(super) labels: Vec<Label>,
+}
+
+impl fmt::Debug for Packet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}#{}", self.kind, self.number)
+    }
+}

@@ -1,0 +1,336 @@
+//! What a task holds: sockets, listeners, and the way to connect.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::io::{self, ErrorKind};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use bytes::{Buf, Bytes};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::connection::{BUFFER_BYTES, Connection, End, Side, SlotId};
+use super::segment::{ClientTap, Kind, Label};
+use super::{Network, NodeId, Place, State, split};
+
+/// Connections that wait for `accept`.
+pub(super) struct Backlog {
+    pub(super) incarnation: u32,
+    pub(super) waiting: VecDeque<SlotId>,
+    pub(super) acceptor: Option<Waker>,
+    pub(super) tap: Option<fn() -> Box<dyn ClientTap>>,
+}
+
+/// A listening socket of a simulated node.
+#[derive(Debug)]
+pub struct Listener {
+    network: Network,
+    place: Place,
+    port: u16,
+}
+
+pub(super) fn listen(network: &Network, place: Place, port: u16) -> io::Result<Listener> {
+    let mut state = network.0.state.lock();
+    if !state.is_alive(place) {
+        return Err(ErrorKind::NetworkDown.into());
+    }
+    let listeners = &mut state.nodes[usize::from(place.node.0)].listeners;
+    if listeners.contains_key(&port) {
+        return Err(ErrorKind::AddrInUse.into());
+    }
+    let backlog = Backlog {
+        incarnation: place.incarnation,
+        waiting: VecDeque::new(),
+        acceptor: None,
+        tap: None,
+    };
+    listeners.insert(port, backlog);
+    Ok(Listener {
+        network: network.clone(),
+        place,
+        port,
+    })
+}
+
+impl Listener {
+    /// The next connection.
+    pub async fn accept(&self) -> io::Result<Socket> {
+        let slot = poll_fn(|cx| self.poll_accept(cx)).await?;
+        Ok(Socket {
+            network: self.network.clone(),
+            slot,
+            side: Side::Server,
+        })
+    }
+
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<SlotId>> {
+        let mut state = self.network.0.state.lock();
+        let Some(backlog) = self.backlog(&mut state) else {
+            return Poll::Ready(Err(ErrorKind::NetworkDown.into()));
+        };
+        match backlog.waiting.pop_front() {
+            Some(slot) => Poll::Ready(Ok(slot)),
+            None => {
+                backlog.acceptor = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Has what clients write pass a tap first.
+    pub fn tap_clients(&self, tap: fn() -> Box<dyn ClientTap>) {
+        if let Some(backlog) = self.backlog(&mut self.network.0.state.lock()) {
+            backlog.tap = Some(tap);
+        }
+    }
+
+    /// `node:port`.
+    pub fn address(&self) -> String {
+        let state = self.network.0.state.lock();
+        format!("{}:{}", state.node(self.place.node).name, self.port)
+    }
+
+    fn backlog<'a>(&self, state: &'a mut State) -> Option<&'a mut Backlog> {
+        state.nodes[usize::from(self.place.node.0)]
+            .listeners
+            .get_mut(&self.port)
+            .filter(|backlog| backlog.incarnation == self.place.incarnation)
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.network.with(|state, now| {
+            let Some(backlog) = self.backlog(state) else {
+                return;
+            };
+            let waiting = std::mem::take(&mut backlog.waiting);
+            state.nodes[usize::from(self.place.node.0)]
+                .listeners
+                .remove(&self.port);
+            for slot in waiting {
+                state.send_rst(now, slot, Side::Server);
+                state.close(now, slot, Side::Server);
+            }
+        });
+    }
+}
+
+/// Connects to `host:port`, as `identity` or as the node itself.
+pub(super) async fn connect(
+    network: &Network,
+    place: Place,
+    address: &str,
+    identity: Option<&str>,
+) -> io::Result<Socket> {
+    let (host, port) = split(address)?;
+    let slot = network.with(|state, now| {
+        let target = state.resolve(host)?;
+        let key = state.connection_key(place, identity, address);
+        let slot = state.insert(Connection {
+            key,
+            port,
+            established: false,
+            ends: [
+                End::new(place.node, place.incarnation, true),
+                End::new(target, 0, false),
+            ],
+            pending: 0,
+            tap: None,
+        });
+        state.send_new(now, slot, Side::Client, Kind::Syn, Bytes::new(), Vec::new());
+        Ok::<_, io::Error>(slot)
+    })?;
+    let socket = Socket {
+        network: network.clone(),
+        slot,
+        side: Side::Client,
+    };
+    poll_fn(|cx| socket.poll_established(cx)).await?;
+    Ok(socket)
+}
+
+impl State {
+    fn resolve(&self, host: &str) -> io::Result<NodeId> {
+        (0..)
+            .zip(&self.nodes)
+            .find(|(_, node)| &*node.name == host)
+            .map(|(index, _)| NodeId(index))
+            .ok_or_else(|| io::Error::new(ErrorKind::NotFound, format!("no host '{host}'")))
+    }
+
+    /// The same connection has the same key in every run that makes it.
+    fn connection_key(&mut self, place: Place, identity: Option<&str>, address: &str) -> u64 {
+        let name = &self.node(place.node).name;
+        let from = identity.unwrap_or(name);
+        let pair = xxh3_64(format!("{from}>{address}").as_bytes());
+        let count = self.connects.entry(pair).or_default();
+        *count += 1;
+        crate::draw::hash(pair, [*count, 0, 0, 0])
+    }
+}
+
+/// One end of a simulated connection.
+#[derive(Debug)]
+pub struct Socket {
+    network: Network,
+    slot: SlotId,
+    side: Side,
+}
+
+impl Socket {
+    /// A handle that labels what this end writes.
+    pub fn labeller(&self) -> Labeller {
+        Labeller {
+            network: self.network.clone(),
+            slot: self.slot,
+            side: self.side,
+        }
+    }
+
+    fn poll_established(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.with_end(|connection, side| {
+            let established = connection.established;
+            let end = connection.end(side);
+            if let Some(error) = end.error {
+                return Poll::Ready(Err(error.into()));
+            }
+            if established {
+                return Poll::Ready(Ok(()));
+            }
+            end.reader = Some(cx.waker().clone());
+            Poll::Pending
+        })
+    }
+
+    /// Runs `work` on this end, or fails as a socket of a dead process does.
+    fn with_end<T>(
+        &self,
+        work: impl FnOnce(&mut Connection, Side) -> Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        let mut state = self.network.0.state.lock();
+        match state.connection(self.slot) {
+            Some(connection) if connection.ends[self.side as usize].open => {
+                work(connection, self.side)
+            }
+            _ => Poll::Ready(Err(ErrorKind::NotConnected.into())),
+        }
+    }
+
+    fn mark_dirty(&self) {
+        self.network
+            .with(|state, _| state.mark_dirty(self.slot, self.side));
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut reopened = false;
+        let result = self.with_end(|connection, side| {
+            let was_open = connection.window_open(side.peer());
+            let end = connection.end(side);
+            while buffer.remaining() > 0
+                && let Some(bytes) = end.inbox.front_mut()
+            {
+                let length = bytes.len().min(buffer.remaining());
+                buffer.put_slice(&bytes[..length]);
+                bytes.advance(length);
+                end.received -= length;
+                if bytes.is_empty() {
+                    end.inbox.pop_front();
+                }
+            }
+            let got = !buffer.filled().is_empty();
+            let outcome = match end.error {
+                _ if got || end.finished => Poll::Ready(Ok(())),
+                Some(error) => Poll::Ready(Err(error.into())),
+                None => {
+                    end.reader = Some(cx.waker().clone());
+                    Poll::Pending
+                }
+            };
+            reopened = !was_open && connection.window_open(side.peer());
+            outcome
+        });
+        if reopened {
+            self.network
+                .with(|state, _| state.mark_dirty(self.slot, self.side.peer()));
+        }
+        result
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let result = self.with_end(|connection, side| {
+            let Connection { ends, tap, .. } = connection;
+            let end = &mut ends[side as usize];
+            if let Some(error) = end.error {
+                return Poll::Ready(Err(error.into()));
+            }
+            if end.shutdown {
+                return Poll::Ready(Err(ErrorKind::BrokenPipe.into()));
+            }
+            if end.outbox.len() >= BUFFER_BYTES {
+                end.writer = Some(cx.waker().clone());
+                return Poll::Pending;
+            }
+            match (side, tap) {
+                (Side::Client, Some(tap)) => tap.pass(bytes, &mut end.outbox, &mut end.labels),
+                _ => end.outbox.extend_from_slice(bytes),
+            }
+            Poll::Ready(Ok(bytes.len()))
+        });
+        if matches!(result, Poll::Ready(Ok(_))) {
+            self.mark_dirty();
+        }
+        result
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let result = self.with_end(|connection, side| {
+            connection.end(side).shutdown = true;
+            Poll::Ready(Ok(()))
+        });
+        self.mark_dirty();
+        result
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        self.network
+            .with(|state, now| state.close(now, self.slot, self.side));
+    }
+}
+
+/// Labels what one end of a connection writes.
+#[derive(Clone, Debug)]
+pub struct Labeller {
+    network: Network,
+    slot: SlotId,
+    side: Side,
+}
+
+impl Labeller {
+    /// Adds `label` to the segment that is cut next.
+    pub fn label(&self, label: Label) {
+        let mut state = self.network.0.state.lock();
+        if let Some(connection) = state.connection(self.slot) {
+            connection.end(self.side).labels.push(label);
+        }
+    }
+}
