@@ -43,7 +43,7 @@ use parking_lot::Mutex;
 use crate::draw::Draw;
 use clock::Clock;
 use connection::{Connection, Side, SlotId};
-use queue::{Queue, Ticket};
+use queue::{Event, Queue, Ticket};
 pub use segment::{Action, ClientTap, Delivery, Kind, Label, Rule, Segment};
 pub use socket::{Labeller, Listener, Socket};
 
@@ -129,6 +129,9 @@ struct State {
     connects: IndexMap<u64, u64, xxhash_rust::xxh3::Xxh3DefaultBuilder>,
     dirty: Vec<(SlotId, Side)>,
     pump: Option<Waker>,
+    /// The instant until which the pump sleeps, or sooner when it has been
+    /// told to come.
+    pump_at: u64,
     /// Woken once the lock is free.
     woken: Vec<Waker>,
     /// A planted bug: panic while the lock is held.
@@ -248,11 +251,7 @@ impl Network {
         let mut state = self.0.state.lock();
         let output = work(&mut state, now);
         let woken = std::mem::take(&mut state.woken);
-        let pump = if state.dirty.is_empty() {
-            None
-        } else {
-            state.pump.clone()
-        };
+        let pump = state.call_pump();
         drop(state);
         woken.into_iter().chain(pump).for_each(Waker::wake);
         output
@@ -272,10 +271,7 @@ pub struct Here {
     place: Place,
 }
 
-#[expect(
-    clippy::disallowed_macros,
-    reason = "set around each poll and restored after it: nothing outlives a seed"
-)]
+/// Set around each poll and restored after it: nothing here outlives a seed.
 mod context {
     use super::{Cell, Here, RefCell};
     thread_local! {
@@ -418,8 +414,12 @@ impl Future for Sleep {
             .ticket
             .is_some_and(|ticket| state.queue.refresh(ticket, cx.waker()));
         if !waiting {
-            self.ticket = Some(state.wake_at(self.deadline_ns, cx.waker().clone()));
+            let event = Event::Wake(cx.waker().clone());
+            self.ticket = Some(state.queue.push(self.deadline_ns, event));
         }
+        let pump = state.call_pump();
+        drop(state);
+        pump.into_iter().for_each(Waker::wake);
         Poll::Pending
     }
 }

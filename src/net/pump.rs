@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use super::queue::{Event, Queue, Ticket};
+use super::queue::{Event, Queue};
 use super::{Network, Options, Shared, State, context};
 
 /// A running network. Stop it before the world ends: a task that waits when
@@ -55,6 +55,7 @@ impl Network {
                 connects: Default::default(),
                 dirty: Vec::new(),
                 pump: None,
+                pump_at: 0,
                 woken: Vec::new(),
                 sabotaged: false,
             }),
@@ -71,13 +72,16 @@ impl Network {
     fn pump(&self, alarm: &mut Alarm, cx: &mut Context<'_>) {
         loop {
             let next_at = self.with(|state, now| {
-                state.pump = None;
+                // Whatever happens meanwhile, the pump is already here.
+                state.pump_at = 0;
                 state.settle(now);
                 match &mut state.pump {
                     Some(waker) => waker.clone_from(cx.waker()),
                     none => *none = Some(cx.waker().clone()),
                 }
-                state.queue.next_at()
+                let next_at = state.queue.next_at();
+                state.pump_at = next_at.unwrap_or(u64::MAX);
+                next_at
             });
             match next_at {
                 Some(at) if alarm.set(at, cx) => {}
@@ -107,14 +111,18 @@ impl State {
         }
     }
 
-    /// Enters a wake-up; the pump hears of it if it comes before all others.
-    pub(super) fn wake_at(&mut self, at: u64, waker: Waker) -> Ticket {
-        if self.queue.next_at().is_none_or(|next| at < next)
-            && let Some(pump) = &self.pump
-        {
-            pump.wake_by_ref();
+    /// The pump's waker, if something is to be done before it wakes by itself
+    /// and it has not been called yet.
+    pub(super) fn call_pump(&mut self) -> Option<Waker> {
+        let due = match self.dirty.is_empty() {
+            true => self.queue.next_at().unwrap_or(u64::MAX),
+            false => 0,
+        };
+        if due >= self.pump_at {
+            return None;
         }
-        self.queue.push(at, Event::Wake(waker))
+        self.pump_at = 0;
+        self.pump.clone()
     }
 }
 

@@ -38,6 +38,8 @@ pub struct Segment<'a> {
     pub labels: &'a [Label],
     /// Its bytes.
     pub bytes: &'a [u8],
+    /// How often it was lost before.
+    pub attempt: u64,
 }
 
 /// A segment that reached its receiver: what the digest is made of.
@@ -49,6 +51,12 @@ pub struct Delivery<'a> {
     pub connection: u64,
     /// True from the side that connected, false from the side that listened.
     pub from_client: bool,
+    /// The sending node.
+    pub from: &'a str,
+    /// The receiving node.
+    pub to: &'a str,
+    /// What its bytes mean.
+    pub labels: &'a [Label],
     /// Its part in the connection.
     pub kind: Kind,
     /// Its bytes.

@@ -230,6 +230,7 @@ impl AsyncRead for Socket {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let filled = buffer.filled().len();
         let mut reopened = false;
         let result = self.with_end(|connection, side| {
             let was_open = connection.window_open(side.peer());
@@ -245,7 +246,7 @@ impl AsyncRead for Socket {
                     end.inbox.pop_front();
                 }
             }
-            let got = !buffer.filled().is_empty();
+            let got = buffer.filled().len() > filled;
             let outcome = match end.error {
                 _ if got || end.finished => Poll::Ready(Ok(())),
                 Some(error) => Poll::Ready(Err(error.into())),

@@ -176,6 +176,7 @@ impl State {
             kind: packet.kind,
             labels: &packet.labels,
             bytes: &packet.bytes,
+            attempt: packet.attempt,
         };
         self.rules
             .iter_mut()
@@ -272,14 +273,20 @@ impl State {
     }
 
     fn report(&mut self, now: u64, slot: SlotId, from: Side, packet: &Packet) {
-        let Some(key) = self.connection(slot).map(|c| c.key) else {
+        let Some(connection) = self.connection(slot) else {
             return;
         };
+        let key = connection.key;
+        let source = connection.end(from).place.node;
+        let target = connection.end(from.peer()).place.node;
         if let Some(observer) = &mut self.observer {
             observer.delivered(&Delivery {
                 at_ns: now,
                 connection: key,
                 from_client: from == Side::Client,
+                from: &self.nodes[usize::from(source.0)].name,
+                to: &self.nodes[usize::from(target.0)].name,
+                labels: &packet.labels,
                 kind: packet.kind,
                 bytes: &packet.bytes,
             });

@@ -1,0 +1,4 @@
+//! The simulated network, from outside: what two programs see of it.
+
+mod behaviour;
+mod world;
