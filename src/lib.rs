@@ -11,3 +11,4 @@ compile_error!(
 pub mod draw;
 pub mod net;
 pub mod rt;
+pub mod shop;

@@ -1,0 +1,164 @@
+//! What an instance is told when it starts.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use super::{Bug, Idempotency, StockStrategy};
+
+/// What an instance is told when it starts: plain data, printed whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// Where to listen, `host:port`.
+    pub listen: String,
+    /// Where PostgreSQL is, `host:port`.
+    pub postgres: String,
+    /// The role to connect as. It must not need a password.
+    pub postgres_user: String,
+    /// The database to connect to.
+    pub postgres_database: String,
+    /// Where Redis is, `host:port`. Only strategies that lock connect to it.
+    pub redis: String,
+    /// How stock is guarded.
+    pub stock: StockStrategy,
+    /// What a repeated `Idempotency-Key` does.
+    pub idempotency: Idempotency,
+    /// PostgreSQL connections, at most.
+    pub pool_size: usize,
+    /// How long each call may take: a wait for the pool with the connection
+    /// it may open, a statement, a commit, a Redis command.
+    pub deadline: Duration,
+    /// How long a lock in Redis lasts if nobody releases it.
+    pub lock_ttl: Duration,
+    /// How long to try for a lock.
+    pub lock_wait: Duration,
+    /// The pause between two tries.
+    pub lock_retry: Duration,
+    /// How long the service thinks between reading the stock and writing it,
+    /// as it would for a price or a fraud call: drawn evenly from the range.
+    pub work: Range<Duration>,
+    /// How often a sale that lost a race on the version starts over.
+    pub retries: u32,
+    /// Whether the products table refuses a quantity below zero.
+    pub check_quantity: bool,
+    /// A bug to plant.
+    pub planted: Option<Bug>,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            listen: "127.0.0.1:8080".to_owned(),
+            postgres: "127.0.0.1:5432".to_owned(),
+            postgres_user: "shop".to_owned(),
+            postgres_database: "shop".to_owned(),
+            redis: "127.0.0.1:6379".to_owned(),
+            stock: StockStrategy::TripleLayered,
+            idempotency: Idempotency::UniqueKey,
+            pool_size: 10,
+            deadline: Duration::from_secs(1),
+            lock_ttl: Duration::from_secs(5),
+            lock_wait: Duration::from_secs(2),
+            lock_retry: Duration::from_millis(20),
+            work: Duration::ZERO..Duration::ZERO,
+            retries: 10,
+            check_quantity: false,
+            planted: None,
+        }
+    }
+}
+
+impl Options {
+    /// Whether `bug` is planted.
+    pub(super) fn has(&self, bug: Bug) -> bool {
+        self.planted == Some(bug)
+    }
+
+    /// What makes these options unusable, if anything does.
+    pub(super) fn fault(&self) -> Option<&'static str> {
+        if self.pool_size == 0 {
+            Some("pool_size must be at least 1")
+        } else if self.deadline.is_zero() {
+            Some("deadline must be longer than zero")
+        } else if self.lock_ttl.as_millis() == 0 {
+            Some("lock_ttl must be at least a millisecond")
+        } else if self.lock_retry.is_zero() {
+            Some("lock_retry must be longer than zero")
+        } else if self.work.end < self.work.start {
+            Some("work must not end before it starts")
+        } else {
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_reads_back() {
+        for &stock in StockStrategy::ALL {
+            assert_eq!(stock.to_string().parse(), Ok(stock));
+        }
+        for &idempotency in Idempotency::ALL {
+            assert_eq!(idempotency.to_string().parse(), Ok(idempotency));
+        }
+        for &bug in Bug::ALL {
+            assert_eq!(bug.to_string().parse(), Ok(bug));
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_is_answered_with_what_there_is() {
+        let error = "optimist".parse::<StockStrategy>().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "no stock strategy `optimist`; there are: naive, atomic-sql, optimistic, \
+             pessimistic, redis-lock, triple-layered"
+        );
+        let error = "".parse::<Idempotency>().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "no idempotency variant ``; there are: none, check-then-insert, unique-key"
+        );
+    }
+
+    #[test]
+    fn a_name_is_a_string_in_a_file() {
+        let stock: StockStrategy = serde_json::from_str("\"atomic-sql\"").unwrap();
+        assert_eq!(stock, StockStrategy::AtomicSql);
+        assert_eq!(serde_json::to_string(&stock).unwrap(), "\"atomic-sql\"");
+        assert!(serde_json::from_str::<Bug>("\"none\"").is_err());
+    }
+
+    #[test]
+    fn options_that_cannot_work_are_refused() {
+        let default = Options::default();
+        assert_eq!(default.fault(), None);
+        let faulty = [
+            Options {
+                pool_size: 0,
+                ..default.clone()
+            },
+            Options {
+                deadline: Duration::ZERO,
+                ..default.clone()
+            },
+            Options {
+                lock_ttl: Duration::from_micros(999),
+                ..default.clone()
+            },
+            Options {
+                lock_retry: Duration::ZERO,
+                ..default.clone()
+            },
+            Options {
+                work: Duration::from_secs(2)..Duration::from_secs(1),
+                ..default
+            },
+        ];
+        for options in faulty {
+            assert!(options.fault().is_some(), "{options:?}");
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! How stock is guarded: one strategy a file, each as the article that
+//! recommends it would have it, right or wrong.
+
+mod atomic_sql;
+mod naive;
+mod optimistic;
+mod pessimistic;
+mod redis_lock;
+mod triple_layered;
+
+use futures_util::future::BoxFuture;
+
+use super::database::Session;
+use super::error::Error;
+use super::named::named;
+use super::order::Order;
+use super::sale::Sale;
+
+/// A way to sell.
+pub(super) trait Strategy: Sync {
+    /// Takes what is wanted off the stock, inside the open transaction of the
+    /// sale. The order is written after it, and both commit together.
+    fn take<'a>(
+        &'a self,
+        session: &'a mut Session,
+        sale: &'a Sale<'_>,
+    ) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// The whole sale: its transaction, and whatever goes around it.
+    fn sell<'a>(&'a self, sale: &'a Sale<'_>) -> BoxFuture<'a, Result<Order, Error>> {
+        Box::pin(sale.transact(self))
+    }
+}
+
+named! {
+    /// How stock is guarded.
+    pub enum StockStrategy: "stock strategy" => dyn Strategy {
+        /// Read, compute, write: two can read the same last item.
+        Naive = "naive" => naive::Naive,
+        /// One conditional `UPDATE` decides and decrements.
+        AtomicSql = "atomic-sql" => atomic_sql::AtomicSql,
+        /// A version column says whether somebody was faster; then again.
+        Optimistic = "optimistic" => optimistic::Optimistic,
+        /// `SELECT ... FOR UPDATE` makes the others wait.
+        Pessimistic = "pessimistic" => pessimistic::Pessimistic,
+        /// A lock in Redis around `naive`.
+        RedisLock = "redis-lock" => redis_lock::RedisLock,
+        /// A lock in Redis, a version check and a conditional decrement.
+        TripleLayered = "triple-layered" => triple_layered::TripleLayered,
+    }
+}

@@ -1,0 +1,33 @@
+//! Read the quantity; if it is enough, write what will be left.
+//!
+//! Under READ COMMITTED two sales can both read 1 and both write 0: the last
+//! item is sold twice, and the stock does not even show it.
+
+use futures_util::future::BoxFuture;
+
+use super::Strategy;
+use crate::shop::database::{Session, column};
+use crate::shop::error::Error;
+use crate::shop::sale::{READ_QUANTITY, Sale};
+
+const WRITE: &str = "UPDATE products SET quantity = $2 WHERE sku = $1";
+
+pub(super) struct Naive;
+
+impl Strategy for Naive {
+    fn take<'a>(
+        &'a self,
+        session: &'a mut Session,
+        sale: &'a Sale<'_>,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            let sku = &sale.wanted.sku;
+            let row = session.query_opt(READ_QUANTITY, &[sku]).await?;
+            let quantity: i64 = column(&sale.enough(row)?, 0)?;
+            sale.work().await;
+            let left = quantity - sale.wanted.quantity;
+            session.execute(WRITE, &[sku, &left]).await?;
+            Ok(())
+        })
+    }
+}
