@@ -1,6 +1,7 @@
 //! An instance: it listens, and serves each connection in a task of its own
 //! until it is dropped.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,8 +44,7 @@ pub enum StartError {
 /// Runs one instance until it is dropped. It starts whether or not PostgreSQL
 /// and Redis are up: it connects when a request needs them.
 pub async fn serve(options: Options) -> Result<(), StartError> {
-    let server = Server::bind(options).await?;
-    server.run().await
+    match Server::bind(options).await?.run().await {}
 }
 
 /// An instance that listens, and does not serve yet.
@@ -80,7 +80,7 @@ impl Server {
     }
 
     /// Serves until it is dropped; its connections end with it.
-    pub async fn run(self) -> Result<(), StartError> {
+    pub async fn run(self) -> Infallible {
         let Server {
             listener,
             shop,
@@ -92,9 +92,9 @@ impl Server {
         let accept = std::pin::pin!(accept(&listener, &service, &running));
         let release = std::pin::pin!(shop.locks.release_abandoned(abandoned));
         match select(accept, release).await {
-            Either::Left((never, _)) => match never {},
+            Either::Left((never, _)) => never,
             // The instance itself holds the other end of the channel.
-            Either::Right(((), accept)) => match accept.await {},
+            Either::Right(((), accept)) => accept.await,
         }
     }
 }
@@ -103,7 +103,7 @@ async fn accept(
     listener: &rt::Listener,
     service: &TowerToHyperService<Router>,
     running: &CancellationToken,
-) -> std::convert::Infallible {
+) -> Infallible {
     loop {
         match listener.accept().await {
             Ok(stream) => {

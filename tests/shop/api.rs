@@ -1,6 +1,6 @@
 //! What a client may send, and what it is answered.
 
-use doublebuy::shop::Options;
+use doublebuy::shop::{Bug, Options};
 
 use crate::{Instance, with_servers};
 
@@ -92,5 +92,51 @@ fn an_instance_starts_without_its_servers() {
         let busy = (503, r#"{"error":"busy"}"#.to_owned());
         assert_eq!(client.order("k", "mug", 1).await, busy);
         assert_eq!(client.get("/products/mug").await, busy);
+    });
+}
+
+#[test]
+fn an_instance_ends_with_its_connections() {
+    with_servers(|world| async move {
+        let options = world.options();
+        world.stock(&options, "mug", 5).await;
+        let shop = Instance::start(options).await;
+        let address = shop.address.clone();
+        let mut client = shop.client().await;
+        assert_eq!(client.order("k", "mug", 1).await.0, 201);
+        drop(shop);
+        client.closed().await;
+        assert!(doublebuy::rt::connect(&address).await.is_err());
+        // Its connections to the servers end too.
+        let sessions = "SELECT count(*) FROM pg_stat_activity \
+                        WHERE datname = 'shop' AND pid <> pg_backend_pid()";
+        world.until(sessions, 0).await;
+    });
+}
+
+#[test]
+fn a_panic_ends_one_connection_and_locks_nobody_out() {
+    with_servers(|world| async move {
+        let options = Options {
+            planted: Some(Bug::PanicInHandler),
+            ..world.options()
+        };
+        world.stock(&options, "mug", 100).await;
+        let shop = Instance::start(options).await;
+        let (mut panicked, mut placed) = (0, 0);
+        for number in 0..1_000 {
+            let mut client = shop.client().await;
+            match client.try_order(&number.to_string(), "mug", 1).await {
+                Some((status, body)) => {
+                    assert_eq!(status, 201, "{body}");
+                    placed += 1;
+                }
+                None => panicked += 1,
+            }
+            if panicked > 0 && placed > 1 {
+                return;
+            }
+        }
+        panic!("one in four should panic: {panicked} did, {placed} did not");
     });
 }

@@ -1,5 +1,7 @@
 //! A keep-alive HTTP client.
 
+use std::time::Duration;
+
 use doublebuy::rt;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
@@ -31,6 +33,20 @@ impl Client {
         self.send("POST", "/orders", Some(key), &body).await
     }
 
+    /// `None` if the connection ends instead of an answer.
+    pub async fn try_order(&mut self, key: &str, sku: &str, quantity: i64) -> Option<Answer> {
+        let body = json!({ "sku": sku, "quantity": quantity }).to_string();
+        self.try_send("POST", "/orders", Some(key), &body).await
+    }
+
+    /// Waits until the shop has closed the connection.
+    pub async fn closed(&mut self) {
+        let _ = futures_util::future::poll_fn(|cx| self.0.poll_ready(cx)).await;
+        while !self.0.is_closed() {
+            rt::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
     pub async fn send(
         &mut self,
         method: &str,
@@ -38,6 +54,17 @@ impl Client {
         key: Option<&str>,
         body: &str,
     ) -> Answer {
+        let answer = self.try_send(method, path, key, body).await;
+        answer.expect("an answer")
+    }
+
+    async fn try_send(
+        &mut self,
+        method: &str,
+        path: &str,
+        key: Option<&str>,
+        body: &str,
+    ) -> Option<Answer> {
         let mut request = hyper::Request::builder()
             .method(method)
             .uri(path)
@@ -49,12 +76,12 @@ impl Client {
         let request = request
             .body(Full::from(body.to_owned()))
             .expect("a valid request");
-        self.0.ready().await.expect("kept alive");
-        let answer = self.0.send_request(request).await.expect("an answer");
+        self.0.ready().await.ok()?;
+        let answer = self.0.send_request(request).await.ok()?;
         let status = answer.status().as_u16();
         let body = answer.into_body().collect().await.expect("a body");
         let body = String::from_utf8(body.to_bytes().to_vec()).expect("text");
-        (status, body)
+        Some((status, body))
     }
 }
 

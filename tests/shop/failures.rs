@@ -24,17 +24,6 @@ async fn hold_the_row(world: &World) -> tokio_postgres::Client {
     client
 }
 
-/// Waits until PostgreSQL counts as many as expected.
-async fn until(world: &World, sql: &str, expected: i64) {
-    for _ in 0..1_500 {
-        if world.count(sql).await == expected {
-            return;
-        }
-        rt::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("never {expected}: {sql}");
-}
-
 const WAITING: &str = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
 const IN_TRANSACTION: &str =
     "SELECT count(*) FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'";
@@ -54,8 +43,8 @@ fn a_statement_that_takes_too_long_is_busy_and_leaves_nothing() {
         let holder = hold_the_row(&world).await;
         assert_eq!(client.order("k", "mug", 1).await, (503, BUSY.to_owned()));
         drop(holder);
-        until(&world, WAITING, 0).await;
-        until(&world, IN_TRANSACTION, 0).await;
+        world.until(WAITING, 0).await;
+        world.until(IN_TRANSACTION, 0).await;
         assert_eq!(world.count("SELECT count(*) FROM orders").await, 0);
         assert_eq!(client.order("k", "mug", 1).await.0, 201);
     });
@@ -76,7 +65,7 @@ fn a_buyer_that_leaves_takes_its_transaction_along() {
         let holder = hold_the_row(&world).await;
         let mut leaving = shop.client().await;
         let request = rt::spawn(async move { leaving.order("k", "mug", 1).await });
-        until(&world, WAITING, 1).await;
+        world.until(WAITING, 1).await;
         request.abort();
         assert!(request.await.is_err(), "the buyer is gone");
         drop(holder);
@@ -86,7 +75,7 @@ fn a_buyer_that_leaves_takes_its_transaction_along() {
         let answer = client.order("k", "mug", 1).await;
         assert_eq!(answer.0, 201, "{}", answer.1);
         assert_eq!(world.count("SELECT count(*) FROM orders").await, 1);
-        until(&world, IN_TRANSACTION, 0).await;
+        world.until(IN_TRANSACTION, 0).await;
     });
 }
 
@@ -247,7 +236,7 @@ fn an_unanswered_commit_is_an_unknown_outcome() {
             // Only a retry with the same key, by a way that works, can tell:
             // placed either way, and once.
             let placed = "SELECT count(*) FROM orders";
-            until(&world, placed, i64::from(goes_through)).await;
+            world.until(placed, i64::from(goes_through)).await;
             let direct = Instance::start(options).await;
             assert_eq!(direct.client().await.order("k", "mug", 1).await.0, 201);
             assert_eq!(world.count(placed).await, 1);
@@ -271,5 +260,35 @@ fn an_answer_before_commit_promises_too_much() {
         let shop = Instance::start(options).await;
         assert_eq!(shop.client().await.order("k", "mug", 1).await.0, 201);
         assert_eq!(world.count("SELECT count(*) FROM orders").await, 0);
+    });
+}
+
+/// Has every commit of an order do something first.
+async fn on_commit(world: &World, what: &str) {
+    let trigger = format!(
+        "CREATE OR REPLACE FUNCTION on_commit() RETURNS trigger LANGUAGE plpgsql AS \
+             $$ BEGIN {what}; RETURN NULL; END $$; \
+         CREATE CONSTRAINT TRIGGER on_commit AFTER INSERT ON orders \
+             DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION on_commit()"
+    );
+    let client = world.postgres.connect().await;
+    client.batch_execute(&trigger).await.expect("a trigger");
+}
+
+#[test]
+fn a_refused_commit_is_definite_and_a_fatal_one_is_not() {
+    with_servers(|world| async move {
+        let options = world.options();
+        world.stock(&options, "mug", 1).await;
+        let shop = Instance::start(options.clone()).await;
+        let mut client = shop.client().await;
+        on_commit(&world, "RAISE EXCEPTION 'no'").await;
+        assert_eq!(client.order("k", "mug", 1).await, (503, BUSY.to_owned()));
+        assert_eq!(world.count("SELECT quantity FROM products").await, 1);
+
+        world.stock(&options, "mug", 1).await;
+        on_commit(&world, "PERFORM pg_terminate_backend(pg_backend_pid())").await;
+        let answer = client.order("k", "mug", 1).await;
+        assert_eq!(answer.0, 504, "{}", answer.1);
     });
 }
