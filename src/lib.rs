@@ -10,5 +10,6 @@ compile_error!(
 
 pub mod draw;
 pub mod net;
+pub mod redis;
 pub mod rt;
 pub mod shop;

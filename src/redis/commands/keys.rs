@@ -1,0 +1,274 @@
+//! Keys of any type: their life, their deadlines, their listing.
+
+use bytes::Bytes;
+
+use super::{Command, Flags, Handler::Plain, command};
+use crate::redis::engine::Context;
+use crate::redis::glob;
+use crate::redis::keyspace::Entry;
+use crate::redis::number::integer_argument;
+use crate::redis::reply::Reply;
+use crate::redis::wall_clock_ms;
+
+const READ: Flags = Flags::READONLY.and(Flags::FAST);
+const WRITE: Flags = Flags::WRITE.and(Flags::FAST);
+
+pub(super) const COMMANDS: &[Command] = &[
+    command!("del", "DEL", -2, Flags::WRITE, (1, -1, 1), Plain(del)),
+    command!("exists", "EXISTS", -2, READ, (1, -1, 1), Plain(exists)),
+    command!("expire", "EXPIRE", -3, WRITE, (1, 1, 1), Plain(expire)),
+    command!(
+        "expireat",
+        "EXPIREAT",
+        -3,
+        WRITE,
+        (1, 1, 1),
+        Plain(expireat)
+    ),
+    command!(
+        "expiretime",
+        "EXPIRETIME",
+        2,
+        READ,
+        (1, 1, 1),
+        Plain(expiretime)
+    ),
+    command!("keys", "KEYS", 2, Flags::READONLY, (0, 0, 0), Plain(keys)),
+    command!("persist", "PERSIST", 2, WRITE, (1, 1, 1), Plain(persist)),
+    command!("pexpire", "PEXPIRE", -3, WRITE, (1, 1, 1), Plain(pexpire)),
+    command!(
+        "pexpireat",
+        "PEXPIREAT",
+        -3,
+        WRITE,
+        (1, 1, 1),
+        Plain(pexpireat)
+    ),
+    command!(
+        "pexpiretime",
+        "PEXPIRETIME",
+        2,
+        READ,
+        (1, 1, 1),
+        Plain(pexpiretime)
+    ),
+    command!("pttl", "PTTL", 2, READ, (1, 1, 1), Plain(pttl)),
+    command!("touch", "TOUCH", -2, READ, (1, -1, 1), Plain(exists)),
+    command!("ttl", "TTL", 2, READ, (1, 1, 1), Plain(ttl)),
+    command!("type", "TYPE", 2, READ, (1, 1, 1), Plain(type_of)),
+    command!("unlink", "UNLINK", -2, WRITE, (1, -1, 1), Plain(del)),
+];
+
+impl Context<'_> {
+    /// The key, unless its deadline has passed.
+    pub(super) fn lookup(&mut self, key: &[u8]) -> Option<&Entry> {
+        self.keyspace.lookup(self.client.database, key, self.now)
+    }
+
+    /// Removes a key; false if it was not there.
+    pub(super) fn delete(&mut self, key: &[u8]) -> bool {
+        self.lookup(key).is_some() && self.keyspace.delete(self.client.database, key).is_some()
+    }
+
+    pub(super) fn set_deadline(&mut self, key: &[u8], expires_at: Option<i64>) {
+        self.keyspace
+            .set_deadline(self.client.database, key, expires_at);
+    }
+}
+
+fn del(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    Reply::Integer(
+        args[1..]
+            .iter()
+            .map(|key| i64::from(context.delete(key)))
+            .sum(),
+    )
+}
+
+fn exists(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    let found = args[1..]
+        .iter()
+        .map(|key| i64::from(context.lookup(key).is_some()));
+    Reply::Integer(found.sum())
+}
+
+fn type_of(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    let found = context.lookup(args[1]);
+    Reply::status(found.map_or("none", |entry| entry.value.type_name()))
+}
+
+fn keys(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    context.keyspace.expire_due(context.now);
+    let names: Vec<Reply> = context
+        .keyspace
+        .keys(context.client.database)
+        .filter(|key| glob::matches(args[1], key))
+        .map(|key| Reply::Bulk(Bytes::clone(key)))
+        .collect();
+    Reply::Array(names)
+}
+
+/// How a deadline is given.
+#[derive(Debug, Clone, Copy)]
+struct Scale {
+    per_unit: i64,
+    absolute: bool,
+    command: &'static str,
+}
+
+fn expire(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    expire_generic(context, args, 1000, false, "expire")
+}
+
+fn pexpire(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    expire_generic(context, args, 1, false, "pexpire")
+}
+
+fn expireat(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    expire_generic(context, args, 1000, true, "expireat")
+}
+
+fn pexpireat(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    expire_generic(context, args, 1, true, "pexpireat")
+}
+
+fn expire_generic(
+    context: &mut Context<'_>,
+    args: &[&[u8]],
+    per_unit: i64,
+    absolute: bool,
+    command: &'static str,
+) -> Reply {
+    let scale = Scale {
+        per_unit,
+        absolute,
+        command,
+    };
+    expire_key(context, args, scale).map_or_else(|error| error, |set| Reply::Integer(set.into()))
+}
+
+/// True if the deadline was set, or had already passed and the key is gone.
+fn expire_key(context: &mut Context<'_>, args: &[&[u8]], scale: Scale) -> Result<bool, Reply> {
+    let condition = Condition::parse(&args[3..])?;
+    let amount = integer_argument(args[2])?;
+    let now = wall_clock_ms();
+    let start = if scale.absolute { 0 } else { now };
+    let when = amount
+        .checked_mul(scale.per_unit)
+        .and_then(|amount| amount.checked_add(start))
+        .ok_or_else(|| Reply::invalid_expire_time(scale.command))?;
+    let key = args[1];
+    let Some(entry) = context.lookup(key) else {
+        return Ok(false);
+    };
+    if !condition.allows(entry.expires_at, when) {
+        return Ok(false);
+    }
+    if when <= now {
+        context.delete(key);
+    } else {
+        context.set_deadline(key, Some(when));
+    }
+    Ok(true)
+}
+
+/// When EXPIRE may act.
+#[derive(Debug, Default)]
+struct Condition {
+    nx: bool,
+    xx: bool,
+    gt: bool,
+    lt: bool,
+}
+
+impl Condition {
+    fn parse(args: &[&[u8]]) -> Result<Condition, Reply> {
+        let mut condition = Condition::default();
+        for arg in args {
+            let is = |word: &str| arg.eq_ignore_ascii_case(word.as_bytes());
+            let flag = if is("NX") {
+                &mut condition.nx
+            } else if is("XX") {
+                &mut condition.xx
+            } else if is("GT") {
+                &mut condition.gt
+            } else if is("LT") {
+                &mut condition.lt
+            } else {
+                return Err(Reply::error_from(
+                    [b"ERR Unsupported option ", *arg].concat(),
+                ));
+            };
+            *flag = true;
+        }
+        let Condition { nx, xx, gt, lt } = condition;
+        if nx && (xx || gt || lt) {
+            return Err(Reply::error(
+                "ERR NX and XX, GT or LT options at the same time are not compatible",
+            ));
+        }
+        if gt && lt {
+            return Err(Reply::error(
+                "ERR GT and LT options at the same time are not compatible",
+            ));
+        }
+        Ok(condition)
+    }
+
+    /// No deadline counts as one infinitely far away.
+    fn allows(&self, current: Option<i64>, when: i64) -> bool {
+        let has_deadline = current.is_some();
+        !(self.nx && has_deadline)
+            && !(self.xx && !has_deadline)
+            && !(self.gt && current.is_none_or(|current| when <= current))
+            && !(self.lt && current.is_some_and(|current| when >= current))
+    }
+}
+
+fn persist(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    let has_deadline = context
+        .lookup(args[1])
+        .is_some_and(|entry| entry.expires_at.is_some());
+    if has_deadline {
+        context.set_deadline(args[1], None);
+    }
+    Reply::Integer(has_deadline.into())
+}
+
+fn ttl(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    remaining(context, args[1], |when| to_seconds(time_left(when)))
+}
+
+fn pttl(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    remaining(context, args[1], time_left)
+}
+
+fn expiretime(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    remaining(context, args[1], to_seconds)
+}
+
+fn pexpiretime(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    remaining(context, args[1], |when| when)
+}
+
+fn remaining(context: &mut Context<'_>, key: &[u8], show: fn(i64) -> i64) -> Reply {
+    Reply::Integer(match context.lookup(key) {
+        None => -2,
+        Some(Entry {
+            expires_at: None, ..
+        }) => -1,
+        Some(Entry {
+            expires_at: Some(when),
+            ..
+        }) => show(*when).max(0),
+    })
+}
+
+fn time_left(when: i64) -> i64 {
+    when.saturating_sub(wall_clock_ms()).max(0)
+}
+
+/// Rounded to the nearest.
+fn to_seconds(milliseconds: i64) -> i64 {
+    milliseconds.saturating_add(500) / 1000
+}

@@ -1,0 +1,209 @@
+//! The command table: one entry a command, one file a family.
+
+mod connection;
+mod keys;
+mod scripting;
+mod server;
+mod strings;
+
+use std::sync::LazyLock;
+
+use indexmap::IndexMap;
+use xxhash_rust::xxh3::Xxh3DefaultBuilder;
+
+use super::engine::Context;
+use super::reply::Reply;
+use super::scripts::Scripts;
+use crate::rt::Label;
+
+/// Runs a command on checked arity. `args[0]` is its name.
+pub(super) type PlainHandler = fn(&mut Context<'_>, &[&[u8]]) -> Reply;
+/// Runs a command that runs scripts.
+pub(super) type ScriptHandler = fn(&mut Context<'_>, &mut Scripts, &[&[u8]]) -> Reply;
+
+/// How a command is run.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Handler {
+    Plain(PlainHandler),
+    /// May run a script, and so never from one.
+    Script(ScriptHandler),
+    /// Has subcommands, and nothing of its own.
+    Container(&'static [Command]),
+}
+
+/// What COMMAND says about a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Flags(u16);
+
+impl Flags {
+    pub(super) const NONE: Flags = Flags(0);
+    pub(super) const WRITE: Flags = Flags(1);
+    pub(super) const READONLY: Flags = Flags(1 << 1);
+    pub(super) const FAST: Flags = Flags(1 << 2);
+    pub(super) const DENY_OOM: Flags = Flags(1 << 3);
+    pub(super) const NO_SCRIPT: Flags = Flags(1 << 4);
+
+    const NAMES: [(Flags, &'static str); 5] = [
+        (Flags::WRITE, "write"),
+        (Flags::READONLY, "readonly"),
+        (Flags::DENY_OOM, "denyoom"),
+        (Flags::NO_SCRIPT, "noscript"),
+        (Flags::FAST, "fast"),
+    ];
+
+    pub(super) const fn and(self, other: Flags) -> Flags {
+        Flags(self.0 | other.0)
+    }
+
+    pub(super) fn has(self, other: Flags) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    fn names(self) -> impl Iterator<Item = &'static str> {
+        Flags::NAMES
+            .into_iter()
+            .filter(move |(flag, _)| self.has(*flag))
+            .map(|(_, name)| name)
+    }
+}
+
+/// Which arguments are keys: first, last (negative from the end), step.
+pub(super) type Keys = (i64, i64, i64);
+
+/// One command.
+#[derive(Debug)]
+pub(super) struct Command {
+    /// In lower case; a subcommand's as `config|get`.
+    pub(super) name: &'static str,
+    /// Arguments with the name, or at least so many if negative.
+    arity: i64,
+    pub(super) flags: Flags,
+    keys: Keys,
+    /// What requests and replies are labelled.
+    pub(super) label: Label,
+    pub(super) reply_label: Label,
+    pub(super) handler: Handler,
+}
+
+impl Command {
+    pub(super) fn accepts(&self, count: usize) -> bool {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        if self.arity < 0 {
+            count >= -self.arity
+        } else {
+            count == self.arity
+        }
+    }
+}
+
+/// One entry of the table: name, label, arity, flags, keys, handler.
+macro_rules! command {
+    ($name:literal, $label:literal, $arity:literal, $flags:expr, $keys:expr, $handler:expr) => {
+        $crate::redis::commands::Command {
+            name: $name,
+            arity: $arity,
+            flags: $flags,
+            keys: $keys,
+            label: $label,
+            reply_label: concat!("reply to ", $label),
+            handler: $handler,
+        }
+    };
+}
+use command;
+
+/// The label of a request that no command answers to.
+pub(super) const UNKNOWN_LABEL: Label = "unknown command";
+/// And that of its reply.
+pub(super) const UNKNOWN_REPLY_LABEL: Label = "reply to unknown command";
+
+/// Every command by its name. Written once, and the same in every process.
+static TABLE: LazyLock<IndexMap<&'static [u8], &'static Command, Xxh3DefaultBuilder>> =
+    LazyLock::new(|| all().map(|c| (c.name.as_bytes(), c)).collect());
+
+fn all() -> impl Iterator<Item = &'static Command> {
+    [
+        connection::COMMANDS,
+        keys::COMMANDS,
+        scripting::COMMANDS,
+        server::COMMANDS,
+        strings::COMMANDS,
+    ]
+    .into_iter()
+    .flatten()
+}
+
+/// The command of that name, in any case.
+pub(super) fn named(name: &[u8]) -> Option<&'static Command> {
+    let mut lower = [0; 32];
+    let lower = lower.get_mut(..name.len())?;
+    lower.copy_from_slice(name);
+    lower.make_ascii_lowercase();
+    TABLE.get(&*lower).copied()
+}
+
+/// The command or subcommand that `args` call, whatever their number.
+pub(super) fn find(args: &[&[u8]]) -> Option<&'static Command> {
+    let command = named(args.first()?)?;
+    match (command.handler, args.get(1)) {
+        (Handler::Container(subcommands), Some(name)) => subcommand(command, subcommands, name),
+        _ => Some(command),
+    }
+}
+
+fn subcommand(
+    container: &Command,
+    subcommands: &'static [Command],
+    name: &[u8],
+) -> Option<&'static Command> {
+    let skip = container.name.len() + 1;
+    subcommands
+        .iter()
+        .find(|c| c.name.as_bytes()[skip..].eq_ignore_ascii_case(name))
+}
+
+/// The command that `args` call, or the error that a client gets.
+pub(super) fn resolve(args: &[&[u8]]) -> Result<&'static Command, Reply> {
+    let command = match find(args) {
+        Some(command) => command,
+        None => return Err(unknown(args)),
+    };
+    if matches!(command.handler, Handler::Container(_)) || !command.accepts(args.len()) {
+        return Err(Reply::wrong_arity(command.name));
+    }
+    Ok(command)
+}
+
+fn unknown(args: &[&[u8]]) -> Reply {
+    const SHOWN: usize = 128;
+    let name = args.first().copied().unwrap_or_default();
+    if let (Some(container), Some(subcommand)) = (named(name), args.get(1)) {
+        let mut text = b"ERR unknown subcommand '".to_vec();
+        text.extend(printable(subcommand, SHOWN));
+        text.extend(b"'. Try ");
+        text.extend(container.name.to_ascii_uppercase().bytes());
+        text.extend(b" HELP.");
+        return Reply::error_from(text);
+    }
+    let mut shown = Vec::new();
+    for arg in &args[1..] {
+        if shown.len() >= SHOWN {
+            break;
+        }
+        let room = SHOWN - shown.len();
+        shown.push(b'\'');
+        shown.extend(printable(arg, room));
+        shown.extend(b"' ");
+    }
+    let mut text = b"ERR unknown command '".to_vec();
+    text.extend(printable(name, SHOWN));
+    text.extend(b"', with args beginning with: ");
+    text.extend(shown);
+    Reply::error_from(text)
+}
+
+/// What C's `%.*s` prints of a string.
+fn printable(text: &[u8], most: usize) -> &[u8] {
+    let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
+    &text[..text.len().min(most)]
+}

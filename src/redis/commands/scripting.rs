@@ -1,0 +1,186 @@
+//! EVAL and the script cache.
+
+use bytes::Bytes;
+
+use super::{Command, Flags, Handler::Container, Handler::Script, command};
+use crate::redis::engine::Context;
+use crate::redis::number::integer_argument;
+use crate::redis::observer::{Outcome, ScriptRun};
+use crate::redis::reply::Reply;
+use crate::redis::scripts::{Compiled, Invocation, Scripts};
+
+const EVAL: Flags = Flags::NO_SCRIPT;
+const NO_SCRIPT: Flags = Flags::NO_SCRIPT;
+
+pub(super) const COMMANDS: &[Command] = &[
+    command!("eval", "EVAL", -3, EVAL, (0, 0, 0), Script(eval)),
+    command!("eval_ro", "EVAL", -3, EVAL, (0, 0, 0), Script(eval_ro)),
+    command!("evalsha", "EVAL", -3, EVAL, (0, 0, 0), Script(evalsha)),
+    command!(
+        "evalsha_ro",
+        "EVAL",
+        -3,
+        EVAL,
+        (0, 0, 0),
+        Script(evalsha_ro)
+    ),
+    command!(
+        "script",
+        "SCRIPT",
+        -2,
+        Flags::NONE,
+        (0, 0, 0),
+        Container(SCRIPT)
+    ),
+];
+
+const SCRIPT: &[Command] = &[
+    command!(
+        "script|exists",
+        "SCRIPT",
+        -3,
+        NO_SCRIPT,
+        (0, 0, 0),
+        Script(exists)
+    ),
+    command!(
+        "script|flush",
+        "SCRIPT",
+        -2,
+        NO_SCRIPT,
+        (0, 0, 0),
+        Script(flush)
+    ),
+    command!(
+        "script|kill",
+        "SCRIPT",
+        2,
+        NO_SCRIPT,
+        (0, 0, 0),
+        Script(kill)
+    ),
+    command!(
+        "script|load",
+        "SCRIPT",
+        3,
+        NO_SCRIPT,
+        (0, 0, 0),
+        Script(load)
+    ),
+];
+
+const NO_SUCH_SCRIPT: Reply = Reply::error("NOSCRIPT No matching script. Please use EVAL.");
+
+fn eval(context: &mut Context<'_>, scripts: &mut Scripts, args: &[&[u8]]) -> Reply {
+    run(context, scripts, args, false, |scripts| {
+        scripts.compile(args[1])
+    })
+}
+
+fn eval_ro(context: &mut Context<'_>, scripts: &mut Scripts, args: &[&[u8]]) -> Reply {
+    run(context, scripts, args, true, |scripts| {
+        scripts.compile(args[1])
+    })
+}
+
+fn evalsha(context: &mut Context<'_>, scripts: &mut Scripts, args: &[&[u8]]) -> Reply {
+    run(context, scripts, args, false, |scripts| {
+        by_sha(scripts, args[1])
+    })
+}
+
+fn evalsha_ro(context: &mut Context<'_>, scripts: &mut Scripts, args: &[&[u8]]) -> Reply {
+    run(context, scripts, args, true, |scripts| {
+        by_sha(scripts, args[1])
+    })
+}
+
+fn by_sha(scripts: &mut Scripts, sha: &[u8]) -> Result<Compiled, Reply> {
+    scripts.find(sha).ok_or(NO_SUCH_SCRIPT)
+}
+
+fn run(
+    context: &mut Context<'_>,
+    scripts: &mut Scripts,
+    args: &[&[u8]],
+    read_only: bool,
+    find: impl FnOnce(&mut Scripts) -> Result<Compiled, Reply>,
+) -> Reply {
+    let outcome = split_arguments(args).and_then(|(keys, args)| {
+        let script = find(scripts)?;
+        let invocation = Invocation {
+            keys,
+            args,
+            read_only,
+        };
+        let reply = scripts.run(context, &script, &invocation);
+        context.keyspace.observe(|observer| {
+            observer.script_ran(&ScriptRun {
+                sha: script.sha(),
+                keys,
+                args,
+                outcome: summary(&reply),
+            });
+        });
+        Ok(reply)
+    });
+    outcome.unwrap_or_else(|error| error)
+}
+
+/// KEYS and ARGV of `EVAL script numkeys key... arg...`.
+fn split_arguments<'a, 'b>(
+    args: &'a [&'b [u8]],
+) -> Result<(&'a [&'b [u8]], &'a [&'b [u8]]), Reply> {
+    let keys = integer_argument(args[2])?;
+    let rest = &args[3..];
+    let keys =
+        usize::try_from(keys).map_err(|_| Reply::error("ERR Number of keys can't be negative"))?;
+    rest.split_at_checked(keys).ok_or(Reply::error(
+        "ERR Number of keys can't be greater than number of args",
+    ))
+}
+
+fn summary(reply: &Reply) -> Outcome<'_> {
+    match reply {
+        Reply::Null => Outcome::Nil,
+        Reply::Integer(value) => Outcome::Integer(*value),
+        Reply::Boolean(value) => Outcome::Integer((*value).into()),
+        Reply::Status(text)
+        | Reply::Bulk(text)
+        | Reply::BigNumber(text)
+        | Reply::Verbatim(_, text) => Outcome::Text(text),
+        Reply::Error(text) => Outcome::Error(text),
+        Reply::Array(_) | Reply::Map(_) | Reply::Set(_) | Reply::Double(_) => Outcome::Compound,
+    }
+}
+
+fn load(_: &mut Context<'_>, scripts: &mut Scripts, args: &[&[u8]]) -> Reply {
+    match scripts.compile(args[2]) {
+        Ok(script) => Reply::Bulk(Bytes::copy_from_slice(script.sha().as_bytes())),
+        Err(error) => error,
+    }
+}
+
+fn exists(_: &mut Context<'_>, scripts: &mut Scripts, args: &[&[u8]]) -> Reply {
+    let found = args[2..]
+        .iter()
+        .map(|sha| Reply::Integer(scripts.find(sha).is_some().into()));
+    Reply::Array(found.collect())
+}
+
+fn flush(_: &mut Context<'_>, scripts: &mut Scripts, args: &[&[u8]]) -> Reply {
+    let known =
+        |mode: &[u8]| mode.eq_ignore_ascii_case(b"SYNC") || mode.eq_ignore_ascii_case(b"ASYNC");
+    match args {
+        [_, _] => {}
+        [_, _, mode] if known(mode) => {}
+        _ => return Reply::error("ERR SCRIPT FLUSH only support SYNC|ASYNC option"),
+    }
+    scripts.flush();
+    Reply::OK
+}
+
+/// Whoever asks comes after the script that ran.
+fn kill(_: &mut Context<'_>, _: &mut Scripts, _: &[&[u8]]) -> Reply {
+    Reply::error("NOTBUSY No scripts in execution right now.")
+}

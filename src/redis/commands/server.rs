@@ -1,0 +1,180 @@
+//! Commands about the server as a whole.
+
+use std::fmt::Write as _;
+
+use super::{Command, Flags, Handler::Container, Handler::Plain, all, command, named};
+use crate::redis::VERSION;
+use crate::redis::engine::Context;
+use crate::redis::keyspace::DATABASES;
+use crate::redis::reply::Reply;
+use crate::rt;
+
+const READ: Flags = Flags::READONLY.and(Flags::FAST);
+const NO_SCRIPT: Flags = Flags::NO_SCRIPT;
+
+pub(super) const COMMANDS: &[Command] = &[
+    command!(
+        "command",
+        "COMMAND",
+        -1,
+        Flags::NONE,
+        (0, 0, 0),
+        Container(COMMAND)
+    ),
+    command!(
+        "config",
+        "CONFIG",
+        -2,
+        Flags::NONE,
+        (0, 0, 0),
+        Container(CONFIG)
+    ),
+    command!("dbsize", "DBSIZE", 1, READ, (0, 0, 0), Plain(dbsize)),
+    command!(
+        "flushall",
+        "FLUSHALL",
+        -1,
+        Flags::WRITE,
+        (0, 0, 0),
+        Plain(flushall)
+    ),
+    command!(
+        "flushdb",
+        "FLUSHDB",
+        -1,
+        Flags::WRITE,
+        (0, 0, 0),
+        Plain(flushdb)
+    ),
+    command!("info", "INFO", -1, Flags::NONE, (0, 0, 0), Plain(info)),
+    command!("time", "TIME", 1, Flags::FAST, (0, 0, 0), Plain(time)),
+];
+
+const CONFIG: &[Command] = &[command!(
+    "config|get",
+    "CONFIG",
+    -3,
+    NO_SCRIPT,
+    (0, 0, 0),
+    Plain(config_get)
+)];
+
+const COMMAND: &[Command] = &[
+    command!(
+        "command|count",
+        "COMMAND",
+        2,
+        Flags::NONE,
+        (0, 0, 0),
+        Plain(command_count)
+    ),
+    command!(
+        "command|docs",
+        "COMMAND",
+        -2,
+        Flags::NONE,
+        (0, 0, 0),
+        Plain(command_docs)
+    ),
+    command!(
+        "command|info",
+        "COMMAND",
+        -2,
+        Flags::NONE,
+        (0, 0, 0),
+        Plain(command_info)
+    ),
+];
+
+fn dbsize(context: &mut Context<'_>, _: &[&[u8]]) -> Reply {
+    context.keyspace.expire_due(context.now);
+    count(context.keyspace.size(context.client.database).0)
+}
+
+fn count(number: usize) -> Reply {
+    Reply::Integer(i64::try_from(number).unwrap_or(i64::MAX))
+}
+
+fn flushall(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    flush(args, || context.keyspace.flush_all())
+}
+
+fn flushdb(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    flush(args, || context.keyspace.flush(context.client.database))
+}
+
+fn flush(args: &[&[u8]], remove: impl FnOnce()) -> Reply {
+    let is = |word: &[u8], arg: &[u8]| arg.eq_ignore_ascii_case(word);
+    match args {
+        [_] => {}
+        [_, mode] if is(b"SYNC", mode) || is(b"ASYNC", mode) => {}
+        _ => return Reply::SYNTAX,
+    }
+    remove();
+    Reply::OK
+}
+
+fn time(_: &mut Context<'_>, _: &[&[u8]]) -> Reply {
+    let now = rt::unix_time();
+    let parts = [now.as_secs(), u64::from(now.subsec_micros())];
+    Reply::Array(
+        parts
+            .map(|part| Reply::Bulk(part.to_string().into()))
+            .into(),
+    )
+}
+
+/// Nothing here can be configured.
+fn config_get(_: &mut Context<'_>, _: &[&[u8]]) -> Reply {
+    Reply::Map(Vec::new())
+}
+
+fn command_count(_: &mut Context<'_>, _: &[&[u8]]) -> Reply {
+    count(all().count())
+}
+
+/// Documentation is left to redis.io.
+fn command_docs(_: &mut Context<'_>, _: &[&[u8]]) -> Reply {
+    Reply::Map(Vec::new())
+}
+
+fn command_info(_: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    Reply::Array(match &args[2..] {
+        [] => all().map(describe).collect(),
+        names => names
+            .iter()
+            .map(|name| named(name).map_or(Reply::Null, describe))
+            .collect(),
+    })
+}
+
+fn describe(command: &Command) -> Reply {
+    let (first, last, step) = command.keys;
+    let flags = command.flags.names().map(Reply::status).collect();
+    Reply::Array(vec![
+        Reply::bulk(command.name),
+        Reply::Integer(command.arity),
+        Reply::Set(flags),
+        Reply::Integer(first),
+        Reply::Integer(last),
+        Reply::Integer(step),
+    ])
+}
+
+fn info(context: &mut Context<'_>, _: &[&[u8]]) -> Reply {
+    let mut text = format!(
+        "# Server\r\nredis_version:{VERSION}\r\nredis_mode:standalone\r\n\r\n\
+         # Replication\r\nrole:master\r\nconnected_slaves:0\r\n\r\n# Keyspace\r\n"
+    );
+    for database in 0..DATABASES {
+        let (keys, expires) = context.keyspace.size(database);
+        if keys > 0 {
+            writeln!(
+                text,
+                "db{database}:keys={keys},expires={expires},avg_ttl=0\r"
+            )
+            .expect("a string takes every write");
+        }
+    }
+    Reply::Verbatim(*b"txt", text.into())
+}

@@ -1,0 +1,345 @@
+//! Strings: GET and SET and what is made of them.
+
+use bytes::Bytes;
+
+use super::{Command, Flags, Handler::Plain, command};
+use crate::redis::bug::Bug;
+use crate::redis::engine::Context;
+use crate::redis::keyspace::{Deadline, Value};
+use crate::redis::number::{integer_argument, parse_integer};
+use crate::redis::reply::Reply;
+use crate::redis::wall_clock_ms;
+use crate::redis::wire::BULK_MAX;
+
+const READ: Flags = Flags::READONLY.and(Flags::FAST);
+const WRITE: Flags = Flags::WRITE.and(Flags::DENY_OOM);
+const FAST_WRITE: Flags = WRITE.and(Flags::FAST);
+const FREEING: Flags = Flags::WRITE.and(Flags::FAST);
+
+pub(super) const COMMANDS: &[Command] = &[
+    command!("append", "APPEND", 3, FAST_WRITE, (1, 1, 1), Plain(append)),
+    command!("decr", "DECR", 2, FAST_WRITE, (1, 1, 1), Plain(decr)),
+    command!("decrby", "DECRBY", 3, FAST_WRITE, (1, 1, 1), Plain(decrby)),
+    command!("get", "GET", 2, READ, (1, 1, 1), Plain(get)),
+    command!("getdel", "GETDEL", 2, FREEING, (1, 1, 1), Plain(getdel)),
+    command!("getex", "GETEX", -2, FREEING, (1, 1, 1), Plain(getex)),
+    command!("getset", "GETSET", 3, FAST_WRITE, (1, 1, 1), Plain(getset)),
+    command!("incr", "INCR", 2, FAST_WRITE, (1, 1, 1), Plain(incr)),
+    command!("incrby", "INCRBY", 3, FAST_WRITE, (1, 1, 1), Plain(incrby)),
+    command!("mget", "MGET", -2, READ, (1, -1, 1), Plain(mget)),
+    command!("mset", "MSET", -3, WRITE, (1, -1, 2), Plain(mset)),
+    command!("msetnx", "MSETNX", -3, WRITE, (1, -1, 2), Plain(msetnx)),
+    command!("psetex", "PSETEX", 4, WRITE, (1, 1, 1), Plain(psetex)),
+    command!("set", "SET", -3, WRITE, (1, 1, 1), Plain(set)),
+    command!("setex", "SETEX", 4, WRITE, (1, 1, 1), Plain(setex)),
+    command!("setnx", "SETNX", 3, FAST_WRITE, (1, 1, 1), Plain(setnx)),
+    command!("strlen", "STRLEN", 2, READ, (1, 1, 1), Plain(strlen)),
+];
+
+impl Context<'_> {
+    /// The string at `key`, None if there is none.
+    fn string(&mut self, key: &[u8]) -> Result<Option<Bytes>, Reply> {
+        let found = self.lookup(key).map(|entry| &entry.value);
+        found.map(Value::as_string).transpose()
+    }
+
+    fn set_string(&mut self, key: &[u8], value: Bytes, deadline: Deadline) {
+        let database = self.client.database;
+        self.keyspace
+            .set(database, key, Value::String(value), deadline);
+    }
+}
+
+/// An error is an answer too.
+fn answer(result: Result<Reply, Reply>) -> Reply {
+    result.unwrap_or_else(|error| error)
+}
+
+fn get(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    answer(get_string(context, args[1]))
+}
+
+fn get_string(context: &mut Context<'_>, key: &[u8]) -> Result<Reply, Reply> {
+    Ok(context.string(key)?.map_or(Reply::Null, Reply::Bulk))
+}
+
+/// A deadline as SET and GETEX take it.
+#[derive(Debug, Clone, Copy)]
+enum Expire<'a> {
+    /// After so many seconds or milliseconds.
+    In(&'a [u8], Unit),
+    /// At that many since the epoch.
+    At(&'a [u8], Unit),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unit {
+    Seconds,
+    Milliseconds,
+}
+
+impl Expire<'_> {
+    /// The deadline in milliseconds since the epoch.
+    fn deadline(self, command: &str) -> Result<i64, Reply> {
+        let invalid = || Reply::invalid_expire_time(command);
+        let (Expire::In(amount, unit) | Expire::At(amount, unit)) = self;
+        let amount = integer_argument(amount)?;
+        let scale = if unit == Unit::Seconds { 1000 } else { 1 };
+        let start = match self {
+            Expire::In(..) => wall_clock_ms(),
+            Expire::At(..) => 0,
+        };
+        Some(amount)
+            .filter(|amount| *amount > 0)
+            .and_then(|amount| amount.checked_mul(scale))
+            .and_then(|amount| amount.checked_add(start))
+            .ok_or_else(invalid)
+    }
+}
+
+/// The options of SET and GETEX.
+#[derive(Debug, Default)]
+struct Options<'a> {
+    nx: bool,
+    xx: bool,
+    get: bool,
+    keep_ttl: bool,
+    persist: bool,
+    expire: Option<Expire<'a>>,
+}
+
+impl<'a> Options<'a> {
+    /// Reads them; which exclude which is Redis's, down to a repeated EX
+    /// being fine where EX and PX are not.
+    fn parse(mut args: &[&'a [u8]], for_set: bool) -> Result<Options<'a>, Reply> {
+        let mut options = Options::default();
+        while let Some((name, rest)) = args.split_first() {
+            args = rest;
+            let is = |word: &str| name.eq_ignore_ascii_case(word.as_bytes());
+            if for_set && is("NX") && !options.xx {
+                options.nx = true;
+            } else if for_set && is("XX") && !options.nx {
+                options.xx = true;
+            } else if for_set && is("GET") {
+                options.get = true;
+            } else if for_set && is("KEEPTTL") && options.expire.is_none() {
+                options.keep_ttl = true;
+            } else if !for_set && is("PERSIST") && options.expire.is_none() {
+                options.persist = true;
+            } else {
+                let (amount, rest) = args.split_first().ok_or(Reply::SYNTAX)?;
+                args = rest;
+                options.set_expire(name, amount)?;
+            }
+        }
+        Ok(options)
+    }
+
+    fn set_expire(&mut self, name: &[u8], amount: &'a [u8]) -> Result<(), Reply> {
+        let is = |word: &str| name.eq_ignore_ascii_case(word.as_bytes());
+        let expire = if is("EX") {
+            Expire::In(amount, Unit::Seconds)
+        } else if is("PX") {
+            Expire::In(amount, Unit::Milliseconds)
+        } else if is("EXAT") {
+            Expire::At(amount, Unit::Seconds)
+        } else if is("PXAT") {
+            Expire::At(amount, Unit::Milliseconds)
+        } else {
+            return Err(Reply::SYNTAX);
+        };
+        let repeated = match (self.expire, expire) {
+            (None, _) => true,
+            (Some(Expire::In(_, old)), Expire::In(_, new))
+            | (Some(Expire::At(_, old)), Expire::At(_, new)) => old == new,
+            _ => false,
+        };
+        if self.keep_ttl || self.persist || !repeated {
+            return Err(Reply::SYNTAX);
+        }
+        self.expire = Some(expire);
+        Ok(())
+    }
+}
+
+fn set(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    answer(Options::parse(&args[3..], true).and_then(|options| {
+        let deadline = match options.expire {
+            Some(expire) => Deadline::At(expire.deadline("set")?),
+            None if options.keep_ttl => Deadline::Keep,
+            None => Deadline::Clear,
+        };
+        set_generic(context, args[1], args[2], &options, deadline)
+    }))
+}
+
+fn set_generic(
+    context: &mut Context<'_>,
+    key: &[u8],
+    value: &[u8],
+    options: &Options<'_>,
+    deadline: Deadline,
+) -> Result<Reply, Reply> {
+    let old = match options.get {
+        true => Some(get_string(context, key)?),
+        false => None,
+    };
+    let planted = |bug| context.keyspace.planted(bug);
+    let keeps_ttl = planted(Bug::SetKeepsTtl) && deadline == Deadline::Clear;
+    let ignores_expiry = planted(Bug::NxIgnoresExpiry) && options.nx;
+    let found = (ignores_expiry && context.keyspace.holds(context.client.database, key))
+        || context.lookup(key).is_some();
+    if (options.nx && found) || (options.xx && !found) {
+        return Ok(old.unwrap_or(Reply::Null));
+    }
+    let deadline = if keeps_ttl { Deadline::Keep } else { deadline };
+    context.set_string(key, Bytes::copy_from_slice(value), deadline);
+    Ok(old.unwrap_or(Reply::OK))
+}
+
+fn setnx(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    if context.lookup(args[1]).is_some() {
+        return Reply::Integer(0);
+    }
+    context.set_string(args[1], Bytes::copy_from_slice(args[2]), Deadline::Clear);
+    Reply::Integer(1)
+}
+
+fn setex(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    set_expiring(context, args, Unit::Seconds, "setex")
+}
+
+fn psetex(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    set_expiring(context, args, Unit::Milliseconds, "psetex")
+}
+
+fn set_expiring(context: &mut Context<'_>, args: &[&[u8]], unit: Unit, command: &str) -> Reply {
+    answer(Expire::In(args[2], unit).deadline(command).map(|deadline| {
+        let value = Bytes::copy_from_slice(args[3]);
+        context.set_string(args[1], value, Deadline::At(deadline));
+        Reply::OK
+    }))
+}
+
+fn getset(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    answer(get_string(context, args[1]).inspect(|_| {
+        context.set_string(args[1], Bytes::copy_from_slice(args[2]), Deadline::Clear);
+    }))
+}
+
+fn getdel(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    answer(get_string(context, args[1]).inspect(|_| {
+        context.delete(args[1]);
+    }))
+}
+
+fn getex(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    answer(Options::parse(&args[2..], false).and_then(|options| {
+        let reply = get_string(context, args[1])?;
+        if reply == Reply::Null {
+            return Ok(reply);
+        }
+        let deadline = options.expire.map(|e| e.deadline("getex")).transpose()?;
+        match (deadline, options.expire) {
+            (Some(when), Some(Expire::At(..))) if when <= wall_clock_ms() => {
+                context.delete(args[1]);
+            }
+            (Some(when), _) => context.set_deadline(args[1], Some(when)),
+            (None, _) if options.persist => context.set_deadline(args[1], None),
+            (None, _) => {}
+        }
+        Ok(reply)
+    }))
+}
+
+fn mget(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    let strings = args[1..]
+        .iter()
+        .map(|key| get_string(context, key).unwrap_or(Reply::Null));
+    Reply::Array(strings.collect())
+}
+
+fn mset(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    let (pairs, rest) = args[1..].as_chunks::<2>();
+    if !rest.is_empty() {
+        return Reply::wrong_arity("mset");
+    }
+    for [key, value] in pairs {
+        context.set_string(key, Bytes::copy_from_slice(value), Deadline::Clear);
+    }
+    Reply::OK
+}
+
+fn msetnx(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    let (pairs, rest) = args[1..].as_chunks::<2>();
+    if !rest.is_empty() {
+        return Reply::wrong_arity("msetnx");
+    }
+    if pairs.iter().any(|[key, _]| context.lookup(key).is_some()) {
+        return Reply::Integer(0);
+    }
+    for [key, value] in pairs {
+        context.set_string(key, Bytes::copy_from_slice(value), Deadline::Clear);
+    }
+    Reply::Integer(1)
+}
+
+fn append(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    answer(context.string(args[1]).and_then(|old| {
+        let old = old.unwrap_or_default();
+        let length = old.len() + args[2].len();
+        if length > BULK_MAX {
+            return Err(Reply::error(
+                "ERR string exceeds maximum allowed size (proto-max-bulk-len)",
+            ));
+        }
+        let joined = [&old[..], args[2]].concat();
+        context.set_string(args[1], joined.into(), Deadline::Keep);
+        Ok(count(length))
+    }))
+}
+
+fn strlen(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    answer(
+        context
+            .string(args[1])
+            .map(|found| count(found.map_or(0, |value| value.len()))),
+    )
+}
+
+fn count(length: usize) -> Reply {
+    Reply::Integer(i64::try_from(length).unwrap_or(i64::MAX))
+}
+
+fn incr(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    answer(add(context, args[1], 1))
+}
+
+fn decr(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    answer(add(context, args[1], -1))
+}
+
+fn incrby(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    answer(integer_argument(args[2]).and_then(|by| add(context, args[1], by)))
+}
+
+fn decrby(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    answer(integer_argument(args[2]).and_then(|by| {
+        let by = by
+            .checked_neg()
+            .ok_or(Reply::error("ERR decrement would overflow"))?;
+        add(context, args[1], by)
+    }))
+}
+
+fn add(context: &mut Context<'_>, key: &[u8], by: i64) -> Result<Reply, Reply> {
+    let old = match context.string(key)? {
+        Some(text) => parse_integer(&text).ok_or(Reply::NOT_AN_INTEGER)?,
+        None => 0,
+    };
+    let new = old
+        .checked_add(by)
+        .ok_or(Reply::error("ERR increment or decrement would overflow"))?;
+    context.set_string(key, new.to_string().into(), Deadline::Keep);
+    Ok(Reply::Integer(new))
+}

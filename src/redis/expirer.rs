@@ -1,0 +1,91 @@
+//! Removes keys at their deadline, whether or not anybody looks.
+//!
+//! Redis samples ten times a second. Here one task sleeps until the first
+//! deadline, so that the observer is told of an expiry when it happens, and a
+//! server without deadlines costs nothing: the task starts with the first one.
+//! It sleeps on the monotonic clock and reads the wall clock when it wakes, as
+//! deadlines are wall time.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use futures_util::future::select;
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use super::{Shared, wall_clock_ms};
+use crate::rt;
+
+/// What the task and those who set deadlines share.
+#[derive(Default)]
+pub(super) struct Expirer {
+    alarm: Arc<Notify>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    running: bool,
+    /// When the task will wake by itself.
+    wakes_at: Option<i64>,
+}
+
+impl Expirer {
+    pub(super) fn wake(&self) {
+        self.alarm.notify_one();
+    }
+
+    /// Sees to it that the task is awake at `next_expiry`. A task that wakes
+    /// too early is left to find that out: most locks are released before
+    /// their deadline, and the next one's is later.
+    pub(super) fn watch(&self, shared: &Arc<Shared>, next_expiry: Option<i64>) {
+        let Some(next) = next_expiry else {
+            return;
+        };
+        let mut state = self.state.lock();
+        let early_enough = state.wakes_at.is_some_and(|at| at <= next);
+        if early_enough {
+            return;
+        }
+        state.wakes_at = Some(next);
+        if state.running {
+            self.alarm.notify_one();
+        } else {
+            state.running = true;
+            rt::spawn(run(Arc::downgrade(shared), self.alarm.clone()));
+        }
+    }
+}
+
+impl Drop for Expirer {
+    fn drop(&mut self) {
+        self.alarm.notify_one();
+    }
+}
+
+/// Runs until the server is gone.
+async fn run(server: Weak<Shared>, alarm: Arc<Notify>) {
+    while let Some(shared) = server.upgrade() {
+        let next = expire_due(&shared);
+        drop(shared);
+        let alarm = std::pin::pin!(alarm.notified());
+        match next {
+            Some(wait) => {
+                select(alarm, std::pin::pin!(rt::sleep(wait))).await;
+            }
+            None => alarm.await,
+        }
+    }
+}
+
+/// Expires what is due and says how long to wait for the next deadline.
+fn expire_due(shared: &Shared) -> Option<Duration> {
+    let next = {
+        let mut engine = shared.engine.lock();
+        engine.keyspace.expire_due(wall_clock_ms());
+        engine.keyspace.next_expiry()
+    };
+    shared.expirer.state.lock().wakes_at = next;
+    let next = Duration::from_millis(u64::try_from(next?).unwrap_or(0));
+    Some(next.saturating_sub(rt::unix_time()))
+}

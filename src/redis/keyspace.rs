@@ -1,0 +1,266 @@
+//! The databases: keys, values, deadlines.
+//!
+//! Every change of a key goes through this module, which keeps the index of
+//! deadlines, tells the observer, and lets nobody see a key whose deadline
+//! has passed: a lookup removes it first. A deadline is a wall-clock instant
+//! in milliseconds, and a key outlives it by nothing and loses nothing: at
+//! the deadline it is there, one millisecond later it is not.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use indexmap::IndexMap;
+use xxhash_rust::xxh3::Xxh3DefaultBuilder;
+
+use super::bug::Bug;
+use super::observer::Observer;
+use super::reply::Reply;
+
+/// How many databases SELECT can choose from.
+pub(super) const DATABASES: usize = 16;
+
+/// What a key holds.
+#[derive(Debug, Clone)]
+pub(super) enum Value {
+    String(Bytes),
+}
+
+impl Value {
+    pub(super) fn type_name(&self) -> &'static str {
+        match self {
+            Value::String(_) => "string",
+        }
+    }
+
+    pub(super) fn as_string(&self) -> Result<Bytes, Reply> {
+        match self {
+            Value::String(bytes) => Ok(bytes.clone()),
+        }
+    }
+
+    pub(super) fn as_text(&self) -> &[u8] {
+        match self {
+            Value::String(bytes) => bytes,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) value: Value,
+    pub(super) expires_at: Option<i64>,
+}
+
+/// What a write does to the deadline of its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Deadline {
+    Keep,
+    Clear,
+    At(i64),
+}
+
+#[derive(Default)]
+struct Database {
+    keys: IndexMap<Bytes, Entry, Xxh3DefaultBuilder>,
+    deadlines: BTreeSet<(i64, Bytes)>,
+}
+
+/// All databases of a server.
+#[derive(Default)]
+pub(super) struct Keyspace {
+    /// Grown to the highest database that was written to.
+    databases: Vec<Database>,
+    observer: Option<Arc<dyn Observer>>,
+    planted: Option<Bug>,
+}
+
+impl Keyspace {
+    pub(super) fn new(planted: Option<Bug>, observer: Arc<dyn Observer>) -> Keyspace {
+        Keyspace {
+            databases: Vec::new(),
+            observer: Some(observer),
+            planted,
+        }
+    }
+
+    pub(super) fn planted(&self, bug: Bug) -> bool {
+        self.planted == Some(bug)
+    }
+
+    pub(super) fn observe(&self, tell: impl FnOnce(&dyn Observer)) {
+        if let Some(observer) = &self.observer {
+            tell(&**observer);
+        }
+    }
+
+    /// The key as a client at `now` sees it.
+    pub(super) fn lookup(&mut self, database: usize, key: &[u8], now: i64) -> Option<&Entry> {
+        let expires_at = self.databases.get(database)?.keys.get(key)?.expires_at;
+        if expires_at.is_some_and(|when| self.is_past(when, now)) {
+            self.expire(database, key);
+            return None;
+        }
+        self.databases[database].keys.get(key)
+    }
+
+    /// The key whether or not its deadline has passed.
+    pub(super) fn holds(&self, database: usize, key: &[u8]) -> bool {
+        self.databases
+            .get(database)
+            .is_some_and(|database| database.keys.contains_key(key))
+    }
+
+    fn is_past(&self, when: i64, now: i64) -> bool {
+        if self.planted(Bug::ExpireAtInclusive) {
+            now >= when
+        } else {
+            now > when
+        }
+    }
+
+    /// Gives the key a value, whatever it held.
+    pub(super) fn set(&mut self, database: usize, key: &[u8], value: Value, deadline: Deadline) {
+        let space = self.database(database);
+        let expires_at = match space.keys.get_mut(key) {
+            Some(entry) => {
+                let expires_at = match deadline {
+                    Deadline::Keep => entry.expires_at,
+                    Deadline::Clear => None,
+                    Deadline::At(when) => Some(when),
+                };
+                entry.value = value;
+                space.move_deadline(key, expires_at);
+                expires_at
+            }
+            None => {
+                let expires_at = match deadline {
+                    Deadline::At(when) => Some(when),
+                    Deadline::Keep | Deadline::Clear => None,
+                };
+                let key = Bytes::copy_from_slice(key);
+                if let Some(when) = expires_at {
+                    space.deadlines.insert((when, key.clone()));
+                }
+                space.keys.insert(key, Entry { value, expires_at });
+                expires_at
+            }
+        };
+        if let Some(entry) = self.databases[database].keys.get(key) {
+            self.observe(|o| o.set(database, key, entry.value.as_text(), expires_at));
+        }
+    }
+
+    /// Gives an existing key another deadline, or none.
+    pub(super) fn set_deadline(&mut self, database: usize, key: &[u8], expires_at: Option<i64>) {
+        if self.holds(database, key) {
+            self.database(database).move_deadline(key, expires_at);
+            self.observe(|o| o.deadline_changed(database, key, expires_at));
+        }
+    }
+
+    /// Removes a key on a client's behalf.
+    pub(super) fn delete(&mut self, database: usize, key: &[u8]) -> Option<Entry> {
+        let (key, entry) = self.take(database, key)?;
+        self.observe(|o| o.deleted(database, &key, entry.value.as_text()));
+        Some(entry)
+    }
+
+    fn expire(&mut self, database: usize, key: &[u8]) {
+        if let Some((key, entry)) = self.take(database, key) {
+            self.observe(|o| o.expired(database, &key, entry.value.as_text()));
+        }
+    }
+
+    fn take(&mut self, database: usize, key: &[u8]) -> Option<(Bytes, Entry)> {
+        let space = self.databases.get_mut(database)?;
+        let (key, entry) = space.keys.swap_remove_entry(key)?;
+        if let Some(when) = entry.expires_at {
+            space.deadlines.remove(&(when, key.clone()));
+        }
+        Some((key, entry))
+    }
+
+    /// Removes every key of every database whose deadline has passed.
+    pub(super) fn expire_due(&mut self, now: i64) {
+        for database in 0..self.databases.len() {
+            while let Some((when, key)) = self.databases[database].deadlines.first().cloned()
+                && self.is_past(when, now)
+            {
+                self.expire(database, &key);
+            }
+        }
+    }
+
+    /// The first instant, in milliseconds, at which a key will be gone.
+    pub(super) fn next_expiry(&self) -> Option<i64> {
+        let first = self
+            .databases
+            .iter()
+            .filter_map(|database| database.deadlines.first())
+            .map(|(when, _)| *when)
+            .min()?;
+        Some(if self.planted(Bug::ExpireAtInclusive) {
+            first
+        } else {
+            first.saturating_add(1)
+        })
+    }
+
+    /// Removes every key of a database.
+    pub(super) fn flush(&mut self, database: usize) {
+        let Some(space) = self.databases.get_mut(database) else {
+            return;
+        };
+        let flushed = std::mem::take(space);
+        for (key, entry) in &flushed.keys {
+            self.observe(|o| o.deleted(database, key, entry.value.as_text()));
+        }
+    }
+
+    pub(super) fn flush_all(&mut self) {
+        for database in 0..self.databases.len() {
+            self.flush(database);
+        }
+    }
+
+    /// The keys of a database, those past their deadline among them.
+    pub(super) fn keys(&self, database: usize) -> impl Iterator<Item = &Bytes> {
+        self.databases
+            .get(database)
+            .into_iter()
+            .flat_map(|database| database.keys.keys())
+    }
+
+    /// How many keys a database has, and how many of them have a deadline.
+    pub(super) fn size(&self, database: usize) -> (usize, usize) {
+        self.databases.get(database).map_or((0, 0), |database| {
+            (database.keys.len(), database.deadlines.len())
+        })
+    }
+
+    fn database(&mut self, database: usize) -> &mut Database {
+        if self.databases.len() <= database {
+            self.databases.resize_with(database + 1, Database::default);
+        }
+        &mut self.databases[database]
+    }
+}
+
+impl Database {
+    fn move_deadline(&mut self, key: &[u8], expires_at: Option<i64>) {
+        let Some((_, key, entry)) = self.keys.get_full_mut(key) else {
+            return;
+        };
+        let old = std::mem::replace(&mut entry.expires_at, expires_at);
+        if old == expires_at {
+            return;
+        }
+        if let Some(when) = old {
+            self.deadlines.remove(&(when, key.clone()));
+        }
+        if let Some(when) = expires_at {
+            self.deadlines.insert((when, key.clone()));
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! A simulated Redis 7.0, for real clients.
+//!
+//! It speaks RESP over [`rt`] sockets, so redis-rs, redis-cli and every other
+//! client talk to it as to the real server, and it is checked against the
+//! real one, command by command, reply by reply. What it keeps from a lock's
+//! point of view: `SET NX PX`, deadlines to the millisecond on a wall clock
+//! that may jump, scripts that run atomically with their expiry clock stopped,
+//! and a restart that forgets everything.
+//!
+//! One lock guards the whole engine. A connection's task takes it for as many
+//! requests as have arrived, and writes their replies once it is free again.
+//!
+//! An [`Observer`] is told what really happened to the keys.
+
+mod bug;
+mod client;
+mod commands;
+mod connection;
+mod engine;
+mod expirer;
+mod glob;
+mod keyspace;
+mod number;
+mod observer;
+mod reply;
+mod scripts;
+mod tap;
+mod wire;
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::rt;
+use engine::Engine;
+use expirer::Expirer;
+
+pub use bug::{Bug, UnknownBug};
+pub use observer::{Observer, Outcome, ScriptRun};
+
+/// The version that is simulated.
+pub const VERSION: &str = "7.0.15";
+
+/// How a server starts.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// A bug to plant.
+    pub planted: Option<Bug>,
+    /// After so many Lua instructions a script is taken to be endless and
+    /// ends with an error.
+    pub script_instructions_max: u64,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            planted: None,
+            script_instructions_max: 50_000_000,
+        }
+    }
+}
+
+/// A running server; clones are handles to the same one.
+///
+/// Its memory is all it has: a server that is started again is empty.
+#[derive(Clone)]
+pub struct Server(Arc<Shared>);
+
+struct Shared {
+    engine: Mutex<Engine>,
+    expirer: Expirer,
+}
+
+impl Server {
+    /// A server with nothing in it, that tells `observer` what happens.
+    pub fn start(options: Options, observer: Arc<dyn Observer>) -> Server {
+        Server(Arc::new(Shared {
+            engine: Mutex::new(Engine::new(&options, observer)),
+            expirer: Expirer::default(),
+        }))
+    }
+
+    /// Serves everyone who connects, until the listener fails.
+    pub async fn serve(&self, listener: rt::Listener) -> io::Result<()> {
+        listener.tap_clients(tap::new);
+        loop {
+            let stream = listener.accept().await?;
+            rt::spawn(connection::run(self.0.clone(), stream));
+        }
+    }
+
+    /// Looks at the wall clock again now. A server that is not told of a jump
+    /// notices it when it next runs a command or wakes for a deadline.
+    pub fn wall_clock_jumped(&self) {
+        self.0.expirer.wake();
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Server")
+    }
+}
+
+/// The wall clock as Redis reads it.
+fn wall_clock_ms() -> i64 {
+    i64::try_from(rt::unix_time().as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,68 @@
+//! The truth tap: what really happened to the keys, told as it happens.
+//!
+//! Checks compare it with what clients were told. It is called in the order
+//! in which commands take effect, while the keyspace is locked: an observer
+//! notes and returns, and never calls back into the server.
+
+/// Told about every change of the keyspace. All deadlines are milliseconds
+/// since the Unix epoch on the server's wall clock.
+pub trait Observer: Send + Sync {
+    /// A key holds a new string, and the deadline that goes with it.
+    fn set(&self, database: usize, key: &[u8], value: &[u8], expires_at_ms: Option<i64>) {
+        let _ = (database, key, value, expires_at_ms);
+    }
+
+    /// A key kept its value and got another deadline, or lost it.
+    fn deadline_changed(&self, database: usize, key: &[u8], expires_at_ms: Option<i64>) {
+        let _ = (database, key, expires_at_ms);
+    }
+
+    /// A command removed a key. The value is that of a string, and empty for
+    /// other types.
+    fn deleted(&self, database: usize, key: &[u8], value: &[u8]) {
+        let _ = (database, key, value);
+    }
+
+    /// A key's deadline passed. Told when the server notices, which for a
+    /// running server is at that instant, and always before anything else
+    /// happens to the key.
+    fn expired(&self, database: usize, key: &[u8], value: &[u8]) {
+        let _ = (database, key, value);
+    }
+
+    /// A script ended; what it changed was told before.
+    fn script_ran(&self, run: &ScriptRun<'_>) {
+        let _ = run;
+    }
+}
+
+/// Tells nobody.
+impl Observer for () {}
+
+/// One run of a script.
+#[derive(Debug)]
+pub struct ScriptRun<'a> {
+    /// The SHA-1 of its text, in hexadecimal.
+    pub sha: &'a str,
+    /// KEYS.
+    pub keys: &'a [&'a [u8]],
+    /// ARGV.
+    pub args: &'a [&'a [u8]],
+    /// What it answered, in short.
+    pub outcome: Outcome<'a>,
+}
+
+/// A reply in short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome<'a> {
+    /// Nothing.
+    Nil,
+    /// An integer, such as the count that DEL answers.
+    Integer(i64),
+    /// A status or a string.
+    Text(&'a [u8]),
+    /// An error, its code first.
+    Error(&'a [u8]),
+    /// An array, or anything else made of parts.
+    Compound,
+}

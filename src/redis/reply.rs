@@ -1,0 +1,177 @@
+//! What a command answers, and how it looks on the wire.
+//!
+//! A reply is a value, not bytes, so that a script can read it and a
+//! transaction can hold it. It is encoded for the protocol version of the
+//! client that gets it: what RESP2 lacks is written as Redis 7.0 writes it
+//! there, maps as flat arrays, doubles as strings, booleans as 1 and 0.
+
+use std::fmt::Write as _;
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use super::number::format_double;
+
+/// The protocol version of a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Resp {
+    /// RESP2, until a client says otherwise.
+    #[default]
+    V2,
+    /// RESP3.
+    V3,
+}
+
+/// The answer to one command.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Reply {
+    /// `+OK`
+    Status(Bytes),
+    /// `-ERR ...`, without the dash.
+    Error(Bytes),
+    Integer(i64),
+    Bulk(Bytes),
+    /// A missing value: `$-1`, or `_` in RESP3.
+    Null,
+    Array(Vec<Reply>),
+    Map(Vec<(Reply, Reply)>),
+    Set(Vec<Reply>),
+    Double(f64),
+    Boolean(bool),
+    BigNumber(Bytes),
+    /// A text with its three-letter format.
+    Verbatim([u8; 3], Bytes),
+}
+
+impl Reply {
+    pub(super) const OK: Reply = Reply::status("OK");
+    pub(super) const SYNTAX: Reply = Reply::error("ERR syntax error");
+    pub(super) const WRONG_TYPE: Reply =
+        Reply::error("WRONGTYPE Operation against a key holding the wrong kind of value");
+    pub(super) const NOT_AN_INTEGER: Reply =
+        Reply::error("ERR value is not an integer or out of range");
+
+    pub(super) const fn status(text: &'static str) -> Reply {
+        Reply::Status(Bytes::from_static(text.as_bytes()))
+    }
+
+    pub(super) const fn error(text: &'static str) -> Reply {
+        Reply::Error(Bytes::from_static(text.as_bytes()))
+    }
+
+    pub(super) const fn bulk(text: &'static str) -> Reply {
+        Reply::Bulk(Bytes::from_static(text.as_bytes()))
+    }
+
+    /// An error whose text comes from input: one line, whatever is in it.
+    pub(super) fn error_from(mut text: Vec<u8>) -> Reply {
+        let is_break = |byte: &u8| matches!(byte, b'\r' | b'\n');
+        let kept = text.iter().rposition(|byte| !is_break(byte));
+        text.truncate(kept.map_or(0, |last| last + 1));
+        one_line(&mut text);
+        Reply::Error(text.into())
+    }
+
+    pub(super) fn wrong_arity(command: &str) -> Reply {
+        Reply::error_from(
+            format!("ERR wrong number of arguments for '{command}' command").into_bytes(),
+        )
+    }
+
+    pub(super) fn invalid_expire_time(command: &str) -> Reply {
+        Reply::error_from(format!("ERR invalid expire time in '{command}' command").into_bytes())
+    }
+
+    /// Appends the reply as a client of `resp` reads it.
+    pub(super) fn encode(&self, resp: Resp, out: &mut BytesMut) {
+        match self {
+            Reply::Status(text) => line(out, b'+', text),
+            Reply::Error(text) => line(out, b'-', text),
+            Reply::Integer(value) => number(out, ':', *value),
+            Reply::Bulk(bytes) => bulk(out, '$', bytes),
+            Reply::Null => out.put_slice(match resp {
+                Resp::V2 => b"$-1\r\n",
+                Resp::V3 => b"_\r\n",
+            }),
+            Reply::Array(items) => sequence(out, '*', items, resp),
+            Reply::Set(items) => {
+                let kind = if resp == Resp::V3 { '~' } else { '*' };
+                sequence(out, kind, items, resp);
+            }
+            Reply::Map(pairs) => encode_map(pairs, resp, out),
+            Reply::Double(value) => encode_double(*value, resp, out),
+            Reply::Boolean(value) => out.put_slice(match (resp, value) {
+                (Resp::V2, true) => b":1\r\n",
+                (Resp::V2, false) => b":0\r\n",
+                (Resp::V3, true) => b"#t\r\n",
+                (Resp::V3, false) => b"#f\r\n",
+            }),
+            Reply::BigNumber(digits) => match resp {
+                Resp::V2 => bulk(out, '$', digits),
+                Resp::V3 => line(out, b'(', digits),
+            },
+            Reply::Verbatim(format, text) => match resp {
+                Resp::V2 => bulk(out, '$', text),
+                Resp::V3 => {
+                    number(out, '=', text.len() + 4);
+                    out.put_slice(format);
+                    out.put_u8(b':');
+                    out.put_slice(text);
+                    out.put_slice(b"\r\n");
+                }
+            },
+        }
+    }
+}
+
+/// Replaces line breaks, which would end a status or an error early.
+pub(super) fn one_line(text: &mut [u8]) {
+    for byte in text {
+        if matches!(byte, b'\r' | b'\n') {
+            *byte = b' ';
+        }
+    }
+}
+
+fn line(out: &mut BytesMut, kind: u8, text: &[u8]) {
+    out.reserve(text.len() + 3);
+    out.put_u8(kind);
+    out.put_slice(text);
+    out.put_slice(b"\r\n");
+}
+
+fn number(out: &mut BytesMut, kind: char, value: impl std::fmt::Display) {
+    write!(out, "{kind}{value}\r\n").expect("a buffer that grows takes every write");
+}
+
+fn bulk(out: &mut BytesMut, kind: char, bytes: &[u8]) {
+    out.reserve(bytes.len() + 16);
+    number(out, kind, bytes.len());
+    out.put_slice(bytes);
+    out.put_slice(b"\r\n");
+}
+
+fn sequence(out: &mut BytesMut, kind: char, items: &[Reply], resp: Resp) {
+    number(out, kind, items.len());
+    for item in items {
+        item.encode(resp, out);
+    }
+}
+
+fn encode_map(pairs: &[(Reply, Reply)], resp: Resp, out: &mut BytesMut) {
+    match resp {
+        Resp::V2 => number(out, '*', pairs.len() * 2),
+        Resp::V3 => number(out, '%', pairs.len()),
+    }
+    for (key, value) in pairs {
+        key.encode(resp, out);
+        value.encode(resp, out);
+    }
+}
+
+fn encode_double(value: f64, resp: Resp, out: &mut BytesMut) {
+    let digits = format_double(value);
+    match resp {
+        Resp::V2 => bulk(out, '$', digits.as_bytes()),
+        Resp::V3 => line(out, b',', digits.as_bytes()),
+    }
+}

@@ -1,0 +1,242 @@
+//! The Rust side of a script: what `redis.call` and its kin do.
+
+use std::fmt;
+
+use bytes::Bytes;
+use mlua::{Error, Lua, MultiValue, Value};
+use parking_lot::Mutex;
+
+use super::convert::to_lua;
+use super::random::Random;
+use super::sha1_hex;
+use crate::redis::client::Client;
+use crate::redis::engine::{Context, execute_in_script};
+use crate::redis::keyspace::Keyspace;
+use crate::redis::number::format_double;
+use crate::redis::reply::{Reply, Resp};
+
+/// What scripts reach, shared by the functions that Lua holds.
+#[derive(Default)]
+pub(super) struct Host {
+    running: Mutex<Option<Running>>,
+    random: Mutex<Random>,
+}
+
+/// The server, while a script has it.
+struct Running {
+    keyspace: Keyspace,
+    client: Client,
+    now: i64,
+    read_only: bool,
+    resp: Resp,
+    instructions_left: u64,
+    exhausted: bool,
+}
+
+/// How a script ended.
+pub(super) struct Left {
+    pub(super) resp: Resp,
+    pub(super) exhausted: bool,
+}
+
+/// An error that Lua sees as a table.
+#[derive(Debug)]
+pub(super) struct Raised(pub(super) Bytes);
+
+impl fmt::Display for Raised {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&String::from_utf8_lossy(&self.0))
+    }
+}
+
+impl std::error::Error for Raised {}
+
+pub(super) fn raise<T>(text: &'static str) -> mlua::Result<T> {
+    Err(Error::external(Raised(Bytes::from_static(text.as_bytes()))))
+}
+
+impl Host {
+    /// Takes the server for a script. Its SELECT is its own, and it speaks
+    /// RESP2 until it says otherwise.
+    pub(super) fn enter(&self, context: &mut Context<'_>, read_only: bool, instructions: u64) {
+        *self.running.lock() = Some(Running {
+            keyspace: std::mem::take(context.keyspace),
+            client: Client {
+                id: context.client.id,
+                database: context.client.database,
+                ..Client::default()
+            },
+            now: context.now,
+            read_only,
+            resp: Resp::V2,
+            instructions_left: instructions,
+            exhausted: false,
+        });
+    }
+
+    /// Gives it back.
+    pub(super) fn leave(&self, context: &mut Context<'_>) -> Left {
+        match self.running.lock().take() {
+            Some(running) => {
+                *context.keyspace = running.keyspace;
+                Left {
+                    resp: running.resp,
+                    exhausted: running.exhausted,
+                }
+            }
+            None => Left {
+                resp: Resp::V2,
+                exhausted: false,
+            },
+        }
+    }
+
+    /// `redis.call`, or `redis.pcall` if errors are not to be raised.
+    pub(super) fn call(&self, lua: &Lua, args: &MultiValue, raises: bool) -> mlua::Result<Value> {
+        let (reply, resp) = self.execute(args);
+        match reply {
+            Reply::Error(text) if raises => Err(Error::external(Raised(text))),
+            reply => to_lua(lua, &reply, resp),
+        }
+    }
+
+    fn execute(&self, args: &MultiValue) -> (Reply, Resp) {
+        let mut running = self.running.lock();
+        let Some(running) = running.as_mut() else {
+            return (Reply::error("ERR no script is running"), Resp::V2);
+        };
+        if args.is_empty() {
+            let reply =
+                Reply::error("ERR Please specify at least one argument for this redis lib call");
+            return (reply, running.resp);
+        }
+        let mut texts = Vec::with_capacity(args.len());
+        for value in args {
+            match Argument::of(value) {
+                Some(argument) => texts.push(argument),
+                None => {
+                    let reply = Reply::error(
+                        "ERR Lua redis lib command arguments must be strings or integers",
+                    );
+                    return (reply, running.resp);
+                }
+            }
+        }
+        let args: Vec<&[u8]> = texts.iter().map(Argument::as_slice).collect();
+        let mut context = Context {
+            keyspace: &mut running.keyspace,
+            client: &mut running.client,
+            now: running.now,
+        };
+        let reply = execute_in_script(&mut context, running.read_only, &args);
+        (reply, running.resp)
+    }
+
+    /// `redis.setresp`.
+    pub(super) fn set_resp(&self, args: &MultiValue) -> mlua::Result<()> {
+        let mut args = args.iter();
+        let (Some(version), None) = (args.next(), args.next()) else {
+            return raise("ERR redis.setresp() requires one argument.");
+        };
+        let resp = match version.as_i64() {
+            Some(2) => Resp::V2,
+            Some(3) => Resp::V3,
+            _ => return raise("ERR RESP version must be 2 or 3."),
+        };
+        if let Some(running) = self.running.lock().as_mut() {
+            running.resp = resp;
+        }
+        Ok(())
+    }
+
+    /// Counts instructions; true once a script has had enough.
+    pub(super) fn tick(&self, instructions: u32) -> bool {
+        self.running.lock().as_mut().is_some_and(|running| {
+            running.instructions_left = running
+                .instructions_left
+                .saturating_sub(instructions.into());
+            running.exhausted |= running.instructions_left == 0;
+            running.exhausted
+        })
+    }
+
+    pub(super) fn random(&self) -> u32 {
+        self.random.lock().next()
+    }
+
+    pub(super) fn seed_random(&self, seed: i32) {
+        self.random.lock().seed(seed);
+    }
+}
+
+/// An argument of `redis.call`: Lua's own string, or a number written out.
+enum Argument<'a> {
+    Text(mlua::BorrowedBytes<'a>),
+    Number(String),
+}
+
+impl Argument<'_> {
+    fn of(value: &Value) -> Option<Argument<'_>> {
+        match value {
+            Value::String(text) => Some(Argument::Text(text.as_bytes())),
+            Value::Integer(number) => Some(Argument::Number(format_integral(*number))),
+            Value::Number(number) => Some(Argument::Number(format_double(*number))),
+            _ => None,
+        }
+    }
+
+    fn as_slice(&self) -> &[u8] {
+        match self {
+            Argument::Text(text) => text,
+            Argument::Number(text) => text.as_bytes(),
+        }
+    }
+}
+
+/// Lua has only doubles: 17 digits are all that a number has.
+fn format_integral(number: i64) -> String {
+    const EXACT: i64 = 100_000_000_000_000_000;
+    if (-EXACT < number) && (number < EXACT) {
+        number.to_string()
+    } else {
+        format_double(number as f64)
+    }
+}
+
+/// `redis.sha1hex`: numbers count as Lua prints them, the rest as nothing.
+pub(super) fn sha1hex(lua: &Lua, args: &MultiValue) -> mlua::Result<String> {
+    let mut args = args.iter();
+    let (Some(value), None) = (args.next(), args.next()) else {
+        return raise("ERR wrong number of arguments");
+    };
+    let text = lua.coerce_string(value.clone())?;
+    Ok(sha1_hex(
+        &text.map_or_else(Vec::new, |text| text.as_bytes().to_vec()),
+    ))
+}
+
+/// `redis.log`: checked as Redis checks it, and written nowhere.
+pub(super) fn log(args: &MultiValue) -> mlua::Result<()> {
+    if args.len() < 2 {
+        return raise("ERR redis.log() requires two arguments or more.");
+    }
+    match args.front() {
+        Some(Value::Integer(0..=3)) => Ok(()),
+        Some(Value::Number(level)) if (0.0..4.0).contains(level) => Ok(()),
+        Some(Value::Integer(_) | Value::Number(_)) => raise("ERR Invalid debug level."),
+        _ => raise("ERR First argument must be a number (log level)."),
+    }
+}
+
+/// `redis.set_repl`: there is nobody to replicate to.
+pub(super) fn set_repl(args: &MultiValue) -> mlua::Result<()> {
+    if args.len() != 1 {
+        return raise("ERR redis.set_repl() requires one argument.");
+    }
+    match args.front().and_then(Value::as_i64) {
+        Some(0..=3) => Ok(()),
+        _ => raise(
+            "ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.",
+        ),
+    }
+}

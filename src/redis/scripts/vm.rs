@@ -1,0 +1,210 @@
+//! The interpreter: made, fed, asked.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use mlua::{
+    ChunkMode, Function, HookTriggers, Lua, LuaOptions, MultiValue, StdLib, Table, Value, VmState,
+};
+
+use super::Invocation;
+use super::convert::{error_table, to_reply};
+use super::host::{self, Host, Raised};
+use crate::redis::reply::{Reply, Resp};
+
+/// Everything that is easier said in Lua: the globals, their protection, the
+/// error handler.
+const PRELUDE: &str = include_str!("prelude.lua");
+/// The chunk name of the prelude, and that of scripts.
+const PRELUDE_NAME: &str = "=redis";
+const SCRIPT_NAME: &str = "@user_script";
+/// Instructions between two looks at the budget.
+const TICK: u32 = 100_000;
+/// A script that wants more memory fails.
+const MEMORY_MAX: usize = 256 * 1024 * 1024;
+
+pub(super) struct Vm {
+    lua: Lua,
+    run: Function,
+    host: Arc<Host>,
+}
+
+impl fmt::Debug for Vm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Vm")
+    }
+}
+
+impl Vm {
+    pub(super) fn new(host: Arc<Host>) -> mlua::Result<Vm> {
+        let libraries = StdLib::TABLE | StdLib::STRING | StdLib::MATH;
+        let lua = Lua::new_with(libraries, LuaOptions::new().catch_rust_panics(false))?;
+        lua.set_memory_limit(MEMORY_MAX)?;
+        let functions = host_functions(&lua, &host)?;
+        let prelude: Table = lua.load(PRELUDE).set_name(PRELUDE_NAME).call(functions)?;
+        lua.set_globals(prelude.get("globals")?)?;
+        let vm = Vm {
+            run: prelude.get("run")?,
+            lua,
+            host,
+        };
+        vm.count_instructions();
+        Ok(vm)
+    }
+
+    /// Arms the budget of the next script.
+    pub(super) fn count_instructions(&self) {
+        let host = self.host.clone();
+        let armed = self.lua.set_global_hook(
+            HookTriggers::new().every_nth_instruction(TICK),
+            move |lua, _| {
+                if host.tick(TICK) {
+                    // From here on every line fails, so that no pcall keeps
+                    // the script alive.
+                    lua.set_global_hook(HookTriggers::EVERY_LINE, |_, _| out_of_instructions())?;
+                    return out_of_instructions();
+                }
+                Ok(VmState::Continue)
+            },
+        );
+        debug_assert!(armed.is_ok(), "a hook can always be set");
+    }
+
+    pub(super) fn compile(&self, text: &[u8]) -> Result<Function, Reply> {
+        self.lua
+            .load(text)
+            .set_name(SCRIPT_NAME)
+            .set_mode(ChunkMode::Text)
+            .into_function()
+            .map_err(|error| {
+                let message = match error {
+                    mlua::Error::SyntaxError { message, .. } => message,
+                    error => error.to_string(),
+                };
+                Reply::error_from(
+                    format!("ERR Error compiling script (new function): {message}").into(),
+                )
+            })
+    }
+
+    /// Runs a script: whether it returned, and what, or its error.
+    pub(super) fn run(
+        &self,
+        script: &Function,
+        invocation: &Invocation<'_>,
+    ) -> mlua::Result<(bool, Value)> {
+        let keys = self.strings(invocation.keys)?;
+        let args = self.strings(invocation.args)?;
+        self.run.call((script, keys, args))
+    }
+
+    fn strings(&self, texts: &[&[u8]]) -> mlua::Result<Table> {
+        let table = self.lua.create_table_with_capacity(texts.len(), 0)?;
+        for (index, text) in (1_i64..).zip(texts) {
+            table.raw_set(index, self.lua.create_string(text)?)?;
+        }
+        Ok(table)
+    }
+}
+
+fn out_of_instructions() -> mlua::Result<VmState> {
+    host::raise("ERR The script used up its instructions and was ended.")
+}
+
+/// What the prelude builds on.
+fn host_functions(lua: &Lua, host: &Arc<Host>) -> mlua::Result<Table> {
+    let functions = lua.create_table()?;
+    for (name, raises) in [("call", true), ("pcall", false)] {
+        let host = host.clone();
+        let call = lua.create_function(move |lua, args: MultiValue| host.call(lua, &args, raises));
+        functions.raw_set(name, call?)?;
+    }
+    let here = host.clone();
+    let set_resp = move |_: &Lua, args: MultiValue| here.set_resp(&args);
+    functions.raw_set("setresp", lua.create_function(set_resp)?)?;
+    let here = host.clone();
+    let random = move |_: &Lua, ()| Ok(here.random());
+    functions.raw_set("random", lua.create_function(random)?)?;
+    let here = host.clone();
+    let seed = move |_: &Lua, seed: f64| {
+        here.seed_random(seed as i32);
+        Ok(())
+    };
+    functions.raw_set("randomseed", lua.create_function(seed)?)?;
+    let sha1hex = |lua: &Lua, args: MultiValue| host::sha1hex(lua, &args);
+    functions.raw_set("sha1hex", lua.create_function(sha1hex)?)?;
+    let log = |_: &Lua, args: MultiValue| host::log(&args);
+    functions.raw_set("log", lua.create_function(log)?)?;
+    let set_repl = |_: &Lua, args: MultiValue| host::set_repl(&args);
+    functions.raw_set("set_repl", lua.create_function(set_repl)?)?;
+    functions.raw_set(
+        "where",
+        lua.create_function(|lua, ()| Ok(position(lua).unzip()))?,
+    )?;
+    functions.raw_set("error_value", lua.create_function(error_value)?)?;
+    Ok(functions)
+}
+
+/// Where the script stands: the innermost source and line that are neither C
+/// nor the prelude.
+fn position(lua: &Lua) -> Option<(String, usize)> {
+    for level in 0.. {
+        let place = lua.inspect_stack(level, |frame| {
+            let source = frame.source();
+            let name = source.source.as_deref().unwrap_or_default();
+            let foreign = source.what == "C" || name == PRELUDE_NAME;
+            let line = frame.current_line().filter(|_| !foreign)?;
+            Some((name.to_owned(), line))
+        })?;
+        if place.is_some() {
+            return place;
+        }
+    }
+    None
+}
+
+/// What a script gets when it catches an error that was raised here.
+fn error_value(lua: &Lua, value: Value) -> mlua::Result<Value> {
+    let Value::Error(error) = &value else {
+        return Ok(value);
+    };
+    match error.downcast_ref::<Raised>() {
+        Some(Raised(text)) => error_table(lua, text),
+        None => Ok(Value::String(lua.create_string(error.to_string())?)),
+    }
+}
+
+/// The reply to a script that ended with `result`.
+pub(super) fn answer(result: mlua::Result<(bool, Value)>, sha: &str, resp: Resp) -> Reply {
+    let converted = result.and_then(|(returned, value)| match value {
+        value if returned => to_reply(&value, resp),
+        Value::Table(error) => failure(&error, sha),
+        Value::String(text) => Ok(running_failed(sha, &text.to_string_lossy())),
+        _ => Ok(running_failed(sha, "execution failure")),
+    });
+    converted.unwrap_or_else(|error| running_failed(sha, &error.to_string()))
+}
+
+fn running_failed(sha: &str, message: &str) -> Reply {
+    let message: String = message.chars().take(100).collect();
+    Reply::error_from(format!("ERR Error running script {sha}, {message}").into())
+}
+
+/// An error's text, and where it was raised.
+fn failure(error: &Table, sha: &str) -> mlua::Result<Reply> {
+    let Value::String(text) = error.raw_get("err")? else {
+        return Ok(running_failed(sha, "execution failure"));
+    };
+    let mut text = text.as_bytes().to_vec();
+    let (source, line) = (error.raw_get("source")?, error.raw_get("line")?);
+    if let (Value::String(source), Value::Integer(line)) = (source, line) {
+        text.extend(format!(" script: {sha}, on ").bytes());
+        text.extend_from_slice(&source.as_bytes());
+        text.extend(format!(":{line}.").bytes());
+    }
+    let Reply::Error(text) = Reply::error_from(text) else {
+        return Ok(Reply::Error(Bytes::new()));
+    };
+    Ok(Reply::Error(text))
+}

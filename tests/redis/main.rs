@@ -1,0 +1,4 @@
+//! The simulated Redis, from outside.
+
+mod driver;
+mod support;

@@ -1,0 +1,108 @@
+//! Servers to test, outside and inside a simulation.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use doublebuy::net;
+use doublebuy::redis::{Observer, Options, Server};
+use doublebuy::rt;
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, ProtocolVersion, RedisConnectionInfo, RedisError};
+
+/// Runs a test outside a simulation.
+pub fn outside<F: Future>(test: F) -> F::Output {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(test)
+}
+
+/// A server on a port of this machine, and its address.
+pub async fn serve(options: Options) -> String {
+    let listener = rt::Listener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = Server::start(options, Arc::new(()));
+    rt::spawn(async move { server.serve(listener).await });
+    address
+}
+
+/// redis-rs over `address`.
+pub async fn connect(address: &str) -> MultiplexedConnection {
+    try_connect(address, ProtocolVersion::RESP2).await.unwrap()
+}
+
+/// redis-rs over `address`, with the protocol to ask for.
+pub async fn try_connect(
+    address: &str,
+    protocol: ProtocolVersion,
+) -> Result<MultiplexedConnection, RedisError> {
+    let stream = rt::connect(address).await.unwrap();
+    let info = RedisConnectionInfo::default().set_protocol(protocol);
+    let config = AsyncConnectionConfig::new().set_response_timeout(None);
+    let (connection, driver) =
+        MultiplexedConnection::new_with_config(&info, stream, config).await?;
+    rt::spawn(driver);
+    Ok(connection)
+}
+
+/// What a world of one client and one server has.
+pub struct World {
+    pub network: net::Network,
+    pub server: Server,
+    pub server_node: net::NodeId,
+}
+
+/// Runs `test` on the node "client" of a simulation in which "redis:6379" is
+/// served.
+pub fn simulate<T, F>(
+    options: Options,
+    observer: Arc<dyn Observer>,
+    test: impl FnOnce(World) -> F + Send + 'static,
+) -> T
+where
+    T: Send + 'static,
+    F: Future<Output = T> + Send + 'static,
+{
+    let world = move || {
+        let runtime = madsim::runtime::Runtime::with_seed_and_config(7, Default::default());
+        runtime.block_on(async {
+            let running = net::Network::start(net::Options::default());
+            let network = running.network().clone();
+            let spawn_node = |name: &str| {
+                let handle = madsim::runtime::Handle::current();
+                (
+                    network.add_node(name),
+                    handle.create_node().name(name).build(),
+                )
+            };
+            let (server_node, redis) = spawn_node("redis");
+            let (client_node, client) = spawn_node("client");
+            let server = Server::start(options, observer);
+            let world = World {
+                network: network.clone(),
+                server: server.clone(),
+                server_node,
+            };
+            redis.spawn(network.run_on(server_node, async move {
+                let listener = rt::Listener::bind("redis:6379").await.unwrap();
+                server.serve(listener).await
+            }));
+            let test = test(world);
+            let limited = async {
+                rt::sleep(Duration::from_millis(5)).await;
+                rt::timeout(Duration::from_secs(600), test).await
+            };
+            let task = client.spawn(network.run_on(client_node, limited));
+            task.await.unwrap().expect("the test ends in virtual time")
+        })
+    };
+    std::thread::Builder::new()
+        .stack_size(16 << 20)
+        .spawn(world)
+        .unwrap()
+        .join()
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
