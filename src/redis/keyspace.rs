@@ -24,24 +24,40 @@ pub(super) const DATABASES: usize = 16;
 #[derive(Debug, Clone)]
 pub(super) enum Value {
     String(Bytes),
+    Hash(Fields),
 }
+
+/// The fields of a hash, in the order in which they were first set.
+pub(super) type Fields = IndexMap<Bytes, Bytes, Xxh3DefaultBuilder>;
 
 impl Value {
     pub(super) fn type_name(&self) -> &'static str {
         match self {
             Value::String(_) => "string",
+            Value::Hash(_) => "hash",
         }
     }
 
     pub(super) fn as_string(&self) -> Result<Bytes, Reply> {
         match self {
             Value::String(bytes) => Ok(bytes.clone()),
+            Value::Hash(_) => Err(Reply::WRONG_TYPE),
         }
     }
 
-    pub(super) fn as_text(&self) -> &[u8] {
+    /// What an observer is told of it.
+    fn as_text(&self) -> &[u8] {
         match self {
             Value::String(bytes) => bytes,
+            Value::Hash(_) => b"",
+        }
+    }
+
+    /// A key with such a value does not exist.
+    fn is_empty(&self) -> bool {
+        match self {
+            Value::String(_) => false,
+            Value::Hash(fields) => fields.is_empty(),
         }
     }
 }
@@ -149,6 +165,35 @@ impl Keyspace {
         if let Some(entry) = self.databases[database].keys.get(key) {
             self.observe(|o| o.set(database, key, entry.value.as_text(), expires_at));
         }
+    }
+
+    /// Changes a value in place, `empty` if the key is missing. A key whose
+    /// value ends up empty is removed.
+    pub(super) fn modify<T>(
+        &mut self,
+        database: usize,
+        key: &[u8],
+        empty: impl FnOnce() -> Value,
+        change: impl FnOnce(&mut Value) -> T,
+    ) -> T {
+        if let Some(entry) = self.database(database).keys.get_mut(key) {
+            let output = change(&mut entry.value);
+            if entry.value.is_empty() {
+                self.delete(database, key);
+            }
+            return output;
+        }
+        let mut value = empty();
+        let output = change(&mut value);
+        if !value.is_empty() {
+            let key = Bytes::copy_from_slice(key);
+            let entry = Entry {
+                value,
+                expires_at: None,
+            };
+            self.database(database).keys.insert(key, entry);
+        }
+        output
     }
 
     /// Gives an existing key another deadline, or none.

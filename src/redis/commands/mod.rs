@@ -1,6 +1,7 @@
 //! The command table: one entry a command, one file a family.
 
 mod connection;
+mod hashes;
 mod keys;
 mod scripting;
 mod server;
@@ -124,6 +125,7 @@ static TABLE: LazyLock<IndexMap<&'static [u8], &'static Command, Xxh3DefaultBuil
 fn all() -> impl Iterator<Item = &'static Command> {
     [
         connection::COMMANDS,
+        hashes::COMMANDS,
         keys::COMMANDS,
         scripting::COMMANDS,
         server::COMMANDS,

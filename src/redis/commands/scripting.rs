@@ -69,34 +69,43 @@ const SCRIPT: &[Command] = &[
     ),
 ];
 
+/// Of a SHA-1 in hexadecimal.
+const SHA_LENGTH: usize = 40;
 const NO_SUCH_SCRIPT: Reply = Reply::error("NOSCRIPT No matching script. Please use EVAL.");
 
 fn eval(context: &mut Context<'_>, scripts: &mut Scripts, args: &[&[u8]]) -> Reply {
-    run(context, scripts, args, false, |scripts| {
-        scripts.compile(args[1])
-    })
+    run(context, scripts, args, false, compile)
 }
 
 fn eval_ro(context: &mut Context<'_>, scripts: &mut Scripts, args: &[&[u8]]) -> Reply {
-    run(context, scripts, args, true, |scripts| {
-        scripts.compile(args[1])
-    })
+    run(context, scripts, args, true, compile)
 }
 
 fn evalsha(context: &mut Context<'_>, scripts: &mut Scripts, args: &[&[u8]]) -> Reply {
-    run(context, scripts, args, false, |scripts| {
-        by_sha(scripts, args[1])
-    })
+    run_sha(context, scripts, args, false)
 }
 
 fn evalsha_ro(context: &mut Context<'_>, scripts: &mut Scripts, args: &[&[u8]]) -> Reply {
-    run(context, scripts, args, true, |scripts| {
-        by_sha(scripts, args[1])
-    })
+    run_sha(context, scripts, args, true)
 }
 
-fn by_sha(scripts: &mut Scripts, sha: &[u8]) -> Result<Compiled, Reply> {
-    scripts.find(sha).ok_or(NO_SUCH_SCRIPT)
+fn compile(scripts: &mut Scripts, text: &[u8]) -> Result<Compiled, Reply> {
+    scripts.compile(text)
+}
+
+/// What cannot be a digest is refused before the other arguments are read.
+fn run_sha(
+    context: &mut Context<'_>,
+    scripts: &mut Scripts,
+    args: &[&[u8]],
+    read_only: bool,
+) -> Reply {
+    if args[1].len() != SHA_LENGTH {
+        return NO_SUCH_SCRIPT;
+    }
+    run(context, scripts, args, read_only, |scripts, sha| {
+        scripts.find(sha).ok_or(NO_SUCH_SCRIPT)
+    })
 }
 
 fn run(
@@ -104,10 +113,11 @@ fn run(
     scripts: &mut Scripts,
     args: &[&[u8]],
     read_only: bool,
-    find: impl FnOnce(&mut Scripts) -> Result<Compiled, Reply>,
+    find: impl FnOnce(&mut Scripts, &[u8]) -> Result<Compiled, Reply>,
 ) -> Reply {
+    let text_or_sha = args[1];
     let outcome = split_arguments(args).and_then(|(keys, args)| {
-        let script = find(scripts)?;
+        let script = find(scripts, text_or_sha)?;
         let invocation = Invocation {
             keys,
             args,

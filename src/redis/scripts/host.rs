@@ -9,7 +9,9 @@ use parking_lot::Mutex;
 use super::convert::to_lua;
 use super::random::Random;
 use super::sha1_hex;
+use super::vm::PRELUDE_NAME;
 use crate::redis::client::Client;
+use crate::redis::commands;
 use crate::redis::engine::{Context, execute_in_script};
 use crate::redis::keyspace::Keyspace;
 use crate::redis::number::format_double;
@@ -39,20 +41,41 @@ pub(super) struct Left {
     pub(super) exhausted: bool,
 }
 
-/// An error that Lua sees as a table.
+/// An error that a script can catch.
 #[derive(Debug)]
-pub(super) struct Raised(pub(super) Bytes);
+pub(super) enum Raised {
+    /// Of a command: a table with the text in `err`.
+    Reply(Bytes),
+    /// Of Lua: a string.
+    Text(String),
+}
 
 impl fmt::Display for Raised {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&String::from_utf8_lossy(&self.0))
+        match self {
+            Raised::Reply(text) => f.write_str(&String::from_utf8_lossy(text)),
+            Raised::Text(text) => f.write_str(text),
+        }
     }
 }
 
 impl std::error::Error for Raised {}
 
 pub(super) fn raise<T>(text: &'static str) -> mlua::Result<T> {
-    Err(Error::external(Raised(Bytes::from_static(text.as_bytes()))))
+    let text = Bytes::from_static(text.as_bytes());
+    Err(Error::external(Raised::Reply(text)))
+}
+
+/// As `luaL_error` does, with the script's position in front.
+fn raise_text<T>(lua: &Lua, text: &str) -> mlua::Result<T> {
+    let text = match position(lua) {
+        Some((source, line)) => {
+            let source = source.strip_prefix('@').unwrap_or(&source);
+            format!("{source}:{line}: {text}")
+        }
+        None => text.to_owned(),
+    };
+    Err(Error::external(Raised::Text(text)))
 }
 
 impl Host {
@@ -95,7 +118,7 @@ impl Host {
     pub(super) fn call(&self, lua: &Lua, args: &MultiValue, raises: bool) -> mlua::Result<Value> {
         let (reply, resp) = self.execute(args);
         match reply {
-            Reply::Error(text) if raises => Err(Error::external(Raised(text))),
+            Reply::Error(text) if raises => Err(Error::external(Raised::Reply(text))),
             reply => to_lua(lua, &reply, resp),
         }
     }
@@ -160,8 +183,35 @@ impl Host {
         })
     }
 
-    pub(super) fn random(&self) -> u32 {
-        self.random.lock().next()
+    /// `math.random`: none, one or two bounds.
+    pub(super) fn random(&self, lua: &Lua, args: &MultiValue) -> mlua::Result<f64> {
+        const RANGE: u32 = i32::MAX.cast_unsigned();
+        let draw = self.random.lock().next() % RANGE;
+        let fraction = f64::from(draw) / f64::from(RANGE);
+        if args.len() > 2 {
+            return raise_text(lua, "wrong number of arguments");
+        }
+        let mut bounds = [1.0, 1.0];
+        for (index, value) in args.iter().enumerate() {
+            let Some(bound) = lua.coerce_number(value.clone())? else {
+                let text = format!(
+                    "bad argument #{} to 'random' (number expected, got {})",
+                    index + 1,
+                    value.type_name()
+                );
+                return raise_text(lua, &text);
+            };
+            bounds[index + 2 - args.len()] = bound.trunc();
+        }
+        let [low, high] = bounds;
+        match args.len() {
+            0 => Ok(fraction),
+            count if low > high => raise_text(
+                lua,
+                &format!("bad argument #{count} to 'random' (interval is empty)"),
+            ),
+            _ => Ok((fraction * (high - low + 1.0)).floor() + low),
+        }
     }
 
     pub(super) fn seed_random(&self, seed: i32) {
@@ -226,6 +276,38 @@ pub(super) fn log(args: &MultiValue) -> mlua::Result<()> {
         Some(Value::Integer(_) | Value::Number(_)) => raise("ERR Invalid debug level."),
         _ => raise("ERR First argument must be a number (log level)."),
     }
+}
+
+/// `redis.acl_check_cmd`: everybody may do everything, if it exists.
+pub(super) fn acl_check_cmd(args: &MultiValue) -> mlua::Result<bool> {
+    let texts: Option<Vec<Argument<'_>>> = args.iter().map(Argument::of).collect();
+    let Some(texts) = texts.filter(|texts| !texts.is_empty()) else {
+        return raise("ERR Please specify at least one argument for this redis lib call");
+    };
+    let words: Vec<&[u8]> = texts.iter().map(Argument::as_slice).collect();
+    if commands::find(&words).is_some() {
+        Ok(true)
+    } else {
+        raise("ERR Invalid command passed to redis.acl_check_cmd()")
+    }
+}
+
+/// Where the script stands: the innermost source and line that are neither C
+/// nor the prelude.
+pub(super) fn position(lua: &Lua) -> Option<(String, usize)> {
+    for level in 0.. {
+        let place = lua.inspect_stack(level, |frame| {
+            let source = frame.source();
+            let name = source.source.as_deref().unwrap_or_default();
+            let foreign = source.what == "C" || name == PRELUDE_NAME;
+            let line = frame.current_line().filter(|_| !foreign)?;
+            Some((name.to_owned(), line))
+        })?;
+        if place.is_some() {
+            return place;
+        }
+    }
+    None
 }
 
 /// `redis.set_repl`: there is nobody to replicate to.

@@ -8,7 +8,7 @@ local error, getmetatable, loadstring, next, pcall, rawget, rawset, select, setm
   type, unpack, xpcall =
   error, getmetatable, loadstring, next, pcall, rawget, rawset, select, setmetatable, tostring,
   type, unpack, xpcall
-local floor, format, match = math.floor, string.format, string.match
+local format, match = string.format, string.match
 local error_value, where = host.error_value, host.where
 
 -- Read-only tables are empty ones that look things up in the real ones.
@@ -129,8 +129,18 @@ local function caught(ok, ...)
   return ok, error_value((...))
 end
 
+-- Redis's pcall makes them strings.
+local function caught_text(ok, ...)
+  if ok then
+    return ok, ...
+  end
+  local value = error_value((...))
+  local text = type(value) == 'table' and value.err
+  return ok, type(text) == 'string' and text or value
+end
+
 function globals.pcall(...)
-  return caught(pcall(...))
+  return caught_text(pcall(...))
 end
 
 function globals.xpcall(body, handler)
@@ -176,29 +186,8 @@ function table.foreach(t, body)
   end
 end
 
--- Redis's generator, and its arithmetic on it.
-function math.random(...)
-  local fraction = host.random() % 2147483647 / 2147483647
-  local count = select('#', ...)
-  if count == 0 then
-    return fraction
-  elseif count > 2 then
-    error('wrong number of arguments', 2)
-  end
-  local low, high = 1, ...
-  if count == 2 then
-    low, high = ...
-  end
-  if type(low) ~= 'number' or type(high) ~= 'number' then
-    bad_argument(count, 'random', 'number', high)
-  end
-  low, high = floor(low), floor(high)
-  if low > high then
-    error(format("bad argument #%d to 'random' (interval is empty)", count), 2)
-  end
-  return floor(fraction * (high - low + 1)) + low
-end
-
+-- Redis's generator.
+math.random = host.random
 math.randomseed = host.randomseed
 
 local function error_table(text)
@@ -228,6 +217,7 @@ local redis = {
   REPL_ALL = 3,
   REDIS_VERSION = '7.0.15',
   REDIS_VERSION_NUM = 458767,
+  acl_check_cmd = host.acl_check_cmd,
   call = host.call,
   pcall = host.pcall,
   log = host.log,

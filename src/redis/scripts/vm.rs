@@ -17,7 +17,7 @@ use crate::redis::reply::{Reply, Resp};
 /// error handler.
 const PRELUDE: &str = include_str!("prelude.lua");
 /// The chunk name of the prelude, and that of scripts.
-const PRELUDE_NAME: &str = "=redis";
+pub(super) const PRELUDE_NAME: &str = "=redis";
 const SCRIPT_NAME: &str = "@user_script";
 /// Instructions between two looks at the budget.
 const TICK: u32 = 100_000;
@@ -124,7 +124,7 @@ fn host_functions(lua: &Lua, host: &Arc<Host>) -> mlua::Result<Table> {
     let set_resp = move |_: &Lua, args: MultiValue| here.set_resp(&args);
     functions.raw_set("setresp", lua.create_function(set_resp)?)?;
     let here = host.clone();
-    let random = move |_: &Lua, ()| Ok(here.random());
+    let random = move |lua: &Lua, args: MultiValue| here.random(lua, &args);
     functions.raw_set("random", lua.create_function(random)?)?;
     let here = host.clone();
     let seed = move |_: &Lua, seed: f64| {
@@ -136,32 +136,16 @@ fn host_functions(lua: &Lua, host: &Arc<Host>) -> mlua::Result<Table> {
     functions.raw_set("sha1hex", lua.create_function(sha1hex)?)?;
     let log = |_: &Lua, args: MultiValue| host::log(&args);
     functions.raw_set("log", lua.create_function(log)?)?;
+    let acl_check_cmd = |_: &Lua, args: MultiValue| host::acl_check_cmd(&args);
+    functions.raw_set("acl_check_cmd", lua.create_function(acl_check_cmd)?)?;
     let set_repl = |_: &Lua, args: MultiValue| host::set_repl(&args);
     functions.raw_set("set_repl", lua.create_function(set_repl)?)?;
     functions.raw_set(
         "where",
-        lua.create_function(|lua, ()| Ok(position(lua).unzip()))?,
+        lua.create_function(|lua, ()| Ok(host::position(lua).unzip()))?,
     )?;
     functions.raw_set("error_value", lua.create_function(error_value)?)?;
     Ok(functions)
-}
-
-/// Where the script stands: the innermost source and line that are neither C
-/// nor the prelude.
-fn position(lua: &Lua) -> Option<(String, usize)> {
-    for level in 0.. {
-        let place = lua.inspect_stack(level, |frame| {
-            let source = frame.source();
-            let name = source.source.as_deref().unwrap_or_default();
-            let foreign = source.what == "C" || name == PRELUDE_NAME;
-            let line = frame.current_line().filter(|_| !foreign)?;
-            Some((name.to_owned(), line))
-        })?;
-        if place.is_some() {
-            return place;
-        }
-    }
-    None
 }
 
 /// What a script gets when it catches an error that was raised here.
@@ -169,8 +153,9 @@ fn error_value(lua: &Lua, value: Value) -> mlua::Result<Value> {
     let Value::Error(error) = &value else {
         return Ok(value);
     };
-    match error.downcast_ref::<Raised>() {
-        Some(Raised(text)) => error_table(lua, text),
+    match error.chain().find_map(|cause| cause.downcast_ref()) {
+        Some(Raised::Reply(text)) => error_table(lua, text),
+        Some(Raised::Text(text)) => Ok(Value::String(lua.create_string(text)?)),
         None => Ok(Value::String(lua.create_string(error.to_string())?)),
     }
 }

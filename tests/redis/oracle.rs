@@ -1,0 +1,126 @@
+//! The real server, where there is one.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use redis_protocol::codec::Resp2;
+use redis_protocol::resp2::types::BytesFrame;
+use tokio_util::codec::Decoder;
+
+/// A `redis-server` of its own, stopped when dropped.
+pub struct RealRedis {
+    process: Child,
+    port: u16,
+}
+
+impl RealRedis {
+    /// None, and a word about it, without the binary.
+    pub fn start() -> Option<RealRedis> {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = free.local_addr().unwrap().port();
+        drop(free);
+        let process = Command::new("redis-server")
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
+            .args(["--save", "", "--appendonly", "no", "--dir", "/"])
+            .stdout(Stdio::null())
+            .spawn();
+        match process {
+            Ok(process) => Some(RealRedis { process, port }),
+            Err(_) => {
+                println!("skipped: no redis-server binary");
+                None
+            }
+        }
+    }
+
+    pub fn connect(&self) -> Raw {
+        Raw::open(&format!("127.0.0.1:{}", self.port))
+    }
+}
+
+impl Drop for RealRedis {
+    fn drop(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}
+
+/// A connection that compares bytes. An independent decoder says where a
+/// reply ends.
+pub struct Raw {
+    stream: TcpStream,
+    input: BytesMut,
+}
+
+impl Raw {
+    /// Opens a connection, once somebody listens.
+    pub fn open(address: &str) -> Raw {
+        let mut tries = 0;
+        let stream = loop {
+            match TcpStream::connect(address) {
+                Ok(stream) => break stream,
+                Err(error) if tries == 1000 => panic!("{address}: {error}"),
+                Err(_) => wait_for_a_starting_process(),
+            }
+            tries += 1;
+        };
+        stream.set_nodelay(true).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(20)))
+            .unwrap();
+        Raw {
+            stream,
+            input: BytesMut::new(),
+        }
+    }
+
+    /// Sends a command and returns its reply, as bytes.
+    pub fn call(&mut self, args: &[Vec<u8>]) -> Vec<u8> {
+        let mut request = format!("*{}\r\n", args.len()).into_bytes();
+        for arg in args {
+            request.extend(format!("${}\r\n", arg.len()).bytes());
+            request.extend(arg);
+            request.extend(b"\r\n");
+        }
+        self.send(&request);
+        self.reply()
+    }
+
+    pub fn send(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).unwrap();
+    }
+
+    /// The next reply, as bytes.
+    pub fn reply(&mut self) -> Vec<u8> {
+        loop {
+            let mut rest = self.input.clone();
+            let whole: Option<BytesFrame> = Resp2::default().decode(&mut rest).unwrap();
+            if whole.is_some() {
+                let taken = self.input.len() - rest.len();
+                return self.input.split_to(taken).to_vec();
+            }
+            let mut piece = [0; 4096];
+            let read = self.stream.read(&mut piece).unwrap();
+            assert!(read > 0, "closed in the middle of a reply");
+            self.input.extend(&piece[..read]);
+        }
+    }
+
+    /// Everything up to the end of the connection.
+    pub fn rest(&mut self) -> Vec<u8> {
+        let mut rest = self.input.split().to_vec();
+        self.stream.read_to_end(&mut rest).unwrap();
+        rest
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "another process starts in real time"
+)]
+fn wait_for_a_starting_process() {
+    std::thread::sleep(Duration::from_millis(5));
+}
