@@ -10,4 +10,5 @@ compile_error!(
 
 pub mod draw;
 pub mod net;
+pub mod postgres;
 pub mod rt;

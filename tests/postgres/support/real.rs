@@ -1,0 +1,1 @@
+//! A real PostgreSQL 15, where this machine has one.
