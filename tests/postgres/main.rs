@@ -2,5 +2,6 @@
 //! sockets, inside a simulation, and side by side with a real PostgreSQL 15.
 
 mod driver;
-
+mod errors;
+mod schedules;
 mod support;

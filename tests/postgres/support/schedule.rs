@@ -93,21 +93,31 @@ async fn settle(future: Pending, pid: &str, waiting: &mut dyn Waiting) -> Result
     }
 }
 
-/// Tells what has been let go on, until everybody answered or waits.
+/// Tells what has been let go on, until everybody answered or waits. What
+/// goes on together is told in the order of the sessions' names.
 async fn finish(
     sessions: &mut BTreeMap<String, Session>,
     transcript: &mut String,
     waiting: &mut dyn Waiting,
 ) {
-    for (name, session) in sessions.iter_mut() {
-        let Some((sql, future)) = session.pending.take() else {
-            continue;
-        };
-        match settle(future, &session.pid, waiting).await {
-            Ok(answer) => writeln!(transcript, "{name}: ... {sql} -> {answer}").unwrap(),
-            Err(future) => session.pending = Some((sql, future)),
+    let mut lines = Vec::new();
+    loop {
+        let before = lines.len();
+        for (name, session) in sessions.iter_mut() {
+            let Some((sql, future)) = session.pending.take() else {
+                continue;
+            };
+            match settle(future, &session.pid, waiting).await {
+                Ok(answer) => lines.push(format!("{name}: ... {sql} -> {answer}\n")),
+                Err(future) => session.pending = Some((sql, future)),
+            }
+        }
+        if lines.len() == before {
+            break;
         }
     }
+    lines.sort();
+    transcript.extend(lines);
 }
 
 /// The transcript of a schedule on the simulated server, in a simulation.
