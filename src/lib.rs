@@ -10,6 +10,7 @@ compile_error!(
 
 pub mod draw;
 pub mod net;
+pub mod postgres;
 pub mod redis;
 pub mod rt;
 pub mod shop;

@@ -1,0 +1,245 @@
+//! What all sessions share, behind one lock.
+//!
+//! A critical section does one statement, or as much of it as can be done
+//! without waiting; no guard lives across an await. What a future holds while
+//! it waits, it gives back when it is dropped.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::task::Waker;
+
+use parking_lot::{Mutex, MutexGuard};
+
+use super::disk::{Image, Log};
+use super::error::{Error, Result, SqlState};
+use super::locks::{Locks, Pid, WaitId};
+use super::observer::{Observer, Wait};
+use super::options::{Bug, Options};
+use super::sql::Plan;
+use super::storage::catalog::Catalog;
+use super::storage::clog::{Clog, Csn, Xid};
+use super::storage::heap::RowId;
+use super::storage::sequence::Sequences;
+use super::storage::table::{Table, TableId};
+
+/// A server's state and surroundings.
+pub(super) struct Shared {
+    engine: Mutex<Engine>,
+    pub(super) sequences: Mutex<Sequences>,
+    pub(super) log: Log,
+    pub(super) options: Options,
+    pub(super) observer: Arc<dyn Observer>,
+}
+
+/// Why a session's statement is to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Interrupt {
+    /// A CancelRequest.
+    Cancel,
+}
+
+/// A session as others see it.
+#[derive(Debug)]
+struct Backend {
+    secret: i32,
+    interrupt: Option<Interrupt>,
+    waker: Option<Waker>,
+}
+
+/// Everything behind the lock.
+#[derive(Debug)]
+pub(super) struct Engine {
+    pub(super) catalog: Catalog,
+    pub(super) clog: Clog,
+    pub(super) locks: Locks,
+    backends: BTreeMap<Pid, Backend>,
+    last_pid: Pid,
+    /// Who runs which transaction.
+    pub(super) owners: BTreeMap<Xid, Pid>,
+    /// Rows with versions that die once no snapshot is older than this.
+    dead: VecDeque<(Csn, TableId, RowId)>,
+    /// Plans by text, for the catalog as it is.
+    plans: BTreeMap<Box<str>, Arc<Plan>>,
+    plans_version: u64,
+}
+
+/// The process id that the first session gets is one more.
+const FIRST_PID: Pid = 1_000;
+/// Plans beyond this many are not kept.
+const PLANS_MAX: usize = 1_024;
+
+impl Shared {
+    pub(super) fn new(
+        log: Log,
+        image: Image,
+        options: Options,
+        observer: Arc<dyn Observer>,
+    ) -> Shared {
+        let mut sequences = Sequences::default();
+        let engine = Engine::recover(image, &mut sequences);
+        Shared {
+            engine: Mutex::new(engine),
+            sequences: Mutex::new(sequences),
+            log,
+            options,
+            observer,
+        }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Engine> {
+        self.engine.lock()
+    }
+
+    pub(super) fn planted(&self, bug: Bug) -> bool {
+        self.options.planted == Some(bug)
+    }
+
+    /// Tells the observer that a session begins to wait.
+    pub(super) fn note_wait(&self, engine: &Engine, pid: Pid, id: WaitId, relation: &str) {
+        let holders = engine.locks.blockers(id);
+        self.observer.waited(&Wait {
+            waiter: pid,
+            holders: &holders,
+            relation,
+        });
+    }
+}
+
+impl Engine {
+    fn recover(image: Image, sequences: &mut Sequences) -> Engine {
+        let next = image.last_xid.is_some().then(|| Xid(image.last_xid.0 + 1));
+        let mut catalog = Catalog::default();
+        catalog.reserve(image.last_id);
+        for table in image.tables.into_values() {
+            for id in table.def.columns.iter().filter_map(|c| c.sequence) {
+                let reserved = image.sequences.get(&id).copied();
+                sequences.restore(id, reserved.unwrap_or(0));
+            }
+            let mut restored = Table::new(table.def, Xid::FROZEN);
+            for (tid, row) in table.rows {
+                restored.restore(tid, row);
+            }
+            catalog.add(restored);
+        }
+        Engine {
+            catalog,
+            clog: Clog::new(next),
+            locks: Locks::default(),
+            backends: BTreeMap::new(),
+            last_pid: FIRST_PID,
+            owners: BTreeMap::new(),
+            dead: VecDeque::new(),
+            plans: BTreeMap::new(),
+            plans_version: 0,
+        }
+    }
+
+    /// Admits a session.
+    pub(super) fn connect(&mut self, secret: i32, max_connections: usize) -> Result<Pid> {
+        if self.backends.len() >= max_connections {
+            return Err(Error::new(
+                SqlState::TOO_MANY_CONNECTIONS,
+                "sorry, too many clients already",
+            )
+            .fatal());
+        }
+        self.last_pid += 1;
+        let backend = Backend {
+            secret,
+            interrupt: None,
+            waker: None,
+        };
+        self.backends.insert(self.last_pid, backend);
+        Ok(self.last_pid)
+    }
+
+    pub(super) fn disconnect(&mut self, pid: Pid) {
+        self.backends.remove(&pid);
+    }
+
+    /// A CancelRequest: without the right secret nothing happens.
+    pub(super) fn cancel(&mut self, pid: Pid, secret: i32) {
+        if let Some(backend) = self.backends.get_mut(&pid)
+            && backend.secret == secret
+        {
+            backend.interrupt = Some(Interrupt::Cancel);
+            if let Some(waker) = backend.waker.take() {
+                waker.wake();
+            }
+        }
+    }
+
+    /// Takes a pending interrupt, or asks to be woken by one.
+    pub(super) fn poll_interrupt(&mut self, pid: Pid, waker: &Waker) -> Option<Interrupt> {
+        let backend = self.backends.get_mut(&pid)?;
+        let interrupt = backend.interrupt.take();
+        if interrupt.is_none() {
+            backend.waker = Some(waker.clone());
+        }
+        interrupt
+    }
+
+    /// Forgets an interrupt that came when nothing ran.
+    pub(super) fn clear_interrupt(&mut self, pid: Pid) {
+        if let Some(backend) = self.backends.get_mut(&pid) {
+            backend.interrupt = None;
+            backend.waker = None;
+        }
+    }
+
+    /// A table that a plan names.
+    pub(super) fn table(&self, id: TableId) -> Result<&Table> {
+        self.catalog.table(id).ok_or_else(|| vanished(id))
+    }
+
+    pub(super) fn table_mut(&mut self, id: TableId) -> Result<&mut Table> {
+        self.catalog.table_mut(id).ok_or_else(|| vanished(id))
+    }
+
+    /// Notes rows whose old versions a commit has left behind.
+    pub(super) fn retire(&mut self, csn: Csn, rows: impl Iterator<Item = (TableId, RowId)>) {
+        self.dead.extend(rows.map(|(table, row)| (csn, table, row)));
+    }
+
+    /// Drops the versions that nobody can see any more.
+    pub(super) fn vacuum(&mut self) {
+        let horizon = self.clog.horizon();
+        while let Some((csn, table, row)) = self.dead.front().copied() {
+            if csn > horizon {
+                break;
+            }
+            self.dead.pop_front();
+            if let Some(table) = self.catalog.table_mut(table) {
+                table.prune(row, &self.clog, horizon);
+            }
+        }
+    }
+
+    /// The plan of a text, if it was planned for the catalog as it is.
+    pub(super) fn cached_plan(&self, sql: &str) -> Option<Arc<Plan>> {
+        if self.plans_version != self.catalog.version() || !self.catalog.is_settled() {
+            return None;
+        }
+        self.plans.get(sql).cloned()
+    }
+
+    pub(super) fn cache_plan(&mut self, sql: &str, plan: &Arc<Plan>) {
+        if !self.catalog.is_settled() {
+            return;
+        }
+        if self.plans_version != self.catalog.version() {
+            self.plans.clear();
+            self.plans_version = self.catalog.version();
+        }
+        if self.plans.len() < PLANS_MAX {
+            self.plans.insert(sql.into(), plan.clone());
+        }
+    }
+}
+
+fn vanished(id: TableId) -> Error {
+    Error::new(
+        SqlState::UNDEFINED_TABLE,
+        format!("could not open relation with OID {}", id.0),
+    )
+}

@@ -1,0 +1,233 @@
+//! Errors as PostgreSQL reports them: a SQLSTATE, a message in its words, and
+//! the fields that drivers read.
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// A five-character SQLSTATE.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SqlState(pub &'static str);
+
+macro_rules! sqlstates {
+    ($($(#[$doc:meta])* $name:ident = $code:literal;)*) => {
+        impl SqlState {
+            $($(#[$doc])* pub const $name: SqlState = SqlState($code);)*
+        }
+    };
+}
+
+sqlstates! {
+    /// successful_completion, in notices.
+    SUCCESSFUL_COMPLETION = "00000";
+    /// warning
+    WARNING = "01000";
+    /// protocol_violation
+    PROTOCOL_VIOLATION = "08P01";
+    /// feature_not_supported
+    FEATURE_NOT_SUPPORTED = "0A000";
+    /// cardinality_violation
+    CARDINALITY_VIOLATION = "21000";
+    /// string_data_right_truncation
+    STRING_DATA_RIGHT_TRUNCATION = "22001";
+    /// numeric_value_out_of_range
+    NUMERIC_VALUE_OUT_OF_RANGE = "22003";
+    /// invalid_datetime_format
+    INVALID_DATETIME_FORMAT = "22007";
+    /// datetime_field_overflow
+    DATETIME_FIELD_OVERFLOW = "22008";
+    /// division_by_zero
+    DIVISION_BY_ZERO = "22012";
+    /// invalid_row_count_in_limit_clause
+    INVALID_ROW_COUNT_IN_LIMIT = "2201W";
+    /// invalid_row_count_in_result_offset_clause
+    INVALID_ROW_COUNT_IN_OFFSET = "2201X";
+    /// invalid_parameter_value
+    INVALID_PARAMETER_VALUE = "22023";
+    /// character_not_in_repertoire
+    CHARACTER_NOT_IN_REPERTOIRE = "22021";
+    /// invalid_text_representation
+    INVALID_TEXT_REPRESENTATION = "22P02";
+    /// invalid_binary_representation
+    INVALID_BINARY_REPRESENTATION = "22P03";
+    /// not_null_violation
+    NOT_NULL_VIOLATION = "23502";
+    /// unique_violation
+    UNIQUE_VIOLATION = "23505";
+    /// check_violation
+    CHECK_VIOLATION = "23514";
+    /// active_sql_transaction
+    ACTIVE_SQL_TRANSACTION = "25001";
+    /// read_only_sql_transaction
+    READ_ONLY_SQL_TRANSACTION = "25006";
+    /// no_active_sql_transaction
+    NO_ACTIVE_SQL_TRANSACTION = "25P01";
+    /// in_failed_sql_transaction
+    IN_FAILED_SQL_TRANSACTION = "25P02";
+    /// invalid_sql_statement_name
+    INVALID_SQL_STATEMENT_NAME = "26000";
+    /// invalid_cursor_name
+    INVALID_CURSOR_NAME = "34000";
+    /// serialization_failure
+    SERIALIZATION_FAILURE = "40001";
+    /// deadlock_detected
+    DEADLOCK_DETECTED = "40P01";
+    /// syntax_error
+    SYNTAX_ERROR = "42601";
+    /// invalid_column_reference
+    INVALID_COLUMN_REFERENCE = "42P10";
+    /// duplicate_column
+    DUPLICATE_COLUMN = "42701";
+    /// ambiguous_column
+    AMBIGUOUS_COLUMN = "42702";
+    /// undefined_column
+    UNDEFINED_COLUMN = "42703";
+    /// undefined_object
+    UNDEFINED_OBJECT = "42704";
+    /// duplicate_alias
+    DUPLICATE_ALIAS = "42712";
+    /// grouping_error
+    GROUPING_ERROR = "42803";
+    /// datatype_mismatch
+    DATATYPE_MISMATCH = "42804";
+    /// cannot_coerce
+    CANNOT_COERCE = "42846";
+    /// undefined_function
+    UNDEFINED_FUNCTION = "42883";
+    /// undefined_table
+    UNDEFINED_TABLE = "42P01";
+    /// undefined_parameter
+    UNDEFINED_PARAMETER = "42P02";
+    /// duplicate_cursor
+    DUPLICATE_CURSOR = "42P03";
+    /// duplicate_prepared_statement
+    DUPLICATE_PREPARED_STATEMENT = "42P05";
+    /// duplicate_table
+    DUPLICATE_TABLE = "42P07";
+    /// invalid_table_definition
+    INVALID_TABLE_DEFINITION = "42P16";
+    /// indeterminate_datatype
+    INDETERMINATE_DATATYPE = "42P18";
+    /// too_many_connections
+    TOO_MANY_CONNECTIONS = "53300";
+    /// object_not_in_prerequisite_state
+    OBJECT_NOT_IN_PREREQUISITE_STATE = "55000";
+    /// lock_not_available
+    LOCK_NOT_AVAILABLE = "55P03";
+    /// query_canceled
+    QUERY_CANCELED = "57014";
+    /// admin_shutdown
+    ADMIN_SHUTDOWN = "57P01";
+}
+
+impl fmt::Display for SqlState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl fmt::Debug for SqlState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// An error with the fields of PostgreSQL's ErrorResponse.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{} {}", .0.code, .0.message)]
+pub struct Error(Box<Fields>);
+
+/// What an error says.
+#[derive(Debug, Clone)]
+pub struct Fields {
+    /// The class of the error.
+    pub code: SqlState,
+    /// The primary message.
+    pub message: Cow<'static, str>,
+    /// One more sentence.
+    pub detail: Option<String>,
+    /// What to do about it.
+    pub hint: Option<Cow<'static, str>>,
+    /// The character of the query that is to blame, from 1.
+    pub position: Option<usize>,
+    /// The table that is concerned.
+    pub table: Option<String>,
+    /// The column that is concerned.
+    pub column: Option<String>,
+    /// The constraint that is violated.
+    pub constraint: Option<String>,
+    /// The connection ends with this error.
+    pub fatal: bool,
+}
+
+/// The result of whatever can fail with an SQL error.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// An error with a code and a message.
+    pub fn new(code: SqlState, message: impl Into<Cow<'static, str>>) -> Error {
+        Error(Box::new(Fields {
+            code,
+            message: message.into(),
+            detail: None,
+            hint: None,
+            position: None,
+            table: None,
+            column: None,
+            constraint: None,
+            fatal: false,
+        }))
+    }
+
+    /// What this server does not do, though PostgreSQL does.
+    pub fn unsupported(what: impl fmt::Display) -> Error {
+        Error::new(
+            SqlState::FEATURE_NOT_SUPPORTED,
+            format!("{what} is not supported by this server"),
+        )
+    }
+
+    /// The class of the error.
+    pub fn code(&self) -> SqlState {
+        self.0.code
+    }
+
+    /// Everything that the error says.
+    pub fn fields(&self) -> &Fields {
+        &self.0
+    }
+
+    pub(super) fn detail(mut self, detail: impl Into<String>) -> Error {
+        self.0.detail = Some(detail.into());
+        self
+    }
+
+    pub(super) fn hint(mut self, hint: impl Into<Cow<'static, str>>) -> Error {
+        self.0.hint = Some(hint.into());
+        self
+    }
+
+    pub(super) fn position(mut self, position: usize) -> Error {
+        self.0.position.get_or_insert(position);
+        self
+    }
+
+    pub(super) fn table(mut self, table: &str) -> Error {
+        self.0.table = Some(table.to_owned());
+        self
+    }
+
+    pub(super) fn column(mut self, column: &str) -> Error {
+        self.0.column = Some(column.to_owned());
+        self
+    }
+
+    pub(super) fn constraint(mut self, constraint: &str) -> Error {
+        self.0.constraint = Some(constraint.to_owned());
+        self
+    }
+
+    pub(super) fn fatal(mut self) -> Error {
+        self.0.fatal = true;
+        self
+    }
+}

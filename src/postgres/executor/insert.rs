@@ -1,0 +1,304 @@
+//! INSERT, with ON CONFLICT.
+
+use super::row_lock::{RowOutcome, Target, claim, concurrent, note_lock};
+use super::select::SelectWork;
+use super::unique::{Key, look_up, wait_for};
+use super::update::{Entries, assign, check, lock_mode, replace};
+use super::{Execution, Outcome, Step, Work};
+use crate::postgres::engine::Engine;
+use crate::postgres::error::{Error, Result, SqlState};
+use crate::postgres::locks::WaitId;
+use crate::postgres::options::Bug;
+use crate::postgres::sql::{
+    ConflictUpdate, Expr, Insert, InsertSource, OnConflict, WaitPolicy, holds,
+};
+use crate::postgres::storage::heap::RowId;
+use crate::postgres::transaction::RowChange;
+use crate::postgres::types::Row;
+
+pub(super) struct InsertWork<'a> {
+    plan: &'a Insert,
+    /// The query of INSERT ... SELECT, until it is done.
+    query: Option<SelectWork<'a>>,
+    /// What the query gave.
+    source: Vec<Row>,
+    next: usize,
+    /// The row at hand: its values are computed once.
+    row: Option<Row>,
+    entries: Option<Entries>,
+    /// The existing row that DO UPDATE is about.
+    target: Option<Target>,
+    outcome: Outcome,
+}
+
+/// What ON CONFLICT made of a row.
+enum Verdict {
+    Insert,
+    /// It was dealt with: left out, or an existing row updated to this.
+    Settled(Option<Row>),
+    Wait(WaitId),
+}
+
+impl Work for InsertWork<'_> {
+    fn step(&mut self, run: &mut Execution<'_>, engine: &mut Engine) -> Result<Step<Outcome>> {
+        if let Some(query) = &mut self.query {
+            match query.step(run, engine)? {
+                Step::Wait(id) => return Ok(Step::Wait(id)),
+                Step::Done(outcome) => {
+                    self.source = outcome.rows.into_iter().map(Row::from).collect();
+                }
+            }
+            self.query = None;
+        }
+        run.begin_write(engine);
+        while self.row.is_some() || self.make_row(run)? {
+            if let Step::Wait(id) = self.insert(run, engine)? {
+                return Ok(Step::Wait(id));
+            }
+            self.row = None;
+            self.entries = None;
+        }
+        Ok(Step::Done(std::mem::take(&mut self.outcome)))
+    }
+}
+
+impl<'a> InsertWork<'a> {
+    pub(super) fn new(plan: &'a Insert) -> InsertWork<'a> {
+        let query = match &plan.source {
+            InsertSource::Values(_) => None,
+            InsertSource::Query(select, _) => Some(SelectWork::new(select)),
+        };
+        InsertWork {
+            plan,
+            query,
+            source: Vec::new(),
+            next: 0,
+            row: None,
+            entries: None,
+            target: None,
+            outcome: Outcome::default(),
+        }
+    }
+
+    /// Computes the next row, if there is one.
+    fn make_row(&mut self, run: &Execution<'_>) -> Result<bool> {
+        let (exprs, input): (&[Expr], &[Row]) = match &self.plan.source {
+            InsertSource::Values(rows) => match rows.get(self.next) {
+                Some(exprs) => (exprs, &[]),
+                None => return Ok(false),
+            },
+            InsertSource::Query(_, exprs) => match self.source.get(self.next) {
+                Some(row) => (exprs, std::slice::from_ref(row)),
+                None => return Ok(false),
+            },
+        };
+        let row: Row = run.project(exprs, input)?.into();
+        check(run, &self.plan.table, &row)?;
+        self.row = Some(row);
+        self.next += 1;
+        Ok(true)
+    }
+
+    fn insert(&mut self, run: &mut Execution<'_>, engine: &mut Engine) -> Result<Step<()>> {
+        let Some(row) = self.row.clone() else {
+            return Ok(Step::Done(()));
+        };
+        if self.entries.is_none()
+            && let Some(conflict) = &self.plan.conflict
+        {
+            match self.arbitrate(run, engine, conflict, &row)? {
+                Verdict::Insert => {}
+                Verdict::Wait(id) => return Ok(Step::Wait(id)),
+                Verdict::Settled(updated) => {
+                    return match updated {
+                        Some(row) => self.done(run, row).map(Step::Done),
+                        None => Ok(Step::Done(())),
+                    };
+                }
+            }
+        }
+        let entries = match &mut self.entries {
+            Some(entries) => entries,
+            None => {
+                let entries = self.put(run, engine, row.clone())?;
+                self.entries.insert(entries)
+            }
+        };
+        if let Step::Wait(id) = entries.add(run, engine)? {
+            return Ok(Step::Wait(id));
+        }
+        self.done(run, row).map(Step::Done)
+    }
+
+    fn put(&self, run: &mut Execution<'_>, engine: &mut Engine, row: Row) -> Result<Entries> {
+        let id = self.plan.table.id;
+        let (xid, command) = (run.transaction.xid, run.transaction.command);
+        let table = engine.table_mut(id)?;
+        let (row_id, tid) = table.insert(xid, command, row.clone());
+        run.transaction.changed(RowChange {
+            table: id,
+            row: row_id,
+            old: None,
+            new: Some((tid, row.clone())),
+        });
+        Ok(Entries {
+            table: id,
+            id: row_id,
+            old: None,
+            new: row,
+            next: 0,
+        })
+    }
+
+    fn done(&mut self, run: &Execution<'_>, row: Row) -> Result<()> {
+        self.outcome.affected += 1;
+        if let Some(returning) = &self.plan.returning {
+            let row = run.project(returning, &[row])?;
+            self.outcome.rows.push(row);
+        }
+        Ok(())
+    }
+
+    /// Asks the arbiter indexes, waiting for rows whose fate is open.
+    fn arbitrate(
+        &mut self,
+        run: &mut Execution<'_>,
+        engine: &mut Engine,
+        conflict: &OnConflict,
+        row: &Row,
+    ) -> Result<Verdict> {
+        let table_id = self.plan.table.id;
+        loop {
+            let table = engine.table(table_id)?;
+            let all = (0..table.def.indexes.len()).filter(|i| table.def.indexes[*i].unique);
+            let indexes: Vec<usize> = if conflict.arbiters.is_empty() {
+                all.collect()
+            } else {
+                conflict.arbiters.clone()
+            };
+            let top = run.transaction.xid;
+            let found = indexes
+                .into_iter()
+                .map(|index| look_up(table, &engine.clog, top, index, row, None))
+                .find(|key| !matches!(key, Key::Free));
+            match found {
+                None | Some(Key::Free) => return Ok(Verdict::Insert),
+                Some(Key::DependsOn(_)) if run.shared.planted(Bug::ForgetUniqueWait) => {
+                    return Ok(Verdict::Insert);
+                }
+                Some(Key::DependsOn(holder)) => {
+                    if let Some(id) = wait_for(run, engine, table_id, holder)? {
+                        return Ok(Verdict::Wait(id));
+                    }
+                }
+                Some(Key::Taken(existing)) => {
+                    let Some(update) = &conflict.update else {
+                        self.refuse_invisible(run, engine, existing)?;
+                        return Ok(Verdict::Settled(None));
+                    };
+                    if let Some(verdict) =
+                        self.update_existing(run, engine, update, existing, row)?
+                    {
+                        return Ok(verdict);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Under REPEATABLE READ one cannot do nothing about a row that one does
+    /// not see.
+    fn refuse_invisible(
+        &self,
+        run: &Execution<'_>,
+        engine: &Engine,
+        existing: RowId,
+    ) -> Result<()> {
+        if !run.transaction.isolation.keeps_snapshot() {
+            return Ok(());
+        }
+        let chain = engine.table(self.plan.table.id)?.heap.chain(existing);
+        let newest = chain.newest();
+        let own = newest.is_some_and(|version| version.xmin == run.transaction.xid);
+        let seen = newest.is_some_and(|version| version.visible(&engine.clog, &run.snapshot));
+        if own || seen {
+            Ok(())
+        } else {
+            Err(concurrent("update"))
+        }
+    }
+
+    /// DO UPDATE on the newest version of the existing row. None if it is
+    /// gone meanwhile: then the insert is tried again.
+    fn update_existing(
+        &mut self,
+        run: &mut Execution<'_>,
+        engine: &mut Engine,
+        update: &ConflictUpdate,
+        existing: RowId,
+        excluded: &Row,
+    ) -> Result<Option<Verdict>> {
+        let table = self.plan.table.clone();
+        let chain = engine.table(table.id)?.heap.chain(existing);
+        let Some(newest) = chain.newest() else {
+            return Ok(None);
+        };
+        if newest.xmin == run.transaction.xid && newest.cmin == run.transaction.command {
+            return Err(second_time());
+        }
+        self.refuse_invisible(run, engine, existing)?;
+        let chain = engine.table(table.id)?.heap.chain(existing);
+        let Some(newest) = chain.newest() else {
+            return Ok(None);
+        };
+        let (tid, old) = (newest.tid, newest.row.clone());
+        let mut target = self
+            .target
+            .take()
+            .filter(|kept| kept.row == existing)
+            .unwrap_or(Target {
+                table: table.id,
+                row: existing,
+                tid,
+                moved: false,
+            });
+        target.tid = tid;
+        let rows = [old.clone(), excluded.clone()];
+        let new = assign(run, &table, &update.assignments, &old, &rows)?;
+        let mode = lock_mode(&table, &old, &new);
+        match claim(run, engine, &mut target, mode, WaitPolicy::Block)? {
+            RowOutcome::Wait(id) => {
+                self.target = Some(target);
+                return Ok(Some(Verdict::Wait(id)));
+            }
+            RowOutcome::Gone | RowOutcome::Skipped => return Ok(None),
+            RowOutcome::Free if target.tid != tid => return Ok(None),
+            RowOutcome::Free => {}
+        }
+        let wanted = match &update.filter {
+            Some(filter) => holds(filter, &rows, &run.context())?,
+            None => true,
+        };
+        if !wanted {
+            note_lock(run, engine, &target, mode)?;
+            return Ok(Some(Verdict::Settled(None)));
+        }
+        check(run, &table, &new)?;
+        let mut entries = replace(run, engine, &target, mode, new.clone())?;
+        if let Step::Wait(id) = entries.add(run, engine)? {
+            // The row is updated; what is left are its entries.
+            self.row = Some(new);
+            self.entries = Some(entries);
+            return Ok(Some(Verdict::Wait(id)));
+        }
+        Ok(Some(Verdict::Settled(Some(new))))
+    }
+}
+
+fn second_time() -> Error {
+    Error::new(
+        SqlState::CARDINALITY_VIOLATION,
+        "ON CONFLICT DO UPDATE command cannot affect row a second time",
+    )
+    .hint("Ensure that no rows proposed for insertion within the same command have duplicate constrained values.")
+}

@@ -1,0 +1,159 @@
+//! Unique indexes: is there another row with this key, or may there be?
+//!
+//! The question is asked of the newest state, not of a snapshot. A row whose
+//! fate is open, since the transaction that made or deleted it still runs,
+//! is waited for.
+
+use super::row_lock::await_end;
+use super::{Execution, Step};
+use crate::postgres::engine::Engine;
+use crate::postgres::error::{Error, Result, SqlState};
+use crate::postgres::locks::WaitId;
+use crate::postgres::options::Bug;
+use crate::postgres::storage::clog::{Clog, Status, Xid};
+use crate::postgres::storage::heap::{Chain, RowId};
+use crate::postgres::storage::index::key_of;
+use crate::postgres::storage::table::{Table, TableId};
+use crate::postgres::types::{Row, Value};
+
+/// What a unique index says about a key.
+pub(super) enum Key {
+    Free,
+    /// Another row has it.
+    Taken(RowId),
+    /// That depends on how this transaction ends.
+    DependsOn(Xid),
+}
+
+/// Looks for rows other than `own` with the key of `row`.
+pub(super) fn look_up(
+    table: &Table,
+    clog: &Clog,
+    top: Xid,
+    index: usize,
+    row: &[Value],
+    own: Option<RowId>,
+) -> Key {
+    let columns = &table.def.indexes[index].columns;
+    let key = key_of(columns, row);
+    if key.iter().any(Value::is_null) {
+        return Key::Free;
+    }
+    for id in table.indexes[index].get(&key) {
+        if Some(id) == own {
+            continue;
+        }
+        match state(table.heap.chain(id), clog, top, columns, &key) {
+            Key::Free => {}
+            Key::Taken(_) => return Key::Taken(id),
+            depends => return depends,
+        }
+    }
+    Key::Free
+}
+
+fn state(chain: &Chain, clog: &Clog, top: Xid, columns: &[usize], key: &[Value]) -> Key {
+    let Some(newest) = chain.newest() else {
+        return Key::Free;
+    };
+    let has_key = |row: &Row| columns.iter().zip(key).all(|(c, value)| row[*c] == *value);
+    let others = |xid: Xid| clog.running(xid).filter(|owner| *owner != top);
+    if let Some(owner) = others(newest.xmin) {
+        // An insert, or an update to or from this key, that is not decided.
+        let any = chain
+            .versions()
+            .iter()
+            .rev()
+            .take(2)
+            .any(|v| has_key(&v.row));
+        return if any {
+            Key::DependsOn(owner)
+        } else {
+            Key::Free
+        };
+    }
+    if !has_key(&newest.row) {
+        return Key::Free;
+    }
+    if newest.xmax.is_some() {
+        match clog.status(newest.xmax) {
+            Status::InProgress(owner) if owner != top => return Key::DependsOn(owner),
+            Status::Aborted => {}
+            _ => return Key::Free,
+        }
+    }
+    // The row itself is told by the caller, who knows its number.
+    Key::Taken(RowId::default())
+}
+
+/// Adds the index entries of a row from `*next` on, each after its check.
+/// Entries of `unchanged` keys are there already.
+pub(super) fn add_entries(
+    run: &Execution<'_>,
+    engine: &mut Engine,
+    table_id: TableId,
+    row: &Row,
+    id: RowId,
+    next: &mut usize,
+    unchanged: &dyn Fn(usize) -> bool,
+) -> Result<Step<()>> {
+    let top = run.transaction.xid;
+    loop {
+        let Engine { catalog, clog, .. } = engine;
+        let Some(table) = catalog.table_mut(table_id) else {
+            return Ok(Step::Done(()));
+        };
+        let index = *next;
+        let Some(def) = table.def.indexes.get(index) else {
+            return Ok(Step::Done(()));
+        };
+        if !unchanged(index) {
+            if def.unique {
+                match look_up(table, clog, top, index, row, Some(id)) {
+                    Key::Free => {}
+                    Key::Taken(_) => return Err(violation(table, index, row)),
+                    // The planted bug: whoever is first to ask goes on.
+                    Key::DependsOn(_) if run.shared.planted(Bug::ForgetUniqueWait) => {}
+                    Key::DependsOn(holder) => {
+                        let name = table.def.name.clone();
+                        match await_end(run, engine, holder, &name) {
+                            Some(wait) => return Ok(Step::Wait(wait)),
+                            None => continue,
+                        }
+                    }
+                }
+            }
+            table.add_entry(index, row, id);
+        }
+        *next += 1;
+    }
+}
+
+/// Begins to wait for the transaction that a key depends on.
+pub(super) fn wait_for(
+    run: &Execution<'_>,
+    engine: &mut Engine,
+    table: TableId,
+    holder: Xid,
+) -> Result<Option<WaitId>> {
+    let name = engine.table(table)?.def.name.clone();
+    Ok(await_end(run, engine, holder, &name))
+}
+
+fn violation(table: &Table, index: usize, row: &[Value]) -> Error {
+    let def = &table.def.indexes[index];
+    let key = key_of(&def.columns, row);
+    Error::new(
+        SqlState::UNIQUE_VIOLATION,
+        format!(
+            "duplicate key value violates unique constraint \"{}\"",
+            def.name
+        ),
+    )
+    .detail(format!(
+        "Key {} already exists.",
+        table.def.show_key(def, &key)
+    ))
+    .table(&table.def.name)
+    .constraint(&def.name)
+}

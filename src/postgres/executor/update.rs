@@ -1,0 +1,292 @@
+//! UPDATE, and what it shares with the others that make rows.
+
+use super::collect::{Tuple, collect, recheck};
+use super::row_lock::{RowOutcome, Target, claim, note_lock, release_place};
+use super::unique::add_entries;
+use super::{Execution, Outcome, Step, Work};
+use crate::postgres::engine::Engine;
+use crate::postgres::error::{Error, Result, SqlState};
+use crate::postgres::options::Bug;
+use crate::postgres::sql::{Expr, Scan, Update, WaitPolicy, eval};
+use crate::postgres::storage::RowLockMode;
+use crate::postgres::storage::heap::RowId;
+use crate::postgres::storage::table::{TableDef, TableId};
+use crate::postgres::transaction::RowChange;
+use crate::postgres::types::{Row, Value};
+
+pub(super) struct UpdateWork<'a> {
+    plan: &'a Update,
+    tuples: Option<Vec<Tuple>>,
+    next: usize,
+    target: Option<Target>,
+    entries: Option<Entries>,
+    outcome: Outcome,
+}
+
+/// A row that is in the heap and whose index entries are being added.
+pub(super) struct Entries {
+    pub(super) table: TableId,
+    pub(super) id: RowId,
+    pub(super) old: Option<Row>,
+    pub(super) new: Row,
+    pub(super) next: usize,
+}
+
+impl Entries {
+    pub(super) fn add(&mut self, run: &Execution<'_>, engine: &mut Engine) -> Result<Step<()>> {
+        let def = engine.table(self.table)?.def.clone();
+        let (old, new) = (&self.old, &self.new);
+        let unchanged = |index: usize| {
+            old.as_ref().is_some_and(|old| {
+                let columns = &def.indexes[index].columns;
+                columns.iter().all(|column| old[*column] == new[*column])
+            })
+        };
+        add_entries(
+            run,
+            engine,
+            self.table,
+            new,
+            self.id,
+            &mut self.next,
+            &unchanged,
+        )
+    }
+}
+
+impl Work for UpdateWork<'_> {
+    fn step(&mut self, run: &mut Execution<'_>, engine: &mut Engine) -> Result<Step<Outcome>> {
+        let mut tuples = match self.tuples.take() {
+            Some(tuples) => tuples,
+            None => {
+                panic_if_planted(run);
+                run.begin_write(engine);
+                collect(run, engine, &self.plan.from)?
+            }
+        };
+        while let Some(tuple) = tuples.get_mut(self.next) {
+            if let Step::Wait(id) = self.update(run, engine, tuple)? {
+                self.tuples = Some(tuples);
+                return Ok(Step::Wait(id));
+            }
+            self.next += 1;
+        }
+        Ok(Step::Done(std::mem::take(&mut self.outcome)))
+    }
+}
+
+/// The planted bug: a crash of the engine's own code, lock in hand.
+#[expect(clippy::panic, reason = "this is what the planted bug does")]
+fn panic_if_planted(run: &Execution<'_>) {
+    if run.shared.planted(Bug::PanicHoldingLock) {
+        panic!("planted: UPDATE panics while it holds the engine's lock");
+    }
+}
+
+impl<'a> UpdateWork<'a> {
+    pub(super) fn new(plan: &'a Update) -> UpdateWork<'a> {
+        UpdateWork {
+            plan,
+            tuples: None,
+            next: 0,
+            target: None,
+            entries: None,
+            outcome: Outcome::default(),
+        }
+    }
+
+    fn update(
+        &mut self,
+        run: &mut Execution<'_>,
+        engine: &mut Engine,
+        tuple: &mut Tuple,
+    ) -> Result<Step<()>> {
+        if self.entries.is_none() {
+            let assigned = &self.plan.assignments;
+            match claim_tuple(
+                run,
+                engine,
+                &self.plan.from,
+                tuple,
+                &mut self.target,
+                &|run, tuple| {
+                    let table = &self.plan.from[0].table;
+                    let new = assign(run, table, assigned, &tuple.rows[0], &tuple.rows)?;
+                    Ok(lock_mode(table, &tuple.rows[0], &new))
+                },
+            )? {
+                Step::Wait(id) => return Ok(Step::Wait(id)),
+                Step::Done(None) => return Ok(Step::Done(())),
+                Step::Done(Some((target, mode))) => {
+                    let table = self.plan.from[0].table.clone();
+                    let new = assign(run, &table, assigned, &tuple.rows[0], &tuple.rows)?;
+                    check(run, &table, &new)?;
+                    self.entries = Some(replace(run, engine, &target, mode, new)?);
+                }
+            }
+        }
+        if let Some(entries) = &mut self.entries {
+            if let Step::Wait(id) = entries.add(run, engine)? {
+                return Ok(Step::Wait(id));
+            }
+            tuple.rows[0] = entries.new.clone();
+        }
+        self.entries = None;
+        self.outcome.affected += 1;
+        if let Some(returning) = &self.plan.returning {
+            let row = run.project(returning, &tuple.rows)?;
+            self.outcome.rows.push(row);
+        }
+        Ok(Step::Done(()))
+    }
+}
+
+/// Claims the row of the first table of `from` for a change. None if the row
+/// is not to be changed after all.
+pub(super) fn claim_tuple(
+    run: &mut Execution<'_>,
+    engine: &mut Engine,
+    from: &[Scan],
+    tuple: &mut Tuple,
+    kept: &mut Option<Target>,
+    mode_of: &dyn Fn(&Execution<'_>, &Tuple) -> Result<RowLockMode>,
+) -> Result<Step<Option<(Target, RowLockMode)>>> {
+    let Some(Some((row, tid))) = tuple.origins.first().copied() else {
+        return Ok(Step::Done(None));
+    };
+    let mut target = kept.take().unwrap_or(Target {
+        table: from[0].table.id,
+        row,
+        tid,
+        moved: false,
+    });
+    let mode = mode_of(run, tuple)?;
+    match claim(run, engine, &mut target, mode, WaitPolicy::Block)? {
+        RowOutcome::Wait(id) => {
+            *kept = Some(target);
+            return Ok(Step::Wait(id));
+        }
+        RowOutcome::Gone | RowOutcome::Skipped => return Ok(Step::Done(None)),
+        RowOutcome::Free => {}
+    }
+    if target.moved {
+        let chain = engine.table(target.table)?.heap.chain(target.row);
+        let Some(version) = chain.version(target.tid) else {
+            return Ok(Step::Done(None));
+        };
+        tuple.rows[0] = version.row.clone();
+        let matches = run.shared.planted(Bug::SkipRecheck) || recheck(run, from, &tuple.rows)?;
+        if !matches {
+            // PostgreSQL has locked the newest version before it asked.
+            note_lock(run, engine, &target, mode)?;
+            return Ok(Step::Done(None));
+        }
+        // The newest version may need a stronger lock than the one we saw.
+        let needed = mode_of(run, tuple)?;
+        if needed > mode {
+            target.moved = false;
+            *kept = Some(target);
+            tuple.origins[0] = Some((target.row, target.tid));
+            return claim_tuple(run, engine, from, tuple, kept, mode_of);
+        }
+    }
+    Ok(Step::Done(Some((target, mode))))
+}
+
+/// Puts the new version of a claimed row into the heap.
+pub(super) fn replace(
+    run: &mut Execution<'_>,
+    engine: &mut Engine,
+    target: &Target,
+    mode: RowLockMode,
+    new: Row,
+) -> Result<Entries> {
+    run.begin_write(engine);
+    let (xid, command) = (run.transaction.xid, run.transaction.command);
+    let table = engine.table_mut(target.table)?;
+    let old = table.heap.chain(target.row).version(target.tid);
+    let old = old.map(|version| version.row.clone());
+    let tid = table.update(target.row, xid, command, mode, new.clone());
+    run.transaction.changed(RowChange {
+        table: target.table,
+        row: target.row,
+        old: old.clone().map(|row| (target.tid, row)),
+        new: Some((tid, new.clone())),
+    });
+    release_place(run, engine);
+    Ok(Entries {
+        table: target.table,
+        id: target.row,
+        old,
+        new,
+        next: 0,
+    })
+}
+
+/// The row with the assignments done, all from the old values.
+pub(super) fn assign(
+    run: &Execution<'_>,
+    table: &TableDef,
+    assignments: &[(usize, Expr)],
+    old: &Row,
+    rows: &[Row],
+) -> Result<Row> {
+    let context = run.context();
+    let mut new: Vec<Value> = old.to_vec();
+    debug_assert_eq!(new.len(), table.columns.len());
+    for (column, expr) in assignments {
+        new[*column] = eval(expr, rows, &context)?;
+    }
+    Ok(new.into())
+}
+
+/// A key that changes takes the strongest lock.
+pub(super) fn lock_mode(table: &TableDef, old: &Row, new: &Row) -> RowLockMode {
+    let changes_key =
+        (0..table.columns.len()).any(|column| old[column] != new[column] && table.is_key(column));
+    if changes_key {
+        RowLockMode::Update
+    } else {
+        RowLockMode::NoKeyUpdate
+    }
+}
+
+/// NOT NULL and CHECK.
+pub(super) fn check(run: &Execution<'_>, table: &TableDef, row: &Row) -> Result<()> {
+    for (column, value) in table.columns.iter().zip(row.iter()) {
+        if column.not_null && value.is_null() {
+            return Err(Error::new(
+                SqlState::NOT_NULL_VIOLATION,
+                format!(
+                    "null value in column \"{}\" of relation \"{}\" violates not-null constraint",
+                    column.name, table.name
+                ),
+            )
+            .detail(failing_row(row))
+            .table(&table.name)
+            .column(&column.name));
+        }
+    }
+    let context = run.context();
+    for check in &table.checks {
+        let value = eval(&check.condition, std::slice::from_ref(row), &context)?;
+        if value.as_bool() == Some(false) {
+            return Err(Error::new(
+                SqlState::CHECK_VIOLATION,
+                format!(
+                    "new row for relation \"{}\" violates check constraint \"{}\"",
+                    table.name, check.name
+                ),
+            )
+            .detail(failing_row(row))
+            .table(&table.name)
+            .constraint(&check.name));
+        }
+    }
+    Ok(())
+}
+
+fn failing_row(row: &Row) -> String {
+    let values: Vec<String> = row.iter().map(ToString::to_string).collect();
+    format!("Failing row contains ({}).", values.join(", "))
+}

@@ -1,0 +1,334 @@
+//! The lock manager: who holds what, who waits for it, in which order.
+//!
+//! Heavyweight locks as PostgreSQL has them, on relations, on tuples (to wait
+//! in line for a row) and on transactions (to wait for their end). A queue is
+//! served in order: nobody overtakes a waiter that excludes them. Every
+//! transaction holds its own id exclusively from its first write, but that is
+//! only written down when somebody waits for it.
+
+mod deadlock;
+mod mode;
+mod wait;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::task::Waker;
+
+pub(super) use mode::LockMode;
+pub(super) use wait::{WaitLimits, wait};
+
+use super::storage::clog::Xid;
+use super::storage::heap::RowId;
+use super::storage::table::TableId;
+
+/// A session's process id.
+pub type Pid = i32;
+
+/// What can be locked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum LockTag {
+    Relation(TableId),
+    /// The right to be the next to lock a row.
+    Tuple(TableId, RowId),
+    /// Held by the transaction itself until it ends.
+    Transaction(Xid),
+}
+
+/// One request that had to wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct WaitId(u64);
+
+#[derive(Debug)]
+struct Wait {
+    pid: Pid,
+    tag: LockTag,
+    mode: LockMode,
+    granted: bool,
+    waker: Option<Waker>,
+}
+
+#[derive(Debug)]
+struct Grant {
+    pid: Pid,
+    mode: LockMode,
+    count: usize,
+}
+
+/// A place in a queue.
+#[derive(Debug, Clone, Copy)]
+struct Queued {
+    id: WaitId,
+    pid: Pid,
+    mode: LockMode,
+}
+
+#[derive(Debug, Default)]
+struct Lock {
+    granted: Vec<Grant>,
+    queue: VecDeque<Queued>,
+    /// How many of the queue want each mode.
+    wanted: [usize; LockMode::ALL.len()],
+}
+
+/// The answer to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Request {
+    Granted,
+    Queued(WaitId),
+}
+
+/// Every lock of the server.
+#[derive(Debug, Default)]
+pub(super) struct Locks {
+    locks: BTreeMap<LockTag, Lock>,
+    waits: BTreeMap<WaitId, Wait>,
+    last_wait: u64,
+}
+
+impl Lock {
+    fn push(&mut self, queued: Queued) {
+        self.wanted[queued.mode as usize] += 1;
+        self.queue.push_back(queued);
+    }
+
+    fn remove_at(&mut self, at: usize) {
+        if let Some(queued) = self.queue.remove(at) {
+            self.wanted[queued.mode as usize] -= 1;
+        }
+    }
+
+    fn remove(&mut self, id: WaitId) {
+        if let Some(at) = self.queue.iter().position(|queued| queued.id == id) {
+            self.remove_at(at);
+        }
+    }
+
+    /// True if a waiter for `mode` excludes whatever anybody waits for.
+    fn all_wait_behind(&self, mode: LockMode) -> bool {
+        LockMode::ALL
+            .into_iter()
+            .all(|wanted| self.wanted[wanted as usize] == 0 || wanted.conflicts(mode))
+    }
+
+    fn excludes(&self, pid: Pid, mode: LockMode) -> bool {
+        self.granted
+            .iter()
+            .any(|grant| grant.pid != pid && grant.mode.conflicts(mode))
+    }
+
+    fn grant(&mut self, pid: Pid, mode: LockMode) {
+        match self
+            .granted
+            .iter_mut()
+            .find(|grant| grant.pid == pid && grant.mode == mode)
+        {
+            Some(grant) => grant.count += 1,
+            None => self.granted.push(Grant {
+                pid,
+                mode,
+                count: 1,
+            }),
+        }
+    }
+}
+
+impl Locks {
+    /// Takes a lock if nobody is in the way, in the queue neither.
+    pub(super) fn try_acquire(&mut self, tag: LockTag, mode: LockMode, pid: Pid) -> bool {
+        let lock = self.locks.entry(tag).or_default();
+        let available = !lock.excludes(pid, mode)
+            && !lock
+                .queue
+                .iter()
+                .any(|ahead| ahead.pid != pid && ahead.mode.conflicts(mode));
+        if available {
+            lock.grant(pid, mode);
+        }
+        available
+    }
+
+    /// Takes a lock, or a place in its queue.
+    pub(super) fn acquire(&mut self, tag: LockTag, mode: LockMode, pid: Pid) -> Request {
+        if self.try_acquire(tag, mode, pid) {
+            Request::Granted
+        } else {
+            Request::Queued(self.enqueue(tag, mode, pid))
+        }
+    }
+
+    /// Waits for the end of a transaction that `owner` runs.
+    pub(super) fn await_end(&mut self, xid: Xid, owner: Pid, pid: Pid) -> WaitId {
+        let tag = LockTag::Transaction(xid);
+        let lock = self.locks.entry(tag).or_default();
+        if lock.granted.is_empty() {
+            lock.grant(owner, LockMode::Exclusive);
+        }
+        self.enqueue(tag, LockMode::Share, pid)
+    }
+
+    fn enqueue(&mut self, tag: LockTag, mode: LockMode, pid: Pid) -> WaitId {
+        self.last_wait += 1;
+        let id = WaitId(self.last_wait);
+        let queued = Queued { id, pid, mode };
+        self.locks.entry(tag).or_default().push(queued);
+        let wait = Wait {
+            pid,
+            tag,
+            mode,
+            granted: false,
+            waker: None,
+        };
+        self.waits.insert(id, wait);
+        id
+    }
+
+    /// Gives back one hold of a lock.
+    pub(super) fn release(&mut self, tag: LockTag, mode: LockMode, pid: Pid) {
+        let Some(lock) = self.locks.get_mut(&tag) else {
+            return;
+        };
+        if let Some(at) = lock
+            .granted
+            .iter()
+            .position(|grant| grant.pid == pid && grant.mode == mode)
+        {
+            lock.granted[at].count -= 1;
+            if lock.granted[at].count == 0 {
+                lock.granted.remove(at);
+            }
+        }
+        self.serve(tag);
+    }
+
+    /// A transaction has ended: whoever waits for it goes on.
+    pub(super) fn transaction_ended(&mut self, xid: Xid) {
+        let tag = LockTag::Transaction(xid);
+        let Some(lock) = self.locks.remove(&tag) else {
+            return;
+        };
+        for queued in lock.queue {
+            self.wake(queued.id);
+        }
+    }
+
+    fn wake(&mut self, id: WaitId) {
+        if let Some(wait) = self.waits.get_mut(&id) {
+            wait.granted = true;
+            if let Some(waker) = wait.waker.take() {
+                waker.wake();
+            }
+        }
+    }
+
+    /// Grants what has become possible, in the order of the queue.
+    fn serve(&mut self, tag: LockTag) {
+        let Some(lock) = self.locks.get_mut(&tag) else {
+            return;
+        };
+        let mut granted = Vec::new();
+        let mut ahead: Vec<LockMode> = Vec::new();
+        let mut at = 0;
+        while let Some(&Queued { id, pid, mode }) = lock.queue.get(at) {
+            if lock.excludes(pid, mode) || ahead.iter().any(|other| other.conflicts(mode)) {
+                // Behind a mode that excludes itself and all that wait, the
+                // rest need not be looked at: queues for a hot row are long.
+                if !ahead.contains(&mode) {
+                    ahead.push(mode);
+                }
+                if lock.all_wait_behind(mode) {
+                    break;
+                }
+                at += 1;
+            } else {
+                lock.grant(pid, mode);
+                lock.remove_at(at);
+                granted.push(id);
+            }
+        }
+        if lock.granted.is_empty() && lock.queue.is_empty() {
+            self.locks.remove(&tag);
+        }
+        for id in granted {
+            self.wake(id);
+        }
+    }
+
+    /// Ends a wait: true if the lock was granted. A wait that is given up
+    /// leaves the queue, and hands on what it had been granted meanwhile.
+    fn finish(&mut self, id: WaitId) -> bool {
+        let Some(wait) = self.waits.remove(&id) else {
+            return false;
+        };
+        if !wait.granted {
+            self.leave(id, wait.tag);
+        }
+        wait.granted
+    }
+
+    fn leave(&mut self, id: WaitId, tag: LockTag) {
+        if let Some(lock) = self.locks.get_mut(&tag) {
+            lock.remove(id);
+            let only_noted = matches!(tag, LockTag::Transaction(_)) && lock.queue.is_empty();
+            if only_noted {
+                self.locks.remove(&tag);
+            } else {
+                self.serve(tag);
+            }
+        }
+    }
+
+    /// Gives up a wait, granted or not.
+    fn abandon(&mut self, id: WaitId) {
+        if let Some(&Wait {
+            pid,
+            tag,
+            mode,
+            granted,
+            ..
+        }) = self.waits.get(&id)
+        {
+            self.finish(id);
+            if granted {
+                self.release(tag, mode, pid);
+            }
+        }
+    }
+
+    fn poll(&mut self, id: WaitId, waker: &Waker) -> bool {
+        match self.waits.get_mut(&id) {
+            Some(wait) if !wait.granted => {
+                wait.waker = Some(waker.clone());
+                false
+            }
+            _ => true,
+        }
+    }
+
+    /// The sessions that a wait is for: those that hold the lock, then those
+    /// ahead in the queue.
+    pub(super) fn blockers(&self, id: WaitId) -> Vec<Pid> {
+        let Some(wait) = self.waits.get(&id) else {
+            return Vec::new();
+        };
+        let Some(lock) = self.locks.get(&wait.tag) else {
+            return Vec::new();
+        };
+        let holders = lock
+            .granted
+            .iter()
+            .filter(|grant| grant.mode.conflicts(wait.mode))
+            .map(|grant| grant.pid);
+        let ahead = lock
+            .queue
+            .iter()
+            .take_while(|other| other.id != id)
+            .filter(|other| other.mode.conflicts(wait.mode))
+            .map(|other| other.pid);
+        let mut pids: Vec<Pid> = Vec::new();
+        for pid in holders.chain(ahead) {
+            if pid != wait.pid && !pids.contains(&pid) {
+                pids.push(pid);
+            }
+        }
+        pids
+    }
+}

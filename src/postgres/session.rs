@@ -1,0 +1,473 @@
+//! A session: its transaction, its settings, and how it runs a statement.
+//!
+//! The same code serves a connection and a set-up script. A statement that
+//! fails ends its transaction's effects at once; a transaction block then
+//! refuses everything until its end. Dropping a session, wherever it stands,
+//! rolls back and gives back every lock.
+
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use sqlparser::ast::Statement;
+
+use super::engine::{Interrupt, Shared};
+use super::error::{Error, Result, SqlState};
+use super::executor::{self, Execution, Outcome, lock_relation, try_lock_relations};
+use super::locks::{LockTag, Pid};
+use super::settings::Settings;
+use super::sql::{Action, Analyser, Keyword, OutputColumn, Plan, Source, current_timestamp};
+use super::storage::Xid;
+use super::transaction::{Isolation, Transaction};
+use super::types::{Type, Value};
+use super::utility;
+use crate::rt;
+
+/// Where a session stands, as ReadyForQuery tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Block {
+    /// Outside of a transaction block.
+    None,
+    Open,
+    /// After an error: only its end is accepted.
+    Failed,
+}
+
+/// A statement that is ready to run.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    /// None for an empty text.
+    pub(super) source: Option<Source>,
+    pub(super) plan: Option<Arc<Plan>>,
+    /// The columns of a statement that is not planned.
+    pub(super) columns: Vec<OutputColumn>,
+}
+
+impl Prepared {
+    pub(super) fn params(&self) -> &[Type] {
+        self.plan.as_ref().map_or(&[], |plan| &plan.params)
+    }
+
+    /// The columns of the result; none if it gives no rows.
+    pub(super) fn output(&self) -> &[OutputColumn] {
+        match &self.plan {
+            Some(plan) => &plan.output,
+            None => &self.columns,
+        }
+    }
+
+    pub(super) fn gives_rows(&self) -> bool {
+        match &self.plan {
+            Some(plan) => plan.gives_rows(),
+            None => !self.columns.is_empty(),
+        }
+    }
+
+    pub(super) fn keyword(&self) -> Keyword {
+        self.source.as_ref().map_or(Keyword::Other, Source::keyword)
+    }
+}
+
+impl Plan {
+    fn gives_rows(&self) -> bool {
+        match &self.action {
+            Action::Select(_) => true,
+            Action::Insert(insert) => insert.returning.is_some(),
+            Action::Update(update) => update.returning.is_some(),
+            Action::Delete(delete) => delete.returning.is_some(),
+        }
+    }
+}
+
+/// What a statement answers.
+#[derive(Debug, Default)]
+pub(super) struct Answer {
+    pub(super) rows: Vec<Vec<Value>>,
+    pub(super) tag: Tag,
+    pub(super) notices: Vec<Error>,
+    /// Settings that clients are told about, with their new values.
+    pub(super) reports: Vec<(&'static str, String)>,
+}
+
+/// A command tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tag {
+    Word(&'static str),
+    /// With a number of rows.
+    Count(&'static str, u64),
+}
+
+impl Default for Tag {
+    fn default() -> Tag {
+        Tag::Word("")
+    }
+}
+
+impl Answer {
+    pub(super) fn word(tag: &'static str) -> Answer {
+        Answer {
+            tag: Tag::Word(tag),
+            ..Answer::default()
+        }
+    }
+}
+
+pub(super) struct Session {
+    pub(super) shared: Arc<Shared>,
+    pub(super) pid: Pid,
+    pub(super) settings: Settings,
+    pub(super) transaction: Option<Transaction>,
+    pub(super) block: Block,
+}
+
+impl Session {
+    /// Admits a session to the server.
+    pub(super) fn new(shared: &Arc<Shared>, secret: i32, settings: Settings) -> Result<Session> {
+        let max = shared.options.max_connections;
+        let pid = shared.lock().connect(secret, max)?;
+        Ok(Session {
+            shared: shared.clone(),
+            pid,
+            settings,
+            transaction: None,
+            block: Block::None,
+        })
+    }
+
+    fn top(&self) -> Xid {
+        self.transaction.as_ref().map_or(Xid::NONE, |t| t.xid)
+    }
+
+    /// Refuses what a failed transaction block does not take.
+    pub(super) fn refuse_if_failed(&self, keyword: Keyword) -> Result<()> {
+        let ends = matches!(keyword, Keyword::Commit | Keyword::Rollback);
+        if self.block == Block::Failed && !ends {
+            return Err(Error::new(
+                SqlState::IN_FAILED_SQL_TRANSACTION,
+                "current transaction is aborted, commands ignored until end of transaction block",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Analyses one statement; `sql` is its text, if it is the only one.
+    pub(super) fn prepare(
+        &self,
+        source: Option<Source>,
+        sql: Option<&str>,
+        types: &[Type],
+    ) -> Result<Prepared> {
+        let Some(source) = source else {
+            return Ok(Prepared {
+                source: None,
+                plan: None,
+                columns: Vec::new(),
+            });
+        };
+        self.refuse_if_failed(source.keyword())?;
+        let sql = sql.filter(|_| types.is_empty());
+        let mut engine = self.shared.lock();
+        if let Some(plan) = sql.and_then(|sql| engine.cached_plan(sql)) {
+            return Ok(Prepared {
+                source: Some(source),
+                plan: Some(plan),
+                columns: Vec::new(),
+            });
+        }
+        let analyser = Analyser::new(&engine.catalog, &engine.clog, self.top(), types);
+        let plan = analyser.plan(source.statement())?.map(Arc::new);
+        if let (Some(sql), Some(plan)) = (sql, &plan) {
+            engine.cache_plan(sql, plan);
+        }
+        let columns = match &plan {
+            Some(_) => Vec::new(),
+            None => utility::columns(source.statement())?,
+        };
+        Ok(Prepared {
+            source: Some(source),
+            plan,
+            columns,
+        })
+    }
+
+    /// Starts a transaction unless one runs.
+    pub(super) fn ensure_transaction(&mut self) -> Result<&mut Transaction> {
+        if self.transaction.is_none() {
+            let isolation =
+                utility::isolation(&self.settings.show("default_transaction_isolation")?)?;
+            let read_only = self.settings.show("default_transaction_read_only")? == "on";
+            let start = current_timestamp();
+            self.transaction = Some(Transaction::new(self.pid, isolation, read_only, start));
+        }
+        match &mut self.transaction {
+            Some(transaction) => Ok(transaction),
+            None => Err(Error::unsupported("a session without a transaction")),
+        }
+    }
+
+    /// Runs a statement. On an error its transaction has been undone.
+    pub(super) async fn run(&mut self, prepared: &Prepared, params: &[Value]) -> Result<Answer> {
+        let Some(source) = &prepared.source else {
+            return Ok(Answer::default());
+        };
+        if let Err(error) = self.refuse_if_failed(source.keyword()) {
+            return Err(error);
+        }
+        if let Some(answer) = self.control(source.statement()).await? {
+            return Ok(answer);
+        }
+        let result = self.run_interruptible(prepared, source, params).await;
+        match result {
+            Ok(answer) => {
+                if let Some(transaction) = &mut self.transaction {
+                    transaction.command += 1;
+                }
+                Ok(answer)
+            }
+            Err(error) => {
+                self.fail(Some(error.code()));
+                Err(error)
+            }
+        }
+    }
+
+    /// An error ends the transaction; a block stays, failed.
+    pub(super) fn fail(&mut self, reason: Option<SqlState>) {
+        if let Some(transaction) = self.transaction.take() {
+            transaction.abort(&self.shared, reason);
+        }
+        self.settings.end_transaction(false);
+        if self.block == Block::Open {
+            self.block = Block::Failed;
+        }
+    }
+
+    async fn run_interruptible(
+        &mut self,
+        prepared: &Prepared,
+        source: &Source,
+        params: &[Value],
+    ) -> Result<Answer> {
+        let (shared, pid) = (self.shared.clone(), self.pid);
+        let timeout = self.settings.statement_timeout;
+        let statement = std::pin::pin!(self.statement(prepared, source, params));
+        let interrupted = std::pin::pin!(interrupted(&shared, pid, timeout));
+        match select(statement, interrupted).await {
+            Either::Left((result, _)) => result,
+            Either::Right((error, _)) => Err(error),
+        }
+    }
+
+    async fn statement(
+        &mut self,
+        prepared: &Prepared,
+        source: &Source,
+        params: &[Value],
+    ) -> Result<Answer> {
+        if self.shared.options.statement_ns > 0 {
+            rt::sleep(Duration::from_nanos(self.shared.options.statement_ns)).await;
+        }
+        match &prepared.plan {
+            Some(plan) => self.run_plan(plan, source, params).await,
+            None => self.run_utility(source.statement()).await,
+        }
+    }
+
+    async fn run_utility(&mut self, statement: &Statement) -> Result<Answer> {
+        if let Some(answer) = utility::run(self, statement)? {
+            return Ok(answer);
+        }
+        self.ensure_transaction()?;
+        let Session {
+            shared,
+            transaction: Some(transaction),
+            settings,
+            ..
+        } = self
+        else {
+            return Err(Error::unsupported("a session without a transaction"));
+        };
+        if let Some(answer) = utility::lock_tables(shared, transaction, settings, statement).await?
+        {
+            return Ok(answer);
+        }
+        let defined = executor::define(shared, transaction, settings, statement).await?;
+        let defined = defined.ok_or_else(|| utility::unsupported(statement))?;
+        Ok(Answer {
+            notices: defined.notices,
+            ..Answer::word(defined.tag)
+        })
+    }
+
+    async fn run_plan(
+        &mut self,
+        plan: &Arc<Plan>,
+        source: &Source,
+        params: &[Value],
+    ) -> Result<Answer> {
+        self.ensure_transaction()?;
+        let statement_start = current_timestamp();
+        let plan = self.lock_plan(plan, source).await?;
+        let Session {
+            shared,
+            transaction: Some(transaction),
+            settings,
+            ..
+        } = self
+        else {
+            return Err(Error::unsupported("a session without a transaction"));
+        };
+        let snapshot = transaction.take_snapshot(&mut shared.lock());
+        let mut run = Execution {
+            shared,
+            transaction,
+            settings,
+            params,
+            statement_start,
+            snapshot,
+            sleep: Cell::new(Duration::ZERO),
+        };
+        let outcome = executor::execute(&mut run, &plan).await?;
+        transaction.release_snapshot(&mut shared.lock());
+        let tag = tag(&plan.action, &outcome);
+        Ok(Answer {
+            rows: outcome.rows,
+            tag,
+            ..Answer::default()
+        })
+    }
+
+    /// Locks what a plan needs, and plans again if the catalog has changed.
+    async fn lock_plan(&mut self, plan: &Arc<Plan>, source: &Source) -> Result<Arc<Plan>> {
+        let mut plan = plan.clone();
+        loop {
+            let Session {
+                shared,
+                transaction: Some(transaction),
+                settings,
+                ..
+            } = self
+            else {
+                return Err(Error::unsupported("a session without a transaction"));
+            };
+            let names: Vec<(LockTag, _, Arc<str>)> = {
+                let mut engine = shared.lock();
+                if plan.catalog_version != engine.catalog.version() {
+                    let top = transaction.xid;
+                    let analyser = Analyser::new(&engine.catalog, &engine.clog, top, &plan.params);
+                    let again = analyser.plan(source.statement())?;
+                    plan = Arc::new(checked(again, &plan)?);
+                }
+                if try_lock_relations(&mut engine, transaction, &plan) {
+                    return Ok(plan);
+                }
+                let table = |id| engine.table(id).map(|table| table.def.name.clone());
+                let locks = plan.tables.iter();
+                locks
+                    .map(|(id, mode)| Ok((LockTag::Relation(*id), *mode, table(*id)?)))
+                    .collect::<Result<_>>()?
+            };
+            for (tag, mode, name) in names {
+                lock_relation(shared, transaction, settings, tag, mode, &name).await?;
+            }
+        }
+    }
+
+    /// Ends the implicit transaction around statements outside of a block.
+    pub(super) async fn end_implicit(&mut self) {
+        if self.block == Block::None && self.transaction.is_some() {
+            self.commit().await;
+        }
+    }
+
+    /// Commits whatever runs. Not to be interrupted.
+    pub(super) async fn commit(&mut self) {
+        if let Some(transaction) = self.transaction.take() {
+            let shared = self.shared.clone();
+            transaction
+                .commit(&shared, self.settings.synchronous_commit)
+                .await;
+        }
+        self.settings.end_transaction(true);
+        self.block = Block::None;
+    }
+
+    /// Undoes whatever runs.
+    pub(super) fn roll_back(&mut self) {
+        if let Some(transaction) = self.transaction.take() {
+            transaction.abort(&self.shared, None);
+        }
+        self.settings.end_transaction(false);
+        self.block = Block::None;
+    }
+
+    /// The isolation level of the current transaction, or of the next.
+    pub(super) fn isolation_name(&self) -> Result<String> {
+        match &self.transaction {
+            Some(transaction) => Ok(transaction.isolation.name().to_owned()),
+            None => self.settings.show("default_transaction_isolation"),
+        }
+    }
+
+    pub(super) fn set_isolation(&mut self, isolation: Isolation) -> Result<()> {
+        let transaction = self.ensure_transaction()?;
+        if transaction.command > 0 || transaction.snapshot.is_some() {
+            return Err(Error::new(
+                SqlState::ACTIVE_SQL_TRANSACTION,
+                "SET TRANSACTION ISOLATION LEVEL must be called before any query",
+            ));
+        }
+        transaction.isolation = isolation;
+        Ok(())
+    }
+}
+
+fn checked(again: Option<Plan>, before: &Plan) -> Result<Plan> {
+    let plan = again.ok_or_else(|| Error::unsupported("replanning this statement"))?;
+    let types = |plan: &Plan| plan.output.iter().map(|c| c.ty).collect::<Vec<_>>();
+    if types(&plan) != types(before) {
+        return Err(Error::new(
+            SqlState::FEATURE_NOT_SUPPORTED,
+            "cached plan must not change result type",
+        ));
+    }
+    Ok(plan)
+}
+
+fn tag(action: &Action, outcome: &Outcome) -> Tag {
+    let word = match action {
+        Action::Select(_) => "SELECT",
+        Action::Insert(_) => "INSERT 0",
+        Action::Update(_) => "UPDATE",
+        Action::Delete(_) => "DELETE",
+    };
+    Tag::Count(word, outcome.affected)
+}
+
+/// Ends when the statement is to be given up, and says why.
+async fn interrupted(shared: &Shared, pid: Pid, timeout: Duration) -> Error {
+    let cancel = poll_fn(|cx| match shared.lock().poll_interrupt(pid, cx.waker()) {
+        Some(Interrupt::Cancel) => Poll::Ready(()),
+        None => Poll::Pending,
+    });
+    let why = if timeout.is_zero() {
+        cancel.await;
+        "canceling statement due to user request"
+    } else {
+        match rt::timeout(timeout, cancel).await {
+            Ok(()) => "canceling statement due to user request",
+            Err(_) => "canceling statement due to statement timeout",
+        }
+    };
+    Error::new(SqlState::QUERY_CANCELED, why)
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.roll_back();
+        self.shared.lock().disconnect(self.pid);
+    }
+}

@@ -1,0 +1,338 @@
+//! Parsing, and the one cache of parsed statements that a process keeps.
+//!
+//! Parsing costs more than running most statements, and it is pure: the cache
+//! is only ever looked up by text, so no run can tell whether it was warm.
+//! sqlparser knows two of PostgreSQL's four row-lock strengths and takes one
+//! table after OF; the tokens of a locking clause are rewritten to one form
+//! that carries all of it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+use parking_lot::RwLock;
+use sqlparser::ast::Statement;
+use sqlparser::dialect::PostgreSqlDialect;
+use sqlparser::keywords::Keyword as Word;
+use sqlparser::parser::{Parser, ParserError};
+use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
+
+use crate::postgres::error::{Error, Result, SqlState};
+
+/// The text of one query message: its statements.
+#[derive(Debug)]
+pub(in crate::postgres) struct Parsed {
+    pub(in crate::postgres) statements: Vec<Statement>,
+}
+
+/// One statement of a parsed text.
+#[derive(Debug, Clone)]
+pub(in crate::postgres) struct Source {
+    parsed: Arc<Parsed>,
+    index: usize,
+}
+
+impl Source {
+    pub(in crate::postgres) fn all(parsed: &Arc<Parsed>) -> impl Iterator<Item = Source> {
+        let parsed = parsed.clone();
+        (0..parsed.statements.len()).map(move |index| Source {
+            parsed: parsed.clone(),
+            index,
+        })
+    }
+
+    pub(in crate::postgres) fn statement(&self) -> &Statement {
+        &self.parsed.statements[self.index]
+    }
+
+    pub(in crate::postgres) fn keyword(&self) -> Keyword {
+        Keyword::of(self.statement())
+    }
+}
+
+/// What a statement does, for labels and for what may run where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::postgres) enum Keyword {
+    Begin,
+    Commit,
+    Rollback,
+    Select,
+    Insert,
+    Update,
+    Delete,
+    Other,
+}
+
+impl Keyword {
+    fn of(statement: &Statement) -> Keyword {
+        match statement {
+            Statement::StartTransaction { .. } => Keyword::Begin,
+            Statement::Commit { .. } => Keyword::Commit,
+            Statement::Rollback { .. } => Keyword::Rollback,
+            Statement::Query(_) => Keyword::Select,
+            Statement::Insert(_) => Keyword::Insert,
+            Statement::Update(_) => Keyword::Update,
+            Statement::Delete(_) => Keyword::Delete,
+            _ => Keyword::Other,
+        }
+    }
+
+    /// The keyword that a text starts with.
+    pub(in crate::postgres) fn first(sql: &str) -> Keyword {
+        let word = sql.trim_start();
+        let end = word
+            .find(|c: char| !c.is_ascii_alphabetic())
+            .unwrap_or(word.len());
+        let is = |keyword: &str| word[..end].eq_ignore_ascii_case(keyword);
+        match () {
+            () if is("begin") || is("start") => Keyword::Begin,
+            () if is("commit") || is("end") => Keyword::Commit,
+            () if is("rollback") || is("abort") => Keyword::Rollback,
+            () if is("select") => Keyword::Select,
+            () if is("insert") => Keyword::Insert,
+            () if is("update") => Keyword::Update,
+            () if is("delete") => Keyword::Delete,
+            () => Keyword::Other,
+        }
+    }
+
+    /// The label of a request.
+    pub(in crate::postgres) fn request(self) -> &'static str {
+        match self {
+            Keyword::Begin => "BEGIN",
+            Keyword::Commit => "COMMIT",
+            Keyword::Rollback => "ROLLBACK",
+            Keyword::Select => "SELECT",
+            Keyword::Insert => "INSERT",
+            Keyword::Update => "UPDATE",
+            Keyword::Delete => "DELETE",
+            Keyword::Other => "SQL",
+        }
+    }
+
+    /// The label of its answer.
+    pub(in crate::postgres) fn answer(self) -> &'static str {
+        match self {
+            Keyword::Begin => "answer to BEGIN",
+            Keyword::Commit => "answer to COMMIT",
+            Keyword::Rollback => "answer to ROLLBACK",
+            Keyword::Select => "answer to SELECT",
+            Keyword::Insert => "answer to INSERT",
+            Keyword::Update => "answer to UPDATE",
+            Keyword::Delete => "answer to DELETE",
+            Keyword::Other => "answer to SQL",
+        }
+    }
+}
+
+/// Texts beyond this many are parsed every time.
+const CACHED_MAX: usize = 4_096;
+/// Longer texts are not worth keeping.
+const CACHED_LENGTH_MAX: usize = 16 * 1024;
+
+type Cache = RwLock<BTreeMap<Box<str>, Arc<Parsed>>>;
+
+fn cache() -> &'static Cache {
+    static CACHE: OnceLock<Cache> = OnceLock::new();
+    CACHE.get_or_init(Cache::default)
+}
+
+/// Parses a text of any number of statements.
+pub(in crate::postgres) fn parse(sql: &str) -> Result<Arc<Parsed>> {
+    if let Some(parsed) = cache().read().get(sql) {
+        return Ok(parsed.clone());
+    }
+    let parsed = Arc::new(Parsed {
+        statements: parse_uncached(sql)?,
+    });
+    if sql.len() <= CACHED_LENGTH_MAX {
+        let mut cache = cache().write();
+        if cache.len() < CACHED_MAX {
+            cache.insert(sql.into(), parsed.clone());
+        }
+    }
+    Ok(parsed)
+}
+
+fn parse_uncached(sql: &str) -> Result<Vec<Statement>> {
+    let dialect = PostgreSqlDialect {};
+    let tokens = Tokenizer::new(&dialect, sql)
+        .tokenize_with_location()
+        .map_err(|error| {
+            let position = position(sql, error.location);
+            unterminated(sql, position, &error.message)
+        })?;
+    let tokens = rewrite_locking_clauses(tokens);
+    let mut parser = Parser::new(&dialect).with_tokens_with_locations(tokens);
+    let statements = parser
+        .parse_statements()
+        .map_err(|error| syntax_error(sql, &parser, &error))?;
+    Ok(statements)
+}
+
+/// The character, from 1, of a place in the text.
+fn position(sql: &str, at: Location) -> usize {
+    let line = usize::try_from(at.line.saturating_sub(1)).unwrap_or(usize::MAX);
+    let before: usize = sql
+        .split_inclusive('\n')
+        .take(line)
+        .map(|line| line.chars().count())
+        .sum();
+    before + usize::try_from(at.column).unwrap_or(usize::MAX)
+}
+
+fn from_position(sql: &str, position: usize) -> &str {
+    let at = sql.char_indices().nth(position.saturating_sub(1));
+    at.map_or("", |(at, _)| &sql[at..])
+}
+
+fn unterminated(sql: &str, position: usize, message: &str) -> Error {
+    let rest = from_position(sql, position);
+    let lower = message.to_ascii_lowercase();
+    let what = if lower.contains("comment") {
+        "unterminated /* comment"
+    } else if rest.starts_with('"') {
+        "unterminated quoted identifier"
+    } else if rest.starts_with(['\'', 'e', 'E']) {
+        "unterminated quoted string"
+    } else {
+        "syntax error"
+    };
+    Error::new(
+        SqlState::SYNTAX_ERROR,
+        format!("{what} at or near \"{rest}\""),
+    )
+    .position(position)
+}
+
+/// Says which token the parser could not place. It reports the place in its
+/// message; where it does not, its next token is the one.
+fn syntax_error(sql: &str, parser: &Parser<'_>, error: &ParserError) -> Error {
+    let ParserError::ParserError(message) = error else {
+        return Error::new(SqlState("54001"), "stack depth limit exceeded");
+    };
+    let location = located(message).unwrap_or_else(|| parser.peek_token().span.start);
+    let at_end = location.line == 0;
+    let position = if at_end {
+        sql.chars().count() + 1
+    } else {
+        position(sql, location)
+    };
+    let rest = from_position(sql, position);
+    let token = first_token(rest);
+    let message = if token.is_empty() {
+        "syntax error at end of input".to_owned()
+    } else {
+        format!("syntax error at or near \"{token}\"")
+    };
+    Error::new(SqlState::SYNTAX_ERROR, message).position(position)
+}
+
+fn located(message: &str) -> Option<Location> {
+    if message.contains("found: EOF") {
+        return Some(Location { line: 0, column: 0 });
+    }
+    let (_, place) = message.rsplit_once(" at Line: ")?;
+    let (line, column) = place.split_once(", Column: ")?;
+    Some(Location {
+        line: line.parse().ok()?,
+        column: column.parse().ok()?,
+    })
+}
+
+fn first_token(rest: &str) -> &str {
+    let word = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
+    let end = match rest.chars().next() {
+        None => 0,
+        Some(first) if word(first) => rest.find(|c| !word(c)).unwrap_or(rest.len()),
+        Some(quote @ ('\'' | '"')) => rest[1..].find(quote).map_or(rest.len(), |at| at + 2),
+        Some(first) => first.len_utf8(),
+    };
+    &rest[..end]
+}
+
+/// Turns `FOR NO KEY UPDATE OF a, b` into `FOR UPDATE OF "NO KEY UPDATE".a.b`:
+/// one form, which the parser takes, for every strength and any tables.
+fn rewrite_locking_clauses(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    if !tokens.iter().any(|token| is_word(token, Word::FOR)) {
+        return tokens;
+    }
+    let mut significant = tokens
+        .into_iter()
+        .filter(|token| !matches!(token.token, Token::Whitespace(_)))
+        .peekable();
+    let mut out = Vec::new();
+    while let Some(token) = significant.next() {
+        let is_for = is_word(&token, Word::FOR);
+        let span = token.span;
+        out.push(token);
+        if !is_for {
+            continue;
+        }
+        let mut strength: Vec<TokenWithSpan> = Vec::new();
+        let words = [Word::NO, Word::KEY, Word::UPDATE, Word::SHARE];
+        while let Some(token) =
+            significant.next_if(|token| words.iter().any(|word| is_word(token, *word)))
+        {
+            strength.push(token);
+        }
+        if strength.is_empty() {
+            continue;
+        }
+        let name: Vec<String> = strength
+            .iter()
+            .map(|token| token.token.to_string().to_uppercase())
+            .collect();
+        let mut push = |token: Token| out.push(TokenWithSpan { token, span });
+        push(Token::make_keyword("UPDATE"));
+        push(Token::make_keyword("OF"));
+        push(Token::make_word(&name.join(" "), Some('"')));
+        if significant
+            .next_if(|token| is_word(token, Word::OF))
+            .is_some()
+        {
+            while let Some(table) =
+                significant.next_if(|token| matches!(token.token, Token::Word(_)))
+            {
+                push(Token::Period);
+                push(table.token);
+                if significant
+                    .next_if(|token| token.token == Token::Comma)
+                    .is_none()
+                {
+                    break;
+                }
+            }
+        }
+    }
+    out
+}
+
+fn is_word(token: &TokenWithSpan, word: Word) -> bool {
+    matches!(&token.token, Token::Word(found) if found.keyword == word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn locking_clauses_keep_their_strength_and_tables() {
+        let parsed = parse("SELECT 1 FROM a, b FOR NO KEY UPDATE OF a, b SKIP LOCKED").unwrap();
+        let text = parsed.statements[0].to_string();
+        assert!(
+            text.ends_with("FOR UPDATE OF \"NO KEY UPDATE\".a.b SKIP LOCKED"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn syntax_errors_name_the_token() {
+        let error = parse("SELEC 1").unwrap_err();
+        assert_eq!(error.code(), SqlState::SYNTAX_ERROR);
+        assert_eq!(error.fields().message, "syntax error at or near \"SELEC\"");
+        assert_eq!(error.fields().position, Some(1));
+        let error = parse("SELECT * FROM").unwrap_err();
+        assert_eq!(error.fields().message, "syntax error at end of input");
+        assert_eq!(error.fields().position, Some(14));
+    }
+}

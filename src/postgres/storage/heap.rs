@@ -1,0 +1,253 @@
+//! The rows of one table, as chains of versions.
+//!
+//! A row's versions stand in one chain, oldest first, each with the
+//! transaction that made it (xmin) and the one that superseded or deleted it
+//! (xmax), as the ctid links of PostgreSQL's heap chain them. An aborted
+//! transaction's versions are undone at once, so at most the last version
+//! belongs to a transaction that runs. Row locks stand beside the chain and
+//! cover the whole row: a lock lives on through updates that it permits.
+
+use super::clog::{Clog, Csn, Snapshot, Status, Xid};
+use super::row_lock::RowLockMode;
+use crate::postgres::types::Row;
+
+/// Where a row is kept. Reused once the row is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub(in crate::postgres) struct RowId(u32);
+
+/// A version's place in the table's physical order. Never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub(in crate::postgres) struct Tid(pub(in crate::postgres) u64);
+
+/// One state of a row.
+#[derive(Debug)]
+pub(in crate::postgres) struct Version {
+    pub(in crate::postgres) tid: Tid,
+    pub(in crate::postgres) xmin: Xid,
+    pub(in crate::postgres) cmin: u32,
+    /// Who updated or deleted it, [`Xid::NONE`] if nobody.
+    pub(in crate::postgres) xmax: Xid,
+    pub(in crate::postgres) cmax: u32,
+    /// How strongly xmax holds the row.
+    pub(in crate::postgres) xmax_mode: RowLockMode,
+    pub(in crate::postgres) row: Row,
+}
+
+impl Version {
+    pub(in crate::postgres) fn visible(&self, clog: &Clog, snapshot: &Snapshot) -> bool {
+        snapshot.sees(clog, self.xmin, self.cmin)
+            && !(self.xmax.is_some() && snapshot.sees(clog, self.xmax, self.cmax))
+    }
+}
+
+/// A lock on a row that changes nothing in it.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::postgres) struct Locker {
+    pub(in crate::postgres) xid: Xid,
+    pub(in crate::postgres) mode: RowLockMode,
+}
+
+/// A row: its versions, oldest first, and who has locked it.
+#[derive(Debug, Default)]
+pub(in crate::postgres) struct Chain {
+    versions: Vec<Version>,
+    lockers: Vec<Locker>,
+}
+
+impl Chain {
+    pub(in crate::postgres) fn versions(&self) -> &[Version] {
+        &self.versions
+    }
+
+    pub(in crate::postgres) fn newest(&self) -> Option<&Version> {
+        self.versions.last()
+    }
+
+    pub(in crate::postgres) fn version(&self, tid: Tid) -> Option<&Version> {
+        self.versions.iter().rev().find(|v| v.tid == tid)
+    }
+
+    /// The version that superseded `tid`.
+    pub(in crate::postgres) fn next(&self, tid: Tid) -> Option<&Version> {
+        let at = self.versions.iter().rposition(|v| v.tid == tid)?;
+        self.versions.get(at + 1)
+    }
+
+    /// The version that a snapshot sees: there is at most one.
+    pub(in crate::postgres) fn visible(
+        &self,
+        clog: &Clog,
+        snapshot: &Snapshot,
+    ) -> Option<&Version> {
+        self.versions
+            .iter()
+            .rev()
+            .find(|version| version.visible(clog, snapshot))
+    }
+
+    pub(in crate::postgres) fn lockers(&self) -> &[Locker] {
+        &self.lockers
+    }
+
+    /// Notes a lock, and forgets those whose transactions have ended.
+    pub(in crate::postgres) fn lock(&mut self, clog: &Clog, locker: Locker) {
+        self.lockers
+            .retain(|locker| clog.running(locker.xid).is_some());
+        self.lockers.push(locker);
+    }
+}
+
+/// The rows of a table.
+#[derive(Debug, Default)]
+pub(in crate::postgres) struct Heap {
+    slots: Vec<Chain>,
+    free: Vec<RowId>,
+    last_tid: u64,
+}
+
+impl Heap {
+    pub(in crate::postgres) fn chain(&self, id: RowId) -> &Chain {
+        &self.slots[id.0 as usize]
+    }
+
+    pub(in crate::postgres) fn chain_mut(&mut self, id: RowId) -> &mut Chain {
+        &mut self.slots[id.0 as usize]
+    }
+
+    fn next_tid(&mut self) -> Tid {
+        self.last_tid += 1;
+        Tid(self.last_tid)
+    }
+
+    /// Every row, in no particular order.
+    pub(in crate::postgres) fn rows(&self) -> impl Iterator<Item = (RowId, &Chain)> {
+        (0..).map(RowId).zip(&self.slots)
+    }
+
+    /// Adds a row.
+    pub(in crate::postgres) fn insert(&mut self, xid: Xid, command: u32, row: Row) -> (RowId, Tid) {
+        let tid = self.next_tid();
+        (self.put(tid, xid, command, row), tid)
+    }
+
+    /// Adds a row under the place that it had before a restart.
+    pub(in crate::postgres) fn restore(&mut self, tid: Tid, row: Row) -> RowId {
+        self.last_tid = self.last_tid.max(tid.0);
+        self.put(tid, Xid::FROZEN, 0, row)
+    }
+
+    fn put(&mut self, tid: Tid, xmin: Xid, cmin: u32, row: Row) -> RowId {
+        let version = Version {
+            tid,
+            xmin,
+            cmin,
+            xmax: Xid::NONE,
+            cmax: 0,
+            xmax_mode: RowLockMode::KeyShare,
+            row,
+        };
+        match self.free.pop() {
+            Some(id) => {
+                self.chain_mut(id).versions.push(version);
+                id
+            }
+            None => {
+                let id = RowId(u32::try_from(self.slots.len()).unwrap_or(u32::MAX));
+                self.slots.push(Chain {
+                    versions: vec![version],
+                    lockers: Vec::new(),
+                });
+                id
+            }
+        }
+    }
+
+    /// Marks the newest version as superseded or deleted.
+    pub(in crate::postgres) fn expire(
+        &mut self,
+        id: RowId,
+        xid: Xid,
+        command: u32,
+        mode: RowLockMode,
+    ) {
+        if let Some(version) = self.chain_mut(id).versions.last_mut() {
+            version.xmax = xid;
+            version.cmax = command;
+            version.xmax_mode = mode;
+        }
+    }
+
+    /// Puts a new version after the expired one.
+    pub(in crate::postgres) fn append(
+        &mut self,
+        id: RowId,
+        xid: Xid,
+        command: u32,
+        row: Row,
+    ) -> Tid {
+        let tid = self.next_tid();
+        self.chain_mut(id).versions.push(Version {
+            tid,
+            xmin: xid,
+            cmin: command,
+            xmax: Xid::NONE,
+            cmax: 0,
+            xmax_mode: RowLockMode::KeyShare,
+            row,
+        });
+        tid
+    }
+
+    /// Takes back the newest version: an aborted insert or update.
+    pub(in crate::postgres) fn retract(&mut self, id: RowId, tid: Tid) -> Option<Row> {
+        let chain = self.chain_mut(id);
+        let version = chain.versions.pop_if(|version| version.tid == tid)?;
+        self.free_if_empty(id);
+        Some(version.row)
+    }
+
+    /// Takes back the expiry of the newest version.
+    pub(in crate::postgres) fn revive(&mut self, id: RowId, tid: Tid) {
+        if let Some(version) = self.chain_mut(id).versions.last_mut()
+            && version.tid == tid
+        {
+            version.xmax = Xid::NONE;
+            version.cmax = 0;
+        }
+    }
+
+    /// Drops the versions that no snapshot can see any more, and returns
+    /// their rows.
+    pub(in crate::postgres) fn prune(&mut self, id: RowId, clog: &Clog, horizon: Csn) -> Vec<Row> {
+        let chain = self.chain_mut(id);
+        let dead = chain
+            .versions
+            .iter()
+            .take_while(|version| {
+                version.xmax.is_some()
+                    && matches!(clog.status(version.xmax), Status::Committed(csn) if csn <= horizon)
+            })
+            .count();
+        let rows = chain.versions.drain(..dead).map(|v| v.row).collect();
+        self.free_if_empty(id);
+        rows
+    }
+
+    fn free_if_empty(&mut self, id: RowId) {
+        let chain = self.chain_mut(id);
+        if chain.versions.is_empty() {
+            chain.lockers.clear();
+            self.free.push(id);
+        }
+    }
+}
+
+impl RowId {
+    /// Rows that one block is taken to hold.
+    const PER_BLOCK: u32 = 226;
+
+    /// The place as a ctid shows it: block and item.
+    pub(in crate::postgres) fn place(self) -> (u32, u32) {
+        (self.0 / RowId::PER_BLOCK, self.0 % RowId::PER_BLOCK + 1)
+    }
+}

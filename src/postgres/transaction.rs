@@ -1,0 +1,382 @@
+//! A transaction: what it has done, so that it can be made durable, told, or
+//! undone.
+//!
+//! The transaction belongs to its session; the engine knows of it only by its
+//! xid, which it gets with its first write or row lock. Subtransactions will
+//! be positions in its list of changes, each with an xid of its own.
+
+use std::sync::Arc;
+
+use super::disk::{Entry, Record};
+use super::engine::{Engine, Shared};
+use super::error::SqlState;
+use super::locks::{LockMode, LockTag, Pid};
+use super::observer::{Abort, Change, Commit, NamedRow};
+use super::storage::clog::{Csn, Snapshot, Xid};
+use super::storage::heap::{RowId, Tid};
+use super::storage::sequence::SequenceId;
+use super::storage::table::{Contents, TableDef, TableId};
+use super::types::Row;
+use crate::rt;
+
+/// An isolation level. READ UNCOMMITTED is READ COMMITTED in PostgreSQL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Isolation {
+    ReadUncommitted,
+    ReadCommitted,
+    RepeatableRead,
+}
+
+impl Isolation {
+    /// True if one snapshot serves the whole transaction.
+    pub(super) fn keeps_snapshot(self) -> bool {
+        self >= Isolation::RepeatableRead
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Isolation::ReadUncommitted => "read uncommitted",
+            Isolation::ReadCommitted => "read committed",
+            Isolation::RepeatableRead => "repeatable read",
+        }
+    }
+}
+
+/// A change of one row.
+#[derive(Debug)]
+pub(super) struct RowChange {
+    pub(super) table: TableId,
+    pub(super) row: RowId,
+    pub(super) old: Option<(Tid, Row)>,
+    pub(super) new: Option<(Tid, Row)>,
+}
+
+/// A change of the catalog, with what it takes to undo it.
+#[derive(Debug)]
+pub(super) enum Definition {
+    Created(TableId),
+    Dropped(TableId),
+    Indexed { table: TableId, index: u32 },
+    Truncated(TableId, Box<Contents>),
+    Sequence(SequenceId),
+}
+
+#[derive(Debug)]
+enum Step {
+    Row(RowChange),
+    Definition(Definition),
+}
+
+/// A running transaction.
+#[derive(Debug)]
+pub(super) struct Transaction {
+    pub(super) pid: Pid,
+    pub(super) isolation: Isolation,
+    pub(super) read_only: bool,
+    /// When it began, in PostgreSQL's microseconds.
+    pub(super) start: i64,
+    pub(super) xid: Xid,
+    /// Counts its statements: each sees what those before it did.
+    pub(super) command: u32,
+    /// The snapshot that a REPEATABLE READ transaction keeps.
+    pub(super) snapshot: Option<Csn>,
+    /// The snapshot of the statement that runs.
+    statement_snapshot: Option<Csn>,
+    steps: Vec<Step>,
+    /// Locks held until the end.
+    locks: Vec<(LockTag, LockMode)>,
+    /// The place in a row's line, held while its row is worked on.
+    pub(super) tuple_lock: Option<(LockTag, LockMode)>,
+}
+
+impl Transaction {
+    pub(super) fn new(pid: Pid, isolation: Isolation, read_only: bool, start: i64) -> Transaction {
+        Transaction {
+            pid,
+            isolation,
+            read_only,
+            start,
+            xid: Xid::NONE,
+            command: 0,
+            snapshot: None,
+            statement_snapshot: None,
+            steps: Vec::new(),
+            locks: Vec::new(),
+            tuple_lock: None,
+        }
+    }
+
+    /// The transaction's id, taken now if it has none.
+    pub(super) fn xid(&mut self, engine: &mut Engine) -> Xid {
+        if !self.xid.is_some() {
+            self.xid = engine.clog.begin(None);
+            engine.owners.insert(self.xid, self.pid);
+        }
+        self.xid
+    }
+
+    /// Takes the snapshot that the next statement sees.
+    pub(super) fn take_snapshot(&mut self, engine: &mut Engine) -> Snapshot {
+        self.release_snapshot(engine);
+        let csn = match self.snapshot {
+            Some(csn) => csn,
+            None => {
+                let csn = engine.clog.hold();
+                if self.isolation.keeps_snapshot() {
+                    self.snapshot = Some(csn);
+                } else {
+                    self.statement_snapshot = Some(csn);
+                }
+                csn
+            }
+        };
+        Snapshot {
+            csn,
+            top: self.xid,
+            command: self.command,
+        }
+    }
+
+    /// The statement is done with its snapshot.
+    pub(super) fn release_snapshot(&mut self, engine: &mut Engine) {
+        if let Some(csn) = self.statement_snapshot.take() {
+            engine.clog.release(csn);
+        }
+    }
+
+    pub(super) fn holds(&self, tag: LockTag, mode: LockMode) -> bool {
+        self.locks.contains(&(tag, mode))
+    }
+
+    /// Notes a lock that is held until the end.
+    pub(super) fn keep_lock(&mut self, tag: LockTag, mode: LockMode) {
+        self.locks.push((tag, mode));
+    }
+
+    pub(super) fn changed(&mut self, change: RowChange) {
+        self.steps.push(Step::Row(change));
+    }
+
+    pub(super) fn defined(&mut self, engine: &mut Engine, definition: Definition) {
+        engine.catalog.changed();
+        self.steps.push(Step::Definition(definition));
+    }
+
+    /// True if there is something to make durable.
+    pub(super) fn has_written(&self) -> bool {
+        !self.steps.is_empty()
+    }
+
+    /// Makes the transaction durable and then visible. The caller lets nobody
+    /// interrupt this: once the log is written there is no way back.
+    pub(super) async fn commit(mut self, shared: &Shared, synchronous: bool) {
+        if self.has_written() {
+            let records = {
+                let engine = shared.lock();
+                self.records(shared, &engine)
+            };
+            let lsn = shared.log.append(records);
+            if synchronous {
+                if shared.options.sync_ns > 0 {
+                    rt::sleep(std::time::Duration::from_nanos(shared.options.sync_ns)).await;
+                }
+                shared.log.synced(lsn);
+            }
+        }
+        let mut engine = shared.lock();
+        self.finish_commit(shared, &mut engine);
+    }
+
+    /// Commits without waiting for anything: set-up scripts.
+    pub(super) fn commit_now(mut self, shared: &Shared) {
+        let mut engine = shared.lock();
+        if self.has_written() {
+            let lsn = shared.log.append(self.records(shared, &engine));
+            shared.log.synced(lsn);
+        }
+        self.finish_commit(shared, &mut engine);
+    }
+
+    fn records(&self, shared: &Shared, engine: &Engine) -> Vec<Record> {
+        let reserved = shared.sequences.lock().take_unlogged();
+        let mut records: Vec<Record> = reserved
+            .into_iter()
+            .map(|(id, number)| Record::Sequence(id, number))
+            .collect();
+        let mut entries = Vec::with_capacity(self.steps.len());
+        for step in &self.steps {
+            match step {
+                Step::Row(change) => {
+                    let old = change.old.as_ref().map(|(tid, _)| *tid);
+                    entries.extend(old.map(|tid| Entry::Remove(change.table, tid)));
+                    if let Some((tid, row)) = &change.new {
+                        entries.push(Entry::Put(change.table, *tid, row.clone()));
+                    }
+                }
+                Step::Definition(definition) => entries.extend(definition.entry(engine)),
+            }
+        }
+        records.push(Record::Commit {
+            xid: self.xid,
+            entries,
+        });
+        records
+    }
+
+    fn finish_commit(&mut self, shared: &Shared, engine: &mut Engine) {
+        if self.xid.is_some() {
+            let csn = engine.clog.commit([self.xid]);
+            let changes = self.observed(engine);
+            if !changes.is_empty() {
+                shared.observer.committed(&Commit {
+                    xid: self.xid,
+                    pid: self.pid,
+                    changes: &changes,
+                });
+            }
+            let retired = self.steps.iter().filter_map(|step| match step {
+                Step::Row(change) if change.old.is_some() => Some((change.table, change.row)),
+                _ => None,
+            });
+            engine.retire(csn, retired);
+            self.settle_definitions(shared, engine);
+        }
+        self.end(engine);
+    }
+
+    /// The changes as an observer sees them.
+    fn observed(&self, engine: &Engine) -> Vec<Change> {
+        let rows = self.steps.iter().filter_map(|step| match step {
+            Step::Row(change) => Some(change),
+            Step::Definition(_) => None,
+        });
+        rows.filter_map(|change| {
+            let def: &Arc<TableDef> = &engine.catalog.table(change.table)?.def;
+            let named = |side: &Option<(Tid, Row)>| {
+                side.as_ref().map(|(_, row)| NamedRow {
+                    def: def.clone(),
+                    row: row.clone(),
+                })
+            };
+            Some(Change {
+                def: def.clone(),
+                old: named(&change.old),
+                new: named(&change.new),
+            })
+        })
+        .collect()
+    }
+
+    /// What was dropped goes; what was set aside too.
+    fn settle_definitions(&mut self, shared: &Shared, engine: &mut Engine) {
+        let mut settled = 0;
+        for step in &self.steps {
+            let Step::Definition(definition) = step else {
+                continue;
+            };
+            settled += 1;
+            if let Definition::Dropped(id) = definition
+                && let Some(table) = engine.catalog.remove(*id)
+            {
+                let mut sequences = shared.sequences.lock();
+                for column in &table.def.columns {
+                    column
+                        .sequence
+                        .into_iter()
+                        .for_each(|id| sequences.remove(id));
+                }
+            }
+        }
+        engine.catalog.settled(settled);
+    }
+
+    /// Undoes everything.
+    pub(super) fn abort(mut self, shared: &Shared, reason: Option<SqlState>) {
+        let mut engine = shared.lock();
+        let mut settled = 0;
+        while let Some(step) = self.steps.pop() {
+            match step {
+                Step::Row(change) => undo_row(&mut engine, &change),
+                Step::Definition(definition) => {
+                    settled += 1;
+                    definition.undo(shared, &mut engine);
+                }
+            }
+        }
+        engine.catalog.settled(settled);
+        if self.xid.is_some() {
+            engine.clog.abort(self.xid);
+        }
+        shared.observer.aborted(&Abort {
+            pid: self.pid,
+            reason,
+        });
+        self.end(&mut engine);
+    }
+
+    /// Gives back every lock and the snapshot.
+    fn end(&mut self, engine: &mut Engine) {
+        self.release_snapshot(engine);
+        if let Some(csn) = self.snapshot.take() {
+            engine.clog.release(csn);
+        }
+        if self.xid.is_some() {
+            engine.owners.remove(&self.xid);
+            engine.locks.transaction_ended(self.xid);
+        }
+        let tuple_lock = self.tuple_lock.take();
+        for (tag, mode) in self.locks.drain(..).chain(tuple_lock) {
+            engine.locks.release(tag, mode, self.pid);
+        }
+        engine.vacuum();
+    }
+}
+
+fn undo_row(engine: &mut Engine, change: &RowChange) {
+    let Some(table) = engine.catalog.table_mut(change.table) else {
+        return;
+    };
+    if let Some((tid, _)) = &change.new {
+        table.retract(change.row, *tid);
+    }
+    if let Some((tid, _)) = &change.old {
+        table.heap.revive(change.row, *tid);
+    }
+}
+
+impl Definition {
+    fn entry(&self, engine: &Engine) -> Option<Entry> {
+        Some(match self {
+            Definition::Created(id) | Definition::Indexed { table: id, .. } => {
+                Entry::Define(engine.catalog.table(*id)?.def.clone())
+            }
+            Definition::Dropped(id) => Entry::Drop(*id),
+            Definition::Truncated(id, _) => Entry::Truncate(*id),
+            Definition::Sequence(_) => return None,
+        })
+    }
+
+    fn undo(self, shared: &Shared, engine: &mut Engine) {
+        match self {
+            Definition::Created(id) => {
+                engine.catalog.remove(id);
+            }
+            Definition::Dropped(id) => {
+                if let Some(table) = engine.catalog.table_mut(id) {
+                    table.dropped_by = Xid::NONE;
+                }
+            }
+            Definition::Indexed { table, index } => {
+                if let Some(table) = engine.catalog.table_mut(table) {
+                    table.remove_index(index);
+                }
+            }
+            Definition::Truncated(id, contents) => {
+                if let Some(table) = engine.catalog.table_mut(id) {
+                    table.refill(*contents);
+                }
+            }
+            Definition::Sequence(id) => shared.sequences.lock().remove(id),
+        }
+    }
+}

@@ -1,0 +1,381 @@
+//! Timestamps and intervals: calendar arithmetic in whole numbers, in UTC.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::time::Duration;
+
+/// Microseconds in a second.
+const MICROS_PER_SECOND: i64 = 1_000_000;
+const MICROS_PER_DAY: i64 = 86_400 * MICROS_PER_SECOND;
+/// Seconds from 1970-01-01 to 2000-01-01, PostgreSQL's epoch.
+const EPOCH_SECONDS: i64 = 946_684_800;
+
+/// PostgreSQL's timestamp for a time since the Unix epoch.
+pub(in crate::postgres) fn from_unix(since_epoch: Duration) -> i64 {
+    i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX) - EPOCH_SECONDS * MICROS_PER_SECOND
+}
+
+/// Days since 2000-01-01 of a date of the proleptic Gregorian calendar.
+fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let year_of_era = year.rem_euclid(400);
+    let day_of_year = (153 * (month + if month > 2 { -3 } else { 9 }) + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * 146_097 + day_of_era - 730_425
+}
+
+fn civil_from_days(days: i64) -> (i64, i64, i64) {
+    let days = days + 730_425;
+    let era = days.div_euclid(146_097);
+    let day_of_era = days.rem_euclid(146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 {
+        shifted + 3
+    } else {
+        shifted - 9
+    };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    (year, month, day)
+}
+
+fn days_in_month(year: i64, month: i64) -> i64 {
+    let (next_year, next_month) = if month == 12 {
+        (year + 1, 1)
+    } else {
+        (year, month + 1)
+    };
+    days_from_civil(next_year, next_month, 1) - days_from_civil(year, month, 1)
+}
+
+/// Writes `2026-11-23 12:00:00.5+00`.
+pub(super) fn write_timestamp(micros: i64, out: &mut impl fmt::Write) -> fmt::Result {
+    match micros {
+        i64::MAX => return out.write_str("infinity"),
+        i64::MIN => return out.write_str("-infinity"),
+        _ => {}
+    }
+    let (year, month, day) = civil_from_days(micros.div_euclid(MICROS_PER_DAY));
+    let shown = if year > 0 { year } else { 1 - year };
+    write!(out, "{shown:04}-{month:02}-{day:02} ")?;
+    write_time(micros.rem_euclid(MICROS_PER_DAY), out)?;
+    out.write_str("+00")?;
+    if year <= 0 {
+        out.write_str(" BC")?;
+    }
+    Ok(())
+}
+
+fn write_time(micros: i64, out: &mut impl fmt::Write) -> fmt::Result {
+    let seconds = micros / MICROS_PER_SECOND;
+    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+    write!(out, "{hours:02}:{minutes:02}:{:02}", seconds % 60)?;
+    let fraction = micros % MICROS_PER_SECOND;
+    if fraction > 0 {
+        let digits = format!("{fraction:06}");
+        write!(out, ".{}", digits.trim_end_matches('0'))?;
+    }
+    Ok(())
+}
+
+/// Why a timestamp could not be read.
+pub(super) enum Unreadable {
+    /// It is no timestamp.
+    Syntax,
+    /// It is one that no calendar has.
+    Range,
+}
+
+/// Reads ISO 8601 dates with or without a time and a zone; without a zone it
+/// is UTC.
+pub(super) fn parse_timestamp(text: &str) -> Result<i64, Unreadable> {
+    let text = text.trim();
+    match text.to_ascii_lowercase().as_str() {
+        "infinity" => return Ok(i64::MAX),
+        "-infinity" => return Ok(i64::MIN),
+        "epoch" => return Ok(-EPOCH_SECONDS * MICROS_PER_SECOND),
+        _ => {}
+    }
+    let (date, time) = match text.split_once([' ', 'T', 't']) {
+        Some((date, time)) => (date, time.trim()),
+        None => (text, ""),
+    };
+    let mut parts = date.splitn(3, '-').map(number);
+    let (Some(Some(year)), Some(Some(month)), Some(Some(day))) =
+        (parts.next(), parts.next(), parts.next())
+    else {
+        return Err(Unreadable::Syntax);
+    };
+    if !(1..=9999).contains(&year)
+        || !(1..=12).contains(&month)
+        || !(1..=days_in_month(year, month)).contains(&day)
+    {
+        return Err(Unreadable::Range);
+    }
+    let days = days_from_civil(year, month, day);
+    let (time, zone) = split_zone(time);
+    let offset = parse_zone(zone).ok_or(Unreadable::Syntax)?;
+    let micros = if time.is_empty() {
+        0
+    } else {
+        parse_time(time)?
+    };
+    Ok(days * MICROS_PER_DAY + micros - offset * MICROS_PER_SECOND)
+}
+
+fn number(digits: &str) -> Option<i64> {
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    digits.parse().ok()
+}
+
+fn split_zone(time: &str) -> (&str, &str) {
+    let at = time
+        .find(|c: char| c == '+' || c == '-' || c.is_ascii_alphabetic())
+        .unwrap_or(time.len());
+    (time[..at].trim_end(), &time[at..])
+}
+
+/// Seconds east of UTC.
+fn parse_zone(zone: &str) -> Option<i64> {
+    match zone.to_ascii_lowercase().as_str() {
+        "" | "z" | "utc" | "gmt" => return Some(0),
+        _ => {}
+    }
+    let sign = match zone.as_bytes().first()? {
+        b'+' => 1,
+        b'-' => -1,
+        _ => return None,
+    };
+    let digits = &zone[1..];
+    let (hours, minutes) = match digits.split_once(':') {
+        Some((hours, minutes)) => (number(hours)?, number(minutes)?),
+        None if digits.len() <= 2 => (number(digits)?, 0),
+        None => {
+            let value = number(digits)?;
+            (value / 100, value % 100)
+        }
+    };
+    (hours < 16 && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))
+}
+
+/// Microseconds of `12:30[:15[.25]]`.
+fn parse_time(time: &str) -> Result<i64, Unreadable> {
+    let mut parts = time.splitn(3, ':');
+    let mut next = || {
+        parts
+            .next()
+            .map(|part| part.split_once('.').unwrap_or((part, "")))
+    };
+    let (Some((hours, "")), Some((minutes, ""))) = (next(), next()) else {
+        return Err(Unreadable::Syntax);
+    };
+    let (seconds, fraction) = next().unwrap_or(("0", ""));
+    let (Some(hours), Some(minutes), Some(seconds)) =
+        (number(hours), number(minutes), number(seconds))
+    else {
+        return Err(Unreadable::Syntax);
+    };
+    if hours > 24 || minutes > 59 || seconds > 60 {
+        return Err(Unreadable::Range);
+    }
+    let whole = hours * 3600 + minutes * 60 + seconds;
+    let fraction = parse_fraction(fraction).ok_or(Unreadable::Syntax)?;
+    Ok(whole * MICROS_PER_SECOND + fraction)
+}
+
+/// Microseconds of the digits after a decimal point.
+fn parse_fraction(digits: &str) -> Option<i64> {
+    if digits.is_empty() {
+        return Some(0);
+    }
+    let padded = format!("{digits:0<6}");
+    padded.get(..6).and_then(number)
+}
+
+/// A span of time. Months and days are kept apart: they have no fixed length.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Interval {
+    /// Months.
+    pub months: i32,
+    /// Days.
+    pub days: i32,
+    /// Microseconds.
+    pub micros: i64,
+}
+
+impl Interval {
+    /// Reads `1 day 02:30:00`, `5 minutes`, `-1.5 hours`.
+    pub(super) fn parse(text: &str) -> Option<Interval> {
+        let mut interval = Interval::default();
+        let mut words = text.split_whitespace().peekable();
+        words.peek()?;
+        let mut negative = false;
+        while let Some(word) = words.next() {
+            if word.eq_ignore_ascii_case("ago") {
+                negative = true;
+            } else if word.contains(':') {
+                let (sign, digits) = match word.strip_prefix('-') {
+                    Some(digits) => (-1, digits),
+                    None => (1, word.trim_start_matches('+')),
+                };
+                interval.micros += sign * parse_time(digits).ok()?;
+            } else {
+                let split = word
+                    .find(|c: char| c.is_ascii_alphabetic())
+                    .unwrap_or(word.len());
+                let (amount, unit) = word.split_at(split);
+                let unit = match unit {
+                    "" => words.next().unwrap_or("s"),
+                    unit => unit,
+                };
+                interval.add_unit(amount, unit)?;
+            }
+        }
+        Some(if negative {
+            interval.negate()?
+        } else {
+            interval
+        })
+    }
+
+    fn add_unit(&mut self, amount: &str, unit: &str) -> Option<()> {
+        let (sign, digits) = match amount.strip_prefix('-') {
+            Some(digits) => (-1, digits),
+            None => (1, amount.trim_start_matches('+')),
+        };
+        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+        let whole = sign * if whole.is_empty() { 0 } else { number(whole)? };
+        let fraction = sign * parse_fraction(fraction)?;
+        let unit = unit.to_ascii_lowercase();
+        let unit = match unit.strip_suffix('s') {
+            Some(singular) if singular.len() > 1 => singular,
+            _ => &unit,
+        };
+        let of_seconds = |seconds: i64| whole * seconds * MICROS_PER_SECOND + fraction * seconds;
+        let narrow = |value: i64| i32::try_from(value).ok();
+        match unit {
+            "microsecond" | "us" | "usec" => self.micros += whole,
+            "millisecond" | "ms" | "msec" => self.micros += whole * 1000 + fraction / 1000,
+            "s" | "sec" | "second" => self.micros += of_seconds(1),
+            "m" | "min" | "minute" => self.micros += of_seconds(60),
+            "h" | "hr" | "hour" => self.micros += of_seconds(3600),
+            "d" | "day" => {
+                self.days += narrow(whole)?;
+                self.micros += fraction * 86_400;
+            }
+            "w" | "week" => {
+                self.days += narrow(whole * 7)?;
+                self.micros += fraction * 7 * 86_400;
+            }
+            "mon" | "month" => self.months += narrow(whole)?,
+            "y" | "yr" | "year" => self.months += narrow(whole * 12)?,
+            _ => return None,
+        }
+        Some(())
+    }
+
+    pub(in crate::postgres) fn negate(self) -> Option<Interval> {
+        Some(Interval {
+            months: self.months.checked_neg()?,
+            days: self.days.checked_neg()?,
+            micros: self.micros.checked_neg()?,
+        })
+    }
+
+    pub(in crate::postgres) fn add(self, other: Interval) -> Option<Interval> {
+        Some(Interval {
+            months: self.months.checked_add(other.months)?,
+            days: self.days.checked_add(other.days)?,
+            micros: self.micros.checked_add(other.micros)?,
+        })
+    }
+
+    pub(in crate::postgres) fn times(self, factor: i64) -> Option<Interval> {
+        Some(Interval {
+            months: i32::try_from(i64::from(self.months).checked_mul(factor)?).ok()?,
+            days: i32::try_from(i64::from(self.days).checked_mul(factor)?).ok()?,
+            micros: self.micros.checked_mul(factor)?,
+        })
+    }
+
+    /// The timestamp this much later.
+    pub(in crate::postgres) fn after(self, timestamp: i64) -> Option<i64> {
+        let mut at = timestamp;
+        if self.months != 0 {
+            let (year, month, day) = civil_from_days(at.div_euclid(MICROS_PER_DAY));
+            let months = year * 12 + month - 1 + i64::from(self.months);
+            let (year, month) = (months.div_euclid(12), months.rem_euclid(12) + 1);
+            let day = day.min(days_in_month(year, month));
+            at = days_from_civil(year, month, day).checked_mul(MICROS_PER_DAY)?
+                + at.rem_euclid(MICROS_PER_DAY);
+        }
+        at.checked_add(i64::from(self.days) * MICROS_PER_DAY)?
+            .checked_add(self.micros)
+    }
+
+    /// The span from `earlier` to `later`, in days and microseconds.
+    pub(in crate::postgres) fn between(earlier: i64, later: i64) -> Option<Interval> {
+        let micros = later.checked_sub(earlier)?;
+        Some(Interval {
+            months: 0,
+            days: i32::try_from(micros / MICROS_PER_DAY).ok()?,
+            micros: micros % MICROS_PER_DAY,
+        })
+    }
+
+    fn comparable(self) -> i128 {
+        let days = i128::from(self.months) * 30 + i128::from(self.days);
+        days * i128::from(MICROS_PER_DAY) + i128::from(self.micros)
+    }
+}
+
+impl Ord for Interval {
+    fn cmp(&self, other: &Interval) -> Ordering {
+        self.comparable().cmp(&other.comparable())
+    }
+}
+
+impl PartialOrd for Interval {
+    fn partial_cmp(&self, other: &Interval) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Interval {
+    fn eq(&self, other: &Interval) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Interval {}
+
+impl fmt::Display for Interval {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        let parts = [
+            (self.months / 12, "year"),
+            (self.months % 12, "mon"),
+            (self.days, "day"),
+        ];
+        for (amount, unit) in parts {
+            if amount != 0 {
+                let plural = if amount == 1 { "" } else { "s" };
+                write!(f, "{separator}{amount} {unit}{plural}")?;
+                separator = " ";
+            }
+        }
+        if self.micros != 0 || separator.is_empty() {
+            let sign = if self.micros < 0 { "-" } else { "" };
+            write!(f, "{separator}{sign}")?;
+            let micros = i64::try_from(self.micros.unsigned_abs()).unwrap_or(i64::MAX);
+            write_time(micros, f)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,296 @@
+//! numeric: exact decimals, up to the 38 digits of an i128.
+//!
+//! PostgreSQL's own go to 131,072 digits; what does not fit here is reported
+//! as out of range, never rounded.
+
+use std::cmp::Ordering;
+use std::fmt;
+
+use crate::postgres::error::{Error, Result, SqlState};
+
+/// `unscaled / 10^scale`. The scale is the number of decimals shown.
+#[derive(Debug, Clone, Copy)]
+pub struct Numeric {
+    unscaled: i128,
+    scale: u8,
+}
+
+/// More decimals than an i128 has digits cannot be held.
+const SCALE_MAX: u8 = 38;
+/// PostgreSQL gives a quotient at least this many significant digits.
+const QUOTIENT_DIGITS: u32 = 16;
+
+fn out_of_range() -> Error {
+    Error::new(
+        SqlState::NUMERIC_VALUE_OUT_OF_RANGE,
+        "value overflows numeric format",
+    )
+}
+
+fn power(exponent: u32) -> Result<i128> {
+    10i128.checked_pow(exponent).ok_or_else(out_of_range)
+}
+
+impl Numeric {
+    pub(in crate::postgres) fn from_int(value: i64) -> Numeric {
+        Numeric {
+            unscaled: value.into(),
+            scale: 0,
+        }
+    }
+
+    /// Reads `-12.50` or `1e3`; None for what is no number.
+    pub(in crate::postgres) fn parse(text: &str) -> Option<Result<Numeric>> {
+        let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+            Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
+            None => (text, 0),
+        };
+        let (negative, digits) = match mantissa.as_bytes().first()? {
+            b'-' => (true, &mantissa[1..]),
+            b'+' => (false, &mantissa[1..]),
+            _ => (false, mantissa),
+        };
+        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+        let all_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+        if (whole.is_empty() && fraction.is_empty()) || !all_digits(whole) || !all_digits(fraction)
+        {
+            return None;
+        }
+        Some(Numeric::from_parts(negative, whole, fraction, exponent))
+    }
+
+    fn from_parts(negative: bool, whole: &str, fraction: &str, exponent: i32) -> Result<Numeric> {
+        let mut unscaled: i128 = 0;
+        for digit in whole.bytes().chain(fraction.bytes()) {
+            unscaled = unscaled
+                .checked_mul(10)
+                .and_then(|value| value.checked_add(i128::from(digit - b'0')))
+                .ok_or_else(out_of_range)?;
+        }
+        let scale = i64::try_from(fraction.len()).unwrap_or(i64::MAX) - i64::from(exponent);
+        let numeric = if scale < 0 {
+            let shift = u32::try_from(-scale).map_err(|_| out_of_range())?;
+            Numeric {
+                unscaled: unscaled
+                    .checked_mul(power(shift)?)
+                    .ok_or_else(out_of_range)?,
+                scale: 0,
+            }
+        } else {
+            Numeric {
+                unscaled,
+                scale: u8::try_from(scale)
+                    .ok()
+                    .filter(|scale| *scale <= SCALE_MAX)
+                    .ok_or_else(out_of_range)?,
+            }
+        };
+        Ok(if negative { numeric.negate() } else { numeric })
+    }
+
+    pub(in crate::postgres) fn negate(self) -> Numeric {
+        Numeric {
+            unscaled: -self.unscaled,
+            ..self
+        }
+    }
+
+    pub(in crate::postgres) fn is_zero(self) -> bool {
+        self.unscaled == 0
+    }
+
+    fn aligned(self, other: Numeric) -> Result<(i128, i128, u8)> {
+        let scale = self.scale.max(other.scale);
+        Ok((self.at(scale)?, other.at(scale)?, scale))
+    }
+
+    fn at(self, scale: u8) -> Result<i128> {
+        self.unscaled
+            .checked_mul(power(u32::from(scale - self.scale))?)
+            .ok_or_else(out_of_range)
+    }
+
+    pub(in crate::postgres) fn add(self, other: Numeric) -> Result<Numeric> {
+        let (a, b, scale) = self.aligned(other)?;
+        let unscaled = a.checked_add(b).ok_or_else(out_of_range)?;
+        Ok(Numeric { unscaled, scale })
+    }
+
+    pub(in crate::postgres) fn multiply(self, other: Numeric) -> Result<Numeric> {
+        let unscaled = self
+            .unscaled
+            .checked_mul(other.unscaled)
+            .ok_or_else(out_of_range)?;
+        let scale = self.scale + other.scale;
+        if scale > SCALE_MAX {
+            return Err(out_of_range());
+        }
+        Ok(Numeric { unscaled, scale })
+    }
+
+    /// The quotient with PostgreSQL's choice of decimals: enough for 16
+    /// significant digits, counted in its groups of four, and no fewer than
+    /// either operand shows.
+    pub(in crate::postgres) fn divide(self, other: Numeric) -> Result<Numeric> {
+        if other.is_zero() {
+            return Err(Error::new(SqlState::DIVISION_BY_ZERO, "division by zero"));
+        }
+        let scale = self.quotient_scale(other);
+        let shift = i32::from(scale) + i32::from(other.scale) - i32::from(self.scale);
+        let (mut dividend, mut divisor) = (self.unscaled, other.unscaled);
+        if shift >= 0 {
+            dividend = dividend
+                .checked_mul(power(shift.unsigned_abs())?)
+                .ok_or_else(out_of_range)?;
+        } else {
+            divisor = divisor
+                .checked_mul(power(shift.unsigned_abs())?)
+                .ok_or_else(out_of_range)?;
+        }
+        let unscaled = divide_rounding(dividend, divisor);
+        Ok(Numeric { unscaled, scale })
+    }
+
+    fn quotient_scale(self, other: Numeric) -> u8 {
+        let (weight1, first1) = self.leading_group();
+        let (weight2, first2) = other.leading_group();
+        let mut weight = weight1 - weight2;
+        if first1 <= first2 {
+            weight -= 1;
+        }
+        let digits = i32::try_from(QUOTIENT_DIGITS).unwrap_or(16);
+        let wanted = (digits - weight * 4).max(self.scale.into());
+        let wanted = wanted.max(other.scale.into()).max(0);
+        u8::try_from(wanted).unwrap_or(SCALE_MAX).min(SCALE_MAX)
+    }
+
+    /// The weight and value of the first group of four digits.
+    fn leading_group(self) -> (i32, u128) {
+        let mut value = self.unscaled.unsigned_abs();
+        if value == 0 {
+            return (0, 0);
+        }
+        let padding = (4 - self.scale % 4) % 4;
+        let mut weight = -i32::from((self.scale + padding) / 4);
+        value = value.saturating_mul(10u128.pow(padding.into()));
+        while value >= 10_000 {
+            value /= 10_000;
+            weight += 1;
+        }
+        (weight, value)
+    }
+
+    pub(in crate::postgres) fn remainder(self, other: Numeric) -> Result<Numeric> {
+        if other.is_zero() {
+            return Err(Error::new(SqlState::DIVISION_BY_ZERO, "division by zero"));
+        }
+        let (a, b, scale) = self.aligned(other)?;
+        Ok(Numeric {
+            unscaled: a % b,
+            scale,
+        })
+    }
+
+    /// Rounds half away from zero to `scale` decimals.
+    pub(in crate::postgres) fn round(self, scale: u8) -> Result<Numeric> {
+        let unscaled = if scale >= self.scale {
+            if scale > SCALE_MAX {
+                return Err(out_of_range());
+            }
+            self.at(scale)?
+        } else {
+            divide_rounding(self.unscaled, power(u32::from(self.scale - scale))?)
+        };
+        Ok(Numeric { unscaled, scale })
+    }
+
+    /// True if it has no more than `digits` digits before the decimal point.
+    pub(in crate::postgres) fn fits(self, digits: u32) -> bool {
+        10u128
+            .checked_pow(digits + u32::from(self.scale))
+            .is_none_or(|limit| self.unscaled.unsigned_abs() < limit)
+    }
+
+    pub(in crate::postgres) fn to_int(self) -> Option<i64> {
+        let rounded = self.round(0).ok()?;
+        i64::try_from(rounded.unscaled).ok()
+    }
+
+    /// The digits in groups of four, as the binary format has them: weight of
+    /// the first group, groups, negative, scale.
+    pub(super) fn groups(self) -> (i16, Vec<i16>, bool, u8) {
+        let padding = (4 - self.scale % 4) % 4;
+        let mut value = self.unscaled.unsigned_abs() * 10u128.pow(padding.into());
+        let mut groups = Vec::new();
+        let fraction = i16::from((self.scale + padding) / 4);
+        while value > 0 {
+            groups.push(i16::try_from(value % 10_000).unwrap_or(0));
+            value /= 10_000;
+        }
+        let weight = i16::try_from(groups.len()).unwrap_or(0) - fraction - 1;
+        groups.reverse();
+        while groups.last() == Some(&0) {
+            groups.pop();
+        }
+        (weight, groups, self.unscaled < 0, self.scale)
+    }
+}
+
+fn divide_rounding(dividend: i128, divisor: i128) -> i128 {
+    let quotient = dividend / divisor;
+    let remainder = (dividend % divisor).unsigned_abs();
+    if remainder >= divisor.unsigned_abs() - remainder {
+        quotient
+            + if (dividend < 0) == (divisor < 0) {
+                1
+            } else {
+                -1
+            }
+    } else {
+        quotient
+    }
+}
+
+impl Ord for Numeric {
+    fn cmp(&self, other: &Numeric) -> Ordering {
+        match self.aligned(*other) {
+            Ok((a, b, _)) => a.cmp(&b),
+            // Only reached when one is too large to show the other's
+            // decimals: then the whole parts differ.
+            Err(_) => {
+                let whole = |n: &Numeric| n.unscaled / 10i128.pow(n.scale.into());
+                whole(self).cmp(&whole(other))
+            }
+        }
+    }
+}
+
+impl PartialOrd for Numeric {
+    fn partial_cmp(&self, other: &Numeric) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Numeric {
+    fn eq(&self, other: &Numeric) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Numeric {}
+
+impl fmt::Display for Numeric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = self.unscaled.unsigned_abs().to_string();
+        let scale = usize::from(self.scale);
+        if self.unscaled < 0 {
+            f.write_str("-")?;
+        }
+        if scale == 0 {
+            return f.write_str(&digits);
+        }
+        let padded = format!("{digits:0>width$}", width = scale + 1);
+        let (whole, fraction) = padded.split_at(padded.len() - scale);
+        write!(f, "{whole}.{fraction}")
+    }
+}

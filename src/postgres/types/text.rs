@@ -1,0 +1,205 @@
+//! The text format of every type, both ways, and PostgreSQL's complaints
+//! about what it cannot read.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use super::datetime::{Interval, Unreadable, parse_timestamp, write_timestamp};
+use super::{Numeric, Type, Value};
+use crate::postgres::error::{Error, Result, SqlState};
+
+/// Lets `write!` append to bytes.
+struct Bytes<'a>(&'a mut Vec<u8>);
+
+impl Write for Bytes<'_> {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        self.0.extend_from_slice(text.as_bytes());
+        Ok(())
+    }
+}
+
+/// Appends a value's text; nothing for NULL.
+pub(in crate::postgres) fn write_text(value: &Value, out: &mut Vec<u8>) {
+    // Writing to memory does not fail.
+    let _infallible = match value {
+        Value::Null => Ok(()),
+        Value::Bool(value) => Bytes(out).write_str(if *value { "t" } else { "f" }),
+        Value::Int(value) => return write_int(*value, out),
+        Value::Float(value) => write_float(*value, &mut Bytes(out)),
+        Value::Numeric(value) => write!(Bytes(out), "{value}"),
+        Value::Text(value) => Bytes(out).write_str(value),
+        Value::Timestamp(micros) => write_timestamp(*micros, &mut Bytes(out)),
+        Value::Interval(value) => write!(Bytes(out), "{value}"),
+        Value::Uuid(bytes) => write_uuid(bytes, &mut Bytes(out)),
+    };
+}
+
+fn write_int(value: i64, out: &mut Vec<u8>) {
+    let mut digits = [0u8; 20];
+    let mut at = digits.len();
+    let mut rest = value.unsigned_abs();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + u8::try_from(rest % 10).unwrap_or(0);
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if value < 0 {
+        out.push(b'-');
+    }
+    out.extend_from_slice(&digits[at..]);
+}
+
+/// The shortest digits that read back the same, in `%g`'s form.
+fn write_float(value: f64, out: &mut impl Write) -> std::fmt::Result {
+    if value.is_nan() {
+        return out.write_str("NaN");
+    }
+    if value.is_infinite() {
+        return out.write_str(if value > 0.0 { "Infinity" } else { "-Infinity" });
+    }
+    let scientific = format!("{value:e}");
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    if (-5..15).contains(&exponent) {
+        return write!(out, "{value}");
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    write!(out, "{mantissa}e{sign}{:02}", exponent.abs())
+}
+
+fn write_uuid(bytes: &[u8; 16], out: &mut impl Write) -> std::fmt::Result {
+    for (index, byte) in bytes.iter().enumerate() {
+        if matches!(index, 4 | 6 | 8 | 10) {
+            out.write_char('-')?;
+        }
+        write!(out, "{byte:02x}")?;
+    }
+    Ok(())
+}
+
+fn invalid(ty: Type, text: &str) -> Error {
+    Error::new(
+        SqlState::INVALID_TEXT_REPRESENTATION,
+        format!("invalid input syntax for type {ty}: \"{text}\""),
+    )
+}
+
+fn out_of_range(ty: Type, text: &str) -> Error {
+    Error::new(
+        SqlState::NUMERIC_VALUE_OUT_OF_RANGE,
+        format!("value \"{text}\" is out of range for type {ty}"),
+    )
+}
+
+/// Reads a value of type `ty`.
+pub(in crate::postgres) fn from_text(ty: Type, text: &str) -> Result<Value> {
+    match ty {
+        Type::Bool => parse_bool(text)
+            .map(Value::Bool)
+            .ok_or_else(|| invalid(ty, text)),
+        Type::Int2 | Type::Int4 | Type::Int8 => parse_int(ty, text),
+        Type::Float8 => parse_float(text),
+        Type::Numeric => Numeric::parse(text.trim())
+            .ok_or_else(|| invalid(ty, text))?
+            .map(|value| Value::Numeric(Arc::new(value))),
+        Type::Text | Type::Varchar | Type::Unknown => Ok(Value::text(text)),
+        Type::Void => Ok(Value::text("")),
+        Type::Timestamptz => parse_timestamp(text)
+            .map(Value::Timestamp)
+            .map_err(|why| unreadable_time(ty, text, &why)),
+        Type::Interval => Interval::parse(text)
+            .map(|value| Value::Interval(Arc::new(value)))
+            .ok_or_else(|| unreadable_time(ty, text, &Unreadable::Syntax)),
+        Type::Uuid => parse_uuid(text)
+            .map(Value::Uuid)
+            .ok_or_else(|| invalid(ty, text)),
+    }
+}
+
+fn unreadable_time(ty: Type, text: &str, why: &Unreadable) -> Error {
+    match why {
+        Unreadable::Syntax => Error::new(
+            SqlState::INVALID_DATETIME_FORMAT,
+            format!("invalid input syntax for type {ty}: \"{text}\""),
+        ),
+        Unreadable::Range => Error::new(
+            SqlState::DATETIME_FIELD_OVERFLOW,
+            format!("date/time field value out of range: \"{text}\""),
+        ),
+    }
+}
+
+fn parse_int(ty: Type, text: &str) -> Result<Value> {
+    let trimmed = text.trim();
+    let digits = trimmed.strip_prefix(['-', '+']).unwrap_or(trimmed);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(invalid(ty, text));
+    }
+    let range = match ty {
+        Type::Int2 => i64::from(i16::MIN)..=i64::from(i16::MAX),
+        Type::Int4 => i64::from(i32::MIN)..=i64::from(i32::MAX),
+        _ => i64::MIN..=i64::MAX,
+    };
+    trimmed
+        .parse()
+        .ok()
+        .filter(|value| range.contains(value))
+        .map(Value::Int)
+        .ok_or_else(|| out_of_range(ty, text))
+}
+
+fn parse_float(text: &str) -> Result<Value> {
+    let trimmed = text.trim();
+    let valid = trimmed
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    let value: f64 = match trimmed.parse() {
+        Ok(value) if valid => value,
+        _ => return Err(invalid(Type::Float8, text)),
+    };
+    if value.is_infinite() && trimmed.bytes().any(|byte| byte.is_ascii_digit()) {
+        return Err(Error::new(
+            SqlState::NUMERIC_VALUE_OUT_OF_RANGE,
+            format!("\"{text}\" is out of range for type double precision"),
+        ));
+    }
+    Ok(Value::Float(value))
+}
+
+/// Any unique prefix of true, false, yes, no, on, off, or a bit.
+fn parse_bool(text: &str) -> Option<bool> {
+    let word = text.trim().to_ascii_lowercase();
+    match word.as_str() {
+        "" | "o" => None,
+        "on" | "1" => Some(true),
+        "0" => Some(false),
+        word if "true".starts_with(word) || "yes".starts_with(word) => Some(true),
+        word if "false".starts_with(word) || "no".starts_with(word) => Some(false),
+        word if "off".starts_with(word) => Some(false),
+        _ => None,
+    }
+}
+
+fn parse_uuid(text: &str) -> Option<[u8; 16]> {
+    let inner = match text.strip_prefix('{') {
+        Some(rest) => rest.strip_suffix('}')?,
+        None => text,
+    };
+    let mut bytes = [0u8; 16];
+    let mut count = 0;
+    for part in inner.split('-') {
+        if part.is_empty() || part.len() % 4 != 0 {
+            return None;
+        }
+        for digit in part.chars() {
+            let digit = u8::try_from(digit.to_digit(16)?).ok()?;
+            let byte = bytes.get_mut(count / 2)?;
+            *byte = *byte << 4 | digit;
+            count += 1;
+        }
+    }
+    (count == 32).then_some(bytes)
+}

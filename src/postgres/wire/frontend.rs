@@ -1,0 +1,244 @@
+//! Messages from clients.
+//!
+//! pgwire's decoders panic on some truncated bodies, so messages are taken
+//! apart here, checked as PostgreSQL checks them, and without copying what
+//! the session only looks at.
+
+use bytes::{Buf, Bytes};
+
+use crate::postgres::error::{Error, Result, SqlState};
+
+/// A message after start-up.
+#[derive(Debug)]
+pub(super) enum Message {
+    Query(Bytes),
+    Parse {
+        name: Bytes,
+        sql: Bytes,
+        types: Vec<u32>,
+    },
+    Bind {
+        portal: Bytes,
+        statement: Bytes,
+        formats: Vec<i16>,
+        params: Vec<Option<Bytes>>,
+        result_formats: Vec<i16>,
+    },
+    Describe(Named),
+    Execute {
+        portal: Bytes,
+        max_rows: i32,
+    },
+    Close(Named),
+    Sync,
+    Flush,
+    Terminate,
+    /// Ignored outside of COPY.
+    Copy,
+}
+
+/// What Describe and Close are about.
+#[derive(Debug)]
+pub(super) enum Named {
+    Statement(Bytes),
+    Portal(Bytes),
+}
+
+/// A message of a startup packet.
+#[derive(Debug)]
+pub(super) enum Startup {
+    /// SSLRequest or GSSENCRequest.
+    Encryption,
+    Cancel {
+        pid: i32,
+        secret: i32,
+    },
+    Session {
+        minor: u16,
+        parameters: Vec<(String, String)>,
+    },
+}
+
+fn violation(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+    Error::new(SqlState::PROTOCOL_VIOLATION, message)
+}
+
+/// Reads fields off a body.
+struct Body(Bytes);
+
+impl Body {
+    fn need(&self, bytes: usize) -> Result<()> {
+        if self.0.len() < bytes {
+            return Err(violation("insufficient data left in message"));
+        }
+        Ok(())
+    }
+
+    fn u8(&mut self) -> Result<u8> {
+        self.need(1)?;
+        Ok(self.0.get_u8())
+    }
+
+    fn i16(&mut self) -> Result<i16> {
+        self.need(2)?;
+        Ok(self.0.get_i16())
+    }
+
+    fn u32(&mut self) -> Result<u32> {
+        self.need(4)?;
+        Ok(self.0.get_u32())
+    }
+
+    fn i32(&mut self) -> Result<i32> {
+        self.need(4)?;
+        Ok(self.0.get_i32())
+    }
+
+    /// A string that ends with a NUL.
+    fn text(&mut self) -> Result<Bytes> {
+        let Some(end) = self.0.iter().position(|byte| *byte == 0) else {
+            return Err(violation("invalid string in message"));
+        };
+        let text = self.0.split_to(end);
+        self.0.advance(1);
+        Ok(text)
+    }
+
+    fn bytes(&mut self, length: usize) -> Result<Bytes> {
+        self.need(length)?;
+        Ok(self.0.split_to(length))
+    }
+
+    /// A counted list.
+    fn list<T>(&mut self, mut read: impl FnMut(&mut Body) -> Result<T>) -> Result<Vec<T>> {
+        let count = self.i16()?.cast_unsigned();
+        let mut list = Vec::with_capacity(usize::from(count).min(self.0.len()));
+        for _ in 0..count {
+            list.push(read(self)?);
+        }
+        Ok(list)
+    }
+
+    fn value(&mut self) -> Result<Option<Bytes>> {
+        match self.i32()? {
+            -1 => Ok(None),
+            length => match usize::try_from(length) {
+                Ok(length) => self.bytes(length).map(Some),
+                Err(_) => Err(violation("insufficient data left in message")),
+            },
+        }
+    }
+
+    fn named(&mut self) -> Result<Option<Named>> {
+        let kind = self.u8()?;
+        let name = self.text()?;
+        Ok(match kind {
+            b'S' => Some(Named::Statement(name)),
+            b'P' => Some(Named::Portal(name)),
+            _ => None,
+        })
+    }
+
+    fn end(&self) -> Result<()> {
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(violation("invalid message format"))
+        }
+    }
+}
+
+impl Message {
+    pub(super) fn decode(kind: u8, body: Bytes) -> Result<Message> {
+        let mut body = Body(body);
+        let message = match kind {
+            b'Q' => Message::Query(body.text()?),
+            b'P' => Message::Parse {
+                name: body.text()?,
+                sql: body.text()?,
+                types: body.list(Body::u32)?,
+            },
+            b'B' => Message::Bind {
+                portal: body.text()?,
+                statement: body.text()?,
+                formats: body.list(Body::i16)?,
+                params: body.list(Body::value)?,
+                result_formats: body.list(Body::i16)?,
+            },
+            b'D' => Message::Describe(
+                body.named()?
+                    .ok_or_else(|| violation("invalid DESCRIBE message subtype"))?,
+            ),
+            b'C' => Message::Close(
+                body.named()?
+                    .ok_or_else(|| violation("invalid CLOSE message subtype"))?,
+            ),
+            b'E' => Message::Execute {
+                portal: body.text()?,
+                max_rows: body.i32()?,
+            },
+            b'S' => Message::Sync,
+            b'H' => Message::Flush,
+            b'X' => Message::Terminate,
+            b'd' | b'c' | b'f' => return Ok(Message::Copy),
+            other => {
+                return Err(violation(format!("invalid frontend message type {other}")).fatal());
+            }
+        };
+        body.end()?;
+        Ok(message)
+    }
+}
+
+const PROTOCOL_MAJOR: u16 = 3;
+const CANCEL_REQUEST: u32 = 80_877_102;
+const SSL_REQUEST: u32 = 80_877_103;
+const GSS_REQUEST: u32 = 80_877_104;
+
+impl Startup {
+    pub(super) fn decode(body: Bytes) -> Result<Startup> {
+        let mut body = Body(body);
+        let code = body.u32()?;
+        match code {
+            SSL_REQUEST | GSS_REQUEST => return Ok(Startup::Encryption),
+            CANCEL_REQUEST => {
+                return Ok(Startup::Cancel {
+                    pid: body.i32()?,
+                    secret: body.i32()?,
+                });
+            }
+            _ => {}
+        }
+        let [a, b, c, d] = code.to_be_bytes();
+        let (major, minor) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
+        if major != PROTOCOL_MAJOR {
+            return Err(Error::new(
+                SqlState::FEATURE_NOT_SUPPORTED,
+                format!(
+                    "unsupported frontend protocol {major}.{minor}: server supports 3.0 to 3.0"
+                ),
+            )
+            .fatal());
+        }
+        let mut parameters = Vec::new();
+        loop {
+            let name = body.text()?;
+            if name.is_empty() {
+                break;
+            }
+            let value = body.text()?;
+            parameters.push((lossy(&name), lossy(&value)));
+        }
+        if !body.0.is_empty() {
+            return Err(violation(
+                "invalid startup packet layout: expected terminator as last byte",
+            ));
+        }
+        Ok(Startup::Session { minor, parameters })
+    }
+}
+
+/// Names and settings as text, whatever their bytes.
+pub(super) fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}

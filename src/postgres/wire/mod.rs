@@ -1,0 +1,346 @@
+//! One connection: start-up, then messages until its end.
+//!
+//! Answers are gathered and written at once when a batch ends. While a
+//! statement runs the connection is not read, as in PostgreSQL: a client that
+//! goes away is only noticed afterwards. What a client breaks in the protocol
+//! ends its own connection and nothing else.
+
+mod backend;
+mod extended;
+mod frontend;
+mod tap;
+
+use std::sync::Arc;
+
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use self::backend::Out;
+use self::extended::Extended;
+use self::frontend::{Message, Startup};
+use super::engine::Shared;
+use super::error::{Error, Result, SqlState};
+use super::session::{Answer, Block, Prepared, Session};
+use super::settings::Settings;
+use super::sql::{Keyword, Source, parse};
+use crate::rt;
+
+pub(super) use tap::new_tap;
+
+/// The connection is over: there is nobody to tell.
+struct Gone;
+
+impl From<std::io::Error> for Gone {
+    fn from(_: std::io::Error) -> Gone {
+        Gone
+    }
+}
+
+struct Connection {
+    stream: rt::Stream,
+    labeller: rt::Labeller,
+    input: BytesMut,
+    out: Out,
+    /// What the gathered answers are about.
+    labels: Vec<rt::Label>,
+}
+
+/// Room for one read.
+const READ_BYTES: usize = 8 * 1024;
+/// PostgreSQL's limit for a startup packet.
+const STARTUP_BYTES_MAX: usize = 10_000;
+/// PostgreSQL's limit for a message.
+const MESSAGE_BYTES_MAX: usize = 0x3fff_ffff;
+
+/// Serves one connection to its end.
+pub(super) async fn serve(shared: Arc<Shared>, stream: rt::Stream) {
+    let mut connection = Connection {
+        labeller: stream.labeller(),
+        stream,
+        input: BytesMut::new(),
+        out: Out::default(),
+        labels: Vec::new(),
+    };
+    let started = connection.start(&shared).await;
+    if let Ok(Some(session)) = started {
+        // Whatever ends it: the session rolls back when it is dropped.
+        let _ended: std::result::Result<(), Gone> =
+            Conversation::new(session, &mut connection).run().await;
+    }
+}
+
+impl Connection {
+    /// Sends what has been gathered.
+    async fn flush(&mut self) -> std::result::Result<(), Gone> {
+        for label in self.labels.drain(..) {
+            self.labeller.label(label);
+        }
+        if !self.out.bytes.is_empty() {
+            self.stream.write_all(&self.out.bytes).await?;
+            self.out.bytes.clear();
+        }
+        Ok(())
+    }
+
+    /// Reads until `length` bytes are at hand.
+    async fn fill(&mut self, length: usize) -> std::result::Result<(), Gone> {
+        while self.input.len() < length {
+            self.input.reserve(READ_BYTES);
+            if self.stream.read_buf(&mut self.input).await? == 0 {
+                return Err(Gone);
+            }
+        }
+        Ok(())
+    }
+
+    /// Says why and ends the connection.
+    async fn fatal<T>(&mut self, error: Error) -> std::result::Result<T, Gone> {
+        self.out.error(&error.fatal());
+        self.flush().await?;
+        Err(Gone)
+    }
+
+    async fn start(&mut self, shared: &Arc<Shared>) -> std::result::Result<Option<Session>, Gone> {
+        loop {
+            self.fill(4).await?;
+            let length = (&self.input[..4]).get_u32() as usize;
+            if !(8..=STARTUP_BYTES_MAX).contains(&length) {
+                let error = Error::new(
+                    SqlState::PROTOCOL_VIOLATION,
+                    "invalid length of startup packet",
+                );
+                return self.fatal(error).await;
+            }
+            self.fill(length).await?;
+            let mut packet = self.input.split_to(length).freeze();
+            packet.advance(4);
+            match Startup::decode(packet) {
+                Err(error) => return self.fatal(error).await,
+                Ok(Startup::Encryption) => {
+                    self.out.bytes.extend_from_slice(b"N");
+                    self.flush().await?;
+                }
+                Ok(Startup::Cancel { pid, secret }) => {
+                    shared.lock().cancel(pid, secret);
+                    return Ok(None);
+                }
+                Ok(Startup::Session { minor, parameters }) => {
+                    return self.open(shared, minor, parameters).await.map(Some);
+                }
+            }
+        }
+    }
+
+    async fn open(
+        &mut self,
+        shared: &Arc<Shared>,
+        minor: u16,
+        parameters: Vec<(String, String)>,
+    ) -> std::result::Result<Session, Gone> {
+        let get = |name: &str| {
+            let found = parameters.iter().find(|(key, _)| key == name);
+            found.map(|(_, value)| value.clone())
+        };
+        let Some(user) = get("user").filter(|user| !user.is_empty()) else {
+            let error = Error::new(
+                SqlState("28000"),
+                "no PostgreSQL user name specified in startup packet",
+            );
+            return self.fatal(error).await;
+        };
+        let database = get("database").unwrap_or_else(|| user.clone());
+        let mut settings = Settings::new(&user, &database);
+        for (name, value) in &parameters {
+            settings.start_up(name, value);
+        }
+        let secret = i32::from_be_bytes(
+            rt::random_u64().to_be_bytes()[..4]
+                .try_into()
+                .unwrap_or_default(),
+        );
+        let session = match Session::new(shared, secret, settings) {
+            Ok(session) => session,
+            Err(error) => return self.fatal(error).await,
+        };
+        if minor > 0 {
+            self.out.negotiate();
+        }
+        self.out.authentication_ok();
+        for (name, value) in session.settings.reported() {
+            self.out.parameter_status(name, value);
+        }
+        self.out.backend_key(session.pid, secret);
+        self.out.ready(Block::None);
+        self.flush().await?;
+        Ok(session)
+    }
+
+    /// The next message.
+    async fn message(&mut self) -> std::result::Result<Result<Message>, Gone> {
+        self.fill(5).await?;
+        let kind = self.input[0];
+        let length = (&self.input[1..5]).get_u32() as usize;
+        if !(4..=MESSAGE_BYTES_MAX).contains(&length) {
+            let error = Error::new(SqlState::PROTOCOL_VIOLATION, "invalid message length");
+            return self.fatal(error).await;
+        }
+        self.fill(length + 1).await?;
+        let mut message = self.input.split_to(length + 1).freeze();
+        message.advance(5);
+        Ok(Message::decode(kind, message))
+    }
+}
+
+/// A session in conversation with its client.
+struct Conversation<'a> {
+    session: Session,
+    connection: &'a mut Connection,
+    extended: Extended,
+    /// After an error in the extended protocol: until Sync.
+    skipping: bool,
+}
+
+impl<'a> Conversation<'a> {
+    fn new(session: Session, connection: &'a mut Connection) -> Conversation<'a> {
+        Conversation {
+            session,
+            connection,
+            extended: Extended::default(),
+            skipping: false,
+        }
+    }
+
+    async fn run(&mut self) -> std::result::Result<(), Gone> {
+        loop {
+            let message = match self.next().await? {
+                Ok(message) => message,
+                Err(error) if error.fields().fatal => {
+                    return self.connection.fatal(error).await;
+                }
+                Err(error) => {
+                    // A broken message body leaves the stream readable.
+                    self.session.fail(Some(error.code()));
+                    self.connection.out.error(&error);
+                    self.skipping = true;
+                    continue;
+                }
+            };
+            if self.skipping && !matches!(message, Message::Sync | Message::Terminate) {
+                continue;
+            }
+            match message {
+                Message::Terminate => return Ok(()),
+                Message::Query(sql) => self.query(&sql).await?,
+                Message::Sync => self.sync().await?,
+                Message::Flush => self.connection.flush().await?,
+                Message::Copy => {}
+                other => {
+                    if let Err(error) = self.extended_message(other).await {
+                        self.session.fail(Some(error.code()));
+                        self.extended.transaction_ended();
+                        self.connection.out.error(&error);
+                        self.skipping = true;
+                    }
+                }
+            }
+        }
+    }
+
+    /// The next message, within idle_in_transaction_session_timeout.
+    async fn next(&mut self) -> std::result::Result<Result<Message>, Gone> {
+        let limit = self.session.settings.idle_in_transaction_timeout;
+        if limit.is_zero() || self.session.block == Block::None {
+            return self.connection.message().await;
+        }
+        match rt::timeout(limit, self.connection.message()).await {
+            Ok(message) => message,
+            Err(_) => {
+                let error = Error::new(
+                    SqlState("25P03"),
+                    "terminating connection due to idle-in-transaction timeout",
+                );
+                self.session.roll_back();
+                self.connection.fatal(error).await
+            }
+        }
+    }
+
+    async fn ready(&mut self) -> std::result::Result<(), Gone> {
+        if self.session.block == Block::None {
+            self.extended.transaction_ended();
+        }
+        self.session.shared.lock().clear_interrupt(self.session.pid);
+        self.connection.out.ready(self.session.block);
+        self.connection.flush().await
+    }
+
+    async fn sync(&mut self) -> std::result::Result<(), Gone> {
+        self.skipping = false;
+        self.session.end_implicit().await;
+        self.ready().await
+    }
+
+    /// A simple query: any number of statements, one implicit transaction.
+    async fn query(&mut self, sql: &Bytes) -> std::result::Result<(), Gone> {
+        self.extended.forget_unnamed();
+        if let Err(error) = self.simple(sql).await {
+            self.session.fail(Some(error.code()));
+            self.connection.out.error(&error);
+        }
+        self.session.end_implicit().await;
+        self.ready().await
+    }
+
+    async fn simple(&mut self, sql: &Bytes) -> Result<()> {
+        let sql = extended::text(sql)?;
+        let parsed = match parse(sql) {
+            Ok(parsed) => parsed,
+            Err(error) => {
+                self.session.refuse_if_failed(Keyword::Other)?;
+                return Err(error);
+            }
+        };
+        let mut sources: Vec<Source> = Source::all(&parsed).collect();
+        let Some(last) = sources.pop() else {
+            self.connection.out.empty_query();
+            return Ok(());
+        };
+        let only = sources.is_empty();
+        for source in sources {
+            self.connection.labels.push(source.keyword().answer());
+            let prepared = self.session.prepare(Some(source), None, &[])?;
+            let answer = self.session.run(&prepared, &[]).await?;
+            self.answer(&prepared, &answer);
+        }
+        self.connection.labels.push(last.keyword().answer());
+        let prepared = self.session.prepare(Some(last), only.then_some(sql), &[])?;
+        let answer = self.session.run(&prepared, &[]).await?;
+        // The last statement is only complete once its transaction is.
+        self.session.end_implicit().await;
+        self.answer(&prepared, &answer);
+        Ok(())
+    }
+
+    fn answer(&mut self, prepared: &Prepared, answer: &Answer) {
+        let out = &mut self.connection.out;
+        if prepared.gives_rows() {
+            out.row_description(prepared.output(), &[]);
+            for row in &answer.rows {
+                out.data_row(prepared.output(), row, &[]);
+            }
+        }
+        self.finish(answer);
+    }
+
+    /// Notices, changed settings, the command tag.
+    fn finish(&mut self, answer: &Answer) {
+        let out = &mut self.connection.out;
+        for notice in &answer.notices {
+            out.notice(notice);
+        }
+        for (name, value) in &answer.reports {
+            out.parameter_status(name, value);
+        }
+        out.command_complete(answer.tag);
+    }
+}

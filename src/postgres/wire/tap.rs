@@ -1,0 +1,281 @@
+//! What a client writes, seen before the network measures it.
+//!
+//! tokio-postgres names statements and portals from counters of the whole
+//! process, so the same conversation has other lengths in another run. The
+//! tap gives every name a fixed width in the order of first use on its
+//! connection, and labels the segment that asks for a statement to be run
+//! with what that statement does. Whatever it does not understand it passes
+//! on as it is.
+
+use std::collections::BTreeMap;
+
+use bytes::{Buf, BufMut, BytesMut};
+
+use crate::postgres::sql::Keyword;
+use crate::rt::{ClientTap, Label};
+
+/// A tap for one connection.
+pub(in crate::postgres) fn new_tap() -> Box<dyn ClientTap> {
+    Box::<Tap>::default()
+}
+
+#[derive(Default)]
+enum Phase {
+    /// Packets without a type, up to the one that starts a session.
+    #[default]
+    Startup,
+    Messages,
+    /// Something was not understood: all bytes pass.
+    Blind,
+}
+
+#[derive(Default)]
+struct Tap {
+    phase: Phase,
+    /// The beginning of a message that has not come as a whole.
+    pending: BytesMut,
+    names: Names,
+    /// What the statement of a name does.
+    statements: BTreeMap<Vec<u8>, Keyword>,
+    portals: BTreeMap<Vec<u8>, Keyword>,
+}
+
+/// The names in use, and what each is called instead.
+#[derive(Default)]
+struct Names {
+    statements: BTreeMap<Vec<u8>, String>,
+    portals: BTreeMap<Vec<u8>, String>,
+    count: u32,
+}
+
+/// A message longer than this is passed on as it comes.
+const KEPT_MAX: usize = 64 * 1024 * 1024;
+/// The code of a session's startup packet: protocol 3.
+const PROTOCOL: [u8; 2] = [0, 3];
+
+impl Names {
+    fn replace(
+        map: &mut BTreeMap<Vec<u8>, String>,
+        count: &mut u32,
+        kind: char,
+        name: &[u8],
+    ) -> String {
+        if name.is_empty() {
+            return String::new();
+        }
+        map.entry(name.to_vec())
+            .or_insert_with(|| {
+                *count += 1;
+                format!("{kind}{count:09}")
+            })
+            .clone()
+    }
+
+    fn statement(&mut self, name: &[u8]) -> String {
+        Names::replace(&mut self.statements, &mut self.count, 's', name)
+    }
+
+    fn portal(&mut self, name: &[u8]) -> String {
+        Names::replace(&mut self.portals, &mut self.count, 'p', name)
+    }
+}
+
+impl ClientTap for Tap {
+    fn pass(&mut self, bytes: &[u8], out: &mut BytesMut, labels: &mut Vec<Label>) {
+        self.pending.extend_from_slice(bytes);
+        loop {
+            match self.phase {
+                Phase::Blind => {
+                    out.extend_from_slice(&self.pending);
+                    self.pending.clear();
+                    return;
+                }
+                Phase::Startup => {
+                    let Some(packet) = self.take(0) else { return };
+                    if packet.get(4..6) == Some(&PROTOCOL[..]) {
+                        self.phase = Phase::Messages;
+                    }
+                    out.extend_from_slice(&packet);
+                }
+                Phase::Messages => {
+                    let Some(message) = self.take(1) else { return };
+                    if self.rewrite(&message, out, labels).is_none() {
+                        out.extend_from_slice(&message);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Tap {
+    /// Takes a whole message off; its length stands after `offset` bytes. If
+    /// there can be none, the tap goes blind.
+    fn take(&mut self, offset: usize) -> Option<BytesMut> {
+        let mut length = self.pending.get(offset..offset + 4)?;
+        let length = length.get_u32() as usize;
+        if !(4..KEPT_MAX).contains(&length) {
+            self.phase = Phase::Blind;
+            return Some(BytesMut::new());
+        }
+        let total = length + offset;
+        (self.pending.len() >= total).then(|| self.pending.split_to(total))
+    }
+
+    /// Writes a message with its names replaced; None if it has none, or is
+    /// not what it seems.
+    fn rewrite(
+        &mut self,
+        message: &[u8],
+        out: &mut BytesMut,
+        labels: &mut Vec<Label>,
+    ) -> Option<()> {
+        let (kind, body) = (*message.first()?, message.get(5..)?);
+        match kind {
+            b'Q' => {
+                let (sql, _) = cstring(body)?;
+                labels.push(first_keyword(sql).request());
+                None
+            }
+            b'P' => {
+                let (name, rest) = cstring(body)?;
+                let (sql, _) = cstring(rest)?;
+                self.statements.insert(name.to_vec(), first_keyword(sql));
+                let name = self.names.statement(name);
+                put(out, kind, &[name.as_bytes(), b"\0", rest]);
+                Some(())
+            }
+            b'B' => {
+                let (portal, rest) = cstring(body)?;
+                let (statement, rest) = cstring(rest)?;
+                let keyword = self.statements.get(statement).copied();
+                self.portals
+                    .insert(portal.to_vec(), keyword.unwrap_or(Keyword::Other));
+                let portal = self.names.portal(portal);
+                let statement = self.names.statement(statement);
+                let parts = [portal.as_bytes(), b"\0", statement.as_bytes(), b"\0", rest];
+                put(out, kind, &parts);
+                Some(())
+            }
+            b'E' => {
+                let (portal, rest) = cstring(body)?;
+                let keyword = self.portals.get(portal).copied();
+                labels.push(keyword.unwrap_or(Keyword::Other).request());
+                let portal = self.names.portal(portal);
+                put(out, kind, &[portal.as_bytes(), b"\0", rest]);
+                Some(())
+            }
+            b'D' | b'C' => self.rewrite_named(kind, body, out),
+            _ => None,
+        }
+    }
+
+    /// Describe and Close. A closed name may come again for something else,
+    /// and is then a new one.
+    fn rewrite_named(&mut self, kind: u8, body: &[u8], out: &mut BytesMut) -> Option<()> {
+        let (target, rest) = body.split_first()?;
+        let (name, rest) = cstring(rest)?;
+        let replaced = match target {
+            b'S' => self.names.statement(name),
+            b'P' => self.names.portal(name),
+            _ => return None,
+        };
+        if kind == b'C' {
+            if *target == b'S' {
+                self.statements.remove(name);
+                self.names.statements.remove(name);
+            } else {
+                self.portals.remove(name);
+                self.names.portals.remove(name);
+            }
+        }
+        put(out, kind, &[&[*target], replaced.as_bytes(), b"\0", rest]);
+        Some(())
+    }
+}
+
+fn first_keyword(sql: &[u8]) -> Keyword {
+    std::str::from_utf8(sql).map_or(Keyword::Other, Keyword::first)
+}
+
+fn cstring(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = bytes.iter().position(|byte| *byte == 0)?;
+    Some((&bytes[..end], &bytes[end + 1..]))
+}
+
+fn put(out: &mut BytesMut, kind: u8, parts: &[&[u8]]) {
+    let length: usize = parts.iter().map(|part| part.len()).sum();
+    out.put_u8(kind);
+    out.put_u32(u32::try_from(length + 4).unwrap_or(u32::MAX));
+    for part in parts {
+        out.put_slice(part);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn startup() -> Vec<u8> {
+        let mut bytes = vec![0, 0, 0, 14, 0, 3, 0, 0];
+        bytes.extend_from_slice(b"user\0\0");
+        bytes
+    }
+
+    fn message(kind: u8, body: &[u8]) -> Vec<u8> {
+        let mut out = BytesMut::new();
+        put(&mut out, kind, &[body]);
+        out.to_vec()
+    }
+
+    fn conversation(statement: &str, portal: &str) -> Vec<u8> {
+        let mut bytes = vec![0, 0, 0, 8, 4, 210, 22, 47];
+        bytes.extend(startup());
+        bytes.extend(message(
+            b'P',
+            format!("{statement}\0UPDATE t SET a = 1\0\0\0").as_bytes(),
+        ));
+        bytes.extend(message(b'D', format!("S{statement}\0").as_bytes()));
+        bytes.extend(message(
+            b'B',
+            format!("{portal}\0{statement}\0\0\0\0\0\0\0").as_bytes(),
+        ));
+        bytes.extend(message(b'E', format!("{portal}\0\0\0\0\0").as_bytes()));
+        bytes.extend(message(b'C', format!("S{statement}\0").as_bytes()));
+        bytes.extend(message(b'S', b""));
+        bytes.extend(message(b'Q', b"commit\0"));
+        bytes
+    }
+
+    fn passed(bytes: &[u8], cut: usize) -> (Vec<u8>, Vec<Label>) {
+        let mut tap = Tap::default();
+        let (mut out, mut labels) = (BytesMut::new(), Vec::new());
+        for part in bytes.chunks(cut) {
+            tap.pass(part, &mut out, &mut labels);
+        }
+        (out.to_vec(), labels)
+    }
+
+    #[test]
+    fn names_are_the_same_in_every_run_however_cut() {
+        let (reference, labels) = passed(&conversation("s7", "p9"), usize::MAX);
+        assert_eq!(labels, ["UPDATE", "COMMIT"]);
+        for cut in [1, 2, 3, 5, 7, 11, 64] {
+            let (out, labels) = passed(&conversation("s12345", "p678901"), cut);
+            assert_eq!(out, reference);
+            assert_eq!(labels, ["UPDATE", "COMMIT"]);
+        }
+    }
+
+    #[test]
+    fn what_is_not_understood_passes_unchanged() {
+        let mut broken = startup();
+        broken.extend(message(b'P', b"no end of string"));
+        broken.extend([b'Q', 0, 0, 0, 1, 1, 2, 3]);
+        for cut in [1, 4, 1000] {
+            let (out, labels) = passed(&broken, cut);
+            assert_eq!(out, broken);
+            assert!(labels.is_empty());
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The simulated PostgreSQL, asked through the real driver: over loopback
+//! sockets, inside a simulation, and side by side with a real PostgreSQL 15.
+
+mod driver;
+mod errors;
+mod schedules;
+mod support;

@@ -1,0 +1,157 @@
+//! What the tests share: servers, clients, simulations, schedules.
+
+pub mod real;
+pub mod schedule;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use doublebuy::net::{self, Death, Network, NodeId};
+use doublebuy::postgres::{Disk, Observer, Options, Server};
+use doublebuy::rt;
+use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
+
+/// Where the simulated server listens.
+pub const ADDRESS: &str = "postgres:5432";
+
+/// Runs a future on a real runtime, as outside of any simulation.
+pub fn outside<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(work)
+}
+
+/// A server on a loopback port of this machine.
+pub async fn loopback(options: Options) -> (Server, String) {
+    let server = Server::start(&Disk::new(), options, Arc::new(()));
+    let listener = rt::Listener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let serving = server.clone();
+    drop(rt::spawn(async move { serving.serve(listener).await }));
+    (server, address)
+}
+
+/// A driver's connection, its task running beside.
+pub async fn connect(address: &str) -> Client {
+    try_connect(address).await.unwrap()
+}
+
+pub async fn try_connect(address: &str) -> Result<Client, tokio_postgres::Error> {
+    let stream = rt::connect(address).await.expect("the server listens");
+    let mut config = Config::new();
+    config.user("postgres").dbname("postgres");
+    let (client, connection) = config.connect_raw(stream, NoTls).await?;
+    drop(rt::spawn(async move {
+        // Its end is seen by the client.
+        let _ended = connection.await;
+    }));
+    Ok(client)
+}
+
+/// A simulated world with a node `postgres` and the node `client` on which
+/// the test runs.
+pub fn simulate<F, Fut, T>(seed: u64, test: F) -> T
+where
+    F: FnOnce(World) -> Fut + Send + 'static,
+    Fut: Future<Output = T> + Send + 'static,
+    T: Send + 'static,
+{
+    let thread = std::thread::Builder::new().stack_size(16 << 20);
+    let handle = thread.spawn(move || {
+        let runtime = madsim::runtime::Runtime::with_seed_and_config(seed, Default::default());
+        runtime.block_on(async move {
+            let running = net::Network::start(net::Options::default());
+            let network = running.network();
+            let client = network.add_node("client");
+            let node = madsim::runtime::Handle::current()
+                .create_node()
+                .name("client")
+                .build();
+            let postgres = network.add_node("postgres");
+            let world = World {
+                network: network.clone(),
+                postgres,
+                process: None,
+            };
+            let task = node.spawn(network.run_on(client, async move {
+                let limit = Duration::from_secs(3_600);
+                rt::timeout(limit, test(world)).await.expect("it ends")
+            }));
+            task.await.expect("the test runs to its end")
+        })
+    });
+    match handle.unwrap().join() {
+        Ok(value) => value,
+        Err(panic) => std::panic::resume_unwind(panic),
+    }
+}
+
+/// A simulation, seen from the test.
+pub struct World {
+    pub network: Network,
+    postgres: NodeId,
+    process: Option<madsim::task::NodeId>,
+}
+
+impl World {
+    /// Starts a server on the node `postgres`.
+    pub async fn start(
+        &mut self,
+        disk: &Disk,
+        options: Options,
+        observer: Arc<dyn Observer>,
+    ) -> Server {
+        let node = madsim::runtime::Handle::current()
+            .create_node()
+            .name("postgres")
+            .build();
+        let server = Server::start(disk, options, observer);
+        let serving = server.clone();
+        drop(node.spawn(self.network.run_on(self.postgres, async move {
+            let listener = rt::Listener::bind(ADDRESS).await.unwrap();
+            serving.serve(listener).await
+        })));
+        self.process = Some(node.id());
+        rt::sleep(Duration::from_millis(1)).await;
+        server
+    }
+
+    /// Kills the server's process.
+    pub async fn kill(&mut self) {
+        self.network.kill(self.postgres, Death::Process);
+        if let Some(process) = self.process.take() {
+            madsim::runtime::Handle::current().kill(process);
+        }
+        rt::sleep(Duration::from_millis(10)).await;
+        self.network.boot(self.postgres);
+    }
+}
+
+/// What a simple query answered, in one line: rows, then the tag's count, or
+/// the SQLSTATE.
+pub fn shown(result: Result<Vec<SimpleQueryMessage>, tokio_postgres::Error>) -> String {
+    match result {
+        Err(error) => error
+            .code()
+            .map_or_else(|| "closed".to_owned(), |code| code.code().to_owned()),
+        Ok(messages) => {
+            let mut parts = Vec::new();
+            for message in messages {
+                match message {
+                    SimpleQueryMessage::Row(row) => {
+                        let values: Vec<&str> = (0..row.len())
+                            .map(|i| row.get(i).unwrap_or("NULL"))
+                            .collect();
+                        parts.push(format!("({})", values.join(",")));
+                    }
+                    SimpleQueryMessage::CommandComplete(count) => parts.push(count.to_string()),
+                    _ => {}
+                }
+            }
+            parts.join(" ")
+        }
+    }
+}
