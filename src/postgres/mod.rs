@@ -44,7 +44,7 @@ pub use self::disk::Disk;
 pub use self::error::{Error, Fields, Result, SqlState};
 pub use self::locks::Pid;
 pub use self::observer::{Abort, Change, Commit, NamedRow, Observer, Wait};
-pub use self::options::{Bug, Options, UnknownBug};
+pub use self::options::{Bug, Options};
 pub use self::storage::{RowLockMode, Xid};
 pub use self::types::{Interval, Numeric, Row, Type, Value};
 
@@ -111,6 +111,14 @@ impl Server {
             })
             .collect()
     }
+}
+
+/// The labels that requests and answers carry.
+pub fn labels() -> Vec<rt::Label> {
+    sql::Keyword::ALL
+        .into_iter()
+        .flat_map(|keyword| [keyword.request(), keyword.answer()])
+        .collect()
 }
 
 fn would_wait() -> Error {

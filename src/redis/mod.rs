@@ -37,7 +37,7 @@ use crate::rt;
 use engine::Engine;
 use expirer::Expirer;
 
-pub use bug::{Bug, UnknownBug};
+pub use bug::Bug;
 pub use observer::{Observer, Outcome, ScriptRun};
 
 /// The version that is simulated.
@@ -102,6 +102,11 @@ impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Server")
     }
+}
+
+/// The labels that requests and replies carry, some more than once.
+pub fn labels() -> Vec<rt::Label> {
+    commands::labels()
 }
 
 /// The wall clock as Redis reads it.

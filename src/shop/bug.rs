@@ -1,6 +1,6 @@
 //! Bugs to plant on purpose, to show that a check can fail.
 
-use super::named::named;
+use crate::named::named;
 
 named! {
     /// A bug to plant. One that does not concern the strategy or the variant

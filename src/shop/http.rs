@@ -31,18 +31,27 @@ pub(super) fn router(shop: Arc<Shop>) -> Router {
         .with_state(shop)
 }
 
-/// What the answer to a request is called by those who aim faults at it.
+/// What answers are called by those who aim faults at them.
+pub const ANSWER_LABELS: [Label; 5] = [
+    "answer to POST /orders",
+    "answer to GET /orders/{order_id}",
+    "answer to GET /products/{sku}",
+    "answer to GET /healthz",
+    "answer to another request",
+];
+
 pub(super) fn answer_label(method: &Method, path: &str) -> Label {
+    let [placed, order, product, health, other] = ANSWER_LABELS;
     if *method == Method::POST && path == "/orders" {
-        "answer to POST /orders"
+        placed
     } else if path.starts_with("/orders/") {
-        "answer to GET /orders/{order_id}"
+        order
     } else if path.starts_with("/products/") {
-        "answer to GET /products/{sku}"
+        product
     } else if path == "/healthz" {
-        "answer to GET /healthz"
+        health
     } else {
-        "answer to another request"
+        other
     }
 }
 

@@ -14,6 +14,9 @@ use super::redis_link::RedisLink;
 use super::{Bug, Options};
 use crate::rt;
 
+/// What the key of every lock begins with; the SKU follows.
+pub const LOCK_PREFIX: &str = "lock:";
+
 /// Deletes the lock if the token in it is still ours.
 const RELEASE: &str = "\
 if redis.call('GET', KEYS[1]) == ARGV[1] then
@@ -68,7 +71,7 @@ impl Locks {
     pub(super) fn try_for(&self, sku: &str) -> Attempt<'_> {
         Attempt {
             locks: self,
-            key: format!("lock:{sku}"),
+            key: format!("{LOCK_PREFIX}{sku}"),
             token: format!("{:016x}", rt::random_u64()),
             give_up: rt::now() + self.wait,
         }

@@ -19,7 +19,6 @@ mod error;
 mod http;
 mod idempotency;
 mod lock;
-mod named;
 mod options;
 mod order;
 mod redis_link;
@@ -30,8 +29,9 @@ mod stock;
 
 pub use bug::Bug;
 pub use error::{BadRequest, Busy, Error};
+pub use http::ANSWER_LABELS;
 pub use idempotency::Idempotency;
-pub use named::UnknownName;
+pub use lock::LOCK_PREFIX;
 pub use options::Options;
 pub use order::{NewOrder, Order, Product};
 pub use schema::{schema, stock_sql};

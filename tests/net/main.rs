@@ -1,4 +1,6 @@
 //! The simulated network, from outside: what two programs see of it.
 
 mod behaviour;
+mod draws;
+mod rules;
 mod world;

@@ -63,6 +63,18 @@ pub(in crate::postgres) enum Keyword {
 }
 
 impl Keyword {
+    /// Every keyword that has a label of its own.
+    pub(in crate::postgres) const ALL: [Keyword; 8] = [
+        Keyword::Begin,
+        Keyword::Commit,
+        Keyword::Rollback,
+        Keyword::Select,
+        Keyword::Insert,
+        Keyword::Update,
+        Keyword::Delete,
+        Keyword::Other,
+    ];
+
     fn of(statement: &Statement) -> Keyword {
         match statement {
             Statement::StartTransaction { .. } => Keyword::Begin,

@@ -122,6 +122,14 @@ pub(super) const UNKNOWN_REPLY_LABEL: Label = "reply to unknown command";
 static TABLE: LazyLock<IndexMap<&'static [u8], &'static Command, Xxh3DefaultBuilder>> =
     LazyLock::new(|| all().map(|c| (c.name.as_bytes(), c)).collect());
 
+/// Every label that requests and replies carry.
+pub(super) fn labels() -> Vec<Label> {
+    let of_commands = all().flat_map(|command| [command.label, command.reply_label]);
+    of_commands
+        .chain([UNKNOWN_LABEL, UNKNOWN_REPLY_LABEL])
+        .collect()
+}
+
 fn all() -> impl Iterator<Item = &'static Command> {
     [
         connection::COMMANDS,

@@ -14,9 +14,9 @@ use tokio_postgres::Row;
 
 use super::database::{Session, column};
 use super::error::{Busy, Error};
-use super::named::named;
 use super::order::Order;
 use super::sale::Sale;
+use crate::named::named;
 
 const READ: &str = "SELECT fingerprint, order_id FROM idempotency_keys WHERE key = $1";
 

@@ -12,9 +12,9 @@ use futures_util::future::BoxFuture;
 
 use super::database::Session;
 use super::error::Error;
-use super::named::named;
 use super::order::Order;
 use super::sale::Sale;
+use crate::named::named;
 
 /// A way to sell.
 pub(super) trait Strategy: Sync {

@@ -36,7 +36,7 @@ macro_rules! named {
             $( $(#[$doc:meta])+ $Variant:ident = $name:literal => $implementation:expr, )+
         }
     ) => {
-        $crate::shop::named::named! {
+        $crate::named::named! {
             $(#[$meta])*
             pub enum $Name: $what { $( $(#[$doc])+ $Variant = $name, )+ }
         }
@@ -75,11 +75,11 @@ macro_rules! named {
         }
 
         impl std::str::FromStr for $Name {
-            type Err = $crate::shop::UnknownName;
+            type Err = $crate::named::UnknownName;
 
             fn from_str(name: &str) -> Result<Self, Self::Err> {
                 Self::ALL.iter().copied().find(|one| one.name() == name).ok_or_else(|| {
-                    $crate::shop::UnknownName {
+                    $crate::named::UnknownName {
                         what: $what,
                         name: name.to_owned(),
                         allowed: Self::NAMES,
@@ -102,4 +102,4 @@ macro_rules! named {
         }
     };
 }
-pub(super) use named;
+pub(crate) use named;
