@@ -1,0 +1,31 @@
+//! `conservation`: what is left and what was sold add up to what there was.
+//!
+//! Judged by the storage at the end. A lost update that sells twice and takes
+//! once breaks it, and so does stock taken for an order that is not there.
+
+use super::{Breach, Check};
+use crate::history::{Event, History};
+
+pub(super) struct Conservation;
+
+impl Check for Conservation {
+    fn check(&self, history: &History) -> Vec<Breach> {
+        let mut sold = 0;
+        let mut left = None;
+        for entry in &history.entries {
+            match &entry.event {
+                Event::FinalOrder { quantity, .. } => sold += quantity,
+                Event::FinalStock { quantity, .. } => left = Some(*quantity),
+                _ => {}
+            }
+        }
+        let initial = history.initial_units;
+        left.filter(|left| left + sold != initial)
+            .map(|left| Breach {
+                at_ns: None,
+                message: format!("{left} left and {sold} sold, but there were {initial}"),
+            })
+            .into_iter()
+            .collect()
+    }
+}

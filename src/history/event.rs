@@ -1,0 +1,240 @@
+//! The kinds of event, and their encoding.
+
+/// An event and when it happened.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// In virtual nanoseconds since the world began.
+    pub at_ns: u64,
+    /// What happened.
+    pub event: Event,
+}
+
+/// Declares the events once: their fields, their documentation, and an
+/// encoding that follows from both. The tag of an event is part of every
+/// digest: new ones go to the end.
+macro_rules! events {
+    ($(
+        $(#[$doc:meta])+
+        $tag:literal $name:ident { $( $(#[$field_doc:meta])+ $field:ident: $kind:ty, )* }
+    )+) => {
+        /// Something that happened.
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum Event {
+            $( $(#[$doc])+ $name { $( $(#[$field_doc])+ $field: $kind, )* }, )+
+        }
+
+        impl Event {
+            /// Appends what the digest is made of.
+            pub(super) fn encode(&self, out: &mut Vec<u8>) {
+                match self {
+                    $( Event::$name { $($field,)* } => {
+                        out.push($tag);
+                        $( Encode::encode($field, out); )*
+                    } )+
+                }
+            }
+        }
+    };
+}
+
+events! {
+    /// A buyer sends a request.
+    1 Invoke {
+        /// The visit it belongs to.
+        visit: u32,
+        /// Counts the requests of this visit, from 1.
+        attempt: u32,
+        /// Who buys.
+        buyer: u32,
+        /// The idempotency key.
+        key: String,
+        /// What is to be bought.
+        sku: String,
+        /// How many of it.
+        quantity: i64,
+        /// The instance that is asked.
+        node: String,
+    }
+    /// The buyer is told that the order is placed.
+    2 Ok {
+        /// The visit.
+        visit: u32,
+        /// The request.
+        attempt: u32,
+        /// The idempotency key.
+        key: String,
+        /// The order.
+        order: String,
+    }
+    /// The buyer is told that this request placed no order.
+    3 Fail {
+        /// The visit.
+        visit: u32,
+        /// The request.
+        attempt: u32,
+        /// The idempotency key.
+        key: String,
+        /// What the answer said.
+        reason: String,
+        /// Asking again cannot help.
+        final_answer: bool,
+    }
+    /// The buyer cannot know whether this request placed an order.
+    4 Info {
+        /// The visit.
+        visit: u32,
+        /// The request.
+        attempt: u32,
+        /// The idempotency key.
+        key: String,
+        /// What the buyer saw.
+        reason: String,
+    }
+    /// An order became visible in the database.
+    5 OrderCommitted {
+        /// The order.
+        order: String,
+        /// The key on its row.
+        key: String,
+        /// What was sold.
+        sku: String,
+        /// How many of it.
+        quantity: i64,
+        /// The transaction.
+        xid: u64,
+        /// The database session that committed.
+        session: u64,
+    }
+    /// A new quantity in stock became visible in the database.
+    6 StockCommitted {
+        /// Of what.
+        sku: String,
+        /// The quantity that was replaced.
+        from: i64,
+        /// The quantity now.
+        to: i64,
+        /// The transaction.
+        xid: u64,
+        /// The database session that committed.
+        session: u64,
+    }
+    /// A transaction began to wait for another.
+    7 TransactionWaited {
+        /// The session that waits.
+        session: u64,
+        /// The first of those it waits for.
+        holder: u64,
+        /// The table.
+        table: String,
+    }
+    /// A transaction rolled back.
+    8 TransactionAborted {
+        /// The session.
+        session: u64,
+        /// The SQLSTATE, or why else.
+        reason: String,
+    }
+    /// A lock key was set in Redis.
+    9 LockTaken {
+        /// The key.
+        lock: String,
+        /// The value that names its holder.
+        holder: String,
+        /// Until when, in milliseconds of Redis's clock; 0 for ever.
+        until_ms: u64,
+    }
+    /// A lock key was deleted.
+    10 LockReleased {
+        /// The key.
+        lock: String,
+        /// Its holder.
+        holder: String,
+    }
+    /// A lock key ran out.
+    11 LockExpired {
+        /// The key.
+        lock: String,
+        /// Its holder.
+        holder: String,
+    }
+    /// Somebody came to release a lock that was no longer theirs.
+    12 LateRelease {
+        /// The key.
+        lock: String,
+        /// Who came.
+        holder: String,
+    }
+    /// A fault began.
+    13 FaultBegan {
+        /// Its place in the plan.
+        fault: u32,
+        /// What it does.
+        what: String,
+    }
+    /// A fault ended by itself.
+    14 FaultEnded {
+        /// Its place in the plan.
+        fault: u32,
+    }
+    /// Every fault was ended; from here on the world is kind.
+    15 Healed {}
+    /// The world came to rest, or its time was up.
+    16 Drained {
+        /// Everyone had an answer.
+        complete: bool,
+    }
+    /// The quantity that the storage holds at the end.
+    17 FinalStock {
+        /// Of what.
+        sku: String,
+        /// How many.
+        quantity: i64,
+    }
+    /// An order that the storage holds at the end.
+    18 FinalOrder {
+        /// The order.
+        order: String,
+        /// The key on its row.
+        key: String,
+        /// What was sold.
+        sku: String,
+        /// How many of it.
+        quantity: i64,
+    }
+}
+
+/// Little-endian numbers; text with its length before it.
+trait Encode {
+    fn encode(&self, out: &mut Vec<u8>);
+}
+
+impl Encode for u32 {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.to_le_bytes());
+    }
+}
+
+impl Encode for u64 {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.to_le_bytes());
+    }
+}
+
+impl Encode for i64 {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.to_le_bytes());
+    }
+}
+
+impl Encode for bool {
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.push(u8::from(*self));
+    }
+}
+
+impl Encode for String {
+    fn encode(&self, out: &mut Vec<u8>) {
+        (self.len() as u64).encode(out);
+        out.extend_from_slice(self.as_bytes());
+    }
+}

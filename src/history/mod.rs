@@ -1,0 +1,103 @@
+//! What happened in one run, as typed events in order, and its digest.
+//!
+//! Two kinds of witness write here. Buyers say what they asked for and what
+//! they were told: invoke, ok (placed), fail (definitely not placed), info
+//! (nobody knows), as Jepsen has them. The servers say what is true: commits
+//! in order, locks taken, released and expired. Checks read nothing else.
+
+mod digest;
+mod event;
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+pub use digest::{Checkpoint, Digest};
+pub use event::{Entry, Event};
+
+use crate::net::{Delivery, Observer};
+
+/// The history of a run, complete.
+#[derive(Debug, Clone, PartialEq)]
+pub struct History {
+    /// Units in stock at the start.
+    pub initial_units: i64,
+    /// What happened, in order.
+    pub entries: Vec<Entry>,
+    /// What the network carried that had a label, if it was asked to be kept.
+    pub messages: Vec<Message>,
+    /// Stands for every event and every delivery of the run.
+    pub digest: Digest,
+}
+
+/// A labelled segment that arrived: for telling the story, not for checks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Message {
+    /// When, in virtual nanoseconds.
+    pub at_ns: u64,
+    /// Who sent it.
+    pub from: String,
+    /// Who received it.
+    pub to: String,
+    /// What it means.
+    pub label: &'static str,
+}
+
+/// Writes a history while the run goes on. Handles share one history.
+#[derive(Clone)]
+pub struct Recorder(Arc<Mutex<Recording>>);
+
+struct Recording {
+    entries: Vec<Entry>,
+    messages: Option<Vec<Message>>,
+    digest: Digest,
+    buffer: Vec<u8>,
+}
+
+impl Recorder {
+    /// An empty history. Messages are kept only if `keep_messages`; the
+    /// digest is the same either way.
+    pub fn new(keep_messages: bool) -> Recorder {
+        Recorder(Arc::new(Mutex::new(Recording {
+            entries: Vec::new(),
+            messages: keep_messages.then(Vec::new),
+            digest: Digest::default(),
+            buffer: Vec::with_capacity(256),
+        })))
+    }
+
+    /// Adds an event that happened at `at_ns`.
+    pub fn record(&self, at_ns: u64, event: Event) {
+        let recording = &mut *self.0.lock();
+        recording.buffer.clear();
+        event.encode(&mut recording.buffer);
+        recording.digest.event(at_ns, &recording.buffer);
+        recording.entries.push(Entry { at_ns, event });
+    }
+
+    /// The history so far, taken out.
+    pub fn finish(&self, initial_units: i64) -> History {
+        let recording = &mut *self.0.lock();
+        History {
+            initial_units,
+            entries: std::mem::take(&mut recording.entries),
+            messages: recording.messages.take().unwrap_or_default(),
+            digest: std::mem::take(&mut recording.digest),
+        }
+    }
+}
+
+impl Observer for Recorder {
+    fn delivered(&mut self, delivery: &Delivery<'_>) {
+        let recording = &mut *self.0.lock();
+        recording.digest.delivery(delivery);
+        if let Some(messages) = &mut recording.messages {
+            messages.extend(delivery.labels.iter().map(|label| Message {
+                at_ns: delivery.at_ns,
+                from: delivery.from.to_owned(),
+                to: delivery.to.to_owned(),
+                label,
+            }));
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! From a scenario and a seed to a plan: who visits when and with what
+//! patience, which fault strikes where, when and for how long.
+//!
+//! A plan is plain data and a pure function of its two inputs. Each entry is
+//! drawn by (seed, kind, its own number), so taking one out leaves every
+//! other as it was.
+
+mod faults;
+mod visits;
+
+use serde::{Deserialize, Serialize};
+
+pub use faults::{Effect, Fault, Trigger};
+pub use visits::Visit;
+
+use crate::draw::Draw;
+use crate::scenario::Scenario;
+
+/// Everything that is decided before a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// What visits and faults were drawn from.
+    pub seed: u64,
+    /// Decides what happens while the plan runs: latencies, the order of
+    /// ready tasks, random tokens.
+    pub run_seed: u64,
+    /// The world's wall clock at the start, in milliseconds since 1970.
+    pub epoch_ms: u64,
+    /// Who buys.
+    pub visits: Vec<Visit>,
+    /// What goes wrong.
+    pub faults: Vec<Fault>,
+}
+
+impl Plan {
+    /// The plan of `seed`.
+    pub fn new(scenario: &Scenario, seed: u64) -> Plan {
+        // Some second of 2026.
+        let epoch_s = 1_767_225_600 + Draw::new(seed, "epoch").within(0..31_536_000);
+        Plan {
+            seed,
+            run_seed: seed,
+            epoch_ms: epoch_s * 1_000,
+            visits: visits::draw(scenario, seed),
+            faults: faults::draw(scenario, seed),
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Visits: one buyer who wants one order, and does not give up at once.
+
+use serde::{Deserialize, Serialize};
+
+use crate::draw::Draw;
+use crate::scenario::{Arrival, Scenario};
+
+/// One request and its retries.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Visit {
+    /// Its number in the plan.
+    pub id: u32,
+    /// Who buys. A double click is a second visit of the same buyer.
+    pub buyer: u32,
+    /// When it begins.
+    pub at_ns: u64,
+    /// The idempotency key: the same for every retry and for a double click.
+    pub key: String,
+    /// What is to be bought.
+    pub sku: String,
+    /// How many of it.
+    pub quantity: u32,
+    /// The instance that is asked first; each retry asks the next.
+    pub instance: u16,
+    /// How long the buyer waits for an answer.
+    pub patience_ns: u64,
+    /// How often the buyer tries again.
+    pub retries: u32,
+    /// The wait before the first retry; it doubles with each.
+    pub backoff_ns: u64,
+}
+
+/// The time at which the service certainly listens.
+const OPENING_NS: u64 = 1_000_000;
+
+pub(super) fn draw(scenario: &Scenario, seed: u64) -> Vec<Visit> {
+    let buyers = &scenario.buyers;
+    let mut visits = Vec::new();
+    let mut arrival_ns = OPENING_NS;
+    for buyer in 0..buyers.count {
+        let mut draw = Draw::new(seed, &format!("visit/{buyer}"));
+        let first = Visit {
+            id: buyer,
+            buyer,
+            at_ns: match buyers.arrival {
+                Arrival::Burst(within) => OPENING_NS + draw.within(0..within.ns().max(1)),
+                Arrival::Poisson(gap) => {
+                    arrival_ns += exponential_ns(&mut draw, gap.ns());
+                    arrival_ns
+                }
+            },
+            key: format!("buyer-{buyer}"),
+            sku: scenario.catalog.sku.clone(),
+            quantity: buyers.quantity,
+            instance: u16::try_from(draw.within(0..u64::from(scenario.shop.instances)))
+                .unwrap_or(0),
+            patience_ns: buyers.patience.ns(),
+            retries: buyers.retries,
+            backoff_ns: buyers.backoff.draw(&mut draw),
+        };
+        if draw.percent(buyers.double_click.0) {
+            visits.push(Visit {
+                // Beyond all first clicks, so that their numbers stay.
+                id: buyers.count + buyer,
+                at_ns: first.at_ns + draw.within(0..20_000_000),
+                instance: u16::try_from(draw.within(0..u64::from(scenario.shop.instances)))
+                    .unwrap_or(0),
+                ..first.clone()
+            });
+        }
+        visits.push(first);
+    }
+    visits.sort_by_key(|visit| visit.id);
+    visits
+}
+
+/// An exponential gap in integers: a whole number of half-lives from the
+/// leading zeros of a random word, with a straight line between two of them.
+/// Its mean is exact, its tail a little shorter than the curve's, and it is
+/// the same on every machine.
+fn exponential_ns(draw: &mut Draw, mean_ns: u64) -> u64 {
+    // With straight lines the mean is one and a half half-lives.
+    let half_life_ns = u128::from(mean_ns * 2 / 3);
+    let word = draw.u64() | 1;
+    let halvings = word.leading_zeros();
+    // The bits behind the leading one say how far it is to the next halving.
+    let behind = word.checked_shl(halvings + 1).unwrap_or(0);
+    let part_ns = (u128::from(!behind) * half_life_ns) >> 64;
+    let whole_ns = u128::from(halvings) * half_life_ns;
+    u64::try_from(whole_ns + part_ns).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exponential_gaps_have_their_mean_and_their_tail() {
+        let mut draw = Draw::new(7, "gaps");
+        let mean_ns = 1_000_000;
+        let gaps: Vec<u64> = (0..100_000)
+            .map(|_| exponential_ns(&mut draw, mean_ns))
+            .collect();
+        let mean = gaps.iter().sum::<u64>() / 100_000;
+        assert!((990_000..1_010_000).contains(&mean), "{mean}");
+        let above = |times: u64| gaps.iter().filter(|gap| **gap > times * mean_ns).count();
+        assert!((36_500..38_500).contains(&above(1)), "{}", above(1));
+        assert!((1_400..1_700).contains(&above(4)), "{}", above(4));
+    }
+}

@@ -1,0 +1,73 @@
+//! Bugs planted in the testbed's own parts: `postgres.skip-recheck`,
+//! `shop.answers-before-commit`. A check that cannot catch one is worth
+//! nothing; a scenario that plants one shows that its checks are awake.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::{postgres, redis, shop};
+
+/// A planted bug, by the part it is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Planted {
+    /// In the simulated PostgreSQL.
+    Postgres(postgres::Bug),
+    /// In the simulated Redis.
+    Redis(redis::Bug),
+    /// In the order service.
+    Shop(shop::Bug),
+    /// The network panics while it is locked.
+    NetworkPanics,
+}
+
+impl Planted {
+    /// Every bug that can be planted.
+    pub fn all() -> Vec<Planted> {
+        let postgres = postgres::Bug::ALL.iter().copied().map(Planted::Postgres);
+        let redis = redis::Bug::ALL.iter().copied().map(Planted::Redis);
+        let shop = shop::Bug::ALL.iter().copied().map(Planted::Shop);
+        let network = [Planted::NetworkPanics];
+        postgres.chain(redis).chain(shop).chain(network).collect()
+    }
+}
+
+impl fmt::Display for Planted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Planted::Postgres(bug) => write!(f, "postgres.{bug}"),
+            Planted::Redis(bug) => write!(f, "redis.{bug}"),
+            Planted::Shop(bug) => write!(f, "shop.{bug}"),
+            Planted::NetworkPanics => f.write_str("network.panic-holding-lock"),
+        }
+    }
+}
+
+impl FromStr for Planted {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Planted, String> {
+        let all = Planted::all();
+        all.iter()
+            .copied()
+            .find(|planted| planted.to_string() == name)
+            .ok_or_else(|| {
+                let names: Vec<_> = all.iter().map(ToString::to_string).collect();
+                format!("no bug `{name}` to plant; there are: {}", names.join(", "))
+            })
+    }
+}
+
+impl Serialize for Planted {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Planted {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Planted, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        name.parse().map_err(serde::de::Error::custom)
+    }
+}

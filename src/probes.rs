@@ -1,0 +1,87 @@
+//! States that a scenario promises to reach: a campaign that is green because
+//! nothing ever happened is not green.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::history::{Event, History};
+use crate::named::named;
+
+named! {
+    /// A state worth reaching.
+    pub enum Probe: "probe" {
+        /// A lock ran out and its holder came to release it later.
+        LockExpiredWhileHeld = "lock-expired-while-held",
+        /// Two holders were between taking and releasing one lock at once.
+        TwoInCriticalSection = "two-in-critical-section",
+        /// A buyer asked again.
+        RetrySent = "retry-sent",
+        /// A transaction waited for another.
+        TransactionWaited = "transaction-waited",
+        /// A buyer could not know whether the order was placed.
+        OutcomeUnknown = "outcome-unknown",
+        /// Something broke on purpose.
+        FaultBegan = "fault-began",
+        /// A buyer was told that nothing is left.
+        SoldOut = "sold-out",
+    }
+}
+
+/// The probes that a history reached.
+pub fn reached(history: &History) -> BTreeSet<Probe> {
+    let mut reached = BTreeSet::new();
+    let mut locks = Locks::default();
+    for entry in &history.entries {
+        match &entry.event {
+            Event::Invoke { attempt: 2.., .. } => {
+                reached.insert(Probe::RetrySent);
+            }
+            Event::Info { .. } => {
+                reached.insert(Probe::OutcomeUnknown);
+            }
+            Event::Fail { reason, .. } if reason == "sold-out" => {
+                reached.insert(Probe::SoldOut);
+            }
+            Event::TransactionWaited { .. } => {
+                reached.insert(Probe::TransactionWaited);
+            }
+            Event::FaultBegan { .. } => {
+                reached.insert(Probe::FaultBegan);
+            }
+            event => reached.extend(locks.see(event)),
+        }
+    }
+    reached
+}
+
+/// Who holds which lock, and who lost one without knowing.
+#[derive(Default)]
+struct Locks<'a> {
+    /// Leases that ran out, with whether another was granted since.
+    expired: BTreeMap<(&'a str, &'a str), bool>,
+}
+
+impl<'a> Locks<'a> {
+    fn see(&mut self, event: &'a Event) -> Vec<Probe> {
+        match event {
+            Event::LockExpired { lock, holder } => {
+                self.expired.insert((lock, holder), false);
+            }
+            Event::LockTaken { lock, .. } => {
+                let of_lock = self
+                    .expired
+                    .iter_mut()
+                    .filter(|((name, _), _)| name == lock);
+                of_lock.for_each(|(_, overtaken)| *overtaken = true);
+            }
+            Event::LateRelease { lock, holder } => {
+                return match self.expired.remove(&(lock.as_str(), holder.as_str())) {
+                    Some(true) => vec![Probe::LockExpiredWhileHeld, Probe::TwoInCriticalSection],
+                    Some(false) => vec![Probe::LockExpiredWhileHeld],
+                    None => Vec::new(),
+                };
+            }
+            _ => {}
+        }
+        Vec::new()
+    }
+}

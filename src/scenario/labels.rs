@@ -1,0 +1,19 @@
+//! The labels that a fault can be aimed at, as the servers and the buyers
+//! write them.
+
+use crate::{buyers, postgres, redis, shop};
+
+/// Every label, grouped by who writes it.
+pub(super) fn all() -> Vec<&'static str> {
+    let mut all = buyers::LABELS.to_vec();
+    all.extend(shop::ANSWER_LABELS);
+    all.extend(postgres::labels());
+    all.extend(redis::labels());
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+pub(super) fn is_known(label: &str) -> bool {
+    all().contains(&label)
+}

@@ -1,0 +1,295 @@
+//! A scenario: one file that says which world to build, what goes wrong in
+//! it, and what is expected to come of it.
+//!
+//! Reading refuses what it does not know, with the file, the line and what is
+//! allowed. A scenario that was read is valid: everything after trusts it.
+
+mod fault;
+mod labels;
+mod read;
+pub mod units;
+
+use serde::{Deserialize, Serialize};
+
+pub use fault::{Down, FaultKind, FaultSpec};
+pub use read::{ReadError, Setting};
+
+use crate::checks::Invariant;
+use crate::planted::Planted;
+use crate::probes::Probe;
+use crate::shop::{Idempotency, StockStrategy};
+use units::{Count, Percent, Span, Time};
+
+/// A whole scenario file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// The file's name without its ending.
+    #[serde(skip)]
+    pub name: String,
+    /// Where it was read from.
+    #[serde(skip)]
+    pub path: String,
+    /// One line: what happens here.
+    pub title: String,
+    /// What goes wrong, why, and what would mend it.
+    pub about: String,
+    /// At most this many seeds a campaign, for a world that is heavy.
+    pub max_seeds: Option<u64>,
+    /// Bugs of the testbed's own parts, to show that they are caught.
+    #[serde(default)]
+    pub planted: Vec<Planted>,
+    /// The order service.
+    #[serde(default)]
+    pub shop: Shop,
+    /// What is for sale.
+    #[serde(default)]
+    pub catalog: Catalog,
+    /// Who buys.
+    #[serde(default)]
+    pub buyers: Buyers,
+    /// Links between nodes.
+    #[serde(default)]
+    pub network: Network,
+    /// Faults that are always in the plan, or with a chance.
+    #[serde(default, rename = "fault")]
+    pub faults: Vec<FaultSpec>,
+    /// Faults that are drawn.
+    pub swarm: Option<Swarm>,
+    /// How long the phases last.
+    #[serde(default)]
+    pub run: Run,
+    /// What is expected over many seeds.
+    pub expect: Expect,
+}
+
+/// The order service's configuration.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Shop {
+    /// How many instances run.
+    pub instances: u16,
+    /// How stock is taken.
+    pub stock: StockStrategy,
+    /// What makes a repeated request harmless.
+    pub idempotency: Idempotency,
+    /// Connections to PostgreSQL an instance.
+    pub pool_size: usize,
+    /// The longest wait for any one answer.
+    pub deadline: Time,
+    /// How long a Redis lock lasts.
+    pub lock_ttl: Time,
+    /// How long a request tries for the lock.
+    pub lock_wait: Time,
+    /// The pause between two tries.
+    pub lock_retry: Time,
+    /// Time spent between reading the stock and writing it.
+    pub work: Span,
+    /// How often an optimistic transaction is tried again.
+    pub optimistic_retries: u32,
+}
+
+impl Default for Shop {
+    fn default() -> Shop {
+        Shop {
+            instances: 2,
+            stock: StockStrategy::Naive,
+            idempotency: Idempotency::UniqueKey,
+            pool_size: 8,
+            deadline: Time::ms(2_000),
+            lock_ttl: Time::ms(1_000),
+            lock_wait: Time::ms(1_000),
+            lock_retry: Time::ms(20),
+            work: Span::ms(0),
+            optimistic_retries: 5,
+        }
+    }
+}
+
+/// One product and how many there are of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Catalog {
+    /// Its name.
+    pub sku: String,
+    /// Units in stock at the start.
+    pub units: u32,
+}
+
+impl Default for Catalog {
+    fn default() -> Catalog {
+        Catalog {
+            sku: "last-one".to_owned(),
+            units: 1,
+        }
+    }
+}
+
+/// The buyers and how they behave.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Buyers {
+    /// How many there are; each wants one order.
+    pub count: u32,
+    /// Units an order asks for.
+    pub quantity: u32,
+    /// When they come.
+    pub arrival: Arrival,
+    /// How long a buyer waits for an answer before trying again.
+    pub patience: Time,
+    /// How often a buyer tries again, with the same key.
+    pub retries: u32,
+    /// The wait before the first retry; it doubles with each.
+    pub backoff: Span,
+    /// Buyers who click twice: the same request again, at once.
+    pub double_click: Percent,
+}
+
+impl Default for Buyers {
+    fn default() -> Buyers {
+        Buyers {
+            count: 2,
+            quantity: 1,
+            arrival: Arrival::Burst(Time::ms(10)),
+            patience: Time::ms(3_000),
+            retries: 2,
+            backoff: Span {
+                min_ns: 50_000_000,
+                max_ns: 150_000_000,
+            },
+            double_click: Percent(0),
+        }
+    }
+}
+
+/// When buyers come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Arrival {
+    /// All within this time, evenly spread.
+    Burst(Time),
+    /// One after the other with this mean gap, as a Poisson process has them.
+    Poisson(Time),
+}
+
+/// The links.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Network {
+    /// How long a segment travels between two nodes.
+    pub latency: Span,
+    /// Between buyers and the service.
+    pub buyers_latency: Span,
+}
+
+impl Default for Network {
+    fn default() -> Network {
+        Network {
+            latency: Span {
+                min_ns: 100_000,
+                max_ns: 500_000,
+            },
+            buyers_latency: Span {
+                min_ns: 1_000_000,
+                max_ns: 10_000_000,
+            },
+        }
+    }
+}
+
+/// Faults of random kinds at random times. Each plan leaves out a random half
+/// of the kinds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Swarm {
+    /// How many faults a plan has.
+    pub faults: Count,
+    /// The kinds to draw from; all of them if none is named.
+    #[serde(default)]
+    pub kinds: Vec<FaultKind>,
+    /// When they begin.
+    #[serde(default = "Swarm::at")]
+    pub at: Span,
+    /// How long they last.
+    #[serde(default = "Swarm::lasts")]
+    pub lasts: Span,
+}
+
+impl Swarm {
+    fn at() -> Span {
+        Span {
+            min_ns: 0,
+            max_ns: 200_000_000,
+        }
+    }
+
+    fn lasts() -> Span {
+        Span {
+            min_ns: 20_000_000,
+            max_ns: 3_000_000_000,
+        }
+    }
+}
+
+/// How long a run may take, in virtual time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Run {
+    /// Faults end when this is over, if not sooner.
+    pub faults: Time,
+    /// After healing, everyone must have an answer within this time.
+    pub drain: Time,
+    /// Task polls after which a world counts as stuck.
+    pub polls_max: u64,
+}
+
+impl Default for Run {
+    fn default() -> Run {
+        Run {
+            faults: Time::ms(10_000),
+            drain: Time::ms(30_000),
+            polls_max: 50_000_000,
+        }
+    }
+}
+
+/// What the seeds of a campaign must show.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Expect {
+    /// Every invariant holds in every seed. The default when nothing is
+    /// promised to break; to say it is to say it twice, and welcome.
+    pub holds: Option<bool>,
+    /// Each of these breaks in at least one seed.
+    pub violates: Vec<Invariant>,
+    /// These may break as a consequence, and are not judged.
+    pub may: Vec<Invariant>,
+    /// Each of these is reached in at least one seed.
+    pub reaches: Vec<Probe>,
+}
+
+impl Scenario {
+    /// The names of the service's nodes.
+    pub fn instances(&self) -> impl Iterator<Item = String> + use<> {
+        (0..self.shop.instances).map(|index| format!("shop-{index}"))
+    }
+
+    /// Every node that a fault can name.
+    pub fn nodes(&self) -> Vec<String> {
+        let fixed = ["buyers", "postgres", "redis"].map(str::to_owned);
+        fixed.into_iter().chain(self.instances()).collect()
+    }
+}
+
+impl Expect {
+    /// The promise as `[expect]` would put it in one line.
+    pub fn summary(&self) -> String {
+        match self.violates.is_empty() {
+            true => "holds".to_owned(),
+            false => {
+                let names: Vec<_> = self.violates.iter().map(ToString::to_string).collect();
+                format!("violates {}", names.join(", "))
+            }
+        }
+    }
+}

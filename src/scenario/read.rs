@@ -1,0 +1,339 @@
+//! From text to a scenario that can be trusted, or to an error that shows the
+//! file, the line, what is wrong and what is allowed.
+
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use toml::Spanned;
+
+use super::{FaultKind, FaultSpec, Scenario};
+use crate::checks::Invariant;
+
+/// Why a scenario was refused.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ReadError {
+    /// The file cannot be read.
+    #[error("cannot read {}: {reason}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        reason: String,
+    },
+    /// The file says something that it cannot mean.
+    #[error("{}", self.rendered(&Renderer::plain()))]
+    Invalid {
+        /// The file.
+        path: String,
+        /// Its text.
+        source_text: String,
+        /// What is wrong and what is allowed.
+        message: String,
+        /// Where.
+        span: Option<Range<usize>>,
+    },
+    /// A `--set` does not fit the scenario.
+    #[error("--set {setting}: {message}")]
+    Setting {
+        /// The setting as it was given.
+        setting: String,
+        /// What is wrong and what is allowed.
+        message: String,
+    },
+}
+
+impl ReadError {
+    /// The error with the lines it is about, in the renderer's colours.
+    pub fn rendered(&self, renderer: &Renderer) -> String {
+        let ReadError::Invalid {
+            path,
+            source_text,
+            message,
+            span,
+        } = self
+        else {
+            return self.to_string();
+        };
+        let snippet = Snippet::source(source_text)
+            .path(path)
+            .annotation(AnnotationKind::Primary.span(span.clone().unwrap_or(0..0)));
+        let report = [Level::ERROR.primary_title(message).element(snippet)];
+        renderer.render(&report)
+    }
+}
+
+/// One `--set key=value`, such as `shop.stock=atomic-sql`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Setting {
+    key: String,
+    value: String,
+}
+
+impl FromStr for Setting {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Setting, String> {
+        let (key, value) = text
+            .split_once('=')
+            .filter(|(key, _)| !key.is_empty())
+            .ok_or_else(|| format!("'{text}' is no setting; write key=value"))?;
+        Ok(Setting {
+            key: key.trim().to_owned(),
+            value: value.trim().to_owned(),
+        })
+    }
+}
+
+impl fmt::Display for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.key, self.value)
+    }
+}
+
+impl Scenario {
+    /// Reads a file, with settings laid over it.
+    pub fn read(path: &Path, settings: &[Setting]) -> Result<Scenario, ReadError> {
+        let source = std::fs::read_to_string(path).map_err(|error| ReadError::Unreadable {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        })?;
+        Scenario::parse(&path.display().to_string(), &source, settings)
+    }
+
+    /// Reads a scenario from text; `path` names it in errors.
+    pub fn parse(path: &str, source: &str, settings: &[Setting]) -> Result<Scenario, ReadError> {
+        let invalid = |(message, span)| ReadError::Invalid {
+            path: path.to_owned(),
+            source_text: source.to_owned(),
+            message,
+            span,
+        };
+        let mut scenario = checked(source).map_err(invalid)?;
+        if !settings.is_empty() {
+            scenario = with_settings(source, settings)?;
+        }
+        scenario.name = Path::new(path)
+            .file_stem()
+            .map(|stem| stem.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        scenario.path = path.to_owned();
+        Ok(scenario)
+    }
+}
+
+type Located = (String, Option<Range<usize>>);
+
+fn checked(source: &str) -> Result<Scenario, Located> {
+    let scenario: Scenario =
+        toml::from_str(source).map_err(|error| (error.message().to_owned(), error.span()))?;
+    check(&scenario)?;
+    Ok(scenario)
+}
+
+/// Lays each setting over the file in turn, so that an error names the
+/// setting that made it.
+fn with_settings(source: &str, settings: &[Setting]) -> Result<Scenario, ReadError> {
+    let mut table: toml::Table = toml::from_str(source).expect("read before");
+    let mut scenario = None;
+    for setting in settings {
+        let refused = |message| ReadError::Setting {
+            setting: setting.to_string(),
+            message,
+        };
+        lay(&mut table, setting).map_err(refused)?;
+        let text = toml::to_string(&table).map_err(|error| refused(error.to_string()))?;
+        scenario = Some(checked(&text).map_err(|(message, _)| refused(message))?);
+    }
+    Ok(scenario.expect("at least one setting"))
+}
+
+fn lay(table: &mut toml::Table, setting: &Setting) -> Result<(), String> {
+    let mut at = table;
+    let mut path = setting.key.split('.').peekable();
+    while let Some(part) = path.next() {
+        if path.peek().is_none() {
+            let value = value_of(&setting.value);
+            at.insert(part.to_owned(), value);
+            return Ok(());
+        }
+        at = at
+            .entry(part)
+            .or_insert_with(|| toml::Table::new().into())
+            .as_table_mut()
+            .ok_or_else(|| format!("'{part}' is not a table of the scenario"))?;
+    }
+    Ok(())
+}
+
+/// The value as TOML if it reads as TOML, else as text: `--set shop.stock=naive`
+/// needs no quotes.
+fn value_of(text: &str) -> toml::Value {
+    toml::from_str::<toml::Table>(&format!("value = {text}"))
+        .ok()
+        .and_then(|mut table| table.remove("value"))
+        .unwrap_or_else(|| text.into())
+}
+
+/// What the types alone cannot say.
+fn check(scenario: &Scenario) -> Result<(), Located> {
+    let at_least_one = [
+        ("shop.instances", u64::from(scenario.shop.instances)),
+        ("shop.pool_size", scenario.shop.pool_size as u64),
+        ("buyers.count", u64::from(scenario.buyers.count)),
+        ("buyers.quantity", u64::from(scenario.buyers.quantity)),
+        ("run.polls_max", scenario.run.polls_max),
+        ("max_seeds", scenario.max_seeds.unwrap_or(1)),
+    ];
+    for (key, value) in at_least_one {
+        if value == 0 {
+            return Err((format!("{key} is 0; it has to be at least 1"), None));
+        }
+    }
+    if scenario.catalog.sku.is_empty() {
+        return Err(("catalog.sku is empty".to_owned(), None));
+    }
+    let nodes = scenario.nodes();
+    for fault in &scenario.faults {
+        check_fault(fault, &nodes)?;
+    }
+    check_expect(scenario)
+}
+
+fn check_expect(scenario: &Scenario) -> Result<(), Located> {
+    let expect = &scenario.expect;
+    if expect
+        .holds
+        .is_some_and(|holds| holds != expect.violates.is_empty())
+    {
+        let message = "expect.holds and expect.violates contradict each other; \
+                       give one of them";
+        return Err((message.to_owned(), None));
+    }
+    let twice = |name: &&Invariant| expect.may.contains(name);
+    match expect.violates.iter().find(twice) {
+        Some(name) => Err((
+            format!("'{name}' stands in expect.violates and in expect.may; it can be in one"),
+            None,
+        )),
+        None => Ok(()),
+    }
+}
+
+/// The keys that a fault of each kind takes, beside `chance`: what it must
+/// have, then what it may have.
+fn keys_of(kind: FaultKind) -> (&'static [&'static str], &'static [&'static str]) {
+    match kind {
+        FaultKind::Pause => (&["node", "lasts"], &["at", "on", "from", "to", "nth"]),
+        FaultKind::Kill => (
+            &["node", "lasts"],
+            &["down", "at", "on", "from", "to", "nth"],
+        ),
+        FaultKind::Partition => (
+            &["between", "lasts"],
+            &["and", "one_way", "at", "on", "from", "to", "nth"],
+        ),
+        FaultKind::LoseAnswer => (&["on"], &["from", "to", "nth"]),
+        FaultKind::Latency => (
+            &["between", "by", "lasts"],
+            &["and", "at", "on", "from", "to", "nth"],
+        ),
+    }
+}
+
+fn check_fault(fault: &FaultSpec, nodes: &[String]) -> Result<(), Located> {
+    let kind = *fault.kind.get_ref();
+    let (needed, allowed) = keys_of(kind);
+    let given = given_keys(fault);
+    for (key, span) in &given {
+        if !needed.contains(key) && !allowed.contains(key) {
+            let all = [needed, allowed].concat().join(", ");
+            let message = format!("a {kind} fault takes no `{key}`; it takes {all}, chance");
+            return Err((message, Some(span.clone())));
+        }
+    }
+    let has = |key: &str| given.iter().any(|(name, _)| *name == key);
+    let at_fault = |message: String| (message, Some(fault.kind.span()));
+    if let Some(missing) = needed.iter().find(|key| !has(key)) {
+        return Err(at_fault(format!("a {kind} fault needs `{missing}`")));
+    }
+    if has("at") == has("on") {
+        let message = format!("a {kind} fault begins `at` a time or `on` a message: give one");
+        return Err(at_fault(message));
+    }
+    for key in ["from", "to", "nth"] {
+        if has(key) && !has("on") {
+            return Err(at_fault(format!(
+                "`{key}` says which message: it needs `on`"
+            )));
+        }
+    }
+    check_values(fault, nodes)
+}
+
+fn given_keys(fault: &FaultSpec) -> Vec<(&'static str, Range<usize>)> {
+    fn span<T>(value: &Option<Spanned<T>>) -> Option<Range<usize>> {
+        value.as_ref().map(Spanned::span)
+    }
+    let keys = [
+        ("node", span(&fault.node)),
+        ("between", span(&fault.between)),
+        ("and", span(&fault.and)),
+        ("one_way", span(&fault.one_way)),
+        ("down", span(&fault.down)),
+        ("by", span(&fault.by)),
+        ("at", span(&fault.at)),
+        ("on", span(&fault.on)),
+        ("from", span(&fault.from)),
+        ("to", span(&fault.to)),
+        ("nth", span(&fault.nth)),
+        ("lasts", span(&fault.lasts)),
+    ];
+    keys.into_iter()
+        .filter_map(|(key, span)| Some((key, span?)))
+        .collect()
+}
+
+fn check_values(fault: &FaultSpec, nodes: &[String]) -> Result<(), Located> {
+    let single = [&fault.node, &fault.from, &fault.to];
+    let sets = [&fault.between, &fault.and];
+    let named = single
+        .into_iter()
+        .flatten()
+        .chain(sets.into_iter().flatten().flat_map(|set| set.get_ref()));
+    for node in named {
+        if !nodes.contains(node.get_ref()) {
+            let message = format!(
+                "no node `{}`; there are: {}",
+                node.get_ref(),
+                nodes.join(", ")
+            );
+            return Err((message, Some(node.span())));
+        }
+    }
+    if let Some(between) = &fault.between
+        && between.get_ref().is_empty()
+    {
+        let message = "`between` is empty; name at least one node".to_owned();
+        return Err((message, Some(between.span())));
+    }
+    if let Some(nth) = &fault.nth
+        && nth.get_ref().min == 0
+    {
+        let message = "messages are counted from 1".to_owned();
+        return Err((message, Some(nth.span())));
+    }
+    match &fault.on {
+        Some(on) if !super::labels::is_known(on.get_ref()) => {
+            let message = format!(
+                "no message is labelled `{}`; there are: {}",
+                on.get_ref(),
+                super::labels::all().join(", ")
+            );
+            Err((message, Some(on.span())))
+        }
+        _ => Ok(()),
+    }
+}

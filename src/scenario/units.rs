@@ -1,0 +1,279 @@
+//! Values with units, as scenario files write them: `250us`, `1s..2s`, `30%`.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::de::{self, Deserialize, Deserializer};
+use serde::{Serialize, Serializer};
+
+use crate::draw::Draw;
+
+/// What a plan may draw a duration from: `1s..2s`, or `1s` for always that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// The shortest, in nanoseconds.
+    pub min_ns: u64,
+    /// The longest, in nanoseconds.
+    pub max_ns: u64,
+}
+
+impl Span {
+    /// Always `ms` milliseconds.
+    pub const fn ms(ms: u64) -> Span {
+        Span {
+            min_ns: ms * 1_000_000,
+            max_ns: ms * 1_000_000,
+        }
+    }
+
+    /// One of its durations.
+    pub fn draw(self, draw: &mut Draw) -> u64 {
+        draw.within(self.min_ns..self.max_ns.saturating_add(1))
+    }
+
+    /// As two durations.
+    pub fn durations(self) -> std::ops::Range<Duration> {
+        Duration::from_nanos(self.min_ns)..Duration::from_nanos(self.max_ns)
+    }
+
+    /// From the shortest up to and without the longest; never empty.
+    pub fn range_ns(self) -> std::ops::Range<u64> {
+        self.min_ns..self.max_ns.max(self.min_ns + 1)
+    }
+}
+
+/// Units with their nanoseconds, the largest first.
+const UNITS: [(&str, u64); 5] = [
+    ("m", 60_000_000_000),
+    ("s", 1_000_000_000),
+    ("ms", 1_000_000),
+    ("us", 1_000),
+    ("ns", 1),
+];
+
+/// The longest duration that may be asked for: a day of virtual time.
+const LONGEST_NS: u64 = 24 * 60 * UNITS[0].1;
+
+const HOW: &str = "write a whole number and a unit: 250us, 40ms, 2s, 1m";
+
+/// Nanoseconds from `40ms`.
+pub fn parse_ns(text: &str) -> Result<u64, String> {
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, unit) = text.split_at(digits);
+    if text.starts_with('-') {
+        return Err(format!("'{text}' is negative; {HOW}"));
+    }
+    let bad = || format!("'{text}' is no duration; {HOW}");
+    let number: u64 = number.parse().map_err(|_| bad())?;
+    let &(_, unit_ns) = UNITS
+        .iter()
+        .find(|(name, _)| *name == unit)
+        .ok_or_else(bad)?;
+    number
+        .checked_mul(unit_ns)
+        .filter(|ns| *ns <= LONGEST_NS)
+        .ok_or_else(|| format!("'{text}' is longer than a day"))
+}
+
+/// `1500ms` as people would write it.
+pub fn format_ns(ns: u64) -> String {
+    let (unit, unit_ns) = UNITS
+        .iter()
+        .find(|(_, unit_ns)| ns >= *unit_ns && ns.is_multiple_of(*unit_ns))
+        .unwrap_or(&UNITS[1]);
+    format!("{}{unit}", ns / unit_ns)
+}
+
+impl FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Span, String> {
+        let (min, max) = text.split_once("..").unwrap_or((text, text));
+        let span = Span {
+            min_ns: parse_ns(min.trim())?,
+            max_ns: parse_ns(max.trim())?,
+        };
+        match span.min_ns <= span.max_ns {
+            true => Ok(span),
+            false => Err(format!("'{text}' runs backwards; the shorter comes first")),
+        }
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.min_ns == self.max_ns {
+            true => f.write_str(&format_ns(self.min_ns)),
+            false => write!(f, "{}..{}", format_ns(self.min_ns), format_ns(self.max_ns)),
+        }
+    }
+}
+
+/// One duration: `2s`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Time(pub Duration);
+
+impl Time {
+    /// `ms` milliseconds.
+    pub const fn ms(ms: u64) -> Time {
+        Time(Duration::from_millis(ms))
+    }
+
+    /// In nanoseconds.
+    pub fn ns(self) -> u64 {
+        u64::try_from(self.0.as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
+impl FromStr for Time {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Time, String> {
+        parse_ns(text).map(|ns| Time(Duration::from_nanos(ns)))
+    }
+}
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&format_ns(self.ns()))
+    }
+}
+
+/// How often something is so: `30%`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Percent(pub u64);
+
+impl FromStr for Percent {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Percent, String> {
+        text.strip_suffix('%')
+            .and_then(|number| number.parse().ok())
+            .filter(|percent| *percent <= 100)
+            .map(Percent)
+            .ok_or_else(|| format!("'{text}' is no share; write a whole number from 0% to 100%"))
+    }
+}
+
+impl fmt::Display for Percent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}%", self.0)
+    }
+}
+
+/// A count or a range of counts: `2`, or `"0..3"` with both ends in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Count {
+    /// The smallest.
+    pub min: u64,
+    /// The largest.
+    pub max: u64,
+}
+
+impl Count {
+    /// Always `number`.
+    pub const fn of(number: u64) -> Count {
+        Count {
+            min: number,
+            max: number,
+        }
+    }
+
+    /// One of its numbers.
+    pub fn draw(self, draw: &mut Draw) -> u64 {
+        draw.within(self.min..self.max.saturating_add(1))
+    }
+}
+
+impl FromStr for Count {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Count, String> {
+        let (min, max) = text.split_once("..").unwrap_or((text, text));
+        let number = |text: &str| {
+            text.trim()
+                .parse::<u64>()
+                .map_err(|_| format!("'{text}' is no count; write 2, or \"0..3\" for a range"))
+        };
+        let (min, max) = (number(min)?, number(max)?);
+        match min <= max {
+            true => Ok(Count { min, max }),
+            false => Err(format!("'{text}' runs backwards; the smaller comes first")),
+        }
+    }
+}
+
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.min == self.max {
+            true => write!(f, "{}", self.min),
+            false => write!(f, "{}..{}", self.min, self.max),
+        }
+    }
+}
+
+/// Reads and writes a type as its text form.
+macro_rules! as_text {
+    ($($kind:ty),*) => {$(
+        impl<'de> Deserialize<'de> for $kind {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                text(deserializer)
+            }
+        }
+
+        impl Serialize for $kind {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+    )*};
+}
+as_text!(Span, Time, Percent, Count);
+
+/// Reads anything that parses from text; a bare number counts as its digits.
+pub fn text<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: fmt::Display>,
+{
+    #[derive(serde::Deserialize)]
+    #[serde(untagged, expecting = "expected text such as \"40ms\"")]
+    enum Raw {
+        Text(String),
+        Number(i64),
+    }
+    let raw = match Raw::deserialize(deserializer)? {
+        Raw::Text(text) => text,
+        Raw::Number(number) => number.to_string(),
+    };
+    raw.parse().map_err(de::Error::custom)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_keep_their_value() {
+        for text in ["250us", "40ms", "2s", "1m", "1s..2s", "0s", "1500ms"] {
+            assert_eq!(text.parse::<Span>().expect(text).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_no_duration_is_refused_with_the_reason() {
+        for (text, reason) in [
+            ("-5ms", "negative"),
+            ("5", "unit"),
+            ("ms", "unit"),
+            ("5 ms", "unit"),
+            ("2s..1s", "backwards"),
+            ("25h", "unit"),
+            ("99999m", "longer than a day"),
+        ] {
+            let error = text.parse::<Span>().expect_err(text);
+            assert!(error.contains(reason), "{text}: {error}");
+        }
+    }
+}

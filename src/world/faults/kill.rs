@@ -1,0 +1,19 @@
+//! `kill`: a node goes down, its memory lost, and is started again after the
+//! fault's time. A process that dies resets its connections; a host that dies
+//! says nothing. A node that is down already is left alone.
+
+use super::Strike;
+use crate::net::Death;
+
+pub(super) async fn strike(strike: &Strike<'_>, node: &str, death: Death) {
+    if !strike.machines.kill(node, death) {
+        return;
+    }
+    strike.began(match death {
+        Death::Process => format!("the process on {node} is killed"),
+        Death::Host => format!("{node} loses power"),
+    });
+    strike.lasts().await;
+    strike.machines.boot(node);
+    strike.ended();
+}

@@ -1,0 +1,15 @@
+//! `pause`: a process stops where it stands, as in a long garbage collection,
+//! and goes on as if no time had passed. Its timers run out meanwhile, its
+//! sockets fill, its leases end. A node that is down is left alone.
+
+use super::Strike;
+
+pub(super) async fn strike(strike: &Strike<'_>, node: &str) {
+    if !strike.machines.pause(node) {
+        return;
+    }
+    strike.began(format!("{node} is paused"));
+    strike.lasts().await;
+    strike.machines.resume(node);
+    strike.ended();
+}

@@ -1,0 +1,118 @@
+//! A world: every node of a scenario, run through a plan to its end.
+//!
+//! A run has two phases. First the plan's faults strike while buyers buy.
+//! Then everything is healed, every node is up, and the world must come to
+//! rest: everyone has an answer, within the scenario's time to drain. What is
+//! in the storage then is read from the storage itself, and the history is
+//! judged.
+//!
+//! Each run has an operating system thread of its own, on which the runtime
+//! is the first thing made; nothing of one seed is seen by the next.
+
+mod faults;
+mod lens;
+mod machine;
+mod nodes;
+mod outcome;
+mod thread;
+
+use std::time::Duration;
+
+use futures_util::future::{Either, join_all, select};
+
+use crate::history::{Event, History, Recorder};
+use crate::net;
+use crate::plan::Plan;
+use crate::rt;
+use crate::scenario::Scenario;
+pub use outcome::{Outcome, Verdict};
+pub use thread::STACK_BYTES;
+
+/// What a run keeps beyond its history. None of it changes the digest.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Keep {
+    /// Labelled messages, for telling the story.
+    pub messages: bool,
+}
+
+/// Runs a plan to its end and judges what happened.
+pub fn run(scenario: &Scenario, plan: &Plan, keep: Keep) -> Outcome {
+    let ended = thread::alone({
+        let (scenario, plan) = (scenario.clone(), plan.clone());
+        move || simulate(scenario, plan, keep)
+    });
+    Outcome::judge(plan.seed, ended)
+}
+
+/// Runs the plan of a seed.
+pub fn run_seed(scenario: &Scenario, seed: u64, keep: Keep) -> Outcome {
+    run(scenario, &Plan::new(scenario, seed), keep)
+}
+
+/// The body of a seed's thread.
+fn simulate(scenario: Scenario, plan: Plan, keep: Keep) -> History {
+    let runtime = madsim::runtime::Runtime::with_seed_and_config(plan.run_seed, Default::default());
+    runtime.block_on(async move {
+        let running = net::Network::start(net::Options {
+            seed: plan.run_seed,
+            latency_ns: scenario.network.latency.range_ns(),
+            epoch: Duration::from_millis(plan.epoch_ms),
+            polls_max: scenario.run.polls_max,
+        });
+        let network = running.network().clone();
+        let supervisor = network.add_node("supervisor");
+        let history = network
+            .run_on(supervisor, live(&scenario, &plan, keep, &network))
+            .await;
+        running.stop();
+        // Killed tasks are dropped as the executor comes to them, before time
+        // moves on: without this they would be leaked with the runtime.
+        let time = madsim::time::TimeHandle::current();
+        time.sleep(Duration::from_millis(1)).await;
+        history
+    })
+}
+
+async fn live(scenario: &Scenario, plan: &Plan, keep: Keep, network: &net::Network) -> History {
+    let recorder = Recorder::new(keep.messages);
+    network.observe(recorder.clone());
+    let (machines, database, lens) = nodes::build(scenario, network, &recorder);
+    let record = |event| recorder.record(network.now_ns(), event);
+
+    let market = nodes::open_market(scenario, plan, &machines, network, &recorder);
+    let faults = join_all(
+        plan.faults
+            .iter()
+            .map(|fault| faults::strike(fault, &machines, network, &recorder)),
+    );
+    // Faults end with the phase, by being dropped, if they have not before.
+    let quiet = rt::timeout(scenario.run.faults.0, async {
+        match select(faults, Box::pin(market.all_answered())).await {
+            Either::Left((_, answered)) => answered.await,
+            Either::Right(((), _faults)) => {}
+        }
+    });
+    let answered_early = quiet.await.is_ok();
+    machines.heal();
+    market.heal();
+    record(Event::Healed {});
+
+    let drained = answered_early
+        || rt::timeout(scenario.run.drain.0, market.all_answered())
+            .await
+            .is_ok();
+    record(Event::Drained { complete: drained });
+    // Who has no answer by now leaves. Requests that nobody waits for any more
+    // end within their deadlines.
+    machines.kill("buyers", net::Death::Process);
+    rt::sleep(settling_time(scenario)).await;
+    database.read(&lens);
+    machines.shut_down();
+    recorder.finish(i64::from(scenario.catalog.units))
+}
+
+/// After this, whatever a service instance was still doing is done.
+fn settling_time(scenario: &Scenario) -> Duration {
+    let shop = &scenario.shop;
+    (shop.deadline.0 + shop.lock_wait.0) * 4
+}

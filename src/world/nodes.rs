@@ -1,0 +1,178 @@
+//! What runs on each node of a world: one PostgreSQL, one Redis, the
+//! service's instances, and the buyers, who share a node.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::lens::Lens;
+use super::machine::Machines;
+use crate::buyers::Market;
+use crate::history::Recorder;
+use crate::net::Network;
+use crate::plan::Plan;
+use crate::planted::Planted;
+use crate::scenario::Scenario;
+use crate::shop::schema;
+use crate::{postgres, redis, rt, shop};
+
+const POSTGRES: &str = "postgres:5432";
+const REDIS: &str = "redis:6379";
+const SHOP_PORT: u16 = 8080;
+
+/// The database's disk, which outlives its processes, and the process that
+/// runs now.
+#[derive(Clone)]
+pub(super) struct Database {
+    disk: postgres::Disk,
+    running: Arc<Mutex<Option<postgres::Server>>>,
+}
+
+/// Builds and boots every node of the scenario.
+pub(super) fn build(
+    scenario: &Scenario,
+    network: &Network,
+    recorder: &Recorder,
+) -> (Machines, Database, Arc<Lens>) {
+    let database = Database {
+        disk: postgres::Disk::default(),
+        running: Arc::default(),
+    };
+    let mut machines = Machines::new(network);
+    let lens = Arc::new(Lens::new(network, recorder));
+    add_postgres(&mut machines, scenario, database.clone(), lens.clone());
+    add_redis(&mut machines, scenario, lens.clone());
+    for name in scenario.instances() {
+        let options = shop_options(scenario, &name);
+        machines.add(&name, move |machine, network| {
+            let options = options.clone();
+            machine.spawn(network, async move {
+                if let Err(error) = shop::serve(options).await {
+                    panic!("an instance did not start: {error}");
+                }
+            });
+        });
+    }
+    machines.add("buyers", |_, _| {});
+    set_latencies(scenario, network, &machines);
+    if scenario.planted.contains(&Planted::NetworkPanics) {
+        network.sabotage();
+    }
+    (machines, database, lens)
+}
+
+fn add_postgres(machines: &mut Machines, scenario: &Scenario, database: Database, lens: Arc<Lens>) {
+    let options = postgres::Options {
+        planted: scenario.planted.iter().find_map(|planted| match planted {
+            Planted::Postgres(bug) => Some(*bug),
+            _ => None,
+        }),
+        ..postgres::Options::default()
+    };
+    let schema = format!(
+        "{}{}",
+        shop::schema(&shop_options(scenario, "shop-0")),
+        shop::stock_sql(&scenario.catalog.sku, i64::from(scenario.catalog.units))
+    );
+    let installed = std::cell::Cell::new(false);
+    machines.add("postgres", move |machine, network| {
+        let server = postgres::Server::start(&database.disk, options.clone(), lens.clone());
+        if !installed.replace(true) {
+            lens.closed(|| server.run_script(&schema))
+                .expect("the schema is the shop's own");
+        }
+        *database.running.lock() = Some(server.clone());
+        machine.spawn(network, async move {
+            let listener = rt::Listener::bind(POSTGRES).await.expect("a free port");
+            let served = server.serve(listener).await;
+            served.expect("a listener fails only with its node");
+        });
+    });
+}
+
+fn add_redis(machines: &mut Machines, scenario: &Scenario, lens: Arc<Lens>) {
+    let options = redis::Options {
+        planted: scenario.planted.iter().find_map(|planted| match planted {
+            Planted::Redis(bug) => Some(*bug),
+            _ => None,
+        }),
+        ..redis::Options::default()
+    };
+    machines.add("redis", move |machine, network| {
+        let (options, lens) = (options.clone(), lens.clone());
+        machine.spawn(network, async move {
+            let listener = rt::Listener::bind(REDIS).await.expect("a free port");
+            let served = redis::Server::start(options, lens).serve(listener).await;
+            served.expect("a listener fails only with its node");
+        });
+    });
+}
+
+fn shop_options(scenario: &Scenario, name: &str) -> shop::Options {
+    let shop = &scenario.shop;
+    shop::Options {
+        listen: format!("{name}:{SHOP_PORT}"),
+        postgres: POSTGRES.to_owned(),
+        redis: REDIS.to_owned(),
+        stock: shop.stock,
+        idempotency: shop.idempotency,
+        pool_size: shop.pool_size,
+        deadline: shop.deadline.0,
+        lock_ttl: shop.lock_ttl.0,
+        lock_wait: shop.lock_wait.0,
+        lock_retry: shop.lock_retry.0,
+        work: shop.work.durations(),
+        retries: shop.optimistic_retries,
+        planted: scenario.planted.iter().find_map(|planted| match planted {
+            Planted::Shop(bug) => Some(*bug),
+            _ => None,
+        }),
+        ..shop::Options::default()
+    }
+}
+
+/// Buyers are further away than the servers are from each other.
+fn set_latencies(scenario: &Scenario, network: &Network, machines: &Machines) {
+    let buyers = machines.get("buyers").host;
+    let latency_ns = scenario.network.buyers_latency.range_ns();
+    for name in scenario.instances() {
+        let instance = machines.get(&name).host;
+        network.set_latency(buyers, instance, latency_ns.clone());
+        network.set_latency(instance, buyers, latency_ns.clone());
+    }
+}
+
+/// Lets the plan's buyers in.
+pub(super) fn open_market(
+    scenario: &Scenario,
+    plan: &Plan,
+    machines: &Machines,
+    network: &Network,
+    recorder: &Recorder,
+) -> Arc<Market> {
+    let addresses = scenario
+        .instances()
+        .map(|name| format!("{name}:{SHOP_PORT}"))
+        .collect();
+    let clock = network.clone();
+    let market = Market::new(addresses, recorder.clone(), move || clock.now_ns());
+    let (opened, visits) = (market.clone(), plan.visits.clone());
+    machines
+        .get("buyers")
+        .spawn(network, async move { opened.open(&visits) });
+    market
+}
+
+impl Database {
+    /// Records what the storage holds, read from the storage itself: not
+    /// through SQL, the service or a driver.
+    pub(super) fn read(&self, lens: &Lens) {
+        let running = self.running.lock();
+        let server = running.as_ref().expect("every node is up once healed");
+        for table in [schema::products::TABLE, schema::orders::TABLE] {
+            for row in server.committed_rows(table) {
+                lens.stored(table, &row);
+            }
+        }
+    }
+}
