@@ -1,0 +1,4 @@
+//! Scenario files: what is refused and how, and what the gallery owes.
+
+mod gallery;
+mod refused;

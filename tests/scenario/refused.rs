@@ -1,0 +1,199 @@
+//! Each mistake is answered with the file, the line, what is wrong and what
+//! is allowed.
+
+use doublebuy::scenario::Scenario;
+
+const GOOD: &str = r#"
+title = "A scenario"
+about = "Nothing much."
+
+[shop]
+stock = "naive"
+
+[buyers]
+count = 2
+
+[[fault]]
+kind = "pause"
+node = "shop-0"
+at = "10ms"
+lasts = "1s"
+
+[expect]
+violates = ["no-oversell"]
+"#;
+
+/// The error for `GOOD` with `old` replaced by `new`.
+fn refusal(old: &str, new: &str) -> String {
+    assert!(GOOD.contains(old), "{old} is in the scenario");
+    let text = GOOD.replacen(old, new, 1);
+    Scenario::parse("dir/mistake.toml", &text, &[])
+        .expect_err(new)
+        .to_string()
+}
+
+#[test]
+fn the_good_one_is_read() {
+    let scenario = Scenario::parse("dir/good.toml", GOOD, &[]).expect("it is good");
+    assert_eq!(scenario.name, "good");
+    assert_eq!(scenario.faults.len(), 1);
+}
+
+#[test]
+fn mistakes_are_shown_where_they_are() {
+    let mistakes = [
+        // An unknown key, with the keys that there are.
+        (
+            "count = 2",
+            "cuont = 2",
+            ":9:",
+            "unknown field `cuont`",
+            "`count`",
+        ),
+        (
+            "[buyers]",
+            "[buyer]",
+            ":8:",
+            "unknown field `buyer`",
+            "`buyers`",
+        ),
+        // A wrong type.
+        ("count = 2", "count = \"two\"", ":9:", "invalid type", "u32"),
+        ("count = 2", "count = -2", ":9:", "-2", "u32"),
+        ("\"1s\"", "7", ":15:", "'7' is no duration", "40ms"),
+        // A negative duration, and one that runs backwards.
+        (
+            "\"10ms\"",
+            "\"-10ms\"",
+            ":14:",
+            "'-10ms' is negative",
+            "250us",
+        ),
+        ("\"1s\"", "\"2s..1s\"", ":15:", "backwards", "shorter"),
+        // Names that are none.
+        ("\"naive\"", "\"native\"", ":6:", "`native`", "atomic-sql"),
+        ("\"pause\"", "\"sleep\"", ":12:", "`sleep`", "partition"),
+        (
+            "\"shop-0\"",
+            "\"shop-7\"",
+            ":13:",
+            "`shop-7`",
+            "shop-0, shop-1",
+        ),
+        (
+            "\"no-oversell\"",
+            "\"no-overselling\"",
+            ":18:",
+            "`no-overselling`",
+            "conservation",
+        ),
+        (
+            "violates = [\"no-oversell\"]",
+            "reaches = [\"retries\"]",
+            ":18:",
+            "`retries`",
+            "retry-sent",
+        ),
+        (
+            "about = \"Nothing much.\"",
+            "about = \"\"\nplanted = [\"postgres.skip\"]",
+            ":4:",
+            "`postgres.skip`",
+            "postgres.skip-recheck",
+        ),
+        // Faults that make no sense.
+        ("lasts = \"1s\"", "", ":12:", "needs `lasts`", ""),
+        (
+            "at = \"10ms\"",
+            "",
+            ":12:",
+            "`at` a time or `on` a message",
+            "",
+        ),
+        (
+            "at = \"10ms\"",
+            "at = \"10ms\"\non = \"COMMIT\"",
+            ":12:",
+            "`at` a time or `on` a message",
+            "",
+        ),
+        (
+            "at = \"10ms\"",
+            "at = \"10ms\"\nby = \"1s\"",
+            ":15:",
+            "takes no `by`",
+            "takes node",
+        ),
+        (
+            "at = \"10ms\"",
+            "on = \"answer to PANIC\"",
+            ":14:",
+            "`answer to PANIC`",
+            "answer to COMMIT",
+        ),
+        (
+            "at = \"10ms\"",
+            "on = \"COMMIT\"\nnth = 0",
+            ":15:",
+            "counted from 1",
+            "",
+        ),
+        // Not TOML at all.
+        ("count = 2", "count = = 2", ":9:", "", ""),
+    ];
+    for (old, new, line, wrong, allowed) in mistakes {
+        let message = refusal(old, new);
+        for part in ["dir/mistake.toml", line, wrong, allowed] {
+            assert!(message.contains(part), "{new}: no '{part}' in\n{message}");
+        }
+    }
+}
+
+#[test]
+fn what_contradicts_itself_is_refused() {
+    for (old, new, wrong) in [
+        ("count = 2", "count = 0", "buyers.count is 0"),
+        ("stock = \"naive\"", "instances = 0", "shop.instances is 0"),
+        (
+            "violates = [\"no-oversell\"]",
+            "violates = [\"no-oversell\"]\nholds = true",
+            "contradict",
+        ),
+        (
+            "violates = [\"no-oversell\"]",
+            "violates = [\"no-oversell\"]\nmay = [\"no-oversell\"]",
+            "'no-oversell' stands in expect.violates and in expect.may",
+        ),
+    ] {
+        let message = refusal(old, new);
+        assert!(message.contains(wrong), "{new}: {message}");
+    }
+}
+
+#[test]
+fn settings_are_laid_over_the_file_and_checked_as_it_is() {
+    let read = |setting: &str| {
+        let setting = setting.parse().expect("key=value");
+        Scenario::parse("x.toml", GOOD, &[setting])
+    };
+    let scenario = read("shop.stock=atomic-sql").expect("a known strategy");
+    assert_eq!(scenario.shop.stock.to_string(), "atomic-sql");
+    let scenario = read("buyers.count=7").expect("a number");
+    assert_eq!(scenario.buyers.count, 7);
+    let scenario = read("expect.violates=[]").expect("an empty list");
+    assert!(scenario.expect.violates.is_empty());
+    for (setting, wrong) in [
+        ("shop.stock=magic", "`magic`"),
+        ("shop.stok=naive", "unknown field `stok`"),
+        ("title.x=1", "'title' is not a table"),
+        ("buyers.patience=-1s", "negative"),
+        ("shop.instances=0", "at least 1"),
+    ] {
+        let message = read(setting).expect_err(setting).to_string();
+        assert!(
+            message.starts_with(&format!("--set {setting}: ")),
+            "{message}"
+        );
+        assert!(message.contains(wrong), "{setting}: {message}");
+    }
+}
