@@ -64,7 +64,9 @@ compile_error!(
 );
 
 pub mod buyers;
+pub mod campaign;
 pub mod checks;
+pub mod cli;
 pub mod draw;
 pub mod history;
 mod named;
@@ -74,6 +76,7 @@ pub mod planted;
 pub mod postgres;
 pub mod probes;
 pub mod redis;
+pub mod report;
 pub mod rt;
 pub mod scenario;
 pub mod shop;

@@ -1,0 +1,272 @@
+//! What programs get to read. Seeds and digests are text: a u64 does not fit
+//! a JSON number. New keys go to the end.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::campaign::{Judgement, Mismatch, Report, Tally, Trace};
+use crate::scenario::Scenario;
+use crate::world::Outcome;
+
+const TOOL: &str = env!("CARGO_PKG_NAME");
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+fn text<T: ToString, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&value.to_string())
+}
+
+/// Any of these as text, with a line end.
+pub fn written(value: &impl Serialize) -> String {
+    // Nothing here has a key that is not text, or a number that JSON lacks.
+    let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// What `list --json` prints.
+#[derive(Debug, Serialize)]
+pub struct List<'a> {
+    tool: &'static str,
+    version: &'static str,
+    scenarios: Vec<Listed<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Listed<'a> {
+    name: &'a str,
+    path: &'a str,
+    title: &'a str,
+    expect: String,
+    reaches: Vec<&'static str>,
+    max_seeds: Option<u64>,
+}
+
+impl<'a> List<'a> {
+    /// The list of these scenarios.
+    pub fn new(scenarios: &'a [Scenario]) -> List<'a> {
+        let listed = scenarios.iter().map(|scenario| Listed {
+            name: &scenario.name,
+            path: &scenario.path,
+            title: &scenario.title,
+            expect: scenario.expect.summary(),
+            reaches: scenario.expect.reaches.iter().map(|p| p.name()).collect(),
+            max_seeds: scenario.max_seeds,
+        });
+        List {
+            tool: TOOL,
+            version: VERSION,
+            scenarios: listed.collect(),
+        }
+    }
+}
+
+/// What `run --json` prints.
+#[derive(Debug, Serialize)]
+pub struct Seed<'a> {
+    scenario: &'a str,
+    #[serde(serialize_with = "text")]
+    seed: u64,
+    digest: Option<String>,
+    verdict: &'static str,
+    violations: Vec<Broken<'a>>,
+    probes: Vec<&'static str>,
+    events: usize,
+    virtual_ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace: Option<Written>,
+}
+
+#[derive(Debug, Serialize)]
+struct Broken<'a> {
+    invariant: &'static str,
+    message: &'a str,
+    /// In how many places.
+    breaches: usize,
+}
+
+/// A trace, for another process to compare.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Written {
+    events: Vec<String>,
+    checkpoints: Vec<(u64, String)>,
+}
+
+impl<'a> Seed<'a> {
+    /// A seed of a scenario, with everything that another process needs to
+    /// compare it if `traced`.
+    pub fn new(scenario: &'a Scenario, outcome: &'a Outcome, traced: bool) -> Seed<'a> {
+        use crate::world::Verdict;
+        let entries = outcome.history.as_ref().map(|history| &history.entries);
+        let violations = outcome.violations.iter().map(|violation| Broken {
+            invariant: violation.invariant.name(),
+            message: violation.breaches.first().map_or("", |first| &first.message),
+            breaches: violation.breaches.len(),
+        });
+        Seed {
+            scenario: &scenario.name,
+            seed: outcome.seed,
+            digest: outcome.digest(),
+            verdict: outcome.verdict.word(),
+            violations: violations.collect(),
+            probes: outcome.probes.iter().map(|probe| probe.name()).collect(),
+            events: entries.map_or(0, Vec::len),
+            virtual_ms: entries
+                .and_then(|entries| entries.last())
+                .map_or(0, |entry| entry.at_ns / 1_000_000),
+            reason: match &outcome.verdict {
+                Verdict::Holds | Verdict::Violated => None,
+                Verdict::Unknown { reason } => Some(reason.clone()),
+                crashed @ Verdict::Crashed { .. } => Some(crashed.to_string()),
+            },
+            trace: traced.then(|| {
+                let Trace {
+                    events,
+                    checkpoints,
+                    ..
+                } = Trace::of(outcome);
+                Written {
+                    events,
+                    checkpoints,
+                }
+            }),
+        }
+    }
+}
+
+/// Reads back what `run --json` printed.
+pub fn read_trace(printed: &[u8]) -> Result<Trace, serde_json::Error> {
+    #[derive(Deserialize)]
+    struct Printed {
+        digest: Option<String>,
+        verdict: String,
+        #[serde(default)]
+        trace: Written,
+    }
+    let Printed {
+        digest,
+        verdict,
+        trace,
+    } = serde_json::from_slice(printed)?;
+    Ok(Trace {
+        digest,
+        verdict,
+        events: trace.events,
+        checkpoints: trace.checkpoints,
+    })
+}
+
+/// What `fuzz --json` writes.
+#[derive(Debug, Serialize)]
+pub struct Campaign<'a> {
+    tool: &'static str,
+    version: &'static str,
+    scenarios: Vec<Fuzzed<'a>>,
+    mismatches: Vec<Differs<'a>>,
+    seconds: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct Fuzzed<'a> {
+    name: &'a str,
+    path: &'a str,
+    seeds: u64,
+    expect: String,
+    met: bool,
+    violations: BTreeMap<&'static str, u64>,
+    first: Option<First<'a>>,
+    probes: BTreeMap<&'static str, u64>,
+    seconds: f64,
+    judgement: &'static str,
+    why_not: Vec<String>,
+    capped: bool,
+    crashed: Vec<Lost<'a>>,
+    unknown: Vec<Lost<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct First<'a> {
+    #[serde(serialize_with = "text")]
+    seed: u64,
+    invariant: &'static str,
+    digest: &'a str,
+}
+
+/// A seed without a digest.
+#[derive(Debug, Serialize)]
+struct Lost<'a> {
+    #[serde(serialize_with = "text")]
+    seed: u64,
+    reason: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct Differs<'a> {
+    name: &'a str,
+    #[serde(serialize_with = "text")]
+    seed: u64,
+    difference: &'a str,
+}
+
+impl<'a> Campaign<'a> {
+    /// A campaign and the judgement of each of its scenarios.
+    pub fn new(report: &'a Report, judged: &[Judgement]) -> Campaign<'a> {
+        let pairs = report.tallies.iter().zip(judged);
+        Campaign {
+            tool: TOOL,
+            version: VERSION,
+            scenarios: pairs.map(|(tally, judged)| fuzzed(tally, judged)).collect(),
+            mismatches: report.mismatches.iter().map(differs).collect(),
+            seconds: report.took.as_secs_f64(),
+        }
+    }
+}
+
+fn differs(mismatch: &Mismatch) -> Differs<'_> {
+    Differs {
+        name: &mismatch.scenario,
+        seed: mismatch.seed,
+        difference: &mismatch.difference,
+    }
+}
+
+fn fuzzed<'a>(tally: &'a Tally, judged: &Judgement) -> Fuzzed<'a> {
+    let (judgement, why_not) = match judged {
+        Judgement::Met => ("met", &[][..]),
+        Judgement::NotMet(why) => ("not-met", &why[..]),
+        Judgement::Inconclusive(why) => ("inconclusive", &why[..]),
+        Judgement::NothingRun => ("nothing-run", &[][..]),
+    };
+    let lost = |seeds: &'a [(u64, String)]| -> Vec<Lost<'a>> {
+        let seeds = seeds.iter();
+        seeds
+            .map(|(seed, reason)| Lost {
+                seed: *seed,
+                reason,
+            })
+            .collect()
+    };
+    let broken = tally.broken.iter();
+    Fuzzed {
+        name: &tally.name,
+        path: &tally.path,
+        seeds: tally.seeds,
+        expect: tally.expect.summary(),
+        met: *judged == Judgement::Met,
+        violations: broken.map(|(one, broke)| (one.name(), broke.seeds)).collect(),
+        first: tally.first().map(|(invariant, broke)| First {
+            seed: broke.first,
+            invariant: invariant.name(),
+            digest: &broke.digest,
+        }),
+        probes: tally.probes.iter().map(|(one, seeds)| (one.name(), *seeds)).collect(),
+        seconds: tally.took.as_secs_f64(),
+        judgement,
+        why_not: why_not.iter().map(ToString::to_string).collect(),
+        capped: tally.capped.is_some(),
+        crashed: lost(&tally.crashes),
+        unknown: lost(&tally.unknowns),
+    }
+}

@@ -1,0 +1,19 @@
+//! What people and programs get to read: the story of a seed, the table of a
+//! campaign, and both as JSON.
+//!
+//! Everything here turns results into text. Colours are always written; the
+//! stream that the text goes to drops them where nobody can see them.
+
+mod campaign;
+pub mod json;
+mod rerun;
+mod story;
+mod style;
+mod table;
+mod words;
+
+pub use campaign::summary;
+pub use rerun::Rerun;
+pub use story::{Story, StoryOptions};
+pub use style::{BAD, DIM, GOOD, STRONG, UNSURE};
+pub use table::list;

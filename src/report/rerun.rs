@@ -1,0 +1,48 @@
+//! The command that shows a seed again.
+
+/// Builds commands that a shell takes as they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rerun {
+    /// The program as it was called.
+    pub program: String,
+    /// What was given beside scenario and seed, such as `--set` and its
+    /// value.
+    pub options: Vec<String>,
+}
+
+impl Rerun {
+    /// The command for a seed of the scenario in this file.
+    pub fn command(&self, path: &str, seed: u64) -> String {
+        let seed = seed.to_string();
+        let fixed = [self.program.as_str(), "replay", path, "--seed", &seed];
+        let options = self.options.iter().map(String::as_str);
+        let words: Vec<_> = fixed.into_iter().chain(options).map(quoted).collect();
+        words.join(" ")
+    }
+}
+
+/// A word that a POSIX shell reads as one word.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Rerun;
+
+    #[test]
+    fn commands_survive_a_shell() {
+        let rerun = Rerun {
+            program: "doublebuy".to_owned(),
+            options: vec!["--set".to_owned(), "title=it's".to_owned()],
+        };
+        assert_eq!(
+            rerun.command("my sims/x.toml", 17),
+            r"doublebuy replay 'my sims/x.toml' --seed 17 --set 'title=it'\''s'"
+        );
+    }
+}

@@ -1,0 +1,361 @@
+//! One seed as a story: what was drawn, who did what and when, where it went
+//! wrong, and how it ended.
+//!
+//! A line that breaks an invariant has an arrow, and what is wrong right
+//! below it. A long story leaves out what is far from anything that matters;
+//! it always says how much.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::style::{BAD, DIM, GOOD, STRONG, UNSURE, paint};
+use super::words::{self, Words, instant, plural};
+use crate::campaign::surprises;
+use crate::history::{Entry, Event, History};
+use crate::plan::{Plan, Visit};
+use crate::scenario::Scenario;
+use crate::world::{Outcome, Verdict};
+
+/// Lines up to which a story is told whole.
+const WHOLE: usize = 200;
+/// Lines told at both ends of a longer one.
+const ENDS: usize = 12;
+/// Lines told before and after a breach.
+const AROUND: usize = 6;
+/// Lines told at most for each kind of moment that matters.
+const MOMENTS: usize = 8;
+/// Visits, faults and orders listed at most.
+const LISTED: usize = 12;
+
+/// How a story is told.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct StoryOptions {
+    /// Nothing is left out.
+    pub all: bool,
+}
+
+/// Everything a story is made of.
+pub struct Story<'a> {
+    /// The scenario.
+    pub scenario: &'a Scenario,
+    /// What was drawn for the seed.
+    pub plan: &'a Plan,
+    /// What came of it.
+    pub outcome: &'a Outcome,
+    /// How to tell it.
+    pub options: StoryOptions,
+    /// The command that shows it again.
+    pub again: String,
+}
+
+impl Story<'_> {
+    /// The whole text.
+    pub fn tell(&self) -> String {
+        let mut lines = self.opening();
+        if let Some(history) = &self.outcome.history {
+            lines.push(String::new());
+            lines.extend(self.events(history));
+            lines.push(String::new());
+            lines.extend(ending(history, self.options.all));
+        }
+        lines.push(String::new());
+        lines.extend(self.verdict());
+        lines.push(String::new());
+        lines.join("\n")
+    }
+
+    fn opening(&self) -> Vec<String> {
+        let Scenario {
+            name, title, shop, ..
+        } = self.scenario;
+        let units = u64::from(self.scenario.catalog.units);
+        let mut lines = vec![
+            format!("{}: {title}", paint(STRONG, name)),
+            format!("seed {}", self.plan.seed),
+            String::new(),
+            format!(
+                "  shop    {}, stock {}, idempotency {}",
+                plural(usize::from(shop.instances), "instance"),
+                shop.stock,
+                shop.idempotency
+            ),
+            format!(
+                "  stock   {} {}",
+                crate::campaign::grouped(units),
+                self.scenario.catalog.sku
+            ),
+        ];
+        let visits = self.plan.visits.iter().map(visit);
+        lines.extend(self.listed("visits", visits.collect(), "visit"));
+        let faults = self.plan.faults.iter();
+        let faults = faults.map(|fault| format!("{}  {}", fault.id, words::fault(fault)));
+        match self.plan.faults.is_empty() {
+            true => lines.push("  faults  none".to_owned()),
+            false => lines.extend(self.listed("faults", faults.collect(), "fault")),
+        }
+        lines
+    }
+
+    /// A few of them under a heading, and how many more there are.
+    fn listed(&self, heading: &str, entries: Vec<String>, what: &str) -> Vec<String> {
+        let limit = match self.options.all {
+            true => usize::MAX,
+            false => LISTED,
+        };
+        let left_out = entries.len().saturating_sub(limit);
+        let more = (left_out > 0).then(|| format!("... {} more", plural(left_out, what)));
+        let headings = std::iter::once(heading).chain(std::iter::repeat(""));
+        headings
+            .zip(entries.into_iter().take(limit).chain(more))
+            .map(|(heading, entry)| format!("  {heading:<7} {entry}"))
+            .collect()
+    }
+
+    fn events(&self, history: &History) -> Vec<String> {
+        let told: Vec<&Entry> = history
+            .entries
+            .iter()
+            .filter(|entry| !is_final(&entry.event))
+            .collect();
+        let breaches = self.breaches(&told);
+        let chosen = match self.options.all || told.len() <= WHOLE {
+            true => (0..told.len()).collect(),
+            false => choose(&told, &breaches),
+        };
+        let words = Words::new(self.plan, history);
+        let mut messages = history.messages.iter().peekable();
+        let mut lines = Vec::new();
+        let mut next = 0;
+        for index in chosen {
+            let entry = told[index];
+            if index > next {
+                let left_out = plural(index - next, "more event");
+                lines.push(paint(DIM, format!("{:>16}  ... {left_out}", "")));
+            }
+            let gap = index > next;
+            next = index + 1;
+            while let Some(message) = messages.next_if(|message| message.at_ns < entry.at_ns) {
+                if !gap {
+                    let (from, to, label) = (&message.from, &message.to, message.label);
+                    let text = format!("{:<9} {from} -> {to}: {label}", "");
+                    lines.push(paint(DIM, line(message.at_ns, &text)));
+                }
+            }
+            let place = words.place(&entry.event);
+            let text = format!("{place:<9} {}", words.event(entry.at_ns, &entry.event));
+            lines.extend(marked(entry, &text, breaches.get(&index)));
+        }
+        lines
+    }
+
+    /// What is broken at which line.
+    fn breaches(&self, told: &[&Entry]) -> BTreeMap<usize, Vec<String>> {
+        let mut at = BTreeMap::<usize, Vec<String>>::new();
+        for violation in &self.outcome.violations {
+            for breach in &violation.breaches {
+                let Some(index) = breach
+                    .at_ns
+                    .and_then(|at_ns| find(told, at_ns, &breach.message))
+                else {
+                    continue;
+                };
+                let text = format!("{}: {}", violation.invariant, breach.message);
+                at.entry(index).or_default().push(text);
+            }
+        }
+        at
+    }
+
+    fn verdict(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        let verdict = &self.outcome.verdict;
+        match verdict {
+            Verdict::Holds => lines.push(paint(GOOD, "every invariant holds")),
+            Verdict::Violated => lines.extend(self.broken()),
+            Verdict::Unknown { .. } => lines.push(paint(UNSURE, verdict)),
+            Verdict::Crashed { .. } => lines.push(paint(BAD, verdict)),
+        }
+        let probes: Vec<_> = self.outcome.probes.iter().map(|p| p.name()).collect();
+        if !probes.is_empty() {
+            lines.push(format!("  reached  {}", probes.join(", ")));
+        }
+        if let Some(history) = &self.outcome.history {
+            let end_ns = history.entries.last().map_or(0, |entry| entry.at_ns);
+            let events = plural(history.entries.len(), "event");
+            let end = words::duration(end_ns);
+            lines.push(format!("  ended    {events} in {end} of virtual time"));
+            lines.push(format!("  digest   {}", history.digest));
+        }
+        lines.push(format!("Reproduce with: {}", paint(STRONG, &self.again)));
+        lines
+    }
+
+    /// Each broken invariant, what it says, and whether that was promised.
+    fn broken(&self) -> Vec<String> {
+        let expect = &self.scenario.expect;
+        self.outcome
+            .violations
+            .iter()
+            .map(|violation| {
+                let invariant = violation.invariant;
+                let surprise = !surprises(expect, std::iter::once(invariant)).is_empty();
+                let (style, promised) = match surprise {
+                    true => (BAD, "and should hold"),
+                    false if expect.violates.contains(&invariant) => {
+                        (UNSURE, "as the scenario promises")
+                    }
+                    false => (UNSURE, "as the scenario allows"),
+                };
+                let first = violation.breaches.first();
+                let message = first.map_or("", |breach| &breach.message);
+                let more = match violation.breaches.len() {
+                    0 | 1 => String::new(),
+                    all => format!(" (and {} more)", crate::campaign::grouped(all as u64 - 1)),
+                };
+                let head = paint(style, format!("{invariant} is broken, {promised}"));
+                format!("{head}: {message}{more}")
+            })
+            .collect()
+    }
+}
+
+fn visit(visit: &Visit) -> String {
+    let second = match visit.id == visit.buyer {
+        true => "",
+        false => " (second click)",
+    };
+    format!(
+        "buyer {}{second} comes at {}, asks shop-{} first, waits {}, retries {}",
+        visit.buyer,
+        instant(visit.at_ns),
+        visit.instance,
+        words::duration(visit.patience_ns),
+        match visit.retries {
+            0 => "never".to_owned(),
+            1 => "once".to_owned(),
+            times => format!("{times} times"),
+        }
+    )
+}
+
+fn line(at_ns: u64, text: &str) -> String {
+    format!("{:>16}  {text}", instant(at_ns))
+}
+
+/// A line, with an arrow and what is wrong below it if something is.
+fn marked(entry: &Entry, text: &str, broken: Option<&Vec<String>>) -> Vec<String> {
+    let line = line(entry.at_ns, text);
+    let Some(broken) = broken else {
+        return match entry.event {
+            Event::FaultBegan { .. } | Event::FaultEnded { .. } | Event::Healed {} => {
+                vec![paint(UNSURE, line)]
+            }
+            _ => vec![line],
+        };
+    };
+    let arrow = format!("==>{}", line.get(3..).unwrap_or_default());
+    let below = broken
+        .iter()
+        .map(|what| format!("{:>16}  {:<9} ^ {what}", "", ""));
+    std::iter::once(arrow)
+        .chain(below)
+        .map(|line| paint(BAD, line))
+        .collect()
+}
+
+/// Told in the ending, not as a line of its own.
+fn is_final(event: &Event) -> bool {
+    matches!(event, Event::FinalStock { .. } | Event::FinalOrder { .. })
+}
+
+/// The line that a breach is about: of those at its instant, the one whose
+/// order it names, else the last.
+fn find(told: &[&Entry], at_ns: u64, message: &str) -> Option<usize> {
+    let first = told.partition_point(|entry| entry.at_ns < at_ns);
+    let at = told[first..]
+        .iter()
+        .take_while(|entry| entry.at_ns == at_ns)
+        .count();
+    let named = (first..first + at).find(|&index| match &told[index].event {
+        Event::OrderCommitted { order, .. } | Event::Ok { order, .. } => {
+            message.contains(order.as_str())
+        }
+        _ => false,
+    });
+    named.or((first + at).checked_sub(1).filter(|_| at > 0))
+}
+
+/// The lines of a long story that are worth telling.
+fn choose(told: &[&Entry], breaches: &BTreeMap<usize, Vec<String>>) -> BTreeSet<usize> {
+    let mut chosen: BTreeSet<usize> = (0..ENDS).chain(told.len() - ENDS..told.len()).collect();
+    for &index in breaches.keys().take(MOMENTS) {
+        let from = index.saturating_sub(AROUND);
+        chosen.extend(from..(index + AROUND + 1).min(told.len()));
+    }
+    let mut moments = BTreeMap::<u8, usize>::new();
+    for (index, entry) in told.iter().enumerate() {
+        let kind = match entry.event {
+            Event::OrderCommitted { .. } => 0,
+            Event::StockCommitted { .. } => 1,
+            Event::LockExpired { .. } | Event::LateRelease { .. } => 2,
+            Event::FaultBegan { .. } | Event::FaultEnded { .. } => 3,
+            Event::Ok { .. } => 4,
+            Event::Healed {} | Event::Drained { .. } => 5,
+            _ => continue,
+        };
+        let seen = moments.entry(kind).or_default();
+        *seen += 1;
+        if *seen <= MOMENTS {
+            chosen.insert(index);
+        }
+    }
+    chosen
+}
+
+/// What the storage holds, and what buyers were told.
+fn ending(history: &History, all: bool) -> Vec<String> {
+    let mut lines = vec![paint(STRONG, "In the end")];
+    let mut orders = Vec::new();
+    let mut answers = BTreeMap::<u32, &str>::new();
+    for entry in &history.entries {
+        match &entry.event {
+            Event::FinalStock { sku, quantity } => {
+                lines.push(format!("  the storage has {quantity} {sku} left"));
+            }
+            Event::FinalOrder {
+                order,
+                key,
+                sku,
+                quantity,
+            } => orders.push(format!("    order {order}: {quantity} {sku}, key {key}")),
+            Event::Invoke { visit, .. } => {
+                answers.entry(*visit).or_insert("no answer");
+            }
+            Event::Ok { visit, .. } => {
+                answers.insert(*visit, "placed");
+            }
+            Event::Fail { visit, .. } => {
+                answers.insert(*visit, "not placed");
+            }
+            _ => {}
+        }
+    }
+    lines.push(format!("  the storage has {}", plural(orders.len(), "order")));
+    let limit = match all {
+        true => usize::MAX,
+        false => LISTED,
+    };
+    let left_out = orders.len().saturating_sub(limit);
+    lines.extend(orders.into_iter().take(limit));
+    if left_out > 0 {
+        lines.push(format!("    ... {}", plural(left_out, "more order")));
+    }
+    let told = |what: &str| answers.values().filter(|answer| **answer == what).count();
+    lines.push(format!(
+        "  of {}, {} were told that their order is placed, {} that it is not, {} got no answer",
+        plural(answers.len(), "visit"),
+        told("placed"),
+        told("not placed"),
+        told("no answer")
+    ));
+    lines
+}

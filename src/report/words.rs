@@ -1,0 +1,324 @@
+//! Events and faults in words that need no manual.
+
+use std::collections::BTreeMap;
+
+use crate::history::{Event, History};
+use crate::net::Death;
+use crate::plan::{Effect, Fault, Plan, Trigger};
+
+/// Virtual nanoseconds as milliseconds, to the microsecond: `12.345 ms`.
+pub(super) fn instant(at_ns: u64) -> String {
+    format!("{}.{:03} ms", at_ns / 1_000_000, at_ns / 1_000 % 1_000)
+}
+
+/// How long something takes, to three digits after the point.
+pub(super) fn duration(ns: u64) -> String {
+    let (whole, part, unit) = match ns {
+        1_000_000_000.. => (ns / 1_000_000_000, ns / 1_000_000 % 1_000, "s"),
+        1_000_000.. => (ns / 1_000_000, ns / 1_000 % 1_000, "ms"),
+        _ => (ns / 1_000, ns % 1_000, "us"),
+    };
+    match part {
+        0 => format!("{whole} {unit}"),
+        _ => format!("{whole}.{part:03} {unit}"),
+    }
+}
+
+/// `1 order`, `2 orders`.
+pub(super) fn plural(count: usize, what: &str) -> String {
+    let count = count as u64;
+    match count {
+        1 => format!("1 {what}"),
+        _ => format!("{} {what}s", crate::campaign::grouped(count)),
+    }
+}
+
+/// A fault of a plan: when, what, for how long.
+pub(super) fn fault(fault: &Fault) -> String {
+    let when = match &fault.trigger {
+        Trigger::At(at_ns) => format!("at {}", instant(*at_ns)),
+        Trigger::On {
+            label,
+            from,
+            to,
+            nth,
+        } => {
+            let from = from.as_ref().map(|node| format!(" from {node}"));
+            let to = to.as_ref().map(|node| format!(" to {node}"));
+            let (from, to) = (from.unwrap_or_default(), to.unwrap_or_default());
+            format!("with \"{label}\" number {nth}{from}{to}")
+        }
+    };
+    let what = effect(&fault.effect);
+    match fault.effect {
+        Effect::LoseAnswer => format!("{when}: {what}"),
+        _ => format!("{when}: {what}, for {}", duration(fault.lasts_ns)),
+    }
+}
+
+fn effect(effect: &Effect) -> String {
+    let others = |side: &[String]| match side.is_empty() {
+        true => "everyone else".to_owned(),
+        false => side.join(", "),
+    };
+    match effect {
+        Effect::Pause { node } => format!("{node} is paused"),
+        Effect::Kill {
+            node,
+            death: Death::Process,
+        } => format!("the process on {node} is killed"),
+        Effect::Kill {
+            node,
+            death: Death::Host,
+        } => format!("{node} loses power"),
+        Effect::Partition {
+            between,
+            and,
+            one_way: true,
+        } => format!(
+            "{} can no longer send to {}",
+            between.join(", "),
+            others(and)
+        ),
+        Effect::Partition { between, and, .. } => {
+            format!("{} and {} are cut off", between.join(", "), others(and))
+        }
+        Effect::LoseAnswer => "that message is lost, its connection reset".to_owned(),
+        Effect::Latency {
+            between,
+            and,
+            by_ns,
+        } => format!(
+            "between {} and {} everything takes {} longer",
+            between.join(", "),
+            others(and),
+            duration(*by_ns)
+        ),
+    }
+}
+
+/// What it takes to put an event into words.
+pub(super) struct Words<'a> {
+    plan: &'a Plan,
+    /// Units sold by each transaction.
+    sold: BTreeMap<u64, i64>,
+    buyers: BTreeMap<u32, u32>,
+}
+
+impl<'a> Words<'a> {
+    pub(super) fn new(plan: &'a Plan, history: &History) -> Words<'a> {
+        let mut sold = BTreeMap::new();
+        for entry in &history.entries {
+            if let Event::OrderCommitted { xid, quantity, .. } = &entry.event {
+                *sold.entry(*xid).or_default() += quantity;
+            }
+        }
+        let visits = plan.visits.iter();
+        Words {
+            plan,
+            sold,
+            buyers: visits.map(|visit| (visit.id, visit.buyer)).collect(),
+        }
+    }
+
+    /// Where an event was seen.
+    pub(super) fn place(&self, event: &Event) -> &'static str {
+        match event {
+            Event::Invoke { .. } | Event::Ok { .. } | Event::Fail { .. } | Event::Info { .. } => {
+                "buyers"
+            }
+            Event::OrderCommitted { .. }
+            | Event::StockCommitted { .. }
+            | Event::TransactionWaited { .. }
+            | Event::TransactionAborted { .. }
+            | Event::FinalStock { .. }
+            | Event::FinalOrder { .. } => "postgres",
+            Event::LockTaken { .. }
+            | Event::LockReleased { .. }
+            | Event::LockExpired { .. }
+            | Event::LateRelease { .. } => "redis",
+            Event::FaultBegan { .. }
+            | Event::FaultEnded { .. }
+            | Event::Healed {}
+            | Event::Drained { .. } => "world",
+        }
+    }
+
+    /// What happened.
+    pub(super) fn event(&self, at_ns: u64, event: &Event) -> String {
+        match event {
+            Event::Invoke { .. } | Event::Ok { .. } | Event::Fail { .. } | Event::Info { .. } => {
+                self.buyer(event)
+            }
+            Event::LockTaken { .. }
+            | Event::LockReleased { .. }
+            | Event::LockExpired { .. }
+            | Event::LateRelease { .. } => self.lock(at_ns, event),
+            Event::FaultBegan { fault, what } => format!("fault {fault}: {what}"),
+            Event::FaultEnded { fault } => format!("fault {fault} is over"),
+            Event::Healed {} => "all faults are over, every node is up".to_owned(),
+            Event::Drained { complete: true } => "everyone has an answer".to_owned(),
+            Event::Drained { complete: false } => "time is up; some have no answer".to_owned(),
+            _ => self.database(event),
+        }
+    }
+
+    fn who(&self, visit: u32) -> String {
+        match self.buyers.get(&visit) {
+            Some(&buyer) if buyer != visit => format!("buyer {buyer} (second click)"),
+            Some(&buyer) => format!("buyer {buyer}"),
+            None => format!("visit {visit}"),
+        }
+    }
+
+    fn buyer(&self, event: &Event) -> String {
+        match event {
+            Event::Invoke {
+                visit,
+                attempt,
+                key,
+                sku,
+                quantity,
+                node,
+                ..
+            } => {
+                let who = self.who(*visit);
+                match attempt {
+                    1 => format!("{who} asks {node} for {quantity} {sku}, key {key}"),
+                    _ => format!("{who} asks again, now {node}: request {attempt}, same key"),
+                }
+            }
+            Event::Ok { visit, order, .. } => {
+                format!("{} is told: order {order} is placed", self.who(*visit))
+            }
+            Event::Fail {
+                visit,
+                reason,
+                final_answer,
+                ..
+            } => {
+                let more = match final_answer {
+                    true => "",
+                    false => ", and may ask again",
+                };
+                format!("{} is told: no order, {reason}{more}", self.who(*visit))
+            }
+            Event::Info { visit, reason, .. } => format!(
+                "{} cannot know whether the order is placed: {reason}",
+                self.who(*visit)
+            ),
+            _ => String::new(),
+        }
+    }
+
+    fn database(&self, event: &Event) -> String {
+        match event {
+            Event::OrderCommitted {
+                order,
+                key,
+                sku,
+                quantity,
+                session,
+                ..
+            } => format!("order {order} committed: {quantity} {sku}, key {key}, session {session}"),
+            Event::StockCommitted {
+                sku,
+                from,
+                to,
+                xid,
+                session,
+            } => {
+                let written = format!("stock of {sku}: {from} -> {to}, session {session}");
+                match self.sold.get(xid) {
+                    Some(sold) if from - sold != *to => format!(
+                        "{written}: {sold} sold, so {} was due; \
+                         the new value was computed from an older read",
+                        from - sold
+                    ),
+                    _ => written,
+                }
+            }
+            Event::TransactionWaited {
+                session,
+                holder,
+                table,
+            } => format!("session {session} waits for session {holder} on {table}"),
+            Event::TransactionAborted { session, reason } => {
+                let meaning = meaning(reason).map(|meaning| format!(" ({meaning})"));
+                format!(
+                    "session {session} rolled back: {reason}{}",
+                    meaning.unwrap_or_default()
+                )
+            }
+            Event::FinalStock { sku, quantity } => format!("{quantity} {sku} left"),
+            Event::FinalOrder {
+                order,
+                key,
+                sku,
+                quantity,
+            } => format!("order {order}: {quantity} {sku}, key {key}"),
+            _ => String::new(),
+        }
+    }
+
+    fn lock(&self, at_ns: u64, event: &Event) -> String {
+        match event {
+            Event::LockTaken {
+                lock,
+                holder,
+                until_ms,
+            } => {
+                let now_ms = self.plan.epoch_ms + at_ns / 1_000_000;
+                let lasts = match until_ms.checked_sub(now_ms) {
+                    Some(ms) if *until_ms > 0 => format!(", for {}", duration(ms * 1_000_000)),
+                    _ => String::new(),
+                };
+                format!("{lock} taken by holder {}{lasts}", short(holder))
+            }
+            Event::LockReleased { lock, holder } => {
+                format!("{lock} released by holder {}", short(holder))
+            }
+            Event::LockExpired { lock, holder } => format!(
+                "{lock} ran out; holder {} does not know yet",
+                short(holder)
+            ),
+            Event::LateRelease { lock, holder } => format!(
+                "holder {} comes to release {lock}: too late, it was no longer theirs",
+                short(holder)
+            ),
+            _ => String::new(),
+        }
+    }
+}
+
+/// Enough of a random token to tell it from others.
+fn short(token: &str) -> &str {
+    token.get(..8).unwrap_or(token)
+}
+
+/// SQLSTATEs that a shop meets.
+fn meaning(sqlstate: &str) -> Option<&'static str> {
+    Some(match sqlstate {
+        "23505" => "unique violation: somebody has this key already",
+        "23514" => "check violation",
+        "40001" => "serialization failure: another transaction changed the row",
+        "40P01" => "deadlock",
+        "55P03" => "lock not available",
+        "57014" => "cancelled",
+        "57P01" => "the server shuts down",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_and_instants_read_well() {
+        assert_eq!(instant(12_345_678), "12.345 ms");
+        assert_eq!(duration(1_500_000_000), "1.500 s");
+        assert_eq!(duration(40_000_000), "40 ms");
+        assert_eq!(duration(250_000), "250 us");
+    }
+}
