@@ -80,7 +80,12 @@ impl fmt::Display for Shortfall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Shortfall::Crashed { crashed, seeds } => {
-                write!(f, "internal error in {} of {} seeds", grouped(*crashed), grouped(*seeds))
+                write!(
+                    f,
+                    "internal error in {} of {} seeds",
+                    grouped(*crashed),
+                    grouped(*seeds)
+                )
             }
             Shortfall::Broken {
                 invariant,

@@ -56,7 +56,12 @@ mod tests {
 
     #[test]
     fn thousands_are_set_apart() {
-        for (count, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
+        for (count, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1_000, "1,000"),
+            (1_234_567, "1,234,567"),
+        ] {
             assert_eq!(grouped(count), text);
         }
     }
@@ -82,6 +87,10 @@ mod tests {
             let expected = format!("at most {text}");
             assert_eq!(AtMost { tries }.to_string(), expected, "{tries}");
         }
-        assert!(AtMost { tries: u64::MAX }.to_string().starts_with("at most 0.0"));
+        assert!(
+            AtMost { tries: u64::MAX }
+                .to_string()
+                .starts_with("at most 0.0")
+        );
     }
 }

@@ -121,8 +121,7 @@ pub fn run(scenarios: &[Scenario], options: &Options<'_>) -> std::io::Result<Rep
             }
         }
         Ok(())
-    })
-    ?;
+    })?;
     let mut report = gathered.report(queue.is_out_of_time());
     if let Some(reproduce) = options.reproduce {
         let again = reproduce::firsts(&shared, &report.tallies, options, reproduce);
@@ -221,3 +220,6 @@ impl Gathered {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -118,9 +118,8 @@ impl fmt::Display for Expectation {
 
 /// A seed.
 pub(super) fn seed(text: &str) -> Result<u64, String> {
-    text.parse().map_err(|_| {
-        format!("a seed is a whole number from 0 to {}", u64::MAX)
-    })
+    text.parse()
+        .map_err(|_| format!("a seed is a whole number from 0 to {}", u64::MAX))
 }
 
 /// `A..B`: seeds from A up to B, which is left out.
@@ -160,7 +159,10 @@ pub(super) fn real_time(text: &str) -> Result<Duration, String> {
         _ => return Err(how.to_owned()),
     };
     let number: u64 = number.parse().map_err(|_| how)?;
-    let ms = number.checked_mul(unit_ms).filter(|ms| *ms > 0).ok_or(how)?;
+    let ms = number
+        .checked_mul(unit_ms)
+        .filter(|ms| *ms > 0)
+        .ok_or(how)?;
     // Some clocks cannot count to what a u64 of milliseconds can say.
     let most_ms = 1_000 * 3_600_000;
     match ms <= most_ms {
@@ -179,7 +181,17 @@ mod tests {
         assert_eq!("5..5".parse(), Ok(Seeds(5..5)));
         let most = format!("{}..{}", u64::MAX - 1, u64::MAX);
         assert_eq!(most.parse(), Ok(Seeds(u64::MAX - 1..u64::MAX)));
-        for bad in ["", "7", "9..3", "a..b", "..5", "5..", "-1..5", "0..=5", "0..99999999999999999999"] {
+        for bad in [
+            "",
+            "7",
+            "9..3",
+            "a..b",
+            "..5",
+            "5..",
+            "-1..5",
+            "0..=5",
+            "0..99999999999999999999",
+        ] {
             let error = bad.parse::<Seeds>().expect_err(bad);
             assert!(error.contains("A..B"), "{bad}: {error}");
         }
@@ -189,14 +201,28 @@ mod tests {
     fn real_time_has_a_unit_and_is_never_nothing() {
         assert_eq!(real_time("10m"), Ok(Duration::from_secs(600)));
         assert_eq!(real_time("2h"), Ok(Duration::from_secs(7200)));
-        for bad in ["", "10", "m", "0s", "-5s", "5 s", "1d", "99999999999999999h", "9999h"] {
+        for bad in [
+            "",
+            "10",
+            "m",
+            "0s",
+            "-5s",
+            "5 s",
+            "1d",
+            "99999999999999999h",
+            "9999h",
+        ] {
             assert!(real_time(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
     fn expectations_survive_being_printed() {
-        for text in ["holds", "violates:no-oversell", "may:conservation,completes"] {
+        for text in [
+            "holds",
+            "violates:no-oversell",
+            "may:conservation,completes",
+        ] {
             let parsed: Expectation = text.parse().expect(text);
             assert_eq!(parsed.to_string(), text);
         }

@@ -100,8 +100,9 @@ fn bar(seeds: u64, logging: Logging) -> ProgressBar {
         Logging::On => ProgressDrawTarget::hidden(),
         Logging::Off => ProgressDrawTarget::stderr(),
     };
-    let style = ProgressStyle::with_template("{bar:40} {pos} of {len} seeds, {per_sec}, {eta} left")
-        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style =
+        ProgressStyle::with_template("{bar:40} {pos} of {len} seeds, {per_sec}, {eta} left")
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::with_draw_target(Some(seeds), target).with_style(style)
 }
 

@@ -42,9 +42,8 @@ pub(super) fn read_one(name: &str, settings: &[Setting]) -> Result<Scenario, Sto
     if Path::new(name).is_dir() {
         let inside = in_folder(Path::new(name)).map(|paths| names(&paths));
         let inside = inside.unwrap_or_else(|_| "none".to_owned());
-        let message = format!(
-            "{name} is a folder, and this takes one scenario; in it there are: {inside}"
-        );
+        let message =
+            format!("{name} is a folder, and this takes one scenario; in it there are: {inside}");
         return Err(Stop::Usage(message));
     }
     let path = find(name)?;
@@ -68,7 +67,10 @@ fn gallery() -> Result<PathBuf, Stop> {
 /// The scenario files of a folder, by name.
 fn in_folder(folder: &Path) -> Result<Vec<PathBuf>, Stop> {
     let unreadable = |error: std::io::Error| {
-        Stop::Usage(format!("cannot read the folder {}: {error}", folder.display()))
+        Stop::Usage(format!(
+            "cannot read the folder {}: {error}",
+            folder.display()
+        ))
     };
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {

@@ -80,7 +80,9 @@ where
         if dim {
             write!(writer, "{DIM:#}")?;
         }
-        context.field_format().format_fields(writer.by_ref(), event)?;
+        context
+            .field_format()
+            .format_fields(writer.by_ref(), event)?;
         writeln!(writer)
     }
 }

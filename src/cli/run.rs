@@ -75,9 +75,8 @@ impl Telling {
 
     fn outcome(&self, scenario: &Arc<Scenario>, seed: u64) -> Outcome {
         let messages = self.messages;
-        let run = move |scenario: &Scenario, seed| {
-            world::run_seed(scenario, seed, Keep { messages })
-        };
+        let run =
+            move |scenario: &Scenario, seed| world::run_seed(scenario, seed, Keep { messages });
         Runner::new(Arc::new(run), self.seed_timeout).run(scenario, seed)
     }
 
@@ -87,10 +86,7 @@ impl Telling {
             plan: &Plan::new(scenario, outcome.seed),
             outcome,
             options: StoryOptions { all: self.all },
-            again: self
-                .overrides
-                .rerun()
-                .command(&scenario.path, outcome.seed),
+            again: self.overrides.rerun().command(&scenario.path, outcome.seed),
         };
         story.tell()
     }

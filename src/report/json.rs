@@ -102,7 +102,10 @@ impl<'a> Seed<'a> {
         let entries = outcome.history.as_ref().map(|history| &history.entries);
         let violations = outcome.violations.iter().map(|violation| Broken {
             invariant: violation.invariant.name(),
-            message: violation.breaches.first().map_or("", |first| &first.message),
+            message: violation
+                .breaches
+                .first()
+                .map_or("", |first| &first.message),
             breaches: violation.breaches.len(),
         });
         Seed {
@@ -255,13 +258,19 @@ fn fuzzed<'a>(tally: &'a Tally, judged: &Judgement) -> Fuzzed<'a> {
         seeds: tally.seeds,
         expect: tally.expect.summary(),
         met: *judged == Judgement::Met,
-        violations: broken.map(|(one, broke)| (one.name(), broke.seeds)).collect(),
+        violations: broken
+            .map(|(one, broke)| (one.name(), broke.seeds))
+            .collect(),
         first: tally.first().map(|(invariant, broke)| First {
             seed: broke.first,
             invariant: invariant.name(),
             digest: &broke.digest,
         }),
-        probes: tally.probes.iter().map(|(one, seeds)| (one.name(), *seeds)).collect(),
+        probes: tally
+            .probes
+            .iter()
+            .map(|(one, seeds)| (one.name(), *seeds))
+            .collect(),
         seconds: tally.took.as_secs_f64(),
         judgement,
         why_not: why_not.iter().map(ToString::to_string).collect(),

@@ -339,7 +339,10 @@ fn ending(history: &History, all: bool) -> Vec<String> {
             _ => {}
         }
     }
-    lines.push(format!("  the storage has {}", plural(orders.len(), "order")));
+    lines.push(format!(
+        "  the storage has {}",
+        plural(orders.len(), "order")
+    ));
     let limit = match all {
         true => usize::MAX,
         false => LISTED,

@@ -278,10 +278,9 @@ impl<'a> Words<'a> {
             Event::LockReleased { lock, holder } => {
                 format!("{lock} released by holder {}", short(holder))
             }
-            Event::LockExpired { lock, holder } => format!(
-                "{lock} ran out; holder {} does not know yet",
-                short(holder)
-            ),
+            Event::LockExpired { lock, holder } => {
+                format!("{lock} ran out; holder {} does not know yet", short(holder))
+            }
             Event::LateRelease { lock, holder } => format!(
                 "holder {} comes to release {lock}: too late, it was no longer theirs",
                 short(holder)
