@@ -1,0 +1,187 @@
+//! What campaigns say and how they end.
+
+use serde_json::Value;
+
+use crate::house::{CRASHING, HURRIED, House, SAFE, STUCK};
+
+#[test]
+fn a_promised_violation_is_met_and_shown_with_its_command() {
+    let house = House::new("promised").with("sims/hurried.toml", HURRIED);
+    let ended = house.run("fuzz --seeds 3..9").code(0);
+    ended.says(&[
+        "met",
+        "completes 6 of 6",
+        "replay sims/hurried.toml --seed 3",
+        "1 of 1 scenarios met: 6 seeds",
+    ]);
+}
+
+#[test]
+fn a_violation_that_nobody_promised_is_not_met() {
+    let house = House::new("surprise").with("sims/hurried.toml", HURRIED);
+    let ended = house.run("fuzz --seeds 3..9 --expect holds").code(1);
+    ended.says(&[
+        "NOT MET",
+        "completes broke in 6 of 6 seeds, and should hold",
+        "lowest seed 3, digest ",
+        "Reproduce with: ",
+        "replay sims/hurried.toml --seed 3 --expect holds",
+    ]);
+}
+
+#[test]
+fn a_violation_that_is_gone_is_not_met_until_that_is_the_fix() {
+    let house = House::new("gone").with("sims/safe.toml", SAFE);
+    let promise = "fuzz --seeds 0..40 --expect violates:no-oversell --expect may:completes";
+    house.run(promise).code(1).says(&[
+        "the promised violation is gone: 0 of 40 seeds (at most 7.5%); \
+         if that is the fix, pass --expect holds",
+    ]);
+}
+
+#[test]
+fn a_probe_that_is_never_reached_is_not_met() {
+    let text = format!("{HURRIED}reaches = [\"lock-expired-while-held\"]\n");
+    let house = House::new("probe-missing").with("sims/hurried.toml", &text);
+    let ended = house.run("fuzz --seeds 0..4").code(1);
+    ended.says(&["lock-expired-while-held was never reached: 0 of 4 seeds"]);
+    house
+        .run("fuzz --seeds 0..4 --expect violates:completes")
+        .code(0);
+}
+
+#[test]
+fn one_seed_is_judged_by_what_may_break() {
+    let house = House::new("one-seed").with("sims/hurried.toml", HURRIED);
+    let said = [
+        "completes is broken, as the scenario promises",
+        "==>",
+        "digest",
+    ];
+    house.run("run hurried --seed 5").code(0).says(&said);
+    let ended = house.run("replay hurried --seed 5 --expect holds").code(1);
+    ended.says(&[
+        "completes is broken, and should hold",
+        "--seed 5 --expect holds",
+    ]);
+    let allowed = "run hurried --expect violates:no-oversell --expect may:completes";
+    house.run(allowed).code(0).says(&["as the scenario allows"]);
+}
+
+#[test]
+fn a_digest_is_the_same_wherever_its_seed_runs() {
+    let house = House::new("digests").with("sims/hurried.toml", HURRIED);
+    let first = |arguments: &str| {
+        let report = house.json(&format!("fuzz --json - {arguments}"));
+        let first = &report["scenarios"][0]["first"];
+        assert_eq!(first["seed"], "70", "{report}");
+        first["digest"].as_str().expect("a digest").to_owned()
+    };
+    let digest = first("--seeds 70..71 --jobs 1");
+    assert_eq!(digest, first("--seeds 70..80 --jobs 2"));
+    assert_eq!(digest, first("-vv --seeds 70..71"));
+    for arguments in [
+        "run hurried",
+        "run hurried -vv",
+        "run hurried --messages",
+        "replay hurried",
+    ] {
+        let run = house.json(&format!("{arguments} --seed 70 --json"));
+        assert_eq!(run["digest"], digest, "{arguments}");
+    }
+    let ended = house
+        .run(&format!("replay hurried --seed 70 --digest {digest}"))
+        .code(0);
+    ended.says(&[&digest]);
+    let other = house
+        .run("replay hurried --seed 71 --digest 0123456789abcdef")
+        .code(5);
+    other.says(&["seed 71 did not reproduce", "0123456789abcdef"]);
+}
+
+#[test]
+fn a_report_is_the_same_with_one_job_and_with_two() {
+    let house = House::new("jobs")
+        .with("sims/hurried.toml", HURRIED)
+        .with("sims/safe.toml", SAFE)
+        .with("sims/crashing.toml", CRASHING);
+    let report = |jobs| {
+        let mut report = house.json(&format!("fuzz --seeds 0..30 --jobs {jobs} --json -"));
+        report["seconds"] = Value::Null;
+        for scenario in report["scenarios"].as_array_mut().expect("scenarios") {
+            scenario["seconds"] = Value::Null;
+        }
+        report
+    };
+    assert_eq!(report(1), report(2));
+}
+
+#[test]
+fn a_crash_is_an_internal_error_and_the_campaign_goes_on() {
+    let house = House::new("crash")
+        .with("sims/a-crashing.toml", CRASHING)
+        .with("sims/b-hurried.toml", HURRIED);
+    let ended = house.run("fuzz --seeds 0..3").code(70);
+    ended.says(&[
+        "internal error in 3 of 3 seeds",
+        "seed 0: internal error: ",
+        "replay sims/a-crashing.toml --seed 2",
+        "completes 3 of 3",
+        "1 of 2 scenarios met: 6 seeds",
+    ]);
+}
+
+#[test]
+fn seeds_without_an_end_are_inconclusive() {
+    let house = House::new("stuck").with("sims/stuck.toml", STUCK);
+    let ended = house.run("fuzz --seeds 0..3").code(3);
+    ended.says(&[
+        "inconclusive",
+        "3 of 3 seeds did not get to an end",
+        "polls_max",
+    ]);
+}
+
+#[test]
+fn of_several_ends_the_weightiest_is_the_exit_code() {
+    let house = House::new("precedence")
+        .with("sims/stuck.toml", STUCK)
+        .with("sims/hurried.toml", HURRIED);
+    house.run("fuzz --seeds 0..3").code(3);
+    house.run("fuzz --seeds 0..3 --expect holds").code(1);
+    let house = house.with("sims/crashing.toml", CRASHING);
+    house.run("fuzz --seeds 0..3 --expect holds").code(70);
+}
+
+#[test]
+fn limits_are_said() {
+    let capped = format!("max_seeds = 3\n{HURRIED}");
+    let house = House::new("limits")
+        .with("sims/capped.toml", &capped)
+        .with("sims/hurried.toml", HURRIED);
+    house
+        .run("fuzz --seeds 0..5")
+        .code(0)
+        .says(&["3 (max_seeds)"]);
+    let ended = house
+        .run("fuzz hurried --seeds 0..50 --expect holds --max-fail 4")
+        .code(1);
+    ended.says(&[
+        "completes broke in 4 of 4 seeds",
+        "--max-fail was reached",
+        "4 of 50",
+    ]);
+    let most = u64::MAX;
+    let endless = format!("fuzz hurried --seeds 0..{most} --max-total-time 300ms");
+    house
+        .run(&endless)
+        .code(0)
+        .says(&["--max-total-time was over"]);
+}
+
+#[test]
+fn a_scenario_named_twice_runs_once() {
+    let house = House::new("twice").with("sims/hurried.toml", HURRIED);
+    let report = house.json("fuzz --seeds 0..2 --json - sims hurried sims/hurried.toml ./sims");
+    assert_eq!(report["scenarios"].as_array().map(Vec::len), Some(1));
+}
