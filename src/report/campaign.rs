@@ -71,10 +71,10 @@ fn table(report: &Report, judged: &[Judgement]) -> Vec<String> {
 /// How many ran, and what kept it from being all.
 fn seeds(tally: &Tally) -> String {
     let ran = grouped(tally.seeds);
+    let all = grouped(tally.wanted);
     match tally.capped {
-        Some(max) if tally.seeds == max => format!("{ran} (max_seeds)"),
-        Some(max) => format!("{ran} of {} (max_seeds)", grouped(max)),
-        None if tally.seeds < tally.wanted => format!("{ran} of {}", grouped(tally.wanted)),
+        Some(max) => format!("{ran} of {all} (max_seeds {})", grouped(max)),
+        None if tally.seeds < tally.wanted => format!("{ran} of {all}"),
         None => ran,
     }
 }

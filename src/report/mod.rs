@@ -5,6 +5,7 @@
 //! stream that the text goes to drops them where nobody can see them.
 
 mod campaign;
+mod ending;
 pub mod json;
 mod rerun;
 mod story;
@@ -17,3 +18,6 @@ pub use rerun::Rerun;
 pub use story::{Story, StoryOptions};
 pub use style::{BAD, DIM, GOOD, STRONG, UNSURE};
 pub use table::list;
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::ending::ending;
 use super::style::{BAD, DIM, GOOD, STRONG, UNSURE, paint};
 use super::words::{self, Words, instant, plural};
 use crate::campaign::surprises;
@@ -55,7 +56,7 @@ impl Story<'_> {
             lines.push(String::new());
             lines.extend(self.events(history));
             lines.push(String::new());
-            lines.extend(ending(history, self.options.all));
+            lines.extend(ending(history, self.listed_max()));
         }
         lines.push(String::new());
         lines.extend(self.verdict());
@@ -84,8 +85,10 @@ impl Story<'_> {
                 self.scenario.catalog.sku
             ),
         ];
-        let visits = self.plan.visits.iter().map(visit);
-        lines.extend(self.listed("visits", visits.collect(), "visit"));
+        let mut visits: Vec<&Visit> = self.plan.visits.iter().collect();
+        visits.sort_by_key(|visit| (visit.at_ns, visit.id));
+        let visits = visits.into_iter().map(visit).collect();
+        lines.extend(self.listed("visits", visits, "visit"));
         let faults = self.plan.faults.iter();
         let faults = faults.map(|fault| format!("{}  {}", fault.id, words::fault(fault)));
         match self.plan.faults.is_empty() {
@@ -97,17 +100,22 @@ impl Story<'_> {
 
     /// A few of them under a heading, and how many more there are.
     fn listed(&self, heading: &str, entries: Vec<String>, what: &str) -> Vec<String> {
-        let limit = match self.options.all {
-            true => usize::MAX,
-            false => LISTED,
-        };
+        let limit = self.listed_max();
         let left_out = entries.len().saturating_sub(limit);
-        let more = (left_out > 0).then(|| format!("... {} more", plural(left_out, what)));
+        let more = format!("more {what}");
+        let more = (left_out > 0).then(|| format!("... {}", plural(left_out, &more)));
         let headings = std::iter::once(heading).chain(std::iter::repeat(""));
         headings
             .zip(entries.into_iter().take(limit).chain(more))
             .map(|(heading, entry)| format!("  {heading:<7} {entry}"))
             .collect()
+    }
+
+    fn listed_max(&self) -> usize {
+        match self.options.all {
+            true => usize::MAX,
+            false => LISTED,
+        }
     }
 
     fn events(&self, history: &History) -> Vec<String> {
@@ -224,15 +232,15 @@ fn visit(visit: &Visit) -> String {
         false => " (second click)",
     };
     format!(
-        "buyer {}{second} comes at {}, asks shop-{} first, waits {}, retries {}",
+        "buyer {}{second} comes at {}, asks shop-{} first, waits {}, {}",
         visit.buyer,
         instant(visit.at_ns),
         visit.instance,
         words::duration(visit.patience_ns),
         match visit.retries {
-            0 => "never".to_owned(),
-            1 => "once".to_owned(),
-            times => format!("{times} times"),
+            0 => "does not retry".to_owned(),
+            1 => "retries once".to_owned(),
+            times => format!("retries up to {times} times"),
         }
     )
 }
@@ -309,56 +317,4 @@ fn choose(told: &[&Entry], breaches: &BTreeMap<usize, Vec<String>>) -> BTreeSet<
         }
     }
     chosen
-}
-
-/// What the storage holds, and what buyers were told.
-fn ending(history: &History, all: bool) -> Vec<String> {
-    let mut lines = vec![paint(STRONG, "In the end")];
-    let mut orders = Vec::new();
-    let mut answers = BTreeMap::<u32, &str>::new();
-    for entry in &history.entries {
-        match &entry.event {
-            Event::FinalStock { sku, quantity } => {
-                lines.push(format!("  the storage has {quantity} {sku} left"));
-            }
-            Event::FinalOrder {
-                order,
-                key,
-                sku,
-                quantity,
-            } => orders.push(format!("    order {order}: {quantity} {sku}, key {key}")),
-            Event::Invoke { visit, .. } => {
-                answers.entry(*visit).or_insert("no answer");
-            }
-            Event::Ok { visit, .. } => {
-                answers.insert(*visit, "placed");
-            }
-            Event::Fail { visit, .. } => {
-                answers.insert(*visit, "not placed");
-            }
-            _ => {}
-        }
-    }
-    lines.push(format!(
-        "  the storage has {}",
-        plural(orders.len(), "order")
-    ));
-    let limit = match all {
-        true => usize::MAX,
-        false => LISTED,
-    };
-    let left_out = orders.len().saturating_sub(limit);
-    lines.extend(orders.into_iter().take(limit));
-    if left_out > 0 {
-        lines.push(format!("    ... {}", plural(left_out, "more order")));
-    }
-    let told = |what: &str| answers.values().filter(|answer| **answer == what).count();
-    lines.push(format!(
-        "  of {}, {} were told that their order is placed, {} that it is not, {} got no answer",
-        plural(answers.len(), "visit"),
-        told("placed"),
-        told("not placed"),
-        told("no answer")
-    ));
-    lines
 }

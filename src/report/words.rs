@@ -185,7 +185,7 @@ impl<'a> Words<'a> {
                 let who = self.who(*visit);
                 match attempt {
                     1 => format!("{who} asks {node} for {quantity} {sku}, key {key}"),
-                    _ => format!("{who} asks again, now {node}: request {attempt}, same key"),
+                    _ => format!("{who} asks again, at {node}: request {attempt}, same key"),
                 }
             }
             Event::Ok { visit, order, .. } => {
@@ -230,11 +230,9 @@ impl<'a> Words<'a> {
             } => {
                 let written = format!("stock of {sku}: {from} -> {to}, session {session}");
                 match self.sold.get(xid) {
-                    Some(sold) if from - sold != *to => format!(
-                        "{written}: {sold} sold, so {} was due; \
-                         the new value was computed from an older read",
-                        from - sold
-                    ),
+                    Some(sold) if from - sold != *to => {
+                        format!("{written}, though it sold {sold}: computed from an older read")
+                    }
                     _ => written,
                 }
             }

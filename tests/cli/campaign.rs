@@ -162,7 +162,7 @@ fn limits_are_said() {
     house
         .run("fuzz --seeds 0..5")
         .code(0)
-        .says(&["3 (max_seeds)"]);
+        .says(&["3 of 5 (max_seeds 3)"]);
     let ended = house
         .run("fuzz hurried --seeds 0..50 --expect holds --max-fail 4")
         .code(1);
