@@ -17,6 +17,9 @@ use super::reply::Reply;
 use super::wire::{Parser, Request};
 use crate::rt::{Labeller, Stream};
 
+/// Room for one read.
+const READ_BYTES: usize = 2048;
+
 /// Serves one client until it leaves or must go. An error of its socket is
 /// the client's leaving, nobody else's business.
 pub(super) async fn run(shared: Arc<Shared>, stream: Stream) {
@@ -44,6 +47,7 @@ struct Connection {
 impl Connection {
     async fn serve(&mut self, mut stream: Stream) -> io::Result<()> {
         loop {
+            self.input.reserve(READ_BYTES);
             if stream.read_buf(&mut self.input).await? == 0 {
                 return Ok(());
             }

@@ -64,6 +64,24 @@ const NUMBERS: &[&str] = &[
     " 1",
     "1 ",
 ];
+/// Amounts of EXPIRE and its kin that are wrong or far away, never near.
+const AMOUNTS: &[&str] = &[
+    "99999999999",
+    "1000000",
+    "5000000",
+    "-5",
+    "0",
+    "007",
+    "+5",
+    "-0",
+    "1.5",
+    "abc",
+    "",
+    "9223372036854775807",
+    "-9223372036854775808",
+    "9223372036854775808",
+    "9223372036854775",
+];
 const VALUES: &[&str] = &[
     "0",
     "1",
@@ -93,160 +111,165 @@ const EXPIRES: &[&str] = &[
 ];
 const FLAGS: &[&str] = &["NX", "XX", "GET", "nx", "KEEPTTL", "PERSIST", "FOO", "GT"];
 
+const NAMES: &[&str] = &[
+    "SET",
+    "SET",
+    "SET",
+    "GET",
+    "GETEX",
+    "GETDEL",
+    "GETSET",
+    "MGET",
+    "MSET",
+    "MSETNX",
+    "APPEND",
+    "STRLEN",
+    "INCR",
+    "DECR",
+    "INCRBY",
+    "DECRBY",
+    "DEL",
+    "UNLINK",
+    "EXISTS",
+    "EXPIRE",
+    "PEXPIRE",
+    "EXPIREAT",
+    "PEXPIREAT",
+    "TTL",
+    "EXPIRETIME",
+    "PERSIST",
+    "TYPE",
+    "DBSIZE",
+    "SETNX",
+    "SETEX",
+    "PSETEX",
+    "HSET",
+    "HGET",
+    "HDEL",
+    "HGETALL",
+    "HLEN",
+    "HINCRBY",
+    "HMGET",
+    "HEXISTS",
+    "SELECT",
+    "PING",
+    "ECHO",
+    "TOUCH",
+    "FLUSHDB",
+    "NOPE",
+    "CONFIG",
+    "CLIENT",
+    "EVAL",
+    "EVAL",
+    "EVAL",
+    "EVALSHA",
+    "PEXPIRETIME",
+    "KEYS",
+    "SCRIPT",
+];
+
 /// One command, as words parted by spaces.
 fn command(draw: &mut Draw) -> String {
-    let key = |draw: &mut Draw| pick(draw, &["a", "b", "c", "h", "lock"]).to_owned();
-    let name = pick(
-        draw,
-        &[
-            "SET",
-            "SET",
-            "SET",
-            "GET",
-            "GETEX",
-            "GETDEL",
-            "GETSET",
-            "MGET",
-            "MSET",
-            "MSETNX",
-            "APPEND",
-            "STRLEN",
-            "INCR",
-            "DECR",
-            "INCRBY",
-            "DECRBY",
-            "DEL",
-            "UNLINK",
-            "EXISTS",
-            "EXPIRE",
-            "PEXPIRE",
-            "EXPIREAT",
-            "PEXPIREAT",
-            "TTL",
-            "EXPIRETIME",
-            "PERSIST",
-            "TYPE",
-            "DBSIZE",
-            "SETNX",
-            "SETEX",
-            "PSETEX",
-            "HSET",
-            "HGET",
-            "HDEL",
-            "HGETALL",
-            "HLEN",
-            "HINCRBY",
-            "HMGET",
-            "HEXISTS",
-            "SELECT",
-            "PING",
-            "ECHO",
-            "TOUCH",
-            "FLUSHDB",
-            "NOPE",
-            "CONFIG",
-            "CLIENT",
-            "EVAL",
-            "EVAL",
-            "EVAL",
-            "EVALSHA",
-            "PEXPIRETIME",
-            "KEYS",
-            "SCRIPT",
-        ],
-    );
+    let name = pick(draw, NAMES);
     let mut words = vec![name.to_owned()];
-    match name {
-        "SET" => {
-            words.extend([key(draw), pick(draw, VALUES).into()]);
-            if draw.percent(60) {
-                words.push(pick(draw, EXPIRES).into());
-            }
-            for _ in 0..draw.within(0..3) {
-                words.push(pick(draw, FLAGS).into());
-            }
-        }
-        "GETEX" => {
-            words.push(key(draw));
-            for _ in 0..draw.within(0..3) {
-                words.push(pick(draw, EXPIRES).into());
-            }
-        }
-        "EXPIRE" | "PEXPIRE" | "EXPIREAT" | "PEXPIREAT" => {
-            let far = pick(draw, &["99999999999", "1000000", "5000000", "-5", "0"]);
-            let amount = if draw.percent(70) {
-                far
-            } else {
-                pick(draw, NUMBERS)
-            };
-            words.extend([key(draw), amount.into()]);
-            for _ in 0..draw.within(0..3) {
-                words.push(pick(draw, &["NX", "XX", "GT", "LT", "lt", "FOO"]).into());
-            }
-        }
-        "INCRBY" | "DECRBY" => words.extend([key(draw), pick(draw, NUMBERS).into()]),
-        "SETEX" | "PSETEX" => {
-            let amount = pick(draw, &["100000", "0", "-1", "x", "9223372036854775807"]);
-            words.extend([key(draw), amount.into(), pick(draw, VALUES).into()]);
-        }
-        "APPEND" | "GETSET" | "SETNX" => words.extend([key(draw), pick(draw, VALUES).into()]),
-        "MSET" | "MSETNX" => {
-            for _ in 0..draw.within(1..4) {
-                words.extend([key(draw), pick(draw, VALUES).into()]);
-            }
-            if draw.percent(20) {
-                words.pop();
-            }
-        }
-        "HSET" => {
-            words.push(key(draw));
-            for _ in 0..draw.within(1..4) {
-                words.extend([pick(draw, &["f", "g"]).into(), pick(draw, VALUES).into()]);
-            }
-            if draw.percent(10) {
-                words.pop();
-            }
-        }
-        "HGET" | "HDEL" | "HEXISTS" | "HMGET" => {
-            words.extend([key(draw), pick(draw, &["f", "g", "h"]).into()]);
-        }
-        "HINCRBY" => words.extend([key(draw), "f".into(), pick(draw, NUMBERS).into()]),
-        "DEL" | "UNLINK" | "EXISTS" | "TOUCH" | "MGET" => {
-            for _ in 0..draw.within(1..4) {
-                words.push(key(draw));
-            }
-        }
-        "SELECT" => words.push(pick(draw, &["0", "1", "0", "16", "-1", "x", "99999999999"]).into()),
-        "KEYS" => words.push(pick(draw, &["a", "[b]", "?", "[^ac]", "loc*"]).into()),
-        "CONFIG" => words.push(pick(draw, &["GET", "NOPE"]).into()),
-        "CLIENT" => words.push(pick(draw, &["GETNAME", "SETNAME me", "NOPE", "SETINFO"]).into()),
-        "SCRIPT" => words.push(pick(draw, &["EXISTS", "NOPE", "LOAD", "FLUSH NOPE"]).into()),
-        "EVALSHA" => words.push(
-            pick(
-                draw,
-                &[
-                    "0123 0",
-                    "0123",
-                    "0123 1",
-                    "0123 -1 a",
-                    "e0e1f9fabfc9d4800c877a703b823ac0578ff8db 0",
-                    "e0e1f9fabfc9d4800c877a703b823ac0578ff8db 1",
-                ],
-            )
-            .into(),
-        ),
-        "EVAL" => words.push(script(draw)),
-        "PING" | "ECHO" | "DBSIZE" | "FLUSHDB" | "NOPE" => {
-            for _ in 0..draw.within(0..3) {
-                words.push(pick(draw, &["x", "y'z", "SYNC", ""]).into());
-            }
-        }
-        _ => words.push(key(draw)),
-    }
+    words.extend(arguments(draw, name));
     if draw.percent(3) {
         words.pop();
     }
     words.join(" ")
+}
+
+fn key(draw: &mut Draw) -> String {
+    pick(draw, &["a", "b", "c", "h", "lock"]).to_owned()
+}
+
+fn value(draw: &mut Draw) -> String {
+    pick(draw, VALUES).to_owned()
+}
+
+/// Up to two of `from`.
+fn some(draw: &mut Draw, from: &[&str]) -> Vec<String> {
+    (0..draw.within(0..3))
+        .map(|_| pick(draw, from).to_owned())
+        .collect()
+}
+
+fn arguments(draw: &mut Draw, name: &str) -> Vec<String> {
+    let one = |draw: &mut Draw, from: &[&str]| vec![pick(draw, from).to_owned()];
+    match name {
+        "SELECT" => one(draw, &["0", "1", "0", "16", "-1", "x", "99999999999"]),
+        "KEYS" => one(draw, &["a", "[b]", "?", "[^ac]", "loc*"]),
+        "CONFIG" => one(draw, &["GET", "NOPE"]),
+        "CLIENT" => one(draw, &["GETNAME", "SETNAME me", "NOPE", "SETINFO"]),
+        "SCRIPT" => one(draw, &["EXISTS", "NOPE", "LOAD", "FLUSH NOPE"]),
+        "EVALSHA" => one(
+            draw,
+            &[
+                "0123 0",
+                "0123",
+                "0123 1",
+                "0123 -1 a",
+                "e0e1f9fabfc9d4800c877a703b823ac0578ff8db 0",
+                "e0e1f9fabfc9d4800c877a703b823ac0578ff8db 1",
+            ],
+        ),
+        "EVAL" => vec![script(draw)],
+        "PING" | "ECHO" | "DBSIZE" | "FLUSHDB" | "NOPE" => some(draw, &["x", "y'z", "SYNC", ""]),
+        _ => key_arguments(draw, name),
+    }
+}
+
+/// The arguments of commands whose first one is a key.
+fn key_arguments(draw: &mut Draw, name: &str) -> Vec<String> {
+    let mut words = vec![key(draw)];
+    match name {
+        "SET" => {
+            words.push(value(draw));
+            if draw.percent(60) {
+                words.push(pick(draw, EXPIRES).into());
+            }
+            words.extend(some(draw, FLAGS));
+        }
+        "GETEX" => words.extend(some(draw, EXPIRES)),
+        "EXPIRE" | "PEXPIRE" | "EXPIREAT" | "PEXPIREAT" => {
+            let far = draw.percent(50);
+            words.push(pick(draw, if far { &AMOUNTS[..3] } else { AMOUNTS }).into());
+            words.extend(some(draw, &["NX", "XX", "GT", "LT", "lt", "FOO"]));
+        }
+        "INCRBY" | "DECRBY" => words.push(pick(draw, NUMBERS).into()),
+        "SETEX" | "PSETEX" => {
+            let amount = pick(draw, &["100000", "0", "-1", "x", "9223372036854775807"]);
+            words.extend([amount.into(), value(draw)]);
+        }
+        "APPEND" | "GETSET" | "SETNX" => words.push(value(draw)),
+        "MSET" | "MSETNX" => {
+            words.push(value(draw));
+            for _ in 0..draw.within(0..5) {
+                words.push(if words.len() % 2 == 0 {
+                    key(draw)
+                } else {
+                    value(draw)
+                });
+            }
+        }
+        "HSET" => {
+            for _ in 0..draw.within(1..7) {
+                let field = pick(draw, &["f", "g"]).to_owned();
+                words.push(if words.len() % 2 == 1 {
+                    field
+                } else {
+                    value(draw)
+                });
+            }
+        }
+        "HGET" | "HDEL" | "HEXISTS" | "HMGET" => words.push(pick(draw, &["f", "g", "h"]).into()),
+        "HINCRBY" => words.extend(["f".into(), pick(draw, NUMBERS).into()]),
+        "DEL" | "UNLINK" | "EXISTS" | "TOUCH" | "MGET" => {
+            words.extend((0..draw.within(0..3)).map(|_| key(draw)));
+        }
+        _ => {}
+    }
+    words
 }
 
 /// A script call; `_` stands for a space in its text.
@@ -262,7 +285,7 @@ fn script(draw: &mut Draw) -> String {
             "if_redis.call('get',KEYS[1])==ARGV[1]_then_return_redis.call('del',KEYS[1])_else_return_0_end",
             "return_redis.call('HGETALL',KEYS[1])",
             "return_redis.call('EXISTS',KEYS[1],KEYS[1])",
-            "redis.call('SELECT',1)_return_redis.call('DBSIZE')",
+            "redis.call('SELECT',1)_redis.call('EXISTS','a','b','c','h','lock')_return_redis.call('DBSIZE')",
             "return_redis.call('TTL',KEYS[1])",
         ],
     );
@@ -347,6 +370,11 @@ fn random_commands_get_the_same_replies() {
         pair.compare(&words("FLUSHALL"));
         for _ in 0..SEQUENCE {
             let line = command(&mut draw);
+            if line.starts_with("DBSIZE") {
+                // The real server still counts what is past its deadline and
+                // was not met since.
+                pair.compare(&words("EXISTS a b c h lock"));
+            }
             pair.compare(&to_args(&line));
         }
     }

@@ -1,11 +1,11 @@
 //! redis-rs, unmodified, against the simulated server.
 
 use std::sync::Arc;
-use std::time::Duration;
 
+use doublebuy::net::{Action, Label, Segment};
 use doublebuy::redis::Options;
-use doublebuy::rt;
-use redis::{AsyncCommands, ProtocolVersion, Script, cmd};
+use parking_lot::Mutex;
+use redis::{AsyncCommands, ProtocolVersion, Script, Value, cmd};
 
 use crate::support::{connect, outside, serve, simulate, try_connect};
 
@@ -69,17 +69,39 @@ fn resp3_and_pipelines() {
 }
 
 #[test]
-fn a_key_lives_to_its_deadline_and_not_a_millisecond_longer() {
-    simulate(Options::default(), Arc::new(()), |world| async move {
-        let zero = std::ops::Range { start: 1, end: 2 };
-        let client = doublebuy::net::Here::get().is_some();
-        assert!(client);
-        let _ = (zero, world);
+fn requests_and_replies_are_labelled_for_the_network() {
+    let labels = simulate(Options::default(), Arc::new(()), |world| async move {
         let mut connection = connect("redis:6379").await;
+        let seen = Arc::new(Mutex::new(Vec::<Label>::new()));
+        let sink = seen.clone();
+        let _rule = world.network.add_rule(move |segment: &Segment<'_>| {
+            sink.lock().extend(segment.labels);
+            Action::Pass
+        });
         assert!(lock(&mut connection, "a").await);
-        rt::sleep(Duration::from_millis(50)).await;
-        assert!(!lock(&mut connection, "b").await);
-        rt::sleep(Duration::from_millis(60)).await;
-        assert!(lock(&mut connection, "b").await);
+        let _: Value = cmd("EVALSHA")
+            .arg("0".repeat(40))
+            .arg(0)
+            .query_async(&mut connection)
+            .await
+            .unwrap_or(Value::Nil);
+        let _: Value = redis::pipe()
+            .get("lock")
+            .del("lock")
+            .query_async(&mut connection)
+            .await
+            .unwrap();
+        seen.lock().clone()
     });
+    let expected = [
+        "SET",
+        "reply to SET",
+        "EVAL",
+        "reply to EVAL",
+        "GET",
+        "DEL",
+        "reply to GET",
+        "reply to DEL",
+    ];
+    assert_eq!(labels, expected);
 }

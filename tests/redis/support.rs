@@ -53,6 +53,7 @@ pub struct World {
     pub network: net::Network,
     pub server: Server,
     pub server_node: net::NodeId,
+    pub client_node: net::NodeId,
 }
 
 /// Runs `test` on the node "client" of a simulation in which "redis:6379" is
@@ -85,6 +86,7 @@ where
                 network: network.clone(),
                 server: server.clone(),
                 server_node,
+                client_node,
             };
             redis.spawn(network.run_on(server_node, async move {
                 let listener = rt::Listener::bind("redis:6379").await.unwrap();

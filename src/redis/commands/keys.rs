@@ -217,11 +217,13 @@ impl Condition {
 
     /// No deadline counts as one infinitely far away.
     fn allows(&self, current: Option<i64>, when: i64) -> bool {
-        let has_deadline = current.is_some();
-        !(self.nx && has_deadline)
-            && !(self.xx && !has_deadline)
-            && !(self.gt && current.is_none_or(|current| when <= current))
-            && !(self.lt && current.is_some_and(|current| when >= current))
+        let refused = match current {
+            Some(current) => {
+                self.nx || (self.gt && when <= current) || (self.lt && when >= current)
+            }
+            None => self.xx || self.gt,
+        };
+        !refused
     }
 }
 

@@ -116,19 +116,14 @@ fn run(
     find: impl FnOnce(&mut Scripts, &[u8]) -> Result<Compiled, Reply>,
 ) -> Reply {
     let text_or_sha = args[1];
-    let outcome = split_arguments(args).and_then(|(keys, args)| {
+    let outcome = invocation(args, read_only).and_then(|invocation| {
         let script = find(scripts, text_or_sha)?;
-        let invocation = Invocation {
-            keys,
-            args,
-            read_only,
-        };
         let reply = scripts.run(context, &script, &invocation);
         context.keyspace.observe(|observer| {
             observer.script_ran(&ScriptRun {
                 sha: script.sha(),
-                keys,
-                args,
+                keys: invocation.keys,
+                args: invocation.args,
                 outcome: summary(&reply),
             });
         });
@@ -138,16 +133,17 @@ fn run(
 }
 
 /// KEYS and ARGV of `EVAL script numkeys key... arg...`.
-fn split_arguments<'a, 'b>(
-    args: &'a [&'b [u8]],
-) -> Result<(&'a [&'b [u8]], &'a [&'b [u8]]), Reply> {
-    let keys = integer_argument(args[2])?;
-    let rest = &args[3..];
-    let keys =
-        usize::try_from(keys).map_err(|_| Reply::error("ERR Number of keys can't be negative"))?;
-    rest.split_at_checked(keys).ok_or(Reply::error(
+fn invocation<'a>(args: &'a [&'a [u8]], read_only: bool) -> Result<Invocation<'a>, Reply> {
+    let keys = usize::try_from(integer_argument(args[2])?)
+        .map_err(|_| Reply::error("ERR Number of keys can't be negative"))?;
+    let (keys, args) = args[3..].split_at_checked(keys).ok_or(Reply::error(
         "ERR Number of keys can't be greater than number of args",
-    ))
+    ))?;
+    Ok(Invocation {
+        keys,
+        args,
+        read_only,
+    })
 }
 
 fn summary(reply: &Reply) -> Outcome<'_> {

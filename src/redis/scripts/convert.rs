@@ -6,9 +6,9 @@ use mlua::{Lua, Table, Value};
 use crate::redis::number::format_double;
 use crate::redis::reply::{Reply, Resp, one_line};
 
-/// Tables nested deeper than this end in an error; Redis's limit is that of
-/// Lua's stack.
-const DEPTH_MAX: usize = 500;
+/// Tables nested deeper than this end in an error. Redis goes on until Lua's
+/// stack is full; a small thread stack is what this leaves room for.
+const DEPTH_MAX: usize = 100;
 
 /// A command's reply as a script sees it.
 pub(super) fn to_lua(lua: &Lua, reply: &Reply, resp: Resp) -> mlua::Result<Value> {
@@ -81,8 +81,8 @@ fn sequence<'a>(
     resp: Resp,
 ) -> mlua::Result<Value> {
     let table = lua.create_table_with_capacity(items.size_hint().0, 0)?;
-    for (index, item) in (1_i64..).zip(items) {
-        table.raw_set(index, to_lua(lua, item, resp)?)?;
+    for (index, item) in (1..).zip(items) {
+        table.raw_seti(index, to_lua(lua, item, resp)?)?;
     }
     Ok(Value::Table(table))
 }

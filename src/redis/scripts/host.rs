@@ -17,6 +17,11 @@ use crate::redis::keyspace::Keyspace;
 use crate::redis::number::format_double;
 use crate::redis::reply::{Reply, Resp};
 
+/// A script that wants more memory fails. The limit holds while Lua runs, not
+/// while it is handed values: with a limit set, every such call would be a
+/// protected one.
+pub(super) const MEMORY_MAX: usize = 256 * 1024 * 1024;
+
 /// What scripts reach, shared by the functions that Lua holds.
 #[derive(Default)]
 pub(super) struct Host {
@@ -117,10 +122,15 @@ impl Host {
     /// `redis.call`, or `redis.pcall` if errors are not to be raised.
     pub(super) fn call(&self, lua: &Lua, args: &MultiValue, raises: bool) -> mlua::Result<Value> {
         let (reply, resp) = self.execute(args);
-        match reply {
-            Reply::Error(text) if raises => Err(Error::external(Raised::Reply(text))),
-            reply => to_lua(lua, &reply, resp),
+        if let Reply::Error(text) = &reply
+            && raises
+        {
+            return Err(Error::external(Raised::Reply(text.clone())));
         }
+        lua.set_memory_limit(0)?;
+        let value = to_lua(lua, &reply, resp);
+        lua.set_memory_limit(MEMORY_MAX)?;
+        value
     }
 
     fn execute(&self, args: &MultiValue) -> (Reply, Resp) {

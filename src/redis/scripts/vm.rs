@@ -21,8 +21,6 @@ pub(super) const PRELUDE_NAME: &str = "=redis";
 const SCRIPT_NAME: &str = "@user_script";
 /// Instructions between two looks at the budget.
 const TICK: u32 = 100_000;
-/// A script that wants more memory fails.
-const MEMORY_MAX: usize = 256 * 1024 * 1024;
 
 pub(super) struct Vm {
     lua: Lua,
@@ -40,7 +38,6 @@ impl Vm {
     pub(super) fn new(host: Arc<Host>) -> mlua::Result<Vm> {
         let libraries = StdLib::TABLE | StdLib::STRING | StdLib::MATH;
         let lua = Lua::new_with(libraries, LuaOptions::new().catch_rust_panics(false))?;
-        lua.set_memory_limit(MEMORY_MAX)?;
         let functions = host_functions(&lua, &host)?;
         let prelude: Table = lua.load(PRELUDE).set_name(PRELUDE_NAME).call(functions)?;
         lua.set_globals(prelude.get("globals")?)?;
@@ -96,13 +93,16 @@ impl Vm {
     ) -> mlua::Result<(bool, Value)> {
         let keys = self.strings(invocation.keys)?;
         let args = self.strings(invocation.args)?;
-        self.run.call((script, keys, args))
+        self.lua.set_memory_limit(host::MEMORY_MAX)?;
+        let result = self.run.call((script, keys, args));
+        self.lua.set_memory_limit(0)?;
+        result
     }
 
     fn strings(&self, texts: &[&[u8]]) -> mlua::Result<Table> {
         let table = self.lua.create_table_with_capacity(texts.len(), 0)?;
-        for (index, text) in (1_i64..).zip(texts) {
-            table.raw_set(index, self.lua.create_string(text)?)?;
+        for (index, text) in (1..).zip(texts) {
+            table.raw_seti(index, self.lua.create_string(text)?)?;
         }
         Ok(table)
     }
