@@ -7,7 +7,18 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::named::named;
 use crate::{postgres, redis, shop};
+
+named! {
+    /// A bug of the world that everything runs in.
+    pub enum WorldBug: "bug of the world" {
+        /// The network panics while it is locked.
+        NetworkPanics = "network-panics",
+        /// A task is always ready, so that time gets nowhere.
+        BusyTask = "busy-task",
+    }
+}
 
 /// A planted bug, by the part it is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,8 +29,8 @@ pub enum Planted {
     Redis(redis::Bug),
     /// In the order service.
     Shop(shop::Bug),
-    /// The network panics while it is locked.
-    NetworkPanics,
+    /// In the world itself.
+    World(WorldBug),
 }
 
 impl Planted {
@@ -28,8 +39,8 @@ impl Planted {
         let postgres = postgres::Bug::ALL.iter().copied().map(Planted::Postgres);
         let redis = redis::Bug::ALL.iter().copied().map(Planted::Redis);
         let shop = shop::Bug::ALL.iter().copied().map(Planted::Shop);
-        let network = [Planted::NetworkPanics];
-        postgres.chain(redis).chain(shop).chain(network).collect()
+        let world = WorldBug::ALL.iter().copied().map(Planted::World);
+        postgres.chain(redis).chain(shop).chain(world).collect()
     }
 }
 
@@ -39,7 +50,7 @@ impl fmt::Display for Planted {
             Planted::Postgres(bug) => write!(f, "postgres.{bug}"),
             Planted::Redis(bug) => write!(f, "redis.{bug}"),
             Planted::Shop(bug) => write!(f, "shop.{bug}"),
-            Planted::NetworkPanics => f.write_str("network.panic-holding-lock"),
+            Planted::World(bug) => write!(f, "world.{bug}"),
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::buyers::Market;
 use crate::history::Recorder;
 use crate::net::Network;
 use crate::plan::Plan;
-use crate::planted::Planted;
+use crate::planted::{Planted, WorldBug};
 use crate::scenario::Scenario;
 use crate::shop::schema;
 use crate::{postgres, redis, rt, shop};
@@ -55,10 +55,25 @@ pub(super) fn build(
     }
     machines.add("buyers", |_, _| {});
     set_latencies(scenario, network, &machines);
-    if scenario.planted.contains(&Planted::NetworkPanics) {
-        network.sabotage();
-    }
+    plant(scenario, network, &machines);
     (machines, database, lens)
+}
+
+/// Bugs of the world itself.
+fn plant(scenario: &Scenario, network: &Network, machines: &Machines) {
+    for planted in &scenario.planted {
+        match planted {
+            Planted::World(WorldBug::NetworkPanics) => network.sabotage(),
+            Planted::World(WorldBug::BusyTask) => {
+                machines.get("buyers").spawn(network, async {
+                    loop {
+                        tokio::task::yield_now().await;
+                    }
+                });
+            }
+            _ => {}
+        }
+    }
 }
 
 fn add_postgres(machines: &mut Machines, scenario: &Scenario, database: Database, lens: Arc<Lens>) {
