@@ -98,7 +98,10 @@ impl Real {
             let mut config = tokio_postgres::Config::new();
             config.user("postgres").dbname("postgres");
             if let Ok(stream) = rt::connect(&self.address()).await
-                && config.connect_raw(stream, tokio_postgres::NoTls).await.is_ok()
+                && config
+                    .connect_raw(stream, tokio_postgres::NoTls)
+                    .await
+                    .is_ok()
             {
                 return;
             }
