@@ -345,7 +345,10 @@ fn show_time(time: Duration) -> String {
         (60_000, "min"),
         (1_000, "s"),
     ];
-    match units.into_iter().find(|(size, _)| millis % size == 0) {
+    match units
+        .into_iter()
+        .find(|(size, _)| millis.is_multiple_of(*size))
+    {
         Some((size, unit)) => format!("{}{unit}", millis / size),
         None => format!("{millis}ms"),
     }

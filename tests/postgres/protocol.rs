@@ -159,7 +159,9 @@ fn too_many_clients_are_turned_away() {
         let (_server, address) = loopback(options).await;
         let _first = connect(&address).await;
         let second = connect(&address).await;
-        let error = try_connect(&address).await.err().expect("one too many");
+        let Err(error) = try_connect(&address).await else {
+            panic!("one too many");
+        };
         assert_eq!(error.code().unwrap().code(), "53300");
         drop(second);
         for _ in 0..1_000 {

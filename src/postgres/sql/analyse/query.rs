@@ -108,7 +108,7 @@ impl Analyser<'_> {
     ) -> Result<(Select, Vec<OutputColumn>)> {
         refuse_clauses(select)?;
         let mut from = Vec::new();
-        self.from_clause(&select.from, lock, &mut from)?;
+        self.add_from(&select.from, lock, &mut from)?;
         let filter = self.where_clause(select.selection.as_ref(), &mut from)?;
         let mut keys = self.group_keys(&select.group_by, &select.projection)?;
         self.aggregates = Some(Vec::new());
