@@ -96,7 +96,7 @@ impl Shared {
 
     /// Tells the observer that a session begins to wait.
     pub(super) fn note_wait(&self, engine: &Engine, pid: Pid, id: WaitId, relation: &str) {
-        let holders = engine.locks.blockers(id);
+        let holders = engine.locks.holders(id);
         self.observer.waited(&Wait {
             waiter: pid,
             holders: &holders,

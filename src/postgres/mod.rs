@@ -111,6 +111,17 @@ impl Server {
             })
             .collect()
     }
+
+    /// How many versions of rows a table keeps, those that nobody sees any
+    /// more among them.
+    pub fn versions(&self, table: &str) -> usize {
+        let engine = self.0.lock();
+        let table = engine.catalog.find(table, &engine.clog, Xid::NONE);
+        table.map_or(0, |table| {
+            let rows = table.heap.rows();
+            rows.map(|(_, chain)| chain.versions().len()).sum()
+        })
+    }
 }
 
 /// The labels that requests and answers carry.

@@ -15,19 +15,13 @@ use super::types::{Row, Value};
 /// Takes notes of what becomes true at a server.
 pub trait Observer: Send + Sync {
     /// A transaction that wrote became visible to everybody.
-    fn committed(&self, commit: &Commit<'_>) {
-        let _ = commit;
-    }
+    fn committed(&self, _commit: &Commit<'_>) {}
 
     /// A session begins to wait for another.
-    fn waited(&self, wait: &Wait<'_>) {
-        let _ = wait;
-    }
+    fn waited(&self, _wait: &Wait<'_>) {}
 
     /// A transaction ended without effect.
-    fn aborted(&self, abort: &Abort) {
-        let _ = abort;
-    }
+    fn aborted(&self, _abort: &Abort) {}
 }
 
 /// Nobody wants to know.
@@ -99,7 +93,7 @@ impl NamedRow {
 pub struct Wait<'a> {
     /// Who waits.
     pub waiter: Pid,
-    /// Who is in the way: holders first, then those ahead in the queue.
+    /// Who holds what it waits for; none if it only waits in line.
     pub holders: &'a [Pid],
     /// The table that it is about.
     pub relation: &'a str,

@@ -213,9 +213,7 @@ impl Session {
         let Some(source) = &prepared.source else {
             return Ok(Answer::default());
         };
-        if let Err(error) = self.refuse_if_failed(source.keyword()) {
-            return Err(error);
-        }
+        self.refuse_if_failed(source.keyword())?;
         if let Some(answer) = self.control(source.statement()).await? {
             return Ok(answer);
         }

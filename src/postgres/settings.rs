@@ -269,6 +269,9 @@ impl Settings {
     }
 }
 
+const UNITS: &str =
+    "Valid units for this parameter are \"us\", \"ms\", \"s\", \"min\", \"h\", and \"d\".";
+
 fn invalid(name: &str, value: &str) -> Error {
     Error::new(
         SqlState::INVALID_PARAMETER_VALUE,
@@ -296,9 +299,14 @@ fn check(name: &'static str, kind: Kind, value: &str) -> Result<String> {
                 format!("parameter \"{name}\" requires a Boolean value"),
             )),
         },
-        Kind::Time => milliseconds(value)
-            .map(show_time)
-            .ok_or_else(|| invalid(name, value)),
+        Kind::Time => milliseconds(value).map(show_time).ok_or_else(|| {
+            let error = invalid(name, value);
+            if value.trim().starts_with(|c: char| c.is_ascii_digit()) {
+                error.hint(UNITS)
+            } else {
+                error
+            }
+        }),
     }
 }
 
@@ -337,7 +345,10 @@ fn show_time(time: Duration) -> String {
         (60_000, "min"),
         (1_000, "s"),
     ];
-    match units.into_iter().find(|(size, _)| millis % size == 0) {
+    match units
+        .into_iter()
+        .find(|(size, _)| millis.is_multiple_of(*size))
+    {
         Some((size, unit)) => format!("{}{unit}", millis / size),
         None => format!("{millis}ms"),
     }

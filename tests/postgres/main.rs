@@ -1,7 +1,10 @@
 //! The simulated PostgreSQL, asked through the real driver: over loopback
 //! sockets, inside a simulation, and side by side with a real PostgreSQL 15.
 
+mod bugs;
+mod crash;
 mod driver;
 mod errors;
+mod protocol;
 mod schedules;
 mod support;

@@ -487,6 +487,86 @@ const SCHEDULES: &[(&str, &str, &str)] = &[
         ",
     ),
     (
+        "constraints are checked on the version seen, before any wait",
+        "
+        a: CREATE TABLE counter (id int PRIMARY KEY, n int CHECK (n >= 0)); INSERT INTO counter VALUES (1, 0)
+        a: BEGIN
+        a: UPDATE counter SET n = 5
+        b: UPDATE counter SET n = n - 1
+        b: UPDATE counter SET n = n + 1 WHERE n = 0 RETURNING n
+        a: COMMIT
+        b: UPDATE counter SET n = n - 1 RETURNING n
+        ",
+        "
+        a: CREATE TABLE counter (id int PRIMARY KEY, n int CHECK (n >= 0)); INSERT INTO counter VALUES (1, 0) -> 0 1
+        a: BEGIN -> 0
+        a: UPDATE counter SET n = 5 -> 1
+        b: UPDATE counter SET n = n - 1 -> 23514
+        b: UPDATE counter SET n = n + 1 WHERE n = 0 RETURNING n -> waits
+        a: COMMIT -> 0
+        b: ... UPDATE counter SET n = n + 1 WHERE n = 0 RETURNING n -> 0
+        b: UPDATE counter SET n = n - 1 RETURNING n -> (4) 1
+        ",
+    ),
+    (
+        "an update does not see rows that its own command made",
+        "
+        a: UPDATE stock SET sku = sku || sku, left_over = left_over + 1
+        a: SELECT sku, left_over FROM stock ORDER BY sku
+        a: INSERT INTO stock SELECT sku || 'x', left_over FROM stock
+        a: SELECT count(*) FROM stock
+        a: BEGIN; UPDATE stock SET left_over = 0; UPDATE stock SET left_over = left_over + 1; COMMIT
+        a: SELECT min(left_over), max(left_over) FROM stock
+        ",
+        "
+        a: UPDATE stock SET sku = sku || sku, left_over = left_over + 1 -> 3
+        a: SELECT sku, left_over FROM stock ORDER BY sku -> (aa,2) (bb,3) (cc,4) 3
+        a: INSERT INTO stock SELECT sku || 'x', left_over FROM stock -> 3
+        a: SELECT count(*) FROM stock -> (6) 1
+        a: BEGIN; UPDATE stock SET left_over = 0; UPDATE stock SET left_over = left_over + 1; COMMIT -> 0 6 6 0
+        a: SELECT min(left_over), max(left_over) FROM stock -> (1,1) 1
+        ",
+    ),
+    (
+        "a deadlock through a queue is found",
+        "
+        a: SET deadlock_timeout = '60s'
+        c: SET deadlock_timeout = '60s'
+        b: SET deadlock_timeout = '300ms'
+        a: BEGIN
+        b: BEGIN
+        c: BEGIN
+        b: UPDATE stock SET price = 2 WHERE sku = 'b'
+        a: UPDATE stock SET price = 1 WHERE sku = 'a'
+        c: UPDATE stock SET price = 3 WHERE sku = 'a'
+        a: UPDATE stock SET price = 1 WHERE sku = 'b'
+        b: UPDATE stock SET price = 2 WHERE sku = 'a'
+        a: -- wait 1000
+        a: COMMIT
+        c: COMMIT
+        a: SELECT sku, price FROM stock ORDER BY sku
+        ",
+        "
+        a: SET deadlock_timeout = '60s' -> 0
+        c: SET deadlock_timeout = '60s' -> 0
+        b: SET deadlock_timeout = '300ms' -> 0
+        a: BEGIN -> 0
+        b: BEGIN -> 0
+        c: BEGIN -> 0
+        b: UPDATE stock SET price = 2 WHERE sku = 'b' -> 1
+        a: UPDATE stock SET price = 1 WHERE sku = 'a' -> 1
+        c: UPDATE stock SET price = 3 WHERE sku = 'a' -> waits
+        a: UPDATE stock SET price = 1 WHERE sku = 'b' -> waits
+        b: UPDATE stock SET price = 2 WHERE sku = 'a' -> waits
+        a: ... UPDATE stock SET price = 1 WHERE sku = 'b' -> 1
+        b: ... UPDATE stock SET price = 2 WHERE sku = 'a' -> 40P01
+        a: COMMIT -> 0
+        c: ... UPDATE stock SET price = 3 WHERE sku = 'a' -> 1
+        c: COMMIT -> 0
+        a: SELECT sku, price FROM stock ORDER BY sku -> (a,3) (b,1) (c,7) 3
+        ",
+    ),
+    (
         "an update reaches a row that a concurrent update moved",
         "
         a: BEGIN

@@ -326,7 +326,6 @@ fn define_keys(
             name: name.as_str().into(),
             columns,
             unique: true,
-            primary,
         });
     }
     Ok(())
@@ -540,7 +539,6 @@ async fn create_index(
         name: index_name.as_str().into(),
         columns,
         unique: create.unique,
-        primary: false,
     });
     if create.unique {
         let Engine { catalog, clog, .. } = &*engine;

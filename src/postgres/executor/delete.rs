@@ -22,10 +22,7 @@ impl Work for DeleteWork<'_> {
     fn step(&mut self, run: &mut Execution<'_>, engine: &mut Engine) -> Result<Step<Outcome>> {
         let mut tuples = match self.tuples.take() {
             Some(tuples) => tuples,
-            None => {
-                run.begin_write(engine);
-                collect(run, engine, &self.plan.from)?
-            }
+            None => collect(run, engine, &self.plan.from)?,
         };
         while let Some(tuple) = tuples.get_mut(self.next) {
             if let Step::Wait(id) = self.delete(run, engine, tuple)? {
@@ -55,20 +52,21 @@ impl<'a> DeleteWork<'a> {
         engine: &mut Engine,
         tuple: &mut Tuple,
     ) -> Result<Step<()>> {
-        let strongest = |_: &Execution<'_>, _: &Tuple| Ok(RowLockMode::Update);
+        let mut strongest = |_: &Execution<'_>, _: &Tuple, _: bool| Ok(RowLockMode::Update);
         let claimed = claim_tuple(
             run,
             engine,
             &self.plan.from,
             tuple,
             &mut self.target,
-            &strongest,
+            &mut strongest,
         )?;
         let target = match claimed {
             Step::Wait(id) => return Ok(Step::Wait(id)),
             Step::Done(None) => return Ok(Step::Done(())),
             Step::Done(Some((target, _))) => target,
         };
+        run.begin_write(engine);
         let (xid, command) = (run.transaction.xid, run.transaction.command);
         let table = engine.table_mut(target.table)?;
         table

@@ -3,7 +3,7 @@
 use super::row_lock::{RowOutcome, Target, claim, concurrent, note_lock};
 use super::select::SelectWork;
 use super::unique::{Key, look_up, wait_for};
-use super::update::{Entries, assign, check, lock_mode, replace};
+use super::update::{Entries, assign, check, replace};
 use super::{Execution, Outcome, Step, Work};
 use crate::postgres::engine::Engine;
 use crate::postgres::error::{Error, Result, SqlState};
@@ -12,6 +12,7 @@ use crate::postgres::options::Bug;
 use crate::postgres::sql::{
     ConflictUpdate, Expr, Insert, InsertSource, OnConflict, WaitPolicy, holds,
 };
+use crate::postgres::storage::RowLockMode;
 use crate::postgres::storage::heap::RowId;
 use crate::postgres::transaction::RowChange;
 use crate::postgres::types::Row;
@@ -50,7 +51,6 @@ impl Work for InsertWork<'_> {
             }
             self.query = None;
         }
-        run.begin_write(engine);
         while self.row.is_some() || self.make_row(run)? {
             if let Step::Wait(id) = self.insert(run, engine)? {
                 return Ok(Step::Wait(id));
@@ -131,6 +131,7 @@ impl<'a> InsertWork<'a> {
     }
 
     fn put(&self, run: &mut Execution<'_>, engine: &mut Engine, row: Row) -> Result<Entries> {
+        run.begin_write(engine);
         let id = self.plan.table.id;
         let (xid, command) = (run.transaction.xid, run.transaction.command);
         let table = engine.table_mut(id)?;
@@ -263,9 +264,12 @@ impl<'a> InsertWork<'a> {
                 moved: false,
             });
         target.tid = tid;
-        let rows = [old.clone(), excluded.clone()];
-        let new = assign(run, &table, &update.assignments, &old, &rows)?;
-        let mode = lock_mode(&table, &old, &new);
+        let assigned = &update.assignments;
+        let mode = if assigned.iter().any(|(column, _)| table.is_key(*column)) {
+            RowLockMode::Update
+        } else {
+            RowLockMode::NoKeyUpdate
+        };
         match claim(run, engine, &mut target, mode, WaitPolicy::Block)? {
             RowOutcome::Wait(id) => {
                 self.target = Some(target);
@@ -275,6 +279,7 @@ impl<'a> InsertWork<'a> {
             RowOutcome::Free if target.tid != tid => return Ok(None),
             RowOutcome::Free => {}
         }
+        let rows = [old, excluded.clone()];
         let wanted = match &update.filter {
             Some(filter) => holds(filter, &rows, &run.context())?,
             None => true,
@@ -283,6 +288,7 @@ impl<'a> InsertWork<'a> {
             note_lock(run, engine, &target, mode)?;
             return Ok(Some(Verdict::Settled(None)));
         }
+        let new = assign(run, assigned, &rows)?;
         check(run, &table, &new)?;
         let mut entries = replace(run, engine, &target, mode, new.clone())?;
         if let Step::Wait(id) = entries.add(run, engine)? {

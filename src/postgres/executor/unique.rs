@@ -43,18 +43,25 @@ pub(super) fn look_up(
         if Some(id) == own {
             continue;
         }
-        match state(table.heap.chain(id), clog, top, columns, &key) {
-            Key::Free => {}
-            Key::Taken(_) => return Key::Taken(id),
-            depends => return depends,
+        match fate(table.heap.chain(id), clog, top, columns, &key) {
+            Fate::Without => {}
+            Fate::With => return Key::Taken(id),
+            Fate::Open(owner) => return Key::DependsOn(owner),
         }
     }
     Key::Free
 }
 
-fn state(chain: &Chain, clog: &Clog, top: Xid, columns: &[usize], key: &[Value]) -> Key {
+/// Whether a row has a key, for good.
+enum Fate {
+    With,
+    Without,
+    Open(Xid),
+}
+
+fn fate(chain: &Chain, clog: &Clog, top: Xid, columns: &[usize], key: &[Value]) -> Fate {
     let Some(newest) = chain.newest() else {
-        return Key::Free;
+        return Fate::Without;
     };
     let has_key = |row: &Row| columns.iter().zip(key).all(|(c, value)| row[*c] == *value);
     let others = |xid: Xid| clog.running(xid).filter(|owner| *owner != top);
@@ -67,23 +74,22 @@ fn state(chain: &Chain, clog: &Clog, top: Xid, columns: &[usize], key: &[Value])
             .take(2)
             .any(|v| has_key(&v.row));
         return if any {
-            Key::DependsOn(owner)
+            Fate::Open(owner)
         } else {
-            Key::Free
+            Fate::Without
         };
     }
     if !has_key(&newest.row) {
-        return Key::Free;
+        return Fate::Without;
     }
     if newest.xmax.is_some() {
         match clog.status(newest.xmax) {
-            Status::InProgress(owner) if owner != top => return Key::DependsOn(owner),
+            Status::InProgress(owner) if owner != top => return Fate::Open(owner),
             Status::Aborted => {}
-            _ => return Key::Free,
+            _ => return Fate::Without,
         }
     }
-    // The row itself is told by the caller, who knows its number.
-    Key::Taken(RowId::default())
+    Fate::With
 }
 
 /// Adds the index entries of a row from `*next` on, each after its check.

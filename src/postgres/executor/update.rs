@@ -19,6 +19,8 @@ pub(super) struct UpdateWork<'a> {
     tuples: Option<Vec<Tuple>>,
     next: usize,
     target: Option<Target>,
+    /// The new row, computed from the version at hand.
+    new: Option<Row>,
     entries: Option<Entries>,
     outcome: Outcome,
 }
@@ -60,7 +62,6 @@ impl Work for UpdateWork<'_> {
             Some(tuples) => tuples,
             None => {
                 panic_if_planted(run);
-                run.begin_write(engine);
                 collect(run, engine, &self.plan.from)?
             }
         };
@@ -76,7 +77,6 @@ impl Work for UpdateWork<'_> {
 }
 
 /// The planted bug: a crash of the engine's own code, lock in hand.
-#[expect(clippy::panic, reason = "this is what the planted bug does")]
 fn panic_if_planted(run: &Execution<'_>) {
     if run.shared.planted(Bug::PanicHoldingLock) {
         panic!("planted: UPDATE panics while it holds the engine's lock");
@@ -90,6 +90,7 @@ impl<'a> UpdateWork<'a> {
             tuples: None,
             next: 0,
             target: None,
+            new: None,
             entries: None,
             outcome: Outcome::default(),
         }
@@ -102,26 +103,35 @@ impl<'a> UpdateWork<'a> {
         tuple: &mut Tuple,
     ) -> Result<Step<()>> {
         if self.entries.is_none() {
-            let assigned = &self.plan.assignments;
-            match claim_tuple(
-                run,
-                engine,
-                &self.plan.from,
-                tuple,
-                &mut self.target,
-                &|run, tuple| {
-                    let table = &self.plan.from[0].table;
-                    let new = assign(run, table, assigned, &tuple.rows[0], &tuple.rows)?;
-                    Ok(lock_mode(table, &tuple.rows[0], &new))
-                },
-            )? {
+            let plan = self.plan;
+            let new = &mut self.new;
+            let mut mode_of = |run: &Execution<'_>, tuple: &Tuple, moved: bool| {
+                let table = &plan.from[0].table;
+                // Once for every version: the values may cost a sequence its
+                // numbers. PostgreSQL checks them too before it waits.
+                let row = match new.take().filter(|_| !moved) {
+                    Some(row) => row,
+                    None => {
+                        let row = assign(run, &plan.assignments, &tuple.rows)?;
+                        check(run, table, &row)?;
+                        row
+                    }
+                };
+                let mode = lock_mode(table, &tuple.rows[0], &row);
+                *new = Some(row);
+                Ok(mode)
+            };
+            let (from, target) = (&plan.from, &mut self.target);
+            match claim_tuple(run, engine, from, tuple, target, &mut mode_of)? {
                 Step::Wait(id) => return Ok(Step::Wait(id)),
-                Step::Done(None) => return Ok(Step::Done(())),
+                Step::Done(None) => {
+                    self.new = None;
+                    return Ok(Step::Done(()));
+                }
                 Step::Done(Some((target, mode))) => {
-                    let table = self.plan.from[0].table.clone();
-                    let new = assign(run, &table, assigned, &tuple.rows[0], &tuple.rows)?;
-                    check(run, &table, &new)?;
-                    self.entries = Some(replace(run, engine, &target, mode, new)?);
+                    if let Some(new) = self.new.take() {
+                        self.entries = Some(replace(run, engine, &target, mode, new)?);
+                    }
                 }
             }
         }
@@ -141,6 +151,10 @@ impl<'a> UpdateWork<'a> {
     }
 }
 
+/// How strongly a tuple's row is to be held; asked again, with true, once it
+/// has moved on to a newer version.
+type ModeOf<'a> = dyn FnMut(&Execution<'_>, &Tuple, bool) -> Result<RowLockMode> + 'a;
+
 /// Claims the row of the first table of `from` for a change. None if the row
 /// is not to be changed after all.
 pub(super) fn claim_tuple(
@@ -149,7 +163,7 @@ pub(super) fn claim_tuple(
     from: &[Scan],
     tuple: &mut Tuple,
     kept: &mut Option<Target>,
-    mode_of: &dyn Fn(&Execution<'_>, &Tuple) -> Result<RowLockMode>,
+    mode_of: &mut ModeOf<'_>,
 ) -> Result<Step<Option<(Target, RowLockMode)>>> {
     let Some(Some((row, tid))) = tuple.origins.first().copied() else {
         return Ok(Step::Done(None));
@@ -160,7 +174,7 @@ pub(super) fn claim_tuple(
         tid,
         moved: false,
     });
-    let mode = mode_of(run, tuple)?;
+    let mode = mode_of(run, tuple, false)?;
     match claim(run, engine, &mut target, mode, WaitPolicy::Block)? {
         RowOutcome::Wait(id) => {
             *kept = Some(target);
@@ -182,7 +196,7 @@ pub(super) fn claim_tuple(
             return Ok(Step::Done(None));
         }
         // The newest version may need a stronger lock than the one we saw.
-        let needed = mode_of(run, tuple)?;
+        let needed = mode_of(run, tuple, true)?;
         if needed > mode {
             target.moved = false;
             *kept = Some(target);
@@ -223,17 +237,14 @@ pub(super) fn replace(
     })
 }
 
-/// The row with the assignments done, all from the old values.
+/// The first row with the assignments done, all from the old values.
 pub(super) fn assign(
     run: &Execution<'_>,
-    table: &TableDef,
     assignments: &[(usize, Expr)],
-    old: &Row,
     rows: &[Row],
 ) -> Result<Row> {
     let context = run.context();
-    let mut new: Vec<Value> = old.to_vec();
-    debug_assert_eq!(new.len(), table.columns.len());
+    let mut new: Vec<Value> = rows[0].to_vec();
     for (column, expr) in assignments {
         new[*column] = eval(expr, rows, &context)?;
     }

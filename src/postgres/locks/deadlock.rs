@@ -5,46 +5,67 @@
 //! there. It is then the victim. PostgreSQL first tries to solve cycles that
 //! run through queue positions by reordering the queue; here they count.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use super::{LockTag, Locks, Pid, WaitId};
 use crate::postgres::error::{Error, SqlState};
 
 impl Locks {
-    fn wait_of(&self, pid: Pid) -> Option<WaitId> {
-        self.waits
-            .iter()
-            .find(|(_, wait)| wait.pid == pid && !wait.granted)
-            .map(|(id, _)| *id)
-    }
-
     /// The waits of a cycle through `pid`, its own first.
     fn cycle(&self, pid: Pid) -> Option<Vec<WaitId>> {
-        let mut visited = Vec::new();
-        let mut path = Vec::new();
-        self.search(pid, pid, &mut visited, &mut path)
-            .then_some(path)
-    }
-
-    fn search(
-        &self,
-        from: Pid,
-        target: Pid,
-        visited: &mut Vec<Pid>,
-        path: &mut Vec<WaitId>,
-    ) -> bool {
-        let Some(wait) = self.wait_of(from) else {
-            return false;
-        };
-        visited.push(from);
-        path.push(wait);
-        for blocker in self.blockers(wait) {
-            if blocker == target
-                || (!visited.contains(&blocker) && self.search(blocker, target, visited, path))
-            {
-                return true;
+        let mut came_from: BTreeMap<Pid, Pid> = BTreeMap::new();
+        let mut to_visit = vec![pid];
+        while let Some(at) = to_visit.pop() {
+            let Some(wait) = self.waiting.get(&at) else {
+                continue;
+            };
+            for blocker in self.in_the_way(*wait) {
+                if blocker == pid {
+                    return Some(self.path(pid, at, &came_from));
+                }
+                if let Entry::Vacant(vacant) = came_from.entry(blocker) {
+                    vacant.insert(at);
+                    to_visit.push(blocker);
+                }
             }
         }
-        path.pop();
-        false
+        None
+    }
+
+    fn path(&self, from: Pid, to: Pid, came_from: &BTreeMap<Pid, Pid>) -> Vec<WaitId> {
+        let mut pids = vec![to];
+        let mut at = to;
+        while at != from
+            && let Some(before) = came_from.get(&at)
+        {
+            pids.push(*before);
+            at = *before;
+        }
+        let waits = pids.iter().rev().filter_map(|pid| self.waiting.get(pid));
+        waits.copied().collect()
+    }
+
+    /// Whom a wait is for. Of those ahead in the queue the nearest will do
+    /// if it waits for all the others itself.
+    fn in_the_way(&self, id: WaitId) -> Vec<Pid> {
+        let Some(wait) = self.waits.get(&id) else {
+            return Vec::new();
+        };
+        let Some(lock) = self.locks.get(&wait.tag) else {
+            return Vec::new();
+        };
+        let mut pids = self.holders(id);
+        let place = lock.queue.partition_point(|queued| queued.id < id);
+        for ahead in lock.queue.range(..place).rev() {
+            if ahead.mode.conflicts(wait.mode) && ahead.pid != wait.pid {
+                pids.push(ahead.pid);
+                if lock.all_wait_behind(ahead.mode) {
+                    break;
+                }
+            }
+        }
+        pids
     }
 
     /// The error that ends a deadlock, if `pid` is in one.

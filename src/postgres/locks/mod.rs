@@ -81,6 +81,8 @@ pub(super) enum Request {
 pub(super) struct Locks {
     locks: BTreeMap<LockTag, Lock>,
     waits: BTreeMap<WaitId, Wait>,
+    /// What each session waits for.
+    waiting: BTreeMap<Pid, WaitId>,
     last_wait: u64,
 }
 
@@ -178,6 +180,7 @@ impl Locks {
             waker: None,
         };
         self.waits.insert(id, wait);
+        self.waiting.insert(pid, id);
         id
     }
 
@@ -213,6 +216,7 @@ impl Locks {
     fn wake(&mut self, id: WaitId) {
         if let Some(wait) = self.waits.get_mut(&id) {
             wait.granted = true;
+            self.waiting.remove(&wait.pid);
             if let Some(waker) = wait.waker.take() {
                 waker.wake();
             }
@@ -259,6 +263,7 @@ impl Locks {
             return false;
         };
         if !wait.granted {
+            self.waiting.remove(&wait.pid);
             self.leave(id, wait.tag);
         }
         wait.granted
@@ -303,32 +308,18 @@ impl Locks {
         }
     }
 
-    /// The sessions that a wait is for: those that hold the lock, then those
-    /// ahead in the queue.
-    pub(super) fn blockers(&self, id: WaitId) -> Vec<Pid> {
+    /// The sessions that hold what a wait is for.
+    pub(super) fn holders(&self, id: WaitId) -> Vec<Pid> {
         let Some(wait) = self.waits.get(&id) else {
             return Vec::new();
         };
         let Some(lock) = self.locks.get(&wait.tag) else {
             return Vec::new();
         };
-        let holders = lock
-            .granted
+        lock.granted
             .iter()
-            .filter(|grant| grant.mode.conflicts(wait.mode))
-            .map(|grant| grant.pid);
-        let ahead = lock
-            .queue
-            .iter()
-            .take_while(|other| other.id != id)
-            .filter(|other| other.mode.conflicts(wait.mode))
-            .map(|other| other.pid);
-        let mut pids: Vec<Pid> = Vec::new();
-        for pid in holders.chain(ahead) {
-            if pid != wait.pid && !pids.contains(&pid) {
-                pids.push(pid);
-            }
-        }
-        pids
+            .filter(|grant| grant.pid != wait.pid && grant.mode.conflicts(wait.mode))
+            .map(|grant| grant.pid)
+            .collect()
     }
 }

@@ -36,10 +36,6 @@ impl Catalog {
         self.last_id = self.last_id.max(id);
     }
 
-    pub(in crate::postgres) fn last_id(&self) -> u32 {
-        self.last_id
-    }
-
     /// Changes with every change of the catalog.
     pub(in crate::postgres) fn version(&self) -> u64 {
         self.version

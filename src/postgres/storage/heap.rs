@@ -12,7 +12,7 @@ use super::row_lock::RowLockMode;
 use crate::postgres::types::Row;
 
 /// Where a row is kept. Reused once the row is gone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(in crate::postgres) struct RowId(u32);
 
 /// A version's place in the table's physical order. Never reused.

@@ -43,7 +43,6 @@ pub(in crate::postgres) struct IndexDef {
     pub(in crate::postgres) name: Arc<str>,
     pub(in crate::postgres) columns: Vec<usize>,
     pub(in crate::postgres) unique: bool,
-    pub(in crate::postgres) primary: bool,
 }
 
 /// What a table is. Replaced as a whole when it changes.

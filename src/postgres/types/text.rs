@@ -128,7 +128,8 @@ fn unreadable_time(ty: Type, text: &str, why: &Unreadable) -> Error {
         Unreadable::Range => Error::new(
             SqlState::DATETIME_FIELD_OVERFLOW,
             format!("date/time field value out of range: \"{text}\""),
-        ),
+        )
+        .hint("Perhaps you need a different \"datestyle\" setting."),
     }
 }
 

@@ -176,7 +176,7 @@ impl Connection {
     }
 
     /// The next message.
-    async fn message(&mut self) -> std::result::Result<Result<Message>, Gone> {
+    async fn message(&mut self) -> std::result::Result<(u8, Result<Message>), Gone> {
         self.fill(5).await?;
         let kind = self.input[0];
         let length = (&self.input[1..5]).get_u32() as usize;
@@ -187,7 +187,7 @@ impl Connection {
         self.fill(length + 1).await?;
         let mut message = self.input.split_to(length + 1).freeze();
         message.advance(5);
-        Ok(Message::decode(kind, message))
+        Ok((kind, Message::decode(kind, message)))
     }
 }
 
@@ -213,15 +213,20 @@ impl<'a> Conversation<'a> {
     async fn run(&mut self) -> std::result::Result<(), Gone> {
         loop {
             let message = match self.next().await? {
-                Ok(message) => message,
-                Err(error) if error.fields().fatal => {
+                (_, Ok(message)) => message,
+                (_, Err(error)) if error.fields().fatal => {
                     return self.connection.fatal(error).await;
                 }
-                Err(error) => {
+                (_, Err(_)) if self.skipping => continue,
+                (kind, Err(error)) => {
                     // A broken message body leaves the stream readable.
                     self.session.fail(Some(error.code()));
                     self.connection.out.error(&error);
-                    self.skipping = true;
+                    if kind == b'Q' {
+                        self.ready().await?;
+                    } else {
+                        self.skipping = true;
+                    }
                     continue;
                 }
             };
@@ -247,7 +252,7 @@ impl<'a> Conversation<'a> {
     }
 
     /// The next message, within idle_in_transaction_session_timeout.
-    async fn next(&mut self) -> std::result::Result<Result<Message>, Gone> {
+    async fn next(&mut self) -> std::result::Result<(u8, Result<Message>), Gone> {
         let limit = self.session.settings.idle_in_transaction_timeout;
         if limit.is_zero() || self.session.block == Block::None {
             return self.connection.message().await;

@@ -226,7 +226,7 @@ impl Analyser<'_> {
         if !target.joins.is_empty() {
             return Err(Error::unsupported("a join as the target"));
         }
-        self.from_clause(std::slice::from_ref(target), LockMode::RowExclusive, scans)?;
+        self.add_from(std::slice::from_ref(target), LockMode::RowExclusive, scans)?;
         match scans.first() {
             Some(scan) => Ok(scan.table.clone()),
             None => Err(Error::unsupported("this target")),
@@ -240,7 +240,7 @@ impl Analyser<'_> {
             UpdateTableFromKind::AfterSet(others) | UpdateTableFromKind::BeforeSet(others),
         ) = &update.from
         {
-            self.from_clause(others, LockMode::AccessShare, &mut from)?;
+            self.add_from(others, LockMode::AccessShare, &mut from)?;
         }
         self.no_aggregates = "UPDATE";
         let assignments = self.assignments(&table, &update.assignments)?;
@@ -264,7 +264,7 @@ impl Analyser<'_> {
         let mut from = Vec::new();
         self.target(target, &mut from)?;
         if let Some(others) = &delete.using {
-            self.from_clause(others, LockMode::AccessShare, &mut from)?;
+            self.add_from(others, LockMode::AccessShare, &mut from)?;
         }
         let rest = self.where_clause(delete.selection.as_ref(), &mut from)?;
         add_constant_conditions(rest, &mut from);

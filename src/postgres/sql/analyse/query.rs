@@ -108,7 +108,7 @@ impl Analyser<'_> {
     ) -> Result<(Select, Vec<OutputColumn>)> {
         refuse_clauses(select)?;
         let mut from = Vec::new();
-        self.from_clause(&select.from, lock, &mut from)?;
+        self.add_from(&select.from, lock, &mut from)?;
         let filter = self.where_clause(select.selection.as_ref(), &mut from)?;
         let mut keys = self.group_keys(&select.group_by, &select.projection)?;
         self.aggregates = Some(Vec::new());
@@ -463,33 +463,42 @@ fn not_in_list(clause: &str, ast: &Ast) -> Error {
 
 /// The name that PostgreSQL gives an output column.
 fn column_name(ast: &Ast) -> String {
+    let (name, _) = figure_name(ast);
+    name.unwrap_or_else(|| UNNAMED.to_owned())
+}
+
+/// A name, and whether it is a strong one: a cast only overrides weak ones.
+fn figure_name(ast: &Ast) -> (Option<String>, bool) {
     match ast {
-        Ast::Identifier(name) => fold(name),
-        Ast::CompoundIdentifier(parts) => parts.last().map(fold).unwrap_or_default(),
-        Ast::Nested(inner) => column_name(inner),
-        Ast::Function(call) => object_name(&call.name).unwrap_or_default(),
-        Ast::Case { else_result, .. } => match else_result.as_deref().map(column_name) {
-            Some(name) if name != UNNAMED => name,
-            _ => "case".to_owned(),
+        Ast::Identifier(name) => (Some(fold(name)), true),
+        Ast::CompoundIdentifier(parts) => (parts.last().map(fold), true),
+        Ast::Nested(inner) => figure_name(inner),
+        Ast::Function(call) => (object_name(&call.name).ok(), true),
+        Ast::Case { else_result, .. } => match else_result.as_deref().map(figure_name) {
+            Some((Some(name), true)) => (Some(name), true),
+            _ => (Some("case".to_owned()), false),
         },
         Ast::Cast {
             expr, data_type, ..
-        } => match column_name(expr) {
-            name if name == UNNAMED => type_name(data_type),
-            name => name,
+        } => match figure_name(expr) {
+            (Some(name), true) => (Some(name), true),
+            _ => (type_name(data_type), false),
         },
-        Ast::TypedString(typed) => type_name(&typed.data_type),
-        Ast::Interval(_) => "interval".to_owned(),
-        Ast::Value(value) if matches!(value.value, Literal::Boolean(_)) => "bool".to_owned(),
-        _ => UNNAMED.to_owned(),
+        Ast::TypedString(typed) => (type_name(&typed.data_type), false),
+        Ast::Interval(_) => (Some("interval".to_owned()), false),
+        Ast::Value(value) if matches!(value.value, Literal::Boolean(_)) => {
+            (Some("bool".to_owned()), false)
+        }
+        _ => (None, false),
     }
 }
 
 const UNNAMED: &str = "?column?";
 
 /// The name of a type in pg_type.
-fn type_name(name: &sqlparser::ast::DataType) -> String {
-    let name = super::column_type(name).map(|(ty, _)| match ty {
+fn type_name(name: &sqlparser::ast::DataType) -> Option<String> {
+    let (ty, _) = super::column_type(name).ok()?;
+    let name = match ty {
         Type::Bool => "bool",
         Type::Int2 => "int2",
         Type::Int4 => "int4",
@@ -498,6 +507,6 @@ fn type_name(name: &sqlparser::ast::DataType) -> String {
         Type::Varchar => "varchar",
         Type::Timestamptz => "timestamptz",
         other => other.name(),
-    });
-    name.unwrap_or(UNNAMED).to_owned()
+    };
+    Some(name.to_owned())
 }

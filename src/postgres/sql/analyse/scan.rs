@@ -18,7 +18,7 @@ const KEYS_MAX: usize = 1_000;
 
 impl Analyser<'_> {
     /// Adds the tables of FROM, with what their joins ask.
-    pub(super) fn from_clause(
+    pub(super) fn add_from(
         &mut self,
         from: &[TableWithJoins],
         mode: LockMode,

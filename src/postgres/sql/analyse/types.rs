@@ -33,7 +33,10 @@ pub(in crate::postgres) fn column_type(name: &DataType) -> Result<(Type, i32)> {
         DataType::Custom(name, modifiers) if modifiers.is_empty() => {
             return custom(&object_name(name)?).map(|ty| (ty, -1));
         }
-        other => return Err(Error::unsupported(format!("type {other}"))),
+        other => {
+            let name = other.to_string().to_lowercase();
+            return Err(Error::unsupported(format!("type {name}")));
+        }
     };
     Ok((ty, -1))
 }
