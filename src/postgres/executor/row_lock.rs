@@ -98,7 +98,9 @@ fn look(run: &Execution<'_>, engine: &Engine, target: &Target, mode: RowLockMode
                     let what = if next.is_some() { "update" } else { "delete" };
                     return Err(concurrent(what));
                 }
-                return Ok(next.map_or(Look::Gone, Look::Next));
+                let settled = chain.settled_after(&engine.clog, target.tid);
+                let last = settled.map(|version| version.tid).or(next);
+                return Ok(last.map_or(Look::Gone, Look::Next));
             }
             Status::InProgress(_) | Status::Aborted => {}
         }

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use super::{LockTag, Locks, Pid, WaitId};
+use super::{LockMode, LockTag, Locks, Pid, WaitId};
 use crate::postgres::error::{Error, SqlState};
 
 impl Locks {
@@ -20,7 +20,7 @@ impl Locks {
             let Some(wait) = self.waiting.get(&at) else {
                 continue;
             };
-            for blocker in self.in_the_way(*wait) {
+            for blocker in self.in_the_way(*wait, pid) {
                 if blocker == pid {
                     return Some(self.path(pid, at, &came_from));
                 }
@@ -46,26 +46,40 @@ impl Locks {
         waits.copied().collect()
     }
 
-    /// Whom a wait is for. Of those ahead in the queue the nearest will do
-    /// if it waits for all the others itself.
-    fn in_the_way(&self, id: WaitId) -> Vec<Pid> {
+    /// Whom a wait is for: those that hold the lock, and `target` if it is
+    /// ahead in the queue. Others ahead wait for this same lock and for
+    /// nothing else, so what they wait for is told in their stead.
+    fn in_the_way(&self, id: WaitId, target: Pid) -> Vec<Pid> {
         let Some(wait) = self.waits.get(&id) else {
             return Vec::new();
         };
         let Some(lock) = self.locks.get(&wait.tag) else {
             return Vec::new();
         };
-        let mut pids = self.holders(id);
         let place = lock.queue.partition_point(|queued| queued.id < id);
+        let mut modes = vec![wait.mode];
+        let excluded =
+            |modes: &[LockMode], mode: LockMode| modes.iter().any(|other| other.conflicts(mode));
         for ahead in lock.queue.range(..place).rev() {
-            if ahead.mode.conflicts(wait.mode) && ahead.pid != wait.pid {
-                pids.push(ahead.pid);
-                if lock.all_wait_behind(ahead.mode) {
-                    break;
-                }
+            if lock.wants_only(&modes) {
+                break;
+            }
+            if excluded(&modes, ahead.mode) && !modes.contains(&ahead.mode) {
+                modes.push(ahead.mode);
             }
         }
-        pids
+        let target_ahead = self
+            .waiting
+            .get(&target)
+            .filter(|theirs| **theirs < id)
+            .and_then(|theirs| self.waits.get(theirs))
+            .filter(|theirs| theirs.tag == wait.tag && excluded(&modes, theirs.mode));
+        lock.granted
+            .iter()
+            .filter(|grant| grant.pid != wait.pid && excluded(&modes, grant.mode))
+            .map(|grant| grant.pid)
+            .chain(target_ahead.map(|theirs| theirs.pid))
+            .collect()
     }
 
     /// The error that ends a deadlock, if `pid` is in one.

@@ -111,6 +111,13 @@ impl Lock {
             .all(|wanted| self.wanted[wanted as usize] == 0 || wanted.conflicts(mode))
     }
 
+    /// True if nobody waits for another mode than these.
+    fn wants_only(&self, modes: &[LockMode]) -> bool {
+        LockMode::ALL
+            .into_iter()
+            .all(|wanted| self.wanted[wanted as usize] == 0 || modes.contains(&wanted))
+    }
+
     fn excludes(&self, pid: Pid, mode: LockMode) -> bool {
         self.granted
             .iter()

@@ -76,6 +76,13 @@ pub(in crate::postgres) fn eval(expr: &Expr, rows: &[Row], context: &Context<'_>
             arithmetic(*operator, *ty, &left, &right)?
         }
         Expr::Negate(ty, operand) => negate(*ty, &eval(operand, rows, context)?)?,
+        construct => eval_construct(construct, rows, context)?,
+    })
+}
+
+/// What is more than an operator.
+fn eval_construct(expr: &Expr, rows: &[Row], context: &Context<'_>) -> Result<Value> {
+    Ok(match expr {
         Expr::Concat(left, right) => {
             match (eval(left, rows, context)?, eval(right, rows, context)?) {
                 (Value::Text(left), Value::Text(right)) => {
@@ -131,6 +138,7 @@ pub(in crate::postgres) fn eval(expr: &Expr, rows: &[Row], context: &Context<'_>
             explicit,
         } => limit(eval(operand, rows, context)?, *ty, *modifier, *explicit)?,
         Expr::Call(function, arguments) => call(function, arguments, rows, context)?,
+        _ => Value::Null,
     })
 }
 

@@ -63,14 +63,29 @@ impl Chain {
         self.versions.last()
     }
 
+    /// Versions stand in the order of their places.
+    fn position(&self, tid: Tid) -> Option<usize> {
+        self.versions.binary_search_by_key(&tid, |v| v.tid).ok()
+    }
+
     pub(in crate::postgres) fn version(&self, tid: Tid) -> Option<&Version> {
-        self.versions.iter().rev().find(|v| v.tid == tid)
+        self.position(tid).map(|at| &self.versions[at])
     }
 
     /// The version that superseded `tid`.
     pub(in crate::postgres) fn next(&self, tid: Tid) -> Option<&Version> {
-        let at = self.versions.iter().rposition(|v| v.tid == tid)?;
-        self.versions.get(at + 1)
+        self.versions.get(self.position(tid)? + 1)
+    }
+
+    /// The newest version after `tid` that no running transaction made:
+    /// where following the chain from link to link gets to, since all in
+    /// between were superseded for good.
+    pub(in crate::postgres) fn settled_after(&self, clog: &Clog, tid: Tid) -> Option<&Version> {
+        self.versions
+            .iter()
+            .rev()
+            .take_while(|version| version.tid > tid)
+            .find(|version| clog.running(version.xmin).is_none())
     }
 
     /// The version that a snapshot sees: there is at most one.

@@ -137,21 +137,7 @@ impl Analyser<'_> {
         } else {
             None
         };
-        let distinct = match &select.distinct {
-            None | Some(Distinct::All) => false,
-            Some(Distinct::Distinct) => true,
-            Some(Distinct::On(_)) => return Err(Error::unsupported("DISTINCT ON")),
-        };
-        if distinct
-            && order
-                .iter()
-                .any(|key| !items.iter().any(|item| item.expr == key.expr))
-        {
-            return Err(Error::new(
-                SqlState::INVALID_COLUMN_REFERENCE,
-                "for SELECT DISTINCT, ORDER BY expressions must appear in select list",
-            ));
-        }
+        let distinct = distinct(select, &items, &order)?;
         let locks = self.locks(&query.locks, grouping.is_some(), distinct)?;
         let (limit, offset) = self.limit(query)?;
         let (output, columns) = items
@@ -425,6 +411,23 @@ impl Analyser<'_> {
         }
         Ok(locks)
     }
+}
+
+/// DISTINCT, which ORDER BY must not look behind.
+fn distinct(select: &AstSelect, items: &[Item], order: &[SortKey]) -> Result<bool> {
+    match &select.distinct {
+        None | Some(Distinct::All) => return Ok(false),
+        Some(Distinct::Distinct) => {}
+        Some(Distinct::On(_)) => return Err(Error::unsupported("DISTINCT ON")),
+    }
+    let shown = |key: &SortKey| items.iter().any(|item| item.expr == key.expr);
+    if order.iter().all(shown) {
+        return Ok(true);
+    }
+    Err(Error::new(
+        SqlState::INVALID_COLUMN_REFERENCE,
+        "for SELECT DISTINCT, ORDER BY expressions must appear in select list",
+    ))
 }
 
 fn refuse_clauses(select: &AstSelect) -> Result<()> {
