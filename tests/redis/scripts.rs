@@ -201,7 +201,7 @@ fn a_panic_under_the_lock_unwinds_the_world_and_nothing_else() {
 
 #[test]
 fn bugs_have_names() {
-    for bug in Bug::ALL {
+    for &bug in Bug::ALL {
         assert_eq!(bug.name().parse(), Ok(bug));
     }
     assert!("expire-at".parse::<Bug>().is_err());

@@ -1,7 +1,7 @@
 //! The interpreter: made, fed, asked.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use mlua::{
@@ -22,6 +22,20 @@ const SCRIPT_NAME: &str = "@user_script";
 /// Instructions between two looks at the budget.
 const TICK: u32 = 100_000;
 
+/// The prelude as a function. Parsing it costs more than all else in making
+/// an interpreter, so it is parsed once in a process; what it compiles to is
+/// the same every time.
+fn prelude(lua: &Lua) -> mlua::Result<Function> {
+    static COMPILED: OnceLock<Vec<u8>> = OnceLock::new();
+    if let Some(compiled) = COMPILED.get() {
+        let chunk = lua.load(&compiled[..]).set_name(PRELUDE_NAME);
+        return chunk.set_mode(ChunkMode::Binary).into_function();
+    }
+    let parsed = lua.load(PRELUDE).set_name(PRELUDE_NAME).into_function()?;
+    COMPILED.get_or_init(|| parsed.dump(false));
+    Ok(parsed)
+}
+
 pub(super) struct Vm {
     lua: Lua,
     run: Function,
@@ -39,7 +53,7 @@ impl Vm {
         let libraries = StdLib::TABLE | StdLib::STRING | StdLib::MATH;
         let lua = Lua::new_with(libraries, LuaOptions::new().catch_rust_panics(false))?;
         let functions = host_functions(&lua, &host)?;
-        let prelude: Table = lua.load(PRELUDE).set_name(PRELUDE_NAME).call(functions)?;
+        let prelude: Table = prelude(&lua)?.call(functions)?;
         lua.set_globals(prelude.get("globals")?)?;
         let vm = Vm {
             run: prelude.get("run")?,
