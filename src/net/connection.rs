@@ -10,6 +10,10 @@ use super::queue::Ticket;
 use super::segment::{ClientTap, Kind, Label, Packet};
 use super::{NodeId, Place};
 
+/// How long connecting may take: 1 + 2 + ... + 64 s, as six repetitions of a
+/// SYN take on Linux.
+pub(super) const CONNECT_NS: u64 = 127_000_000_000;
+
 /// How much an end takes from its task before `write` waits, and how much may
 /// be on its way or unread before it stops sending.
 pub(super) const BUFFER_BYTES: usize = 256 * 1024;
@@ -43,6 +47,8 @@ pub(super) struct Connection {
     pub(super) key: u64,
     pub(super) port: u16,
     pub(super) established: bool,
+    /// When the connecting end gives up.
+    pub(super) give_up: Option<Ticket>,
     pub(super) ends: [End; 2],
     /// Entries of the event queue that name this connection.
     pub(super) pending: usize,
@@ -101,14 +107,28 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    /// Doubles from 200 ms for data and 1 s for SYN, as Linux has them; after
-    /// as many tries as Linux makes, None.
+    /// Doubles from 200 ms for data and 1 s for SYN, up to 2 minutes; None
+    /// after as many tries as Linux makes.
     pub(super) fn next_timeout_ns(&self, kind: Kind) -> Option<u64> {
         let (first_ms, tries) = match kind {
             Kind::Syn | Kind::SynAck => (1_000, 6),
             _ => (200, 15),
         };
-        (self.retries < tries).then(|| (first_ms << self.retries).min(120_000) * 1_000_000)
+        (self.retries <= tries).then(|| (first_ms << self.retries).min(120_000) * 1_000_000)
+    }
+
+    /// Keeps what was lost in the order in which it was sent.
+    pub(super) fn lose(&mut self, packet: Packet) {
+        let behind = self
+            .lost
+            .partition_point(|lost| lost.number < packet.number);
+        self.lost.insert(behind, packet);
+    }
+
+    /// Something that was sent before this was lost.
+    pub(super) fn is_behind_a_loss(&self, packet: &Packet) -> bool {
+        let first = self.lost.front();
+        packet.kind != Kind::Rst && first.is_some_and(|lost| lost.number < packet.number)
     }
 }
 

@@ -106,6 +106,7 @@ impl State {
             match event {
                 Event::Arrive { slot, from, packet } => self.arrive(now, slot, from, packet),
                 Event::Retransmit { slot, from } => self.retransmit(now, slot, from),
+                Event::GiveUp { slot } => self.give_up(slot),
                 Event::Wake(waker) => self.woken.push(waker),
             }
         }

@@ -19,6 +19,8 @@ pub(super) enum Event {
     },
     /// What `from` sent and lost is due again.
     Retransmit { slot: SlotId, from: Side },
+    /// A connection that is not there by now never will be.
+    GiveUp { slot: SlotId },
     /// A sleeping task is due.
     Wake(Waker),
 }

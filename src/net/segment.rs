@@ -66,7 +66,7 @@ pub struct Delivery<'a> {
 /// What is done to a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// Nothing: the next rule decides.
+    /// Nothing.
     Pass,
     /// It takes this much longer.
     Delay(Duration),
@@ -76,12 +76,24 @@ pub enum Action {
     Reset,
 }
 
-/// Something between sender and receiver. The first answer that is not
-/// [`Action::Pass`] wins; the rule is gone when its guard is dropped.
+impl Action {
+    /// What two rules together do: the worse of the two, and delays add up.
+    pub(super) fn and(self, other: Action) -> Action {
+        match (self, other) {
+            (Action::Reset, _) | (_, Action::Reset) => Action::Reset,
+            (Action::Drop, _) | (_, Action::Drop) => Action::Drop,
+            (Action::Delay(one), Action::Delay(other)) => Action::Delay(one + other),
+            (Action::Pass, action) | (action, Action::Pass) => action,
+        }
+    }
+}
+
+/// Something between sender and receiver; gone when its guard is dropped.
 ///
-/// Rules see every segment as it leaves, retransmissions among them, and run
-/// while the network is locked: a rule that wants to act on the world sends
-/// itself a message.
+/// Every rule sees every segment as it leaves, retransmissions among them, so
+/// that what one counts does not depend on the others; the worst of their
+/// answers is what happens. Rules run while the network is locked: one that
+/// wants to act on the world sends itself a message.
 pub trait Rule: Send {
     /// Decides about one segment.
     fn on_segment(&mut self, segment: &Segment<'_>) -> Action;
@@ -110,6 +122,8 @@ pub(super) struct Packet {
     /// Counts what one side sends; with `attempt` it keys every draw.
     pub(super) number: u64,
     pub(super) attempt: u64,
+    /// It was on the link before; false while it waits behind a loss.
+    pub(super) left: bool,
     pub(super) bytes: Bytes,
     pub(super) labels: Vec<Label>,
 }

@@ -6,12 +6,12 @@ use std::io::{self, ErrorKind};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use bytes::{Buf, Bytes};
+use bytes::Buf;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::connection::{BUFFER_BYTES, Connection, End, Side, SlotId};
-use super::segment::{ClientTap, Kind, Label};
+use super::segment::{ClientTap, Label};
 use super::{Network, NodeId, Place, State, split};
 
 /// Connections that wait for `accept`.
@@ -110,8 +110,7 @@ impl Drop for Listener {
                 .listeners
                 .remove(&self.port);
             for slot in waiting {
-                state.send_rst(now, slot, Side::Server);
-                state.close(now, slot, Side::Server);
+                state.refuse(now, slot);
             }
         });
     }
@@ -132,6 +131,7 @@ pub(super) async fn connect(
             key,
             port,
             established: false,
+            give_up: None,
             ends: [
                 End::new(place.node, place.incarnation, true),
                 End::new(target, 0, false),
@@ -139,7 +139,7 @@ pub(super) async fn connect(
             pending: 0,
             tap: None,
         });
-        state.send_new(now, slot, Side::Client, Kind::Syn, Bytes::new(), Vec::new());
+        state.start_connecting(now, slot);
         Ok::<_, io::Error>(slot)
     })?;
     let socket = Socket {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::connection::{Connection, Side, SlotId};
+use super::connection::{CONNECT_NS, Connection, Side, SlotId};
 use super::queue::Event;
 use super::segment::{Action, Delivery, Kind, Packet, Segment};
 use super::{Death, Node, NodeId, Place, State};
@@ -109,20 +109,22 @@ impl State {
             kind,
             number: lane.sent,
             attempt: 0,
+            left: false,
             bytes,
             labels,
         };
         lane.sent += 1;
         lane.in_flight += packet.bytes.len();
-        if kind != Kind::Rst && !lane.lost.is_empty() {
-            lane.lost.push_back(packet);
+        if lane.is_behind_a_loss(&packet) {
+            lane.lose(packet);
         } else {
             self.transmit(now, slot, from, packet);
         }
     }
 
     /// Puts a segment on its link, past the rules.
-    fn transmit(&mut self, now: u64, slot: SlotId, from: Side, packet: Packet) {
+    fn transmit(&mut self, now: u64, slot: SlotId, from: Side, mut packet: Packet) {
+        packet.left = true;
         let Some(connection) = self.connection(slot) else {
             return;
         };
@@ -181,8 +183,7 @@ impl State {
         self.rules
             .iter_mut()
             .map(|(_, rule)| rule.on_segment(&segment))
-            .find(|action| *action != Action::Pass)
-            .unwrap_or(Action::Pass)
+            .fold(Action::Pass, Action::and)
     }
 
     /// A segment did not arrive. TCP will repeat it, and what follows waits.
@@ -193,8 +194,7 @@ impl State {
         let Some(connection) = self.connection(slot) else {
             return;
         };
-        let end = connection.end(from);
-        end.lane.lost.push_back(packet);
+        connection.end(from).lane.lose(packet);
         self.arm_retransmit(now, slot, from);
     }
 
@@ -230,11 +230,16 @@ impl State {
         connection.pending -= 1;
         let end = connection.end(from);
         end.lane.retransmit = None;
-        let place = end.place;
+        let first = end.lane.lost.front().map(|packet| packet.kind);
+        if first.is_some_and(|kind| end.lane.next_timeout_ns(kind).is_none()) {
+            self.fail_end(slot, from, ErrorKind::TimedOut);
+            return self.reap(slot);
+        }
+        let node = end.place.node;
         let mut lost = std::mem::take(&mut end.lane.lost);
-        if self.is_alive(place) {
+        if self.node(node).host_up {
             while let Some(mut packet) = lost.pop_front() {
-                packet.attempt += 1;
+                packet.attempt += u64::from(packet.left);
                 self.transmit(now, slot, from, packet);
                 // Lost again: what follows stays behind it, in order.
                 if let Some(connection) = self.connection(slot)
@@ -254,8 +259,7 @@ impl State {
         };
         connection.pending -= 1;
         let target = connection.end(from.peer()).place;
-        let lane = &mut connection.end(from).lane;
-        let behind_a_loss = packet.kind != Kind::Rst && !lane.lost.is_empty();
+        let behind_a_loss = connection.end(from).lane.is_behind_a_loss(&packet);
         if !self.node(target.node).host_up || behind_a_loss {
             return self.lose(now, slot, from, packet);
         }
@@ -328,6 +332,10 @@ impl State {
             return;
         };
         connection.established = true;
+        self.stop_connecting(slot);
+        let Some(connection) = self.connection(slot) else {
+            return;
+        };
         let end = connection.end(Side::Client);
         if !end.open {
             return self.send_rst(now, slot, Side::Client);
@@ -347,6 +355,9 @@ impl State {
         } else {
             ErrorKind::ConnectionRefused
         };
+        if side == Side::Client {
+            self.stop_connecting(slot);
+        }
         self.fail_end(slot, side, error);
     }
 
@@ -366,6 +377,38 @@ impl State {
         }
         let reader = end.reader.take();
         self.woken.extend(reader);
+    }
+
+    /// Sends the SYN, and sets the time by which it must have worked.
+    pub(super) fn start_connecting(&mut self, now: u64, slot: SlotId) {
+        let at = now.saturating_add(CONNECT_NS);
+        let ticket = self.queue.push(at, Event::GiveUp { slot });
+        if let Some(connection) = self.connection(slot) {
+            connection.give_up = Some(ticket);
+            connection.pending += 1;
+        }
+        self.send_new(now, slot, Side::Client, Kind::Syn, Bytes::new(), Vec::new());
+    }
+
+    /// It worked, or it never will.
+    fn stop_connecting(&mut self, slot: SlotId) {
+        let Some(connection) = self.connection(slot) else {
+            return;
+        };
+        if let Some(ticket) = connection.give_up.take() {
+            connection.pending -= 1;
+            self.queue.cancel(ticket);
+        }
+    }
+
+    pub(super) fn give_up(&mut self, slot: SlotId) {
+        let Some(connection) = self.connection(slot) else {
+            return;
+        };
+        connection.give_up = None;
+        connection.pending -= 1;
+        self.fail_end(slot, Side::Client, ErrorKind::TimedOut);
+        self.reap(slot);
     }
 
     pub(super) fn send_rst(&mut self, now: u64, slot: SlotId, from: Side) {
@@ -389,6 +432,7 @@ impl State {
                 kind: Kind::Rst,
                 number,
                 attempt: 0,
+                left: true,
                 bytes: Bytes::new(),
                 labels: Vec::new(),
             };
@@ -411,6 +455,7 @@ impl State {
         let Some(connection) = self.connection(slot) else {
             return;
         };
+        let connecting = side == Side::Client && !connection.established;
         let end = connection.end(side);
         if !end.open {
             return;
@@ -418,7 +463,11 @@ impl State {
         let unread = !end.inbox.is_empty();
         let failed = end.error.is_some();
         end.close();
-        if unread && !failed {
+        if connecting {
+            // Nobody waits for it any more: no more SYNs.
+            self.stop_connecting(slot);
+            self.fail_end(slot, side, ErrorKind::TimedOut);
+        } else if unread && !failed {
             end.outbox.clear();
             self.fail_end(slot, side, ErrorKind::ConnectionReset);
             self.send_rst(now, slot, side);
@@ -431,6 +480,16 @@ impl State {
         self.reap(slot);
     }
 
+    /// Nobody will accept this connection.
+    pub(super) fn refuse(&mut self, now: u64, slot: SlotId) {
+        if let Some(connection) = self.connection(slot) {
+            connection.end(Side::Server).close();
+            self.fail_end(slot, Side::Server, ErrorKind::ConnectionReset);
+            self.send_rst(now, slot, Side::Server);
+            self.reap(slot);
+        }
+    }
+
     pub(super) fn kill(&mut self, now: u64, node: NodeId, death: Death) {
         let index = usize::from(node.0);
         self.nodes[index].listeners.clear();
@@ -439,14 +498,18 @@ impl State {
             let Some(connection) = self.connection(slot) else {
                 continue;
             };
-            let established = connection.established;
             let end = connection.end(side);
-            if !end.open && !established {
-                // A SYN is still on its way here: it will find what it finds.
+            // A SYN on its way here will find what it finds; and what a task
+            // closed before its process died is the host's to bring to an end.
+            let unreached = side == Side::Server && end.lane.sent == 0;
+            if !end.open && (unreached || death == Death::Process) {
                 continue;
             }
             let told = end.open && end.error.is_none();
             end.close();
+            if side == Side::Client {
+                self.stop_connecting(slot);
+            }
             self.fail_end(slot, side, ErrorKind::ConnectionReset);
             if told && death == Death::Process {
                 self.send_rst(now, slot, side);

@@ -2,5 +2,6 @@
 
 mod behaviour;
 mod draws;
+mod losses;
 mod rules;
 mod world;

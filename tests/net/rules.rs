@@ -1,6 +1,8 @@
 //! Rules: what stands between sender and receiver, and for how long.
 
 use std::io::ErrorKind;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use doublebuy::net::{Action, Kind, Segment};
@@ -95,8 +97,8 @@ fn reset_loses_the_segment_and_the_connection() {
 }
 
 #[test]
-fn the_first_rule_that_does_not_pass_wins() {
-    let seen = simulate(2, |network, a, b| async move {
+fn every_rule_sees_every_segment_and_the_worst_answer_counts() {
+    let (slow, counted) = simulate(2, |network, a, b| async move {
         labelled_server(&b);
         let delay = |ms| {
             move |segment: &Segment<'_>| match segment.kind {
@@ -105,8 +107,22 @@ fn the_first_rule_that_does_not_pass_wins() {
             }
         };
         let first = network.add_rule(delay(10));
-        let _second = network.add_rule(delay(500));
-        a.spawn(async move {
+        let _second = network.add_rule(delay(100));
+        let mut lost = false;
+        let _drop = network.add_rule(move |segment: &Segment<'_>| {
+            match segment.labels.contains(&"answer") && !std::mem::replace(&mut lost, true) {
+                true => Action::Drop,
+                false => Action::Pass,
+            }
+        });
+        let count = Arc::new(AtomicU32::new(0));
+        let counter = count.clone();
+        let _count = network.add_rule(move |segment: &Segment<'_>| {
+            let answers = u32::from(segment.labels.contains(&"answer"));
+            counter.fetch_add(answers, Ordering::Relaxed);
+            Action::Pass
+        });
+        let slow = a.spawn(async move {
             let mut stream = rt::connect("b:7").await.expect("a listener");
             let mut took = Vec::new();
             let mut first = Some(first);
@@ -114,15 +130,17 @@ fn the_first_rule_that_does_not_pass_wins() {
                 let start = rt::now();
                 stream.write_u8(byte).await.expect("written");
                 stream.read_u8().await.expect("an answer");
-                took.push(start.elapsed());
-                // The guard takes the rule out; the second is next.
+                took.push(start.elapsed().as_millis());
+                // The guard takes its rule out, and no other.
                 first.take();
             }
             took
-        })
-        .await
-        .expect("not cancelled")
+        });
+        let slow = slow.await.expect("not cancelled");
+        (slow, count.load(Ordering::Relaxed))
     });
-    assert!(seen[0] >= Duration::from_millis(20) && seen[0] < Duration::from_millis(30));
-    assert!(seen[1] >= Duration::from_millis(1000), "{seen:?}");
+    // There, lost, 200 ms, back: delays add up, and a drop beats them.
+    assert!((420..425).contains(&slow[0]), "{slow:?}");
+    assert!((200..205).contains(&slow[1]), "{slow:?}");
+    assert_eq!(counted, 3, "two answers, one of them twice");
 }
