@@ -3,8 +3,6 @@
 //! A buyer without a definite answer asks again after healing, with the same
 //! key, until the drain's time is up.
 
-use std::collections::BTreeMap;
-
 use super::{Breach, Check};
 use crate::history::{Event, History};
 
@@ -21,7 +19,12 @@ impl Check for Completes {
             Some((at_ns, false)) => (Some(at_ns), "the time to drain was up".to_owned()),
             None => (None, "the run ended before it could drain".to_owned()),
         };
-        let waiting = unanswered(history);
+        let told = history.told();
+        let waiting: Vec<u32> = told
+            .iter()
+            .filter(|(_, told)| !told.is_definite())
+            .map(|(visit, _)| *visit)
+            .collect();
         let message = match waiting.first() {
             Some(first) => format!(
                 "{message}: {} visits have no answer, visit {first} among them",
@@ -31,24 +34,4 @@ impl Check for Completes {
         };
         vec![Breach { at_ns, message }]
     }
-}
-
-/// Visits that were begun and never got a definite answer.
-fn unanswered(history: &History) -> Vec<u32> {
-    let mut answered = BTreeMap::new();
-    for entry in &history.entries {
-        match &entry.event {
-            Event::Invoke { visit, .. } => {
-                answered.entry(*visit).or_insert(false);
-            }
-            Event::Ok { visit, .. } | Event::Fail { visit, .. } => {
-                answered.insert(*visit, true);
-            }
-            _ => {}
-        }
-    }
-    answered
-        .into_iter()
-        .filter_map(|(visit, answered)| (!answered).then_some(visit))
-        .collect()
 }

@@ -20,12 +20,14 @@ impl Check for Conservation {
             }
         }
         let initial = history.initial_units;
-        left.filter(|left| left + sold != initial)
-            .map(|left| Breach {
-                at_ns: None,
-                message: format!("{left} left and {sold} sold, but there were {initial}"),
-            })
-            .into_iter()
-            .collect()
+        let message = match left {
+            Some(left) if left + sold == initial => return Vec::new(),
+            Some(left) => format!("{left} left and {sold} sold, but there were {initial}"),
+            None => format!("the product is gone; {sold} sold of {initial}"),
+        };
+        vec![Breach {
+            at_ns: None,
+            message,
+        }]
     }
 }

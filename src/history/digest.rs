@@ -13,6 +13,10 @@ use crate::net::Delivery;
 /// Goes into every digest first.
 const VERSION: u8 = 1;
 
+/// What a record begins with.
+const EVENT: u8 = 1;
+const DELIVERY: u8 = 2;
+
 /// Records between two checkpoints.
 const INTERVAL: u64 = 1_000;
 
@@ -48,6 +52,7 @@ impl Default for Digest {
 impl Digest {
     /// Takes an encoded event in.
     pub(super) fn event(&mut self, at_ns: u64, encoded: &[u8]) {
+        self.hash.update(&[EVENT]);
         self.hash.update(&at_ns.to_le_bytes());
         self.hash.update(encoded);
         self.count();
@@ -56,14 +61,15 @@ impl Digest {
     /// Takes a delivery in: when, which connection, what kind, how long, and
     /// a hash of its bytes.
     pub(super) fn delivery(&mut self, delivery: &Delivery<'_>) {
-        let mut record = [0; 30];
-        record[0..8].copy_from_slice(&delivery.at_ns.to_le_bytes());
-        record[8..16].copy_from_slice(&delivery.connection.to_le_bytes());
-        record[16] = u8::from(delivery.from_client);
-        record[17] = delivery.kind as u8;
+        let mut record = [0; 31];
+        record[0] = DELIVERY;
+        record[1..9].copy_from_slice(&delivery.at_ns.to_le_bytes());
+        record[9..17].copy_from_slice(&delivery.connection.to_le_bytes());
+        record[17] = u8::from(delivery.from_client);
+        record[18] = delivery.kind as u8;
         let length = u32::try_from(delivery.bytes.len()).unwrap_or(u32::MAX);
-        record[18..22].copy_from_slice(&length.to_le_bytes());
-        record[22..30].copy_from_slice(&xxh3_64(delivery.bytes).to_le_bytes());
+        record[19..23].copy_from_slice(&length.to_le_bytes());
+        record[23..31].copy_from_slice(&xxh3_64(delivery.bytes).to_le_bytes());
         self.hash.update(&record);
         self.count();
     }

@@ -9,13 +9,24 @@ pub struct Entry {
     pub event: Event,
 }
 
+/// Encodes a field, unless it is prose.
+macro_rules! encode {
+    ($field:ident, $out:ident) => {
+        Encode::encode($field, $out)
+    };
+    ($field:ident, $out:ident, prose) => {
+        let _ = $field;
+    };
+}
+
 /// Declares the events once: their fields, their documentation, and an
 /// encoding that follows from both. The tag of an event is part of every
-/// digest: new ones go to the end.
+/// digest: new ones go to the end. A field marked `prose` is for people, and
+/// can be worded anew without changing a digest.
 macro_rules! events {
     ($(
         $(#[$doc:meta])+
-        $tag:literal $name:ident { $( $(#[$field_doc:meta])+ $field:ident: $kind:ty, )* }
+        $tag:literal $name:ident { $( $(#[$field_doc:meta])+ $field:ident: $kind:ty $(as $prose:ident)?, )* }
     )+) => {
         /// Something that happened.
         #[derive(Debug, Clone, PartialEq)]
@@ -29,7 +40,7 @@ macro_rules! events {
                 match self {
                     $( Event::$name { $($field,)* } => {
                         out.push($tag);
-                        $( Encode::encode($field, out); )*
+                        $( encode!($field, out $(, $prose)?); )*
                     } )+
                 }
             }
@@ -88,7 +99,7 @@ events! {
         /// The idempotency key.
         key: String,
         /// What the buyer saw.
-        reason: String,
+        reason: String as prose,
     }
     /// An order became visible in the database.
     5 OrderCommitted {
@@ -169,7 +180,7 @@ events! {
         /// Its place in the plan.
         fault: u32,
         /// What it does.
-        what: String,
+        what: String as prose,
     }
     /// A fault ended by itself.
     14 FaultEnded {

@@ -7,6 +7,7 @@
 
 mod digest;
 mod event;
+mod told;
 
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use parking_lot::Mutex;
 
 pub use digest::{Checkpoint, Digest};
 pub use event::{Entry, Event};
+pub use told::Told;
 
 use crate::net::{Delivery, Observer};
 

@@ -45,7 +45,7 @@ pub(super) fn draw(scenario: &Scenario, seed: u64) -> Vec<Visit> {
             at_ns: match buyers.arrival {
                 Arrival::Burst(within) => OPENING_NS + draw.within(0..within.ns().max(1)),
                 Arrival::Poisson(gap) => {
-                    arrival_ns += exponential_ns(&mut draw, gap.ns());
+                    arrival_ns = arrival_ns.saturating_add(exponential_ns(&mut draw, gap.ns()));
                     arrival_ns
                 }
             },

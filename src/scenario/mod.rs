@@ -164,12 +164,35 @@ impl Default for Buyers {
 
 /// When buyers come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", try_from = "ArrivalKeys")]
 pub enum Arrival {
     /// All within this time, evenly spread.
     Burst(Time),
     /// One after the other with this mean gap, as a Poisson process has them.
     Poisson(Time),
+}
+
+/// An arrival as a table of keys, of which one is given.
+#[derive(Deserialize)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "{ burst = \"50ms\" } or { poisson = \"20ms\" }"
+)]
+struct ArrivalKeys {
+    burst: Option<Time>,
+    poisson: Option<Time>,
+}
+
+impl TryFrom<ArrivalKeys> for Arrival {
+    type Error = &'static str;
+
+    fn try_from(keys: ArrivalKeys) -> Result<Arrival, Self::Error> {
+        match (keys.burst, keys.poisson) {
+            (Some(within), None) => Ok(Arrival::Burst(within)),
+            (None, Some(gap)) => Ok(Arrival::Poisson(gap)),
+            _ => Err("buyers come in one way: give `burst` or `poisson`"),
+        }
+    }
 }
 
 /// The links.

@@ -2,13 +2,14 @@
 //! file, the line, what is wrong and what is allowed.
 
 use std::fmt;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use toml::Spanned;
 
+use super::units::Time;
 use super::{FaultKind, FaultSpec, Scenario};
 use crate::checks::Invariant;
 
@@ -129,7 +130,7 @@ type Located = (String, Option<Range<usize>>);
 fn checked(source: &str) -> Result<Scenario, Located> {
     let scenario: Scenario =
         toml::from_str(source).map_err(|error| (error.message().to_owned(), error.span()))?;
-    check(&scenario)?;
+    check(source, &scenario)?;
     Ok(scenario)
 }
 
@@ -178,31 +179,82 @@ fn value_of(text: &str) -> toml::Value {
 }
 
 /// What the types alone cannot say.
-fn check(scenario: &Scenario) -> Result<(), Located> {
-    let at_least_one = [
-        ("shop.instances", u64::from(scenario.shop.instances)),
-        ("shop.pool_size", scenario.shop.pool_size as u64),
-        ("buyers.count", u64::from(scenario.buyers.count)),
-        ("buyers.quantity", u64::from(scenario.buyers.quantity)),
-        ("run.polls_max", scenario.run.polls_max),
-        ("max_seeds", scenario.max_seeds.unwrap_or(1)),
-    ];
-    for (key, value) in at_least_one {
-        if value == 0 {
-            return Err((format!("{key} is 0; it has to be at least 1"), None));
+fn check(source: &str, scenario: &Scenario) -> Result<(), Located> {
+    let at = |key: &str, message: String| (message, span_of(source, key));
+    for (key, value, range) in sizes(scenario) {
+        if !range.contains(&value) {
+            let (min, max) = (range.start(), range.end());
+            let message = format!("{key} is {value}; it can be {min} to {max}");
+            return Err(at(key, message));
         }
     }
+    let times = [
+        ("shop.deadline", scenario.shop.deadline),
+        ("shop.lock_ttl", scenario.shop.lock_ttl),
+        ("shop.lock_retry", scenario.shop.lock_retry),
+        ("buyers.patience", scenario.buyers.patience),
+    ];
+    if let Some((key, time)) = times.iter().find(|(_, time)| *time < Time::ms(1)) {
+        let message = format!("{key} is {time}; it has to be 1ms at least");
+        return Err(at(key, message));
+    }
     if scenario.catalog.sku.is_empty() {
-        return Err(("catalog.sku is empty".to_owned(), None));
+        return Err(at("catalog.sku", "catalog.sku is empty".to_owned()));
     }
     let nodes = scenario.nodes();
     for fault in &scenario.faults {
         check_fault(fault, &nodes)?;
     }
-    check_expect(scenario)
+    check_expect(source, scenario)
 }
 
-fn check_expect(scenario: &Scenario) -> Result<(), Located> {
+/// Counts and what they can be: more would not end, or not fit in memory.
+fn sizes(scenario: &Scenario) -> [(&'static str, u64, RangeInclusive<u64>); 8] {
+    let swarm_faults = scenario.swarm.as_ref().map_or(0, |swarm| swarm.faults.max);
+    [
+        (
+            "shop.instances",
+            u64::from(scenario.shop.instances),
+            1..=100,
+        ),
+        ("shop.pool_size", scenario.shop.pool_size as u64, 1..=1_000),
+        (
+            "buyers.count",
+            u64::from(scenario.buyers.count),
+            1..=1_000_000,
+        ),
+        (
+            "buyers.quantity",
+            u64::from(scenario.buyers.quantity),
+            1..=1_000_000,
+        ),
+        (
+            "buyers.retries",
+            u64::from(scenario.buyers.retries),
+            0..=1_000,
+        ),
+        ("swarm.faults", swarm_faults, 0..=1_000),
+        ("run.polls_max", scenario.run.polls_max, 1..=u64::MAX),
+        ("max_seeds", scenario.max_seeds.unwrap_or(1), 1..=u64::MAX),
+    ]
+}
+
+/// Where a key of the form `table.key` has its value in the text.
+fn span_of(source: &str, key: &str) -> Option<Range<usize>> {
+    let document = toml::de::DeTable::parse(source).ok()?;
+    let mut table = document.get_ref();
+    let mut path = key.split('.').peekable();
+    while let Some(part) = path.next() {
+        let value = table.get(part)?;
+        if path.peek().is_none() {
+            return Some(value.span());
+        }
+        table = value.get_ref().as_table()?;
+    }
+    None
+}
+
+fn check_expect(source: &str, scenario: &Scenario) -> Result<(), Located> {
     let expect = &scenario.expect;
     if expect
         .holds
@@ -210,13 +262,13 @@ fn check_expect(scenario: &Scenario) -> Result<(), Located> {
     {
         let message = "expect.holds and expect.violates contradict each other; \
                        give one of them";
-        return Err((message.to_owned(), None));
+        return Err((message.to_owned(), span_of(source, "expect.holds")));
     }
     let twice = |name: &&Invariant| expect.may.contains(name);
     match expect.violates.iter().find(twice) {
         Some(name) => Err((
             format!("'{name}' stands in expect.violates and in expect.may; it can be in one"),
-            None,
+            span_of(source, "expect.may"),
         )),
         None => Ok(()),
     }
@@ -310,6 +362,23 @@ fn check_values(fault: &FaultSpec, nodes: &[String]) -> Result<(), Located> {
                 node.get_ref(),
                 nodes.join(", ")
             );
+            return Err((message, Some(node.span())));
+        }
+    }
+    if *fault.kind.get_ref() == FaultKind::Kill
+        && let Some(node) = &fault.node
+        && node.get_ref() == "buyers"
+    {
+        let message = "buyers cannot be killed: nobody would ask again; pause them".to_owned();
+        return Err((message, Some(node.span())));
+    }
+    if let (Some(between), Some(and)) = (&fault.between, &fault.and) {
+        let both = |node: &&Spanned<String>| {
+            let mut others = between.get_ref().iter();
+            others.any(|other| other.get_ref() == node.get_ref())
+        };
+        if let Some(node) = and.get_ref().iter().find(both) {
+            let message = format!("`{}` is on both sides", node.get_ref());
             return Err((message, Some(node.span())));
         }
     }

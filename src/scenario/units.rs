@@ -111,7 +111,7 @@ impl fmt::Display for Span {
 }
 
 /// One duration: `2s`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Time(pub Duration);
 
 impl Time {

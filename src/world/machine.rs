@@ -18,7 +18,14 @@ pub(super) struct Machine {
     up: Cell<bool>,
     /// Pauses overlap: it goes on when the last of them ends.
     pauses: Cell<u32>,
+    /// Counts the processes that it had: a pause ends with the process that
+    /// was paused.
+    life: Cell<Life>,
 }
+
+/// One process of a machine.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Life(u32);
 
 impl Machine {
     /// Runs `task` as the machine's current process.
@@ -52,6 +59,7 @@ impl Machines {
             program: Box::new(program),
             up: Cell::new(true),
             pauses: Cell::new(0),
+            life: Cell::new(Life(0)),
         };
         (machine.program)(&machine, &self.network);
         self.machines.insert(name.to_owned(), machine);
@@ -67,23 +75,25 @@ impl Machines {
         self.machines.keys()
     }
 
-    /// Stops the process where it stands; false if it is down.
-    pub(super) fn pause(&self, name: &str) -> bool {
+    /// Stops the process where it stands, and says which; None if the
+    /// machine is down.
+    pub(super) fn pause(&self, name: &str) -> Option<Life> {
         let machine = self.get(name);
-        if !machine.up.get() {
-            return false;
-        }
-        machine.pauses.set(machine.pauses.get() + 1);
-        Handle::current().pause(machine.node);
-        true
+        machine.up.get().then(|| {
+            machine.pauses.set(machine.pauses.get() + 1);
+            Handle::current().pause(machine.node);
+            machine.life.get()
+        })
     }
 
-    /// Ends one pause.
-    pub(super) fn resume(&self, name: &str) {
+    /// Ends one pause of that process, if it still lives.
+    pub(super) fn resume(&self, name: &str, life: Life) {
         let machine = self.get(name);
-        let left = machine.pauses.get().saturating_sub(1);
-        machine.pauses.set(left);
-        if left == 0 && machine.up.get() {
+        if machine.life.get() != life {
+            return;
+        }
+        machine.pauses.set(machine.pauses.get() - 1);
+        if machine.pauses.get() == 0 {
             Handle::current().resume(machine.node);
         }
     }
@@ -94,6 +104,8 @@ impl Machines {
         if !machine.up.replace(false) {
             return false;
         }
+        machine.pauses.set(0);
+        machine.life.set(Life(machine.life.get().0 + 1));
         self.network.kill(machine.host, death);
         Handle::current().kill(machine.node);
         true
@@ -108,9 +120,6 @@ impl Machines {
         Handle::current().restart(machine.node);
         self.network.boot(machine.host);
         (machine.program)(machine, &self.network);
-        if machine.pauses.get() > 0 {
-            Handle::current().pause(machine.node);
-        }
     }
 
     /// Everything is up and runs.

@@ -97,10 +97,11 @@ async fn live(scenario: &Scenario, plan: &Plan, keep: Keep, network: &net::Netwo
     market.heal();
     record(Event::Healed {});
 
-    let drained = answered_early
-        || rt::timeout(scenario.run.drain.0, market.all_answered())
-            .await
-            .is_ok();
+    // The last to come has as much time as everyone.
+    let last_ns = plan.visits.iter().map(|visit| visit.at_ns).max();
+    let to_come_ns = last_ns.unwrap_or(0).saturating_sub(network.now_ns());
+    let limit = scenario.run.drain.0 + Duration::from_nanos(to_come_ns);
+    let drained = answered_early || rt::timeout(limit, market.all_answered()).await.is_ok();
     record(Event::Drained { complete: drained });
     // Who has no answer by now leaves. Requests that nobody waits for any more
     // end within their deadlines.

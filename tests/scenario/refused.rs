@@ -152,8 +152,45 @@ fn mistakes_are_shown_where_they_are() {
 #[test]
 fn what_contradicts_itself_is_refused() {
     for (old, new, wrong) in [
-        ("count = 2", "count = 0", "buyers.count is 0"),
-        ("stock = \"naive\"", "instances = 0", "shop.instances is 0"),
+        (
+            "count = 2",
+            "count = 0",
+            "buyers.count is 0; it can be 1 to 1000000",
+        ),
+        ("count = 2", "count = 4000000000", ":9:9"),
+        (
+            "stock = \"naive\"",
+            "instances = 0",
+            "shop.instances is 0; it can be 1 to 100",
+        ),
+        ("stock = \"naive\"", "instances = 101", ":6:13"),
+        (
+            "stock = \"naive\"",
+            "pool_size = 9223372036854775807",
+            "1 to 1000",
+        ),
+        (
+            "stock = \"naive\"",
+            "deadline = \"0s\"",
+            "shop.deadline is 0s; it has to be 1ms",
+        ),
+        ("stock = \"naive\"", "lock_ttl = \"0s\"", "1ms at least"),
+        ("count = 2", "arrival = \"burst\"", "burst = \"50ms\""),
+        (
+            "count = 2",
+            "arrival = { burst = \"1s\", poisson = \"1s\" }",
+            "one way",
+        ),
+        (
+            "kind = \"pause\"\nnode = \"shop-0\"",
+            "kind = \"kill\"\nnode = \"buyers\"",
+            "buyers cannot be killed",
+        ),
+        (
+            "kind = \"pause\"\nnode = \"shop-0\"",
+            "kind = \"partition\"\nbetween = [\"redis\"]\nand = [\"redis\"]",
+            "`redis` is on both sides",
+        ),
         (
             "violates = [\"no-oversell\"]",
             "violates = [\"no-oversell\"]\nholds = true",
@@ -187,7 +224,7 @@ fn settings_are_laid_over_the_file_and_checked_as_it_is() {
         ("shop.stok=naive", "unknown field `stok`"),
         ("title.x=1", "'title' is not a table"),
         ("buyers.patience=-1s", "negative"),
-        ("shop.instances=0", "at least 1"),
+        ("shop.instances=0", "1 to 100"),
     ] {
         let message = read(setting).expect_err(setting).to_string();
         assert!(

@@ -5,11 +5,11 @@
 use super::Strike;
 
 pub(super) async fn strike(strike: &Strike<'_>, node: &str) {
-    if !strike.machines.pause(node) {
+    let Some(life) = strike.machines.pause(node) else {
         return;
-    }
+    };
     strike.began(format!("{node} is paused"));
     strike.lasts().await;
-    strike.machines.resume(node);
+    strike.machines.resume(node, life);
     strike.ended();
 }
