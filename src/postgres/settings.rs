@@ -155,10 +155,18 @@ impl Settings {
         settings
     }
 
-    /// Takes a setting from the start-up message. What is not known there is
-    /// ignored rather than fatal.
+    /// Takes a setting from the start-up message; `options` has several, as
+    /// `-c name=value`. What is not known there is ignored rather than fatal.
     pub(super) fn start_up(&mut self, name: &str, value: &str) {
-        if let Ok((name, kind, ..)) = known(name)
+        if name == "options" {
+            let words = value.split_ascii_whitespace().filter(|word| *word != "-c");
+            for word in words {
+                let setting = word.trim_start_matches("--").trim_start_matches("-c");
+                if let Some((name, value)) = setting.split_once('=') {
+                    self.start_up(name, value);
+                }
+            }
+        } else if let Ok((name, kind, ..)) = known(name)
             && let Ok(value) = check(name, *kind, value)
         {
             self.values.insert(name, value.clone());

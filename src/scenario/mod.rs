@@ -77,6 +77,9 @@ pub struct Shop {
     pub pool_size: usize,
     /// The longest wait for any one answer.
     pub deadline: Time,
+    /// After so long PostgreSQL ends a session that is idle in a transaction;
+    /// never if zero.
+    pub idle_timeout: Time,
     /// How long a Redis lock lasts.
     pub lock_ttl: Time,
     /// How long a request tries for the lock.
@@ -97,6 +100,7 @@ impl Default for Shop {
             idempotency: Idempotency::UniqueKey,
             pool_size: 8,
             deadline: Time::ms(2_000),
+            idle_timeout: Time::ms(5_000),
             lock_ttl: Time::ms(1_000),
             lock_wait: Time::ms(1_000),
             lock_retry: Time::ms(20),

@@ -34,6 +34,12 @@ impl Database {
         config
             .user(&options.postgres_user)
             .dbname(&options.postgres_database);
+        if !options.idle_timeout.is_zero() {
+            let timeout_ms = options.idle_timeout.as_millis();
+            config.options(format!(
+                "-c idle_in_transaction_session_timeout={timeout_ms}"
+            ));
+        }
         let manager = Manager {
             address: options.postgres.clone(),
             config,

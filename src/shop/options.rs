@@ -27,6 +27,9 @@ pub struct Options {
     /// How long each call may take: a wait for the pool with the connection
     /// it may open, a statement, a commit, a Redis command.
     pub deadline: Duration,
+    /// After so long PostgreSQL ends a session that is idle in a transaction:
+    /// the transaction of an instance that died without a word. Never if zero.
+    pub idle_timeout: Duration,
     /// How long a lock in Redis lasts if nobody releases it.
     pub lock_ttl: Duration,
     /// How long to try for a lock.
@@ -56,6 +59,7 @@ impl Default for Options {
             idempotency: Idempotency::UniqueKey,
             pool_size: 10,
             deadline: Duration::from_secs(1),
+            idle_timeout: Duration::from_secs(5),
             lock_ttl: Duration::from_secs(5),
             lock_wait: Duration::from_secs(2),
             lock_retry: Duration::from_millis(20),

@@ -133,6 +133,7 @@ fn shop_options(scenario: &Scenario, name: &str) -> shop::Options {
         idempotency: shop.idempotency,
         pool_size: shop.pool_size,
         deadline: shop.deadline.0,
+        idle_timeout: shop.idle_timeout.0,
         lock_ttl: shop.lock_ttl.0,
         lock_wait: shop.lock_wait.0,
         lock_retry: shop.lock_retry.0,
