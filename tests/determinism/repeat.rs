@@ -36,6 +36,16 @@ fn the_first_seed_of_a_process_is_the_same_as_a_later_one() {
 }
 
 #[test]
+fn a_thousand_seeds_later_a_seed_is_still_the_same() {
+    let name = "lost-update";
+    let before = history(name, 6, Keep::default());
+    for seed in 0..1_000 {
+        run_seed(&gallery(name), seed, Keep::default());
+    }
+    assert_eq!(before, history(name, 6, Keep::default()));
+}
+
+#[test]
 fn keeping_messages_changes_nothing() {
     for name in SCENARIOS {
         for seed in 0..5 {

@@ -1,4 +1,5 @@
 //! Scenario files: what is refused and how, and what the gallery owes.
 
 mod gallery;
+mod plans;
 mod refused;
