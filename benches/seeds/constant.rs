@@ -6,7 +6,7 @@ use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::floor::accept_all;
+use doublebuy::rt::{self, Listener, Stream};
 
 /// Sends back what it gets.
 pub async fn echo(address: &'static str) {
@@ -130,4 +130,15 @@ fn int8_column() -> Vec<u8> {
         &1u16.to_be_bytes(),
     ]
     .concat()
+}
+
+/// Serves every connection of a listener with `serve`.
+async fn accept_all<F>(address: &'static str, serve: impl Fn(Stream) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let listener = Listener::bind(address).await.expect("a free port");
+    while let Ok(stream) = listener.accept().await {
+        rt::spawn(serve(stream));
+    }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::http::{Request, StatusCode, header};
 use bytes::Bytes;
 use doublebuy::net::{Network, Options};
-use doublebuy::rt::{self, Listener, Stream};
+use doublebuy::rt::{self, Stream};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use madsim::runtime::{Handle, Runtime};
@@ -155,15 +155,4 @@ pub fn echoes(seed: u64, count: u64) {
             task.await.expect("not cancelled");
         }
     });
-}
-
-/// Serves every connection of a listener with `serve`.
-pub async fn accept_all<F>(address: &'static str, serve: impl Fn(Stream) -> F)
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    let listener = Listener::bind(address).await.expect("a free port");
-    while let Ok(stream) = listener.accept().await {
-        rt::spawn(serve(stream));
-    }
 }

@@ -8,6 +8,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::queue::Ticket;
 use super::segment::{ClientTap, Kind, Label, Packet};
+use super::slot::Side;
 use super::{NodeId, Place};
 
 /// How long connecting may take: 1 + 2 + ... + 64 s, as six repetitions of a
@@ -17,30 +18,6 @@ pub(super) const CONNECT_NS: u64 = 127_000_000_000;
 /// How much an end takes from its task before `write` waits, and how much may
 /// be on its way or unread before it stops sending.
 pub(super) const BUFFER_BYTES: usize = 256 * 1024;
-
-/// The end that connected, or the end that listened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Side {
-    Client = 0,
-    Server = 1,
-}
-
-impl Side {
-    pub(super) fn peer(self) -> Side {
-        match self {
-            Side::Client => Side::Server,
-            Side::Server => Side::Client,
-        }
-    }
-}
-
-/// A place in the table of connections. The generation tells a connection
-/// from an earlier one at the same index.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct SlotId {
-    pub(super) index: usize,
-    pub(super) generation: u32,
-}
 
 pub(super) struct Connection {
     /// Hash of (who connected, to where, for the how-manieth time).

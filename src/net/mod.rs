@@ -24,6 +24,7 @@ mod connection;
 mod pump;
 mod queue;
 mod segment;
+mod slot;
 mod socket;
 mod transport;
 
@@ -42,9 +43,10 @@ use parking_lot::Mutex;
 
 use crate::draw::Draw;
 use clock::Clock;
-use connection::{Connection, Side, SlotId};
+use connection::Connection;
 use queue::{Event, Queue, Ticket};
 pub use segment::{Action, ClientTap, Delivery, Kind, Label, Rule, Segment};
+use slot::{Side, SlotId};
 pub use socket::{Labeller, Listener, Socket};
 
 /// A node by its index, in the order in which nodes were added.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::task::Waker;
 
-use super::connection::{Side, SlotId};
 use super::segment::Packet;
+use super::slot::{Side, SlotId};
 
 /// Names an entry: its instant in virtual nanoseconds, then the order in
 /// which entries for that instant were made.

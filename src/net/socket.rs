@@ -10,8 +10,9 @@ use bytes::Buf;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::connection::{BUFFER_BYTES, Connection, End, Side, SlotId};
+use super::connection::{BUFFER_BYTES, Connection, End};
 use super::segment::{ClientTap, Label};
+use super::slot::{Side, SlotId};
 use super::{Network, NodeId, Place, State, split};
 
 /// Connections that wait for `accept`.

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::connection::{CONNECT_NS, Connection, Side, SlotId};
+use super::connection::{CONNECT_NS, Connection};
 use super::queue::Event;
 use super::segment::{Action, Delivery, Kind, Packet, Segment};
+use super::slot::{Side, SlotId};
 use super::{Death, Node, NodeId, Place, State};
 use crate::draw;
 
