@@ -14,9 +14,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use crate::RoundTrips;
 use crate::constant;
 
-/// PostgreSQL and Redis connections of two instances.
+/// PostgreSQL and Redis connections of two instances, and the statements that
+/// an order of the reference scenario prepares.
 const INSTANCES: u64 = 2;
 const POOL: u64 = 4;
+const STATEMENTS: u64 = 5;
 
 /// Runs a client against servers in a fresh world on a fresh thread.
 fn world<C>(seed: u64, servers: &'static [(&'static str, fn())], client: C)
@@ -105,10 +107,15 @@ async fn queries(count: u64) {
     let connected = config.connect_raw(stream, tokio_postgres::NoTls).await;
     let (client, connection) = connected.expect("a connection");
     let driver = rt::spawn(connection);
-    let statement = client.prepare("SELECT 1").await.expect("prepared");
-    for _ in 0..count {
-        let rows = client.query(&statement, &[]).await.expect("an answer");
-        assert_eq!(rows[0].get::<_, i64>(0), 1);
+    // As the service does: each statement once a connection, when first used.
+    let mut statements = Vec::new();
+    for trip in 0..count {
+        let index = usize::try_from(trip % STATEMENTS).expect("a small number");
+        if index == statements.len() {
+            statements.push(client.prepare("SELECT 1").await.expect("prepared"));
+        }
+        let answer = client.query(&statements[index], &[]).await;
+        assert_eq!(answer.expect("an answer")[0].get::<_, i64>(0), 1);
     }
     driver.abort();
 }
