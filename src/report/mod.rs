@@ -7,6 +7,7 @@
 mod campaign;
 mod ending;
 pub mod json;
+mod promise;
 mod rerun;
 mod story;
 mod style;

@@ -102,7 +102,7 @@ fn tell(plan: &Plan, history: History, options: StoryOptions) -> String {
     let violations = violations(&history);
     let story = Story {
         scenario: &scenario(),
-        plan,
+        plan: Some(plan),
         outcome: &Outcome {
             seed: 17,
             verdict: match violations.is_empty() {
@@ -195,7 +195,7 @@ no-oversell is broken, as the scenario promises: order o1 sells what is not ther
 2 sold of 1 last-one
 conservation is broken, and should hold: 0 left and 2 sold, but there were 1
   reached  retry-sent, outcome-unknown, fault-began
-  ended    16 events in 9 s of virtual time
+  ended    16 events in 3.004 s of virtual time
   digest   {digest}
 Reproduce with: doublebuy replay sims/lost-update.toml --seed 17
 "
