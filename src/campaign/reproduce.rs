@@ -1,8 +1,12 @@
 //! Whether a seed is the same when it is run again, and if not, where it
 //! first differs.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
 
 use super::runner::Runner;
 use super::{Options, Report, Tally};
@@ -11,7 +15,7 @@ use crate::scenario::Scenario;
 use crate::world::Outcome;
 
 /// Runs seeds where nothing of this process can be seen.
-pub trait Reproduce {
+pub trait Reproduce: Sync {
     /// What a seed does there, or why that cannot be told.
     fn reproduce(&self, scenario: &Scenario, seed: u64) -> Result<Trace, String>;
 }
@@ -225,32 +229,56 @@ pub(super) fn firsts(
     options: &Options<'_>,
     reproduce: &dyn Reproduce,
 ) {
-    let mut runner = Runner::new(options.run.clone(), options.seed_timeout);
-    for (scenario, tally) in scenarios.iter().zip(&report.tallies) {
-        for named in Named::of(tally) {
-            let (name, path, seed) = (tally.name.clone(), tally.path.clone(), named.seed());
-            match compared(scenario, &named, &mut runner, reproduce) {
-                Ok(None) => {}
-                Ok(Some(difference)) => report.mismatches.push(Mismatch {
-                    scenario: name,
-                    path,
-                    seed,
-                    difference,
-                    place: Place::FreshProcess,
-                }),
-                Err(reason) => report.not_repeated.push(NotRepeated {
-                    scenario: name,
-                    path,
-                    seed,
-                    reason,
-                }),
-            }
+    let pairs = scenarios.iter().zip(&report.tallies);
+    let named: Vec<_> = pairs
+        .flat_map(|(scenario, tally)| Named::of(tally).into_iter().map(move |one| (scenario, one)))
+        .collect();
+    let next = AtomicUsize::new(0);
+    let compared = Mutex::new(BTreeMap::new());
+    let (run, timeout) = (&options.run, options.seed_timeout);
+    let work = || {
+        let mut runner = Runner::new(run.clone(), timeout);
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some((scenario, one)) = named.get(index) else {
+                return;
+            };
+            let said = compare(scenario, one, &mut runner, reproduce);
+            compared.lock().insert(index, said);
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..options.jobs.get().min(named.len()) {
+            // Where there is no thread for it, this one does all.
+            let _fewer = std::thread::Builder::new().spawn_scoped(scope, work);
+        }
+        work();
+    });
+    let compared = compared.into_inner().into_values();
+    for ((scenario, one), said) in named.iter().zip(compared) {
+        let (scenario, path) = (scenario.name.clone(), scenario.path.clone());
+        let seed = one.seed();
+        match said {
+            Ok(None) => {}
+            Ok(Some(difference)) => report.mismatches.push(Mismatch {
+                scenario,
+                path,
+                seed,
+                difference,
+                place: Place::FreshProcess,
+            }),
+            Err(reason) => report.not_repeated.push(NotRepeated {
+                scenario,
+                path,
+                seed,
+                reason,
+            }),
         }
     }
 }
 
 /// What is not the same elsewhere, or why that cannot be told.
-fn compared(
+fn compare(
     scenario: &Arc<Scenario>,
     named: &Named<'_>,
     runner: &mut Runner,

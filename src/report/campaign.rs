@@ -2,6 +2,8 @@
 //! scenario, then whatever is not as promised, each with its lowest seed and
 //! the command that shows it, then one line that sums up.
 
+use std::collections::BTreeSet;
+
 use super::promise::expected;
 use super::rerun::Rerun;
 use super::style::{BAD, DIM, GOOD, STRONG, UNSURE, paint};
@@ -153,16 +155,25 @@ fn unmet(tally: &Tally, judgement: &Judgement, rerun: &Rerun) -> Vec<String> {
     lines
 }
 
+/// Each thing that happened, with its lowest seed, and the others by number.
 fn each(seeds: &[(u64, String)], tally: &Tally, rerun: &Rerun) -> Vec<String> {
-    seeds
-        .iter()
-        .flat_map(|(seed, what)| {
-            [
-                format!("  seed {seed}: {what}"),
-                reproduce(rerun, &tally.path, *seed, None),
-            ]
-        })
-        .collect()
+    let mut lines = Vec::new();
+    let mut told = BTreeSet::new();
+    for (seed, what) in seeds {
+        if !told.insert(what) {
+            continue;
+        }
+        lines.push(format!("  seed {seed}: {what}"));
+        lines.push(reproduce(rerun, &tally.path, *seed, None));
+        let others = seeds
+            .iter()
+            .filter(|(other, same)| other > seed && same == what);
+        let others: Vec<_> = others.map(|(other, _)| other.to_string()).collect();
+        if !others.is_empty() {
+            lines.push(format!("  the same in seeds {}", others.join(", ")));
+        }
+    }
+    lines
 }
 
 /// One line for a violation that was promised: the command, and what it shows.

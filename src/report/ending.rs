@@ -53,7 +53,7 @@ pub(super) fn ending(history: &History, orders_max: usize) -> Vec<String> {
     let answers = answers(history);
     let told = |what: Told| answers.values().filter(|told| **told == what).count();
     lines.push(format!(
-        "  of {}, {} were told that their order is placed, {} that it is not, {} never knew",
+        "  of {}: {} told that the order is placed, {} that it is not, {} never knew",
         plural(answers.len(), "visit"),
         told(Told::Placed),
         told(Told::NotPlaced),

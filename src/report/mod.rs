@@ -9,6 +9,7 @@ mod ending;
 pub mod json;
 mod promise;
 mod rerun;
+mod sales;
 mod story;
 mod style;
 mod table;

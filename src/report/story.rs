@@ -181,7 +181,8 @@ impl Story<'_> {
                 else {
                     continue;
                 };
-                let text = format!("{}: {}", violation.invariant, breach.message);
+                let message = words::shortened(&breach.message);
+                let text = format!("{}: {message}", violation.invariant);
                 at.entry(index).or_default().push(text);
             }
         }
