@@ -147,16 +147,21 @@ fn unmet(tally: &Tally, judgement: &Judgement, rerun: &Rerun) -> Vec<String> {
                 lines.push(format!("  lowest seed {seed}, digest {digest}"));
                 lines.push(reproduce(rerun, &tally.path, seed, Some(digest)));
             }
-            Shortfall::Crashed { .. } => lines.extend(each(&tally.crashes, tally, rerun)),
-            Shortfall::Unknown { .. } => lines.extend(each(&tally.unknowns, tally, rerun)),
+            Shortfall::Crashed { .. } => {
+                lines.extend(each(&tally.crashes, tally.crashed, tally, rerun))
+            }
+            Shortfall::Unknown { .. } => {
+                lines.extend(each(&tally.unknowns, tally.unknown, tally, rerun))
+            }
             _ => {}
         }
     }
     lines
 }
 
-/// Each thing that happened, with its lowest seed, and the others by number.
-fn each(seeds: &[(u64, String)], tally: &Tally, rerun: &Rerun) -> Vec<String> {
+/// Each thing that happened, with its lowest seed, and the others by number;
+/// of `all` seeds, those that were kept.
+fn each(seeds: &[(u64, String)], all: u64, tally: &Tally, rerun: &Rerun) -> Vec<String> {
     let mut lines = Vec::new();
     let mut told = BTreeSet::new();
     for (seed, what) in seeds {
@@ -170,8 +175,12 @@ fn each(seeds: &[(u64, String)], tally: &Tally, rerun: &Rerun) -> Vec<String> {
             .filter(|(other, same)| other > seed && same == what);
         let others: Vec<_> = others.map(|(other, _)| other.to_string()).collect();
         if !others.is_empty() {
-            lines.push(format!("  the same in seeds {}", others.join(", ")));
+            lines.push(format!("  the same in: seed {}", others.join(", seed ")));
         }
+    }
+    let more = all.saturating_sub(seeds.len() as u64);
+    if more > 0 {
+        lines.push(format!("  and {} more, not listed", grouped(more)));
     }
     lines
 }

@@ -151,7 +151,7 @@ fn a_crash_is_an_internal_error_and_the_campaign_goes_on() {
         "internal error in 3 of 3 seeds",
         "seed 0: internal error: ",
         "replay sims/a-crashing.toml --seed 0",
-        "the same in seeds 1, 2",
+        "the same in: seed 1, seed 2",
         "completes 3 of 3",
         "1 of 2 scenarios met: 6 seeds",
     ]);
@@ -172,6 +172,7 @@ fn whoever_panics_it_is_an_internal_error_with_seed_and_message() {
         let reason = run["reason"].as_str().expect("a reason");
         let ended = house.run(&format!("fuzz --seeds 4..7 {set}")).code(70);
         let said = format!("seed 4: {reason}");
+        assert!(!ended.stdout.contains("not deterministic"), "{ended}");
         ended.says(&[
             "internal error in 3 of 3 seeds",
             &said,
@@ -197,7 +198,7 @@ fn a_world_that_a_task_keeps_busy_is_inconclusive() {
             "inconclusive",
             "seed 4: the world makes no progress",
             "replay sims/safe.toml --seed 4",
-            "the same in seeds 5",
+            "the same in: seed 5",
         ]);
     let ended = house.run(&format!("run safe --seed 4 {set}")).code(3);
     ended.says(&["seed 4", "unknown: the world makes no progress"]);
