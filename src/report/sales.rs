@@ -21,7 +21,9 @@ struct Sale<'a> {
 
 /// Every sale of a history.
 pub(super) struct Sales<'a> {
-    by_xid: BTreeMap<u64, Sale<'a>>,
+    /// By instant and transaction: a database that lost its newest commits in
+    /// a crash hands their numbers out again.
+    by_commit: BTreeMap<(u64, u64), Sale<'a>>,
     /// The buyers of sessions that waited, by session and instant.
     waiting: BTreeMap<(u64, u64), u32>,
 }
@@ -35,7 +37,7 @@ struct Asked<'a> {
 impl<'a> Sales<'a> {
     pub(super) fn of(plan: &Plan, history: &'a History) -> Sales<'a> {
         let mut asked = BTreeMap::<&str, Asked<'a>>::new();
-        let mut by_xid = BTreeMap::<u64, Sale<'a>>::new();
+        let mut by_commit = BTreeMap::<(u64, u64), Sale<'a>>::new();
         let mut waiting = BTreeMap::new();
         // The instants at which a session, or who waits for it, was seen.
         let mut open = BTreeMap::<u64, Vec<u64>>::new();
@@ -67,7 +69,7 @@ impl<'a> Sales<'a> {
                     ..
                 } => {
                     let by = asked.get(key.as_str());
-                    let sale = by_xid.entry(*xid).or_insert(Sale {
+                    let sale = by_commit.entry((entry.at_ns, *xid)).or_insert(Sale {
                         units: 0,
                         buyer: by.map(|by| by.buyer),
                         instance: by.and_then(|by| by.instance),
@@ -87,23 +89,29 @@ impl<'a> Sales<'a> {
                 _ => {}
             }
         }
-        Sales { by_xid, waiting }
+        Sales { by_commit, waiting }
     }
 
     /// What a transaction sold.
-    pub(super) fn units(&self, xid: u64) -> Option<i64> {
-        self.by_xid.get(&xid).map(|sale| sale.units)
+    pub(super) fn units(&self, at_ns: u64, xid: u64) -> Option<i64> {
+        self.by_commit.get(&(at_ns, xid)).map(|sale| sale.units)
     }
 
     /// ` by buyer 0`, if that is known.
-    pub(super) fn buyer(&self, xid: u64) -> String {
-        let buyer = self.by_xid.get(&xid).and_then(|sale| sale.buyer);
+    pub(super) fn buyer(&self, at_ns: u64, xid: u64) -> String {
+        let buyer = self
+            .by_commit
+            .get(&(at_ns, xid))
+            .and_then(|sale| sale.buyer);
         buyer.map_or_else(String::new, |buyer| format!(" by buyer {buyer}"))
     }
 
     /// ` of shop-1`, if that is known.
-    pub(super) fn instance(&self, xid: u64) -> String {
-        let instance = self.by_xid.get(&xid).and_then(|sale| sale.instance);
+    pub(super) fn instance(&self, at_ns: u64, xid: u64) -> String {
+        let instance = self
+            .by_commit
+            .get(&(at_ns, xid))
+            .and_then(|sale| sale.instance);
         instance.map_or_else(String::new, |instance| format!(" of {instance}"))
     }
 

@@ -247,6 +247,8 @@ fn what_is_not_certain_is_not_told() {
     ];
     events.extend(sale(0, 1, 0).map(|event| (6, event)));
     events.extend(sale(1, 0, -1).map(|event| (7, event)));
+    // The same transaction number again: the first was lost in a crash.
+    events.extend(sale(1, 1, 0).map(|event| (8, event)));
     let story = tell(
         &plan(&scenario(), 2),
         history(events),
@@ -257,6 +259,7 @@ fn what_is_not_certain_is_not_told() {
         "1 -> 0 by buyer 0, session 3\n",
         "key buyer-0, session 3\n",
         "key buyer-1, session 4 of shop-1\n",
+        "1 -> 0 by buyer 1, session 4 of shop-1\n",
     ] {
         assert!(story.contains(text), "no '{text}' in: {story}");
     }

@@ -162,7 +162,7 @@ impl<'a> Words<'a> {
             Event::Healed {} => "all faults are over, every node is up".to_owned(),
             Event::Drained { complete: true } => "everyone has an answer".to_owned(),
             Event::Drained { complete: false } => "time is up; some have no answer".to_owned(),
-            _ => self.database(event),
+            _ => self.database(at_ns, event),
         }
     }
 
@@ -215,7 +215,7 @@ impl<'a> Words<'a> {
         }
     }
 
-    fn database(&self, event: &Event) -> String {
+    fn database(&self, at_ns: u64, event: &Event) -> String {
         match event {
             Event::OrderCommitted {
                 order,
@@ -225,7 +225,7 @@ impl<'a> Words<'a> {
                 xid,
                 session,
             } => {
-                let (order, of) = (short(order), self.sales.instance(*xid));
+                let (order, of) = (short(order), self.sales.instance(at_ns, *xid));
                 format!(
                     "order {order} committed: {quantity} {sku}, key {key}, session {session}{of}"
                 )
@@ -237,9 +237,12 @@ impl<'a> Words<'a> {
                 xid,
                 session,
             } => {
-                let (by, of) = (self.sales.buyer(*xid), self.sales.instance(*xid));
+                let (by, of) = (
+                    self.sales.buyer(at_ns, *xid),
+                    self.sales.instance(at_ns, *xid),
+                );
                 let written = format!("stock of {sku}: {from} -> {to}{by}, session {session}{of}");
-                match self.sales.units(*xid) {
+                match self.sales.units(at_ns, *xid) {
                     Some(sold) if from - sold != *to => {
                         format!("{written}, though it sold {sold}: computed from an older read")
                     }
