@@ -7,9 +7,10 @@
 //! kept: memory is flat over seeds.
 //!
 //! It checks its own ground. One seed in [`REPEAT_EVERY`] is run twice, and
-//! the lowest seed of each broken invariant again by [`Options::reproduce`],
-//! which the command line does in a fresh process; where digests differ, the
-//! first difference is named.
+//! the lowest seed of each broken invariant, and of those that crashed, again
+//! by [`Options::reproduce`], which the command line does in a fresh process;
+//! where digests differ, the first difference is named. A seed that could not
+//! be compared is said to be one, and is not taken for one that differs.
 //!
 //! A seed that panics or does not end is a result like any other, told with
 //! its seed; the campaign goes on.
@@ -29,7 +30,7 @@ use std::time::Duration;
 
 pub use expect::{Judgement, Shortfall, judge, surprises};
 pub use figures::{AtMost, grouped};
-pub use reproduce::{Mismatch, Place, Reproduce, Trace, difference};
+pub use reproduce::{Mismatch, NotRepeated, Place, Reproduce, Trace, difference};
 pub use runner::{Run, Runner};
 pub use tally::{Broke, Tally};
 
@@ -72,6 +73,9 @@ pub struct Report {
     pub tallies: Vec<Tally>,
     /// Seeds that were not the same when they were run again.
     pub mismatches: Vec<Mismatch>,
+    /// Seeds that should have been run again elsewhere, and could not be: a
+    /// warning, that changes nothing of what the campaign says.
+    pub not_repeated: Vec<NotRepeated>,
     /// How long it took.
     pub took: Duration,
     /// Why it ended before all seeds had run.
@@ -92,7 +96,7 @@ pub fn planned(scenarios: &[Scenario], seeds: &Range<u64>) -> u64 {
     scenarios
         .iter()
         .map(|scenario| queue::share(scenario, seeds))
-        .sum()
+        .fold(0, u64::saturating_add)
 }
 
 /// Runs a campaign to its end.
@@ -124,8 +128,7 @@ pub fn run(scenarios: &[Scenario], options: &Options<'_>) -> std::io::Result<Rep
     })?;
     let mut report = gathered.report(queue.is_out_of_time());
     if let Some(reproduce) = options.reproduce {
-        let again = reproduce::firsts(&shared, &report.tallies, options, reproduce);
-        report.mismatches.extend(again);
+        reproduce::firsts(&shared, &mut report, options, reproduce);
     }
     report.took = started.elapsed();
     Ok(report)
@@ -216,6 +219,7 @@ impl Gathered {
             },
             tallies: self.tallies,
             mismatches: self.mismatches,
+            not_repeated: Vec::new(),
             took: Duration::ZERO,
         }
     }

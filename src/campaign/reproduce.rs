@@ -1,17 +1,21 @@
 //! Whether a seed is the same when it is run again, and if not, where it
 //! first differs.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
 
 use super::runner::Runner;
-use super::{Options, Tally};
+use super::{Options, Report, Tally};
 use crate::history::Entry;
 use crate::scenario::Scenario;
 use crate::world::Outcome;
 
 /// Runs seeds where nothing of this process can be seen.
-pub trait Reproduce {
+pub trait Reproduce: Sync {
     /// What a seed does there, or why that cannot be told.
     fn reproduce(&self, scenario: &Scenario, seed: u64) -> Result<Trace, String>;
 }
@@ -23,6 +27,8 @@ pub struct Trace {
     pub digest: Option<String>,
     /// The verdict in one word.
     pub verdict: String,
+    /// Why there is no digest.
+    pub reason: Option<String>,
     /// Every event, in order.
     pub events: Vec<String>,
     /// The digest after so many records.
@@ -42,6 +48,19 @@ pub struct Mismatch {
     pub difference: String,
     /// Where it was run again.
     pub place: Place,
+}
+
+/// A seed that could not be run again, or not to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotRepeated {
+    /// The scenario's name.
+    pub scenario: String,
+    /// Its file.
+    pub path: String,
+    /// The seed.
+    pub seed: u64,
+    /// Why.
+    pub reason: String,
 }
 
 /// Where a seed was run again.
@@ -71,6 +90,7 @@ impl Trace {
         Trace {
             digest: outcome.digest(),
             verdict: outcome.verdict.word().to_owned(),
+            reason: outcome.verdict.reason(),
             events: entries.iter().map(line).collect(),
             checkpoints: checkpoints
                 .iter()
@@ -81,16 +101,35 @@ impl Trace {
 
     /// What is not the same in `other`, the first of it; None if all is.
     pub fn difference(&self, other: &Trace) -> Option<String> {
-        if self.digest == other.digest && self.verdict == other.verdict {
+        let seen = |trace: &Trace| {
+            (
+                trace.digest.clone(),
+                trace.verdict.clone(),
+                trace.reason.clone(),
+            )
+        };
+        if seen(self) == seen(other) {
             return None;
         }
-        let digest = |trace: &Trace| match &trace.digest {
-            Some(digest) => format!("digest {digest}"),
-            None => format!("no digest, {}", trace.verdict),
-        };
+        if self.digest.is_none() || other.digest.is_none() {
+            return Some(format!("{}, then {}", self.said(), other.said()));
+        }
         let what = first_event(&self.events, &other.events)
             .unwrap_or_else(|| first_delivery(&self.checkpoints, &other.checkpoints));
-        Some(format!("{}, then {}: {what}", digest(self), digest(other)))
+        Some(format!("{}, then {}: {what}", self.said(), other.said()))
+    }
+
+    /// It did not get to an end, by time or by polls: nothing to compare.
+    fn is_unknown(&self) -> bool {
+        self.digest.is_none() && self.verdict == "unknown"
+    }
+
+    fn said(&self) -> String {
+        match (&self.digest, &self.reason) {
+            (Some(digest), _) => format!("digest {digest}"),
+            (None, Some(reason)) => reason.clone(),
+            (None, None) => self.verdict.clone(),
+        }
     }
 }
 
@@ -137,42 +176,125 @@ pub fn difference(one: &Outcome, other: &Outcome) -> Option<String> {
         .flatten()
 }
 
-/// Runs the lowest seed of each broken invariant again.
-pub(super) fn firsts(
-    scenarios: &[Arc<Scenario>],
-    tallies: &[Tally],
-    options: &Options<'_>,
-    reproduce: &dyn Reproduce,
-) -> Vec<Mismatch> {
-    let mut runner = Runner::new(options.run.clone(), options.seed_timeout);
-    let mut mismatches = Vec::new();
-    for (scenario, tally) in scenarios.iter().zip(tallies) {
-        let mut firsts: Vec<_> = tally.broken.values().collect();
-        firsts.sort_by_key(|broke| broke.first);
-        firsts.dedup_by_key(|broke| broke.first);
-        for broke in firsts {
-            let difference = match reproduce.reproduce(scenario, broke.first) {
-                Ok(trace) if trace.digest.as_deref() == Some(&broke.digest) => continue,
-                Ok(trace) => {
-                    let here = Trace::of(&runner.run(scenario, broke.first));
-                    here.difference(&trace).unwrap_or_else(|| {
-                        format!(
-                            "digest {} in the campaign, then {} both here and there",
-                            broke.digest,
-                            trace.digest.unwrap_or_default()
-                        )
-                    })
-                }
-                Err(reason) => reason,
-            };
-            mismatches.push(Mismatch {
-                scenario: tally.name.clone(),
-                path: tally.path.clone(),
-                seed: broke.first,
-                difference,
-                place: Place::FreshProcess,
-            });
+/// A seed that the campaign names, and what it came to there.
+enum Named<'a> {
+    Broke { seed: u64, digest: &'a str },
+    Crashed { seed: u64, message: &'a str },
+}
+
+impl Named<'_> {
+    /// The lowest seed of each broken invariant, and the lowest that crashed.
+    fn of(tally: &Tally) -> Vec<Named<'_>> {
+        let mut broken: Vec<_> = tally.broken.values().collect();
+        broken.sort_by_key(|broke| broke.first);
+        broken.dedup_by_key(|broke| broke.first);
+        let broken = broken.into_iter().map(|broke| Named::Broke {
+            seed: broke.first,
+            digest: &broke.digest,
+        });
+        let crashed = tally.crashes.first();
+        let crashed = crashed.map(|(seed, message)| Named::Crashed {
+            seed: *seed,
+            message,
+        });
+        broken.chain(crashed).collect()
+    }
+
+    fn seed(&self) -> u64 {
+        match self {
+            Named::Broke { seed, .. } | Named::Crashed { seed, .. } => *seed,
         }
     }
-    mismatches
+
+    fn is_the_same(&self, trace: &Trace) -> bool {
+        match self {
+            Named::Broke { digest, .. } => trace.digest.as_deref() == Some(digest),
+            Named::Crashed { message, .. } => trace.reason.as_deref() == Some(message),
+        }
+    }
+
+    fn said(&self) -> String {
+        match self {
+            Named::Broke { digest, .. } => format!("digest {digest}"),
+            Named::Crashed { message, .. } => (*message).to_owned(),
+        }
+    }
+}
+
+/// Runs those seeds again that a campaign names first, and adds what came of
+/// it to the report.
+pub(super) fn firsts(
+    scenarios: &[Arc<Scenario>],
+    report: &mut Report,
+    options: &Options<'_>,
+    reproduce: &dyn Reproduce,
+) {
+    let pairs = scenarios.iter().zip(&report.tallies);
+    let named: Vec<_> = pairs
+        .flat_map(|(scenario, tally)| Named::of(tally).into_iter().map(move |one| (scenario, one)))
+        .collect();
+    let next = AtomicUsize::new(0);
+    let compared = Mutex::new(BTreeMap::new());
+    let (run, timeout) = (&options.run, options.seed_timeout);
+    let work = || {
+        let mut runner = Runner::new(run.clone(), timeout);
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some((scenario, one)) = named.get(index) else {
+                return;
+            };
+            let said = compare(scenario, one, &mut runner, reproduce);
+            compared.lock().insert(index, said);
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..options.jobs.get().min(named.len()) {
+            // Where there is no thread for it, this one does all.
+            let _fewer = std::thread::Builder::new().spawn_scoped(scope, work);
+        }
+        work();
+    });
+    let compared = compared.into_inner().into_values();
+    for ((scenario, one), said) in named.iter().zip(compared) {
+        let (scenario, path) = (scenario.name.clone(), scenario.path.clone());
+        let seed = one.seed();
+        match said {
+            Ok(None) => {}
+            Ok(Some(difference)) => report.mismatches.push(Mismatch {
+                scenario,
+                path,
+                seed,
+                difference,
+                place: Place::FreshProcess,
+            }),
+            Err(reason) => report.not_repeated.push(NotRepeated {
+                scenario,
+                path,
+                seed,
+                reason,
+            }),
+        }
+    }
+}
+
+/// What is not the same elsewhere, or why that cannot be told.
+fn compare(
+    scenario: &Arc<Scenario>,
+    named: &Named<'_>,
+    runner: &mut Runner,
+    reproduce: &dyn Reproduce,
+) -> Result<Option<String>, String> {
+    let there = reproduce.reproduce(scenario, named.seed())?;
+    if named.is_the_same(&there) {
+        return Ok(None);
+    }
+    let here = Trace::of(&runner.run(scenario, named.seed()));
+    if let Some(lost) = [&there, &here].into_iter().find(|trace| trace.is_unknown()) {
+        return Err(lost.said());
+    }
+    let difference = here.difference(&there);
+    Ok(Some(difference.unwrap_or_else(|| {
+        let (was, is) = (named.said(), there.said());
+        format!("{was} in the campaign, then {is} both here and there")
+    })))
 }

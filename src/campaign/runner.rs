@@ -60,17 +60,17 @@ impl Runner {
             asked.map_err(|_| "its thread is gone".to_owned())
         });
         let (Some(thread), Ok(())) = (&self.thread, &asked) else {
-            return without_history(seed, crashed(asked.err().unwrap_or_default()));
+            return Outcome::lost(seed, crashed(asked.err().unwrap_or_default()));
         };
         let verdict = match thread.outcomes.recv_timeout(self.timeout) {
             Ok(outcome) => return outcome,
             Err(mpsc::RecvTimeoutError::Timeout) => Verdict::Unknown {
-                reason: format!("not over after {} s of real time", self.timeout.as_secs()),
+                reason: format!("not over after {:?} of real time", self.timeout),
             },
             Err(mpsc::RecvTimeoutError::Disconnected) => crashed("its thread died".to_owned()),
         };
         self.thread = None;
-        without_history(seed, verdict)
+        Outcome::lost(seed, verdict)
     }
 
     /// Runs a seed, twice if it is to be compared, and keeps what counts.
@@ -78,10 +78,10 @@ impl Runner {
         let started = rt::now();
         let outcome = self.run(scenario, seed);
         let took = started.elapsed();
-        let ended = outcome.history.is_some();
-        let difference = (repeat && ended)
-            .then(|| difference(&outcome, &self.run(scenario, seed)))
-            .flatten();
+        let again = (repeat && outcome.history.is_some()).then(|| self.run(scenario, seed));
+        // What did not get to an end in time cannot be compared.
+        let again = again.filter(|again| !matches!(again.verdict, Verdict::Unknown { .. }));
+        let difference = again.as_ref().and_then(|again| difference(&outcome, again));
         Seen {
             digest: outcome.digest(),
             broken: outcome.violations.iter().map(|v| v.invariant).collect(),
@@ -89,7 +89,7 @@ impl Runner {
             verdict: outcome.verdict,
             took,
             difference,
-            repeated: repeat && ended,
+            repeated: again.is_some(),
         }
     }
 
@@ -124,15 +124,5 @@ fn crashed(message: String) -> Verdict {
     Verdict::Crashed {
         message,
         location: "src/campaign/runner.rs".to_owned(),
-    }
-}
-
-fn without_history(seed: u64, verdict: Verdict) -> Outcome {
-    Outcome {
-        seed,
-        verdict,
-        violations: Vec::new(),
-        probes: BTreeSet::new(),
-        history: None,
     }
 }

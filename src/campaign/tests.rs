@@ -230,13 +230,14 @@ impl Reproduce for Elsewhere {
 #[test]
 fn the_lowest_seed_of_a_violation_is_run_elsewhere() {
     let scenarios = [scenario("a", "[expect]\nviolates = [\"no-oversell\"]")];
-    let mismatches = |elsewhere: Elsewhere| {
+    let report = |elsewhere: Elsewhere| {
         let options = Options {
             reproduce: Some(&elsewhere),
             ..options(15..30, slow_low_seeds)
         };
-        run(&scenarios, &options).expect("threads").mismatches
+        run(&scenarios, &options).expect("threads")
     };
+    let mismatches = |elsewhere| report(elsewhere).mismatches;
     let same = Elsewhere(Ok(Trace::of(&slow_low_seeds(17))));
     assert_eq!(mismatches(same), []);
     let another = Elsewhere(Ok(Trace::of(&slow_low_seeds(20))));
@@ -248,8 +249,70 @@ fn the_lowest_seed_of_a_violation_is_run_elsewhere() {
         mismatch.difference.contains("event 1 differs"),
         "{mismatch:?}"
     );
-    let nowhere = Elsewhere(Err("no process".to_owned()));
-    assert_eq!(mismatches(nowhere)[0].difference, "no process");
+    let late = Verdict::Unknown {
+        reason: "too slow".to_owned(),
+    };
+    let late = Trace::of(&Outcome::lost(17, late));
+    for (elsewhere, why) in [
+        (Err("no process".to_owned()), "no process"),
+        (Ok(late), "too slow"),
+    ] {
+        let report = report(Elsewhere(elsewhere));
+        assert_eq!(report.mismatches, []);
+        let [not_repeated] = &report.not_repeated[..] else {
+            panic!("{report:?}");
+        };
+        assert_eq!((not_repeated.seed, &not_repeated.reason[..]), (17, why));
+    }
+}
+
+#[test]
+fn the_lowest_seed_that_crashed_is_run_elsewhere() {
+    let crash = |seed, message: &str| {
+        let (message, location) = (message.to_owned(), "floor.rs:1:1".to_owned());
+        Outcome::lost(seed, Verdict::Crashed { message, location })
+    };
+    let mismatches = |elsewhere: Outcome| {
+        let elsewhere = Elsewhere(Ok(Trace::of(&elsewhere)));
+        let options = Options {
+            reproduce: Some(&elsewhere),
+            ..options(3..6, move |seed| crash(seed, "hit the floor"))
+        };
+        let report = run(&[scenario("a", HOLDS)], &options).expect("threads");
+        assert_eq!(report.not_repeated, []);
+        report.mismatches
+    };
+    assert_eq!(mismatches(crash(3, "hit the floor")), []);
+    let [another] = &mismatches(crash(3, "hit the wall"))[..] else {
+        panic!("one mismatch");
+    };
+    assert_eq!(another.seed, 3);
+    for text in ["hit the floor", "hit the wall"] {
+        assert!(another.difference.contains(text), "{another:?}");
+    }
+    let [ended] = &mismatches(outcome(3, &[]))[..] else {
+        panic!("one mismatch");
+    };
+    assert!(ended.difference.contains("then digest"), "{ended:?}");
+}
+
+#[test]
+fn seeds_without_number_are_counted_as_many() {
+    let scenarios = [scenario("a", HOLDS), scenario("b", HOLDS)];
+    assert_eq!(planned(&scenarios, &(0..1 << 63)), u64::MAX);
+}
+
+#[test]
+fn a_limit_of_time_is_said_as_it_was_given() {
+    let run: Run = Arc::new(|_, _| {
+        loop {
+            std::thread::park();
+        }
+    });
+    let mut runner = Runner::new(run, Duration::from_millis(20));
+    let outcome = runner.run(&Arc::new(scenario("a", HOLDS)), 7);
+    let reason = outcome.verdict.reason().expect("it did not end");
+    assert_eq!(reason, "not over after 20ms of real time");
 }
 
 fn tally(expect: Expect, seeds: u64, broken: &[(Invariant, u64)], reached: &[Probe]) -> Tally {

@@ -122,6 +122,15 @@ pub(super) fn seed(text: &str) -> Result<u64, String> {
         .map_err(|_| format!("a seed is a whole number from 0 to {}", u64::MAX))
 }
 
+/// A digest as it is printed: 16 hexadecimal digits.
+pub(super) fn digest(text: &str) -> Result<String, String> {
+    let is_digest = text.len() == 16 && text.chars().all(|c| c.is_ascii_hexdigit());
+    match is_digest {
+        true => Ok(text.to_ascii_lowercase()),
+        false => Err("a digest is 16 hexadecimal digits, such as 02b6afa4c4e95e18".to_owned()),
+    }
+}
+
 /// `A..B`: seeds from A up to B, which is left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Seeds(pub(super) Range<u64>);

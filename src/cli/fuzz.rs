@@ -1,5 +1,6 @@
 //! `fuzz`: many seeds of many scenarios, judged by what each promises.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::num::NonZeroUsize;
@@ -11,6 +12,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::args::{Overrides, Seeds, real_time};
 use super::fresh::FreshProcess;
+use super::gallery::Found;
 use super::logs::Logging;
 use super::{Exit, Stop, gallery, output};
 use crate::campaign::{self, Judgement, Report, judge};
@@ -49,9 +51,14 @@ pub(super) struct Fuzz {
 
 impl Fuzz {
     pub(super) fn run(self, logging: Logging) -> Result<Exit, Stop> {
-        let mut scenarios = gallery::read_all(&self.scenarios, &self.overrides.settings)?;
+        let found = gallery::read_all(&self.scenarios, &self.overrides.settings)?;
+        let texts = found.iter().map(|found| {
+            let Found { scenario, text } = found;
+            (scenario.path.clone(), text.clone())
+        });
+        let texts = texts.collect();
+        let mut scenarios: Vec<_> = found.into_iter().map(|found| found.scenario).collect();
         self.overrides.lay_over(&mut scenarios)?;
-        let mut sink = self.json.as_deref().map(Sink::open).transpose()?;
         let seeds = &self.seeds.0;
         if seeds.is_empty() {
             let (start, end) = (seeds.start, seeds.end);
@@ -59,7 +66,8 @@ impl Fuzz {
                 "--seeds {start}..{end} has no seed in it: B is left out of A..B"
             )));
         }
-        let report = self.campaign(&scenarios, logging)?;
+        let mut sink = self.json.as_deref().map(Sink::open).transpose()?;
+        let report = self.campaign(&scenarios, &texts, logging)?;
         let judged: Vec<_> = report.tallies.iter().map(judge).collect();
         let summary = report::summary(&report, &judged, &self.overrides.rerun());
         match &mut sink {
@@ -73,11 +81,20 @@ impl Fuzz {
         Ok(exit(&report, &judged))
     }
 
-    fn campaign(&self, scenarios: &[Scenario], logging: Logging) -> Result<Report, Stop> {
+    fn campaign(
+        &self,
+        scenarios: &[Scenario],
+        texts: &BTreeMap<String, String>,
+        logging: Logging,
+    ) -> Result<Report, Stop> {
         let bar = bar(campaign::planned(scenarios, &self.seeds.0), logging);
         let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let jobs = self.jobs.and_then(|jobs| NonZeroUsize::new(jobs.into()));
-        let settings = &self.overrides.settings;
+        let fresh = FreshProcess {
+            settings: &self.overrides.settings,
+            seed_timeout: self.seed_timeout,
+            texts,
+        };
         let options = campaign::Options {
             seeds: self.seeds.0.clone(),
             jobs: jobs.unwrap_or(cores),
@@ -85,7 +102,7 @@ impl Fuzz {
             max_fail: self.max_fail,
             seed_timeout: self.seed_timeout,
             run: Arc::new(|scenario, seed| world::run_seed(scenario, seed, Keep::default())),
-            reproduce: Some(&FreshProcess { settings }),
+            reproduce: Some(&fresh),
             progress: &|| bar.inc(1),
         };
         let report = campaign::run(scenarios, &options);

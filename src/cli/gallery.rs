@@ -3,14 +3,32 @@
 use std::path::{Path, PathBuf};
 
 use super::Stop;
-use crate::scenario::{Scenario, Setting};
+use crate::scenario::{ReadError, Scenario, Setting};
 
 /// The folder of the gallery, below the current one.
 const GALLERY: &str = "sims";
 
+/// A scenario, and the text that it was read from: a pipe can be read once,
+/// and a file may be another a minute later.
+pub(super) struct Found {
+    pub(super) scenario: Scenario,
+    pub(super) text: String,
+}
+
+impl Found {
+    fn read(path: &Path, settings: &[Setting]) -> Result<Found, ReadError> {
+        let text = std::fs::read_to_string(path).map_err(|error| ReadError::Unreadable {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        })?;
+        let scenario = Scenario::parse(&path.display().to_string(), &text, settings)?;
+        Ok(Found { scenario, text })
+    }
+}
+
 /// Reads every scenario that is named: files, folders, names in the gallery;
 /// the whole gallery if nothing is.
-pub(super) fn read_all(named: &[String], settings: &[Setting]) -> Result<Vec<Scenario>, Stop> {
+pub(super) fn read_all(named: &[String], settings: &[Setting]) -> Result<Vec<Found>, Stop> {
     let mut paths = Vec::new();
     if named.is_empty() {
         paths = in_folder(&gallery()?)?;
@@ -23,16 +41,16 @@ pub(super) fn read_all(named: &[String], settings: &[Setting]) -> Result<Vec<Sce
     }
     let mut seen = std::collections::BTreeSet::new();
     paths.retain(|path| seen.insert(path.canonicalize().unwrap_or_else(|_| path.clone())));
-    let mut scenarios = Vec::new();
+    let mut found = Vec::new();
     let mut refused = Vec::new();
     for path in paths {
-        match Scenario::read(&path, settings) {
-            Ok(scenario) => scenarios.push(scenario),
+        match Found::read(&path, settings) {
+            Ok(one) => found.push(one),
             Err(why) => refused.push((path.display().to_string(), why)),
         }
     }
     match refused.is_empty() {
-        true => Ok(scenarios),
+        true => Ok(found),
         false => Err(Stop::Scenarios(refused)),
     }
 }

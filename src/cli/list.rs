@@ -19,7 +19,8 @@ pub(super) struct List {
 
 impl List {
     pub(super) fn run(self) -> Result<Exit, Stop> {
-        let scenarios = gallery::read_all(&self.scenarios, &[])?;
+        let found = gallery::read_all(&self.scenarios, &[])?;
+        let scenarios: Vec<_> = found.into_iter().map(|found| found.scenario).collect();
         output::say(&match self.json {
             true => json::written(&json::List::new(&scenarios)),
             false => report::list(&scenarios),

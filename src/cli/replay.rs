@@ -2,10 +2,10 @@
 
 use clap::Args;
 
-use super::args::seed;
+use super::args::{digest, seed};
 use super::run::Telling;
 use super::{Exit, Stop, output};
-use crate::report::BAD;
+use crate::report::{BAD, GOOD};
 
 /// Run a seed again that a campaign named.
 #[derive(Debug, Args)]
@@ -16,7 +16,7 @@ pub(super) struct Replay {
     #[arg(long, value_name = "N", value_parser = seed)]
     seed: u64,
     /// The digest it had; another one is exit code 5.
-    #[arg(long, value_name = "HEX")]
+    #[arg(long, value_name = "HEX", value_parser = digest)]
     digest: Option<String>,
     #[command(flatten)]
     telling: Telling,
@@ -25,17 +25,24 @@ pub(super) struct Replay {
 impl Replay {
     pub(super) fn run(self) -> Result<Exit, Stop> {
         let (outcome, exit) = self.telling.tell(&self.scenario, self.seed)?;
-        let digest = outcome.digest().unwrap_or_else(|| "none".to_owned());
-        match self.digest {
-            Some(expected) if expected != digest => {
-                output::complain(&format!(
-                    "{BAD}error{BAD:#}: seed {} did not reproduce: its digest was {expected}, \
-                     now it is {digest}\n",
-                    self.seed
-                ));
-                Ok(exit.max(Exit::NotDeterministic))
-            }
-            _ => Ok(exit),
+        let Some(expected) = self.digest else {
+            return Ok(exit);
+        };
+        let (seed, digest) = (self.seed, outcome.digest());
+        if digest.as_ref() == Some(&expected) {
+            let said =
+                format!("{GOOD}reproduced{GOOD:#}: seed {seed} has the digest {expected} again\n");
+            output::complain(&said);
+            return Ok(exit);
         }
+        let now = digest.map_or_else(
+            || "it has none".to_owned(),
+            |digest| format!("it is {digest}"),
+        );
+        output::complain(&format!(
+            "{BAD}error{BAD:#}: seed {seed} did not reproduce: its digest was {expected}, now {now}; \
+             was it another version of the program, another scenario, or other settings?\n"
+        ));
+        Ok(exit.max(Exit::NotDeterministic))
     }
 }

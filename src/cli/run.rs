@@ -3,7 +3,8 @@
 //! It judges what one seed can show: nothing broke but what the scenario
 //! promises or allows. That nothing broke at all is then fine too.
 
-use std::sync::Arc;
+use std::io::Read;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use clap::Args;
@@ -48,6 +49,9 @@ pub(super) struct Telling {
     /// Add what another process needs to compare the run with its own.
     #[arg(long, hide = true, requires = "json")]
     trace: bool,
+    /// Read the scenario from stdin, and take its path for a name only.
+    #[arg(long, hide = true)]
+    stdin: bool,
 }
 
 impl Run {
@@ -60,33 +64,55 @@ impl Run {
 impl Telling {
     /// Runs the seed, prints it, and judges it.
     pub(super) fn tell(&self, name: &str, seed: u64) -> Result<(Outcome, Exit), Stop> {
-        let mut scenario = gallery::read_one(name, &self.overrides.settings)?;
+        let mut scenario = self.scenario(name)?;
         self.overrides
             .lay_over(std::slice::from_mut(&mut scenario))?;
         let scenario = Arc::new(scenario);
-        let outcome = self.outcome(&scenario, seed);
+        let (plan, outcome) = self.outcome(&scenario, seed);
         output::say(&match self.json {
             true => json::written(&json::Seed::new(&scenario, &outcome, self.trace)),
-            false => self.story(&scenario, &outcome),
+            false => self.story(&scenario, plan.get(), &outcome),
         })?;
         let exit = judge(&scenario, &outcome);
         Ok((outcome, exit))
     }
 
-    fn outcome(&self, scenario: &Arc<Scenario>, seed: u64) -> Outcome {
-        let messages = self.messages;
-        let run =
-            move |scenario: &Scenario, seed| world::run_seed(scenario, seed, Keep { messages });
-        Runner::new(Arc::new(run), self.seed_timeout).run(scenario, seed)
+    fn scenario(&self, name: &str) -> Result<Scenario, Stop> {
+        let settings = &self.overrides.settings;
+        if !self.stdin {
+            return gallery::read_one(name, settings);
+        }
+        let mut text = String::new();
+        let read = std::io::stdin().read_to_string(&mut text);
+        read.map_err(|error| Stop::Usage(format!("cannot read stdin: {error}")))?;
+        Scenario::parse(name, &text, settings)
+            .map_err(|why| Stop::Scenarios(vec![(name.to_owned(), why)]))
     }
 
-    fn story(&self, scenario: &Scenario, outcome: &Outcome) -> String {
+    /// What came of the seed, and its plan, if it got as far as to have one.
+    fn outcome(&self, scenario: &Arc<Scenario>, seed: u64) -> (Arc<OnceLock<Plan>>, Outcome) {
+        let keep = Keep {
+            messages: self.messages,
+        };
+        let drawn = Arc::new(OnceLock::new());
+        let plan = drawn.clone();
+        let run = move |scenario: &Scenario, seed| match world::draw(scenario, seed) {
+            Ok(drawn) => world::run(scenario, plan.get_or_init(|| drawn), keep),
+            Err(verdict) => Outcome::lost(seed, verdict),
+        };
+        let outcome = Runner::new(Arc::new(run), self.seed_timeout).run(scenario, seed);
+        (drawn, outcome)
+    }
+
+    fn story(&self, scenario: &Scenario, plan: Option<&Plan>, outcome: &Outcome) -> String {
+        let digest = outcome.digest();
+        let rerun = self.overrides.rerun();
         let story = Story {
             scenario,
-            plan: &Plan::new(scenario, outcome.seed),
+            plan,
             outcome,
             options: StoryOptions { all: self.all },
-            again: self.overrides.rerun().command(&scenario.path, outcome.seed),
+            again: rerun.command(&scenario.path, outcome.seed, digest.as_deref()),
         };
         story.tell()
     }

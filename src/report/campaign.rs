@@ -2,6 +2,9 @@
 //! scenario, then whatever is not as promised, each with its lowest seed and
 //! the command that shows it, then one line that sums up.
 
+use std::collections::BTreeSet;
+
+use super::promise::expected;
 use super::rerun::Rerun;
 use super::style::{BAD, DIM, GOOD, STRONG, UNSURE, paint};
 use super::table::plain;
@@ -23,8 +26,9 @@ pub fn summary(report: &Report, judged: &[Judgement], rerun: &Rerun) -> String {
         lines.push(paint(BAD, head));
         let (place, difference) = (mismatch.place, &mismatch.difference);
         lines.push(format!("  run again {place}: {difference}"));
-        lines.push(reproduce(rerun, &mismatch.path, mismatch.seed));
+        lines.push(reproduce(rerun, &mismatch.path, mismatch.seed, None));
     }
+    lines.extend(not_repeated(report));
     let promised: Vec<_> = pairs()
         .filter(|(_, judgement)| **judgement == Judgement::Met)
         .filter_map(|(tally, _)| promised(tally, rerun))
@@ -55,7 +59,7 @@ fn table(report: &Report, judged: &[Judgement]) -> Vec<String> {
             word(judgement).1.to_owned(),
             tally.name.clone(),
             seeds(tally),
-            tally.expect.summary(),
+            expected(&tally.expect),
             violations(tally),
         ]
     });
@@ -103,8 +107,25 @@ fn violations(tally: &Tally) -> String {
     parts.join(", ")
 }
 
-fn reproduce(rerun: &Rerun, path: &str, seed: u64) -> String {
-    let command = paint(STRONG, rerun.command(path, seed));
+/// What could not be checked, and that nothing else follows from that.
+fn not_repeated(report: &Report) -> Vec<String> {
+    if report.not_repeated.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec![
+        String::new(),
+        paint(UNSURE, "Not checked in a fresh process:"),
+    ];
+    lines.extend(report.not_repeated.iter().map(|one| {
+        let (scenario, seed, reason) = (&one.scenario, one.seed, &one.reason);
+        format!("  {scenario}: seed {seed} could not be repeated in a fresh process: {reason}")
+    }));
+    lines.push("  What the campaign says above stands.".to_owned());
+    lines
+}
+
+fn reproduce(rerun: &Rerun, path: &str, seed: u64, digest: Option<&str>) -> String {
+    let command = paint(STRONG, rerun.command(path, seed, digest));
     format!("  Reproduce with: {command}")
 }
 
@@ -124,33 +145,51 @@ fn unmet(tally: &Tally, judgement: &Judgement, rerun: &Rerun) -> Vec<String> {
             Shortfall::Broken { broke, .. } => {
                 let (seed, digest) = (broke.first, &broke.digest);
                 lines.push(format!("  lowest seed {seed}, digest {digest}"));
-                lines.push(reproduce(rerun, &tally.path, seed));
+                lines.push(reproduce(rerun, &tally.path, seed, Some(digest)));
             }
-            Shortfall::Crashed { .. } => lines.extend(each(&tally.crashes, tally, rerun)),
-            Shortfall::Unknown { .. } => lines.extend(each(&tally.unknowns, tally, rerun)),
+            Shortfall::Crashed { .. } => {
+                lines.extend(each(&tally.crashes, tally.crashed, tally, rerun))
+            }
+            Shortfall::Unknown { .. } => {
+                lines.extend(each(&tally.unknowns, tally.unknown, tally, rerun))
+            }
             _ => {}
         }
     }
     lines
 }
 
-fn each(seeds: &[(u64, String)], tally: &Tally, rerun: &Rerun) -> Vec<String> {
-    seeds
-        .iter()
-        .flat_map(|(seed, what)| {
-            [
-                format!("  seed {seed}: {what}"),
-                reproduce(rerun, &tally.path, *seed),
-            ]
-        })
-        .collect()
+/// Each thing that happened, with its lowest seed, and the others by number;
+/// of `all` seeds, those that were kept.
+fn each(seeds: &[(u64, String)], all: u64, tally: &Tally, rerun: &Rerun) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut told = BTreeSet::new();
+    for (seed, what) in seeds {
+        if !told.insert(what) {
+            continue;
+        }
+        lines.push(format!("  seed {seed}: {what}"));
+        lines.push(reproduce(rerun, &tally.path, *seed, None));
+        let others = seeds
+            .iter()
+            .filter(|(other, same)| other > seed && same == what);
+        let others: Vec<_> = others.map(|(other, _)| other.to_string()).collect();
+        if !others.is_empty() {
+            lines.push(format!("  the same in: seed {}", others.join(", seed ")));
+        }
+    }
+    let more = all.saturating_sub(seeds.len() as u64);
+    if more > 0 {
+        lines.push(format!("  and {} more, not listed", grouped(more)));
+    }
+    lines
 }
 
 /// One line for a violation that was promised: the command, and what it shows.
 fn promised(tally: &Tally, rerun: &Rerun) -> Option<String> {
     let (invariant, broke) = tally.first()?;
-    let command = rerun.command(&tally.path, broke.first);
-    let comment = paint(DIM, format!("# {invariant}, digest {}", broke.digest));
+    let command = rerun.command(&tally.path, broke.first, Some(&broke.digest));
+    let comment = paint(DIM, format!("# {invariant}"));
     Some(format!("  {command}  {comment}"))
 }
 

@@ -15,6 +15,16 @@ enum Told {
     InDoubt,
 }
 
+/// When the story is over: everyone has an answer, or the time for one is up.
+/// What follows is the world settling down to be read.
+pub(super) fn end_ns(history: &History) -> u64 {
+    let mut backwards = history.entries.iter().rev();
+    let drained = backwards.find(|entry| matches!(entry.event, Event::Drained { .. }));
+    drained
+        .or(history.entries.last())
+        .map_or(0, |entry| entry.at_ns)
+}
+
 /// The ending, with at most so many orders.
 pub(super) fn ending(history: &History, orders_max: usize) -> Vec<String> {
     let mut lines = vec![paint(STRONG, "In the end")];
@@ -43,7 +53,7 @@ pub(super) fn ending(history: &History, orders_max: usize) -> Vec<String> {
     let answers = answers(history);
     let told = |what: Told| answers.values().filter(|told| **told == what).count();
     lines.push(format!(
-        "  of {}, {} were told that their order is placed, {} that it is not, {} never knew",
+        "  of {}: {} told that the order is placed, {} that it is not, {} never knew",
         plural(answers.len(), "visit"),
         told(Told::Placed),
         told(Told::NotPlaced),

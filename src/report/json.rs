@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::campaign::{Judgement, Mismatch, Report, Tally, Trace};
+use super::ending::end_ns;
+use super::promise::expected;
+use crate::campaign::{Judgement, Mismatch, NotRepeated, Report, Tally, Trace};
 use crate::scenario::Scenario;
 use crate::world::Outcome;
 
@@ -49,7 +51,7 @@ impl<'a> List<'a> {
             name: &scenario.name,
             path: &scenario.path,
             title: &scenario.title,
-            expect: scenario.expect.summary(),
+            expect: expected(&scenario.expect),
             reaches: scenario.expect.reaches.iter().map(|p| p.name()).collect(),
             max_seeds: scenario.max_seeds,
         });
@@ -98,7 +100,6 @@ impl<'a> Seed<'a> {
     /// A seed of a scenario, with everything that another process needs to
     /// compare it if `traced`.
     pub fn new(scenario: &'a Scenario, outcome: &'a Outcome, traced: bool) -> Seed<'a> {
-        use crate::world::Verdict;
         let entries = outcome.history.as_ref().map(|history| &history.entries);
         let violations = outcome.violations.iter().map(|violation| Broken {
             invariant: violation.invariant.name(),
@@ -116,14 +117,8 @@ impl<'a> Seed<'a> {
             violations: violations.collect(),
             probes: outcome.probes.iter().map(|probe| probe.name()).collect(),
             events: entries.map_or(0, Vec::len),
-            virtual_ms: entries
-                .and_then(|entries| entries.last())
-                .map_or(0, |entry| entry.at_ns / 1_000_000),
-            reason: match &outcome.verdict {
-                Verdict::Holds | Verdict::Violated => None,
-                Verdict::Unknown { reason } => Some(reason.clone()),
-                crashed @ Verdict::Crashed { .. } => Some(crashed.to_string()),
-            },
+            virtual_ms: outcome.history.as_ref().map_or(0, end_ns) / 1_000_000,
+            reason: outcome.verdict.reason(),
             trace: traced.then(|| {
                 let Trace {
                     events,
@@ -145,17 +140,20 @@ pub fn read_trace(printed: &[u8]) -> Result<Trace, serde_json::Error> {
     struct Printed {
         digest: Option<String>,
         verdict: String,
+        reason: Option<String>,
         #[serde(default)]
         trace: Written,
     }
     let Printed {
         digest,
         verdict,
+        reason,
         trace,
     } = serde_json::from_slice(printed)?;
     Ok(Trace {
         digest,
         verdict,
+        reason,
         events: trace.events,
         checkpoints: trace.checkpoints,
     })
@@ -169,6 +167,7 @@ pub struct Campaign<'a> {
     scenarios: Vec<Fuzzed<'a>>,
     mismatches: Vec<Differs<'a>>,
     seconds: f64,
+    not_repeated: Vec<Unchecked<'a>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -213,6 +212,15 @@ struct Differs<'a> {
     difference: &'a str,
 }
 
+/// A seed that could not be run again in a fresh process.
+#[derive(Debug, Serialize)]
+struct Unchecked<'a> {
+    name: &'a str,
+    #[serde(serialize_with = "text")]
+    seed: u64,
+    reason: &'a str,
+}
+
 impl<'a> Campaign<'a> {
     /// A campaign and the judgement of each of its scenarios.
     pub fn new(report: &'a Report, judged: &[Judgement]) -> Campaign<'a> {
@@ -223,6 +231,7 @@ impl<'a> Campaign<'a> {
             scenarios: pairs.map(|(tally, judged)| fuzzed(tally, judged)).collect(),
             mismatches: report.mismatches.iter().map(differs).collect(),
             seconds: report.took.as_secs_f64(),
+            not_repeated: report.not_repeated.iter().map(unchecked).collect(),
         }
     }
 }
@@ -232,6 +241,14 @@ fn differs(mismatch: &Mismatch) -> Differs<'_> {
         name: &mismatch.scenario,
         seed: mismatch.seed,
         difference: &mismatch.difference,
+    }
+}
+
+fn unchecked(one: &NotRepeated) -> Unchecked<'_> {
+    Unchecked {
+        name: &one.scenario,
+        seed: one.seed,
+        reason: &one.reason,
     }
 }
 
@@ -256,7 +273,7 @@ fn fuzzed<'a>(tally: &'a Tally, judged: &Judgement) -> Fuzzed<'a> {
         name: &tally.name,
         path: &tally.path,
         seeds: tally.seeds,
-        expect: tally.expect.summary(),
+        expect: expected(&tally.expect),
         met: *judged == Judgement::Met,
         violations: broken
             .map(|(one, broke)| (one.name(), broke.seeds))

@@ -7,7 +7,9 @@
 mod campaign;
 mod ending;
 pub mod json;
+mod promise;
 mod rerun;
+mod sales;
 mod story;
 mod style;
 mod table;

@@ -11,12 +11,15 @@ pub struct Rerun {
 }
 
 impl Rerun {
-    /// The command for a seed of the scenario in this file.
-    pub fn command(&self, path: &str, seed: u64) -> String {
+    /// The command for a seed of the scenario in this file; with a digest, it
+    /// says whether the seed is the same again.
+    pub fn command(&self, path: &str, seed: u64, digest: Option<&str>) -> String {
         let seed = seed.to_string();
         let fixed = [self.program.as_str(), "replay", path, "--seed", &seed];
+        let digest = digest.map(|digest| ["--digest", digest]);
         let options = self.options.iter().map(String::as_str);
-        let words: Vec<_> = fixed.into_iter().chain(options).map(quoted).collect();
+        let words = fixed.into_iter().chain(digest.into_iter().flatten());
+        let words: Vec<_> = words.chain(options).map(quoted).collect();
         words.join(" ")
     }
 }
@@ -41,8 +44,12 @@ mod tests {
             options: vec!["--set".to_owned(), "title=it's".to_owned()],
         };
         assert_eq!(
-            rerun.command("my sims/x.toml", 17),
+            rerun.command("my sims/x.toml", 17, None),
             r"doublebuy replay 'my sims/x.toml' --seed 17 --set 'title=it'\''s'"
+        );
+        assert_eq!(
+            rerun.command("x.toml", 17, Some("02b6afa4c4e95e18")),
+            r"doublebuy replay x.toml --seed 17 --digest 02b6afa4c4e95e18 --set 'title=it'\''s'"
         );
     }
 }

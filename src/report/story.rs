@@ -7,12 +7,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::ending::ending;
+use super::ending::{end_ns, ending};
 use super::style::{BAD, DIM, GOOD, STRONG, UNSURE, paint};
 use super::words::{self, Words, instant, plural};
 use crate::campaign::surprises;
 use crate::history::{Entry, Event, History};
-use crate::plan::{Plan, Visit};
+use crate::plan::{Effect, Fault, Plan, Trigger, Visit};
 use crate::scenario::Scenario;
 use crate::world::{Outcome, Verdict};
 
@@ -38,8 +38,8 @@ pub struct StoryOptions {
 pub struct Story<'a> {
     /// The scenario.
     pub scenario: &'a Scenario,
-    /// What was drawn for the seed.
-    pub plan: &'a Plan,
+    /// What was drawn for the seed; None if it did not come to that.
+    pub plan: Option<&'a Plan>,
     /// What came of it.
     pub outcome: &'a Outcome,
     /// How to tell it.
@@ -52,9 +52,10 @@ impl Story<'_> {
     /// The whole text.
     pub fn tell(&self) -> String {
         let mut lines = self.opening();
-        if let Some(history) = &self.outcome.history {
+        // Where there is a history, there was a plan.
+        if let (Some(plan), Some(history)) = (self.plan, &self.outcome.history) {
             lines.push(String::new());
-            lines.extend(self.events(history));
+            lines.extend(self.events(plan, history));
             lines.push(String::new());
             lines.extend(ending(history, self.listed_max()));
         }
@@ -71,7 +72,7 @@ impl Story<'_> {
         let units = u64::from(self.scenario.catalog.units);
         let mut lines = vec![
             format!("{}: {title}", paint(STRONG, name)),
-            format!("seed {}", self.plan.seed),
+            format!("seed {}", self.outcome.seed),
             String::new(),
             format!(
                 "  shop    {}, stock {}, idempotency {}",
@@ -85,16 +86,30 @@ impl Story<'_> {
                 self.scenario.catalog.sku
             ),
         ];
-        let mut visits: Vec<&Visit> = self.plan.visits.iter().collect();
+        lines.extend(self.plan.map(|plan| self.drawn(plan)).unwrap_or_default());
+        lines
+    }
+
+    fn drawn(&self, plan: &Plan) -> Vec<String> {
+        let mut visits: Vec<&Visit> = plan.visits.iter().collect();
         visits.sort_by_key(|visit| (visit.at_ns, visit.id));
         let visits = visits.into_iter().map(visit).collect();
-        lines.extend(self.listed("visits", visits, "visit"));
-        let faults = self.plan.faults.iter();
-        let faults = faults.map(|fault| format!("{}  {}", fault.id, words::fault(fault)));
-        match self.plan.faults.is_empty() {
-            true => lines.push("  faults  none".to_owned()),
-            false => lines.extend(self.listed("faults", faults.collect(), "fault")),
+        let mut lines = self.listed("visits", visits, "visit");
+        if plan.faults.is_empty() {
+            lines.push("  faults  none".to_owned());
+            return lines;
         }
+        let idle = self
+            .outcome
+            .history
+            .as_ref()
+            .map(|history| idle(plan, history));
+        let faults = plan.faults.iter().map(|fault| {
+            let why = idle.as_ref().and_then(|idle| idle.get(&fault.id));
+            let why = why.map_or_else(String::new, |why| format!("; did not strike: {why}"));
+            format!("{}  {}{why}", fault.id, words::fault(fault))
+        });
+        lines.extend(self.listed("faults", faults.collect(), "fault"));
         lines
     }
 
@@ -118,7 +133,7 @@ impl Story<'_> {
         }
     }
 
-    fn events(&self, history: &History) -> Vec<String> {
+    fn events(&self, plan: &Plan, history: &History) -> Vec<String> {
         let told: Vec<&Entry> = history
             .entries
             .iter()
@@ -129,7 +144,7 @@ impl Story<'_> {
             true => (0..told.len()).collect(),
             false => choose(&told, &breaches),
         };
-        let words = Words::new(self.plan, history);
+        let words = Words::new(plan, history);
         let mut messages = history.messages.iter().peekable();
         let mut lines = Vec::new();
         let mut next = 0;
@@ -166,7 +181,8 @@ impl Story<'_> {
                 else {
                     continue;
                 };
-                let text = format!("{}: {}", violation.invariant, breach.message);
+                let message = words::shortened(&breach.message);
+                let text = format!("{}: {message}", violation.invariant);
                 at.entry(index).or_default().push(text);
             }
         }
@@ -187,9 +203,8 @@ impl Story<'_> {
             lines.push(format!("  reached  {}", probes.join(", ")));
         }
         if let Some(history) = &self.outcome.history {
-            let end_ns = history.entries.last().map_or(0, |entry| entry.at_ns);
             let events = plural(history.entries.len(), "event");
-            let end = words::duration(end_ns);
+            let end = words::duration(end_ns(history));
             lines.push(format!("  ended    {events} in {end} of virtual time"));
             lines.push(format!("  digest   {}", history.digest));
         }
@@ -224,6 +239,44 @@ impl Story<'_> {
             })
             .collect()
     }
+}
+
+/// The faults that never began, and why.
+fn idle(plan: &Plan, history: &History) -> BTreeMap<u32, &'static str> {
+    let entries = || history.entries.iter();
+    let healed = entries().find(|entry| matches!(entry.event, Event::Healed {}));
+    let began: BTreeSet<u32> = entries()
+        .filter_map(|entry| match entry.event {
+            Event::FaultBegan { fault, .. } => Some(fault),
+            _ => None,
+        })
+        .collect();
+    let was_killed = |fault: &Fault| {
+        let (Effect::Pause { node } | Effect::Kill { node, .. }) = &fault.effect else {
+            return false;
+        };
+        plan.faults.iter().any(|other| {
+            let killed = matches!(&other.effect, Effect::Kill { node: one, .. } if one == node);
+            killed && began.contains(&other.id)
+        })
+    };
+    let idle = plan
+        .faults
+        .iter()
+        .filter(|fault| !began.contains(&fault.id));
+    idle.map(|fault| {
+        let why = match fault.trigger {
+            Trigger::At(at_ns) if healed.is_some_and(|healed| at_ns < healed.at_ns) => {
+                "its node was down"
+            }
+            Trigger::On { .. } if was_killed(fault) => {
+                "its node was down, or the run was over before"
+            }
+            _ => "the run was over before",
+        };
+        (fault.id, why)
+    })
+    .collect()
 }
 
 fn visit(visit: &Visit) -> String {

@@ -2,6 +2,7 @@
 
 use comfy_table::{Table, presets};
 
+use super::promise::expected;
 use crate::scenario::Scenario;
 
 /// A table without a frame, its heading in the first row.
@@ -18,7 +19,7 @@ pub fn list(scenarios: &[Scenario]) -> String {
         let max_seeds = scenario.max_seeds;
         vec![
             scenario.name.clone(),
-            scenario.expect.summary(),
+            expected(&scenario.expect),
             max_seeds.map_or_else(String::new, |max| max.to_string()),
             scenario.title.clone(),
         ]

@@ -18,6 +18,11 @@ on = "answer to COMMIT"
 from = "postgres"
 nth = 2
 lasts = "1500ms"
+[[fault]]
+kind = "kill"
+node = "redis"
+at = "4s"
+lasts = "40ms"
 [expect]
 violates = ["no-oversell"]
 "#;
@@ -102,7 +107,7 @@ fn tell(plan: &Plan, history: History, options: StoryOptions) -> String {
     let violations = violations(&history);
     let story = Story {
         scenario: &scenario(),
-        plan,
+        plan: Some(plan),
         outcome: &Outcome {
             seed: 17,
             verdict: match violations.is_empty() {
@@ -121,6 +126,12 @@ fn tell(plan: &Plan, history: History, options: StoryOptions) -> String {
 
 fn lost_update() -> History {
     let mut events = vec![(1_000_000, ask(0, 1)), (2_000_000, ask(1, 1))];
+    let waited = Event::TransactionWaited {
+        session: 4,
+        holder: 3,
+        table: "products".to_owned(),
+    };
+    events.push((2_500_000, waited));
     events.extend(sale(0, 1, 0).map(|event| (3_000_250, event)));
     events.extend(sale(1, 0, 0).map(|event| (4_000_000, event)));
     let what = "shop-1 is paused".to_owned();
@@ -167,14 +178,17 @@ seed 17
   visits  buyer 0 comes at 1.000 ms, asks shop-0 first, waits 3 s, retries up to 2 times
           buyer 1 comes at 2.000 ms, asks shop-0 first, waits 3 s, retries up to 2 times
   faults  0  with \"answer to COMMIT\" number 2 from postgres: shop-1 is paused, for 1.500 s
+          1  at 4000.000 ms: the process on redis is killed, for 40 ms; did not strike: the run was \
+over before
 
         1.000 ms  buyers    buyer 0 asks shop-0 for 1 last-one, key buyer-0
         2.000 ms  buyers    buyer 1 asks shop-1 for 1 last-one, key buyer-1
-        3.000 ms  postgres  stock of last-one: 1 -> 0, session 3
-        3.000 ms  postgres  order o0 committed: 1 last-one, key buyer-0, session 3
-        4.000 ms  postgres  stock of last-one: 0 -> 0, session 4, though it sold 1: \
-computed from an older read
-==>     4.000 ms  postgres  order o1 committed: 1 last-one, key buyer-1, session 4
+        2.500 ms  postgres  session 4 (buyer 1) waits for session 3 (buyer 0) on products
+        3.000 ms  postgres  stock of last-one: 1 -> 0 by buyer 0, session 3 of shop-0
+        3.000 ms  postgres  order o0 committed: 1 last-one, key buyer-0, session 3 of shop-0
+        4.000 ms  postgres  stock of last-one: 0 -> 0 by buyer 1, session 4 of shop-1, though it \
+sold 1: computed from an older read
+==>     4.000 ms  postgres  order o1 committed: 1 last-one, key buyer-1, session 4 of shop-1
                             ^ no-oversell: order o1 sells what is not there: 2 sold of 1 last-one
         4.000 ms  world     fault 0: shop-1 is paused
         5.000 ms  buyers    buyer 0 is told: order o0 is placed
@@ -189,18 +203,66 @@ In the end
   the storage has 2 orders
     order o0: 1 last-one, key buyer-0
     order o1: 1 last-one, key buyer-1
-  of 2 visits, 2 were told that their order is placed, 0 that it is not, 0 never knew
+  of 2 visits: 2 told that the order is placed, 0 that it is not, 0 never knew
 
 no-oversell is broken, as the scenario promises: order o1 sells what is not there: \
 2 sold of 1 last-one
 conservation is broken, and should hold: 0 left and 2 sold, but there were 1
-  reached  retry-sent, outcome-unknown, fault-began
-  ended    16 events in 9 s of virtual time
+  reached  retry-sent, transaction-waited, outcome-unknown, fault-began
+  ended    17 events in 3.004 s of virtual time
   digest   {digest}
 Reproduce with: doublebuy replay sims/lost-update.toml --seed 17
 "
     );
     assert_eq!(story, expected);
+}
+
+#[test]
+fn what_is_not_certain_is_not_told() {
+    // A key that both instances were asked with, and a session that rolls
+    // back before it sells to another.
+    let waited = |session, holder| Event::TransactionWaited {
+        session,
+        holder,
+        table: "products".to_owned(),
+    };
+    let reason = "40001".to_owned();
+    let mut events = vec![
+        (1, ask(0, 1)),
+        (2, ask(1, 1)),
+        (
+            3,
+            Event::Invoke {
+                visit: 0,
+                attempt: 2,
+                buyer: 0,
+                key: "buyer-0".to_owned(),
+                sku: "last-one".to_owned(),
+                quantity: 1,
+                node: "shop-1".to_owned(),
+            },
+        ),
+        (4, waited(4, 3)),
+        (5, Event::TransactionAborted { session: 4, reason }),
+    ];
+    events.extend(sale(0, 1, 0).map(|event| (6, event)));
+    events.extend(sale(1, 0, -1).map(|event| (7, event)));
+    // The same transaction number again: the first was lost in a crash.
+    events.extend(sale(1, 1, 0).map(|event| (8, event)));
+    let story = tell(
+        &plan(&scenario(), 2),
+        history(events),
+        StoryOptions::default(),
+    );
+    for text in [
+        "session 4 waits for session 3 (buyer 0) on products",
+        "1 -> 0 by buyer 0, session 3\n",
+        "key buyer-0, session 3\n",
+        "key buyer-1, session 4 of shop-1\n",
+        "1 -> 0 by buyer 1, session 4 of shop-1\n",
+    ] {
+        assert!(story.contains(text), "no '{text}' in: {story}");
+    }
 }
 
 /// Thousands come; two of them, in the middle, get the same item.

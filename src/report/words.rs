@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::sales::Sales;
 use crate::history::{Event, History};
 use crate::net::Death;
 use crate::plan::{Effect, Fault, Plan, Trigger};
@@ -100,23 +101,16 @@ fn effect(effect: &Effect) -> String {
 /// What it takes to put an event into words.
 pub(super) struct Words<'a> {
     plan: &'a Plan,
-    /// Units sold by each transaction.
-    sold: BTreeMap<u64, i64>,
+    sales: Sales<'a>,
     buyers: BTreeMap<u32, u32>,
 }
 
 impl<'a> Words<'a> {
-    pub(super) fn new(plan: &'a Plan, history: &History) -> Words<'a> {
-        let mut sold = BTreeMap::new();
-        for entry in &history.entries {
-            if let Event::OrderCommitted { xid, quantity, .. } = &entry.event {
-                *sold.entry(*xid).or_default() += quantity;
-            }
-        }
+    pub(super) fn new(plan: &'a Plan, history: &'a History) -> Words<'a> {
         let visits = plan.visits.iter();
         Words {
             plan,
-            sold,
+            sales: Sales::of(plan, history),
             buyers: visits.map(|visit| (visit.id, visit.buyer)).collect(),
         }
     }
@@ -147,6 +141,15 @@ impl<'a> Words<'a> {
     /// What happened.
     pub(super) fn event(&self, at_ns: u64, event: &Event) -> String {
         match event {
+            Event::TransactionWaited {
+                session,
+                holder,
+                table,
+            } => {
+                let waits = self.sales.session(at_ns, *session);
+                let holds = self.sales.session(at_ns, *holder);
+                format!("{waits} waits for {holds} on {table}")
+            }
             Event::Invoke { .. } | Event::Ok { .. } | Event::Fail { .. } | Event::Info { .. } => {
                 self.buyer(event)
             }
@@ -159,7 +162,7 @@ impl<'a> Words<'a> {
             Event::Healed {} => "all faults are over, every node is up".to_owned(),
             Event::Drained { complete: true } => "everyone has an answer".to_owned(),
             Event::Drained { complete: false } => "time is up; some have no answer".to_owned(),
-            _ => self.database(event),
+            _ => self.database(at_ns, event),
         }
     }
 
@@ -189,6 +192,7 @@ impl<'a> Words<'a> {
                 }
             }
             Event::Ok { visit, order, .. } => {
+                let order = short(order);
                 format!("{} is told: order {order} is placed", self.who(*visit))
             }
             Event::Fail {
@@ -211,16 +215,21 @@ impl<'a> Words<'a> {
         }
     }
 
-    fn database(&self, event: &Event) -> String {
+    fn database(&self, at_ns: u64, event: &Event) -> String {
         match event {
             Event::OrderCommitted {
                 order,
                 key,
                 sku,
                 quantity,
+                xid,
                 session,
-                ..
-            } => format!("order {order} committed: {quantity} {sku}, key {key}, session {session}"),
+            } => {
+                let (order, of) = (short(order), self.sales.instance(at_ns, *xid));
+                format!(
+                    "order {order} committed: {quantity} {sku}, key {key}, session {session}{of}"
+                )
+            }
             Event::StockCommitted {
                 sku,
                 from,
@@ -228,26 +237,23 @@ impl<'a> Words<'a> {
                 xid,
                 session,
             } => {
-                let written = format!("stock of {sku}: {from} -> {to}, session {session}");
-                match self.sold.get(xid) {
+                let (by, of) = (
+                    self.sales.buyer(at_ns, *xid),
+                    self.sales.instance(at_ns, *xid),
+                );
+                let written = format!("stock of {sku}: {from} -> {to}{by}, session {session}{of}");
+                match self.sales.units(at_ns, *xid) {
                     Some(sold) if from - sold != *to => {
                         format!("{written}, though it sold {sold}: computed from an older read")
                     }
                     _ => written,
                 }
             }
-            Event::TransactionWaited {
-                session,
-                holder,
-                table,
-            } => format!("session {session} waits for session {holder} on {table}"),
-            Event::TransactionAborted { session, reason } => {
-                let meaning = meaning(reason).map(|meaning| format!(" ({meaning})"));
-                format!(
-                    "session {session} rolled back: {reason}{}",
-                    meaning.unwrap_or_default()
-                )
-            }
+            Event::TransactionAborted { session, reason } => match meaning(reason) {
+                _ if reason == "rolled back" => format!("session {session} rolled back"),
+                Some(meaning) => format!("session {session} rolled back: {reason} ({meaning})"),
+                None => format!("session {session} rolled back: {reason}"),
+            },
             Event::FinalStock { sku, quantity } => format!("{quantity} {sku} left"),
             Event::FinalOrder {
                 order,
@@ -293,6 +299,24 @@ fn short(token: &str) -> &str {
     token.get(..8).unwrap_or(token)
 }
 
+/// A text in which the identifiers of orders are as short as in the story.
+pub(super) fn shortened(text: &str) -> String {
+    let is_id = |word: &str| {
+        let parts: Vec<_> = word.split('-').map(str::len).collect();
+        parts == [8, 4, 4, 4, 12] && word.chars().all(|c| c == '-' || c.is_ascii_hexdigit())
+    };
+    let of_word = |c: char| c == '-' || c.is_ascii_alphanumeric();
+    text.split_inclusive(|c| !of_word(c))
+        .map(|piece| {
+            let word = piece.trim_end_matches(|c| !of_word(c));
+            match is_id(word) {
+                true => format!("{}{}", short(word), &piece[word.len()..]),
+                false => piece.to_owned(),
+            }
+        })
+        .collect()
+}
+
 /// SQLSTATEs that a shop meets.
 fn meaning(sqlstate: &str) -> Option<&'static str> {
     Some(match sqlstate {
@@ -310,6 +334,12 @@ fn meaning(sqlstate: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn identifiers_are_shortened_and_nothing_else_is() {
+        let text = "key buyer-1 has two: 9dc2e3a0-0bd8-4b4e-8a3f-0123456789ab, and o-1";
+        assert_eq!(shortened(text), "key buyer-1 has two: 9dc2e3a0, and o-1");
+    }
 
     #[test]
     fn durations_and_instants_read_well() {

@@ -7,7 +7,9 @@
 //! judged.
 //!
 //! Each run has an operating system thread of its own, on which the runtime
-//! is the first thing made; nothing of one seed is seen by the next.
+//! is the first thing made; nothing of one seed is seen by the next. Plans are
+//! drawn and histories judged on the thread that asked. Wherever a seed
+//! panics, on either thread, that is its verdict.
 
 mod faults;
 mod lens;
@@ -41,12 +43,22 @@ pub fn run(scenario: &Scenario, plan: &Plan, keep: Keep) -> Outcome {
         let (scenario, plan) = (scenario.clone(), plan.clone());
         move || simulate(scenario, plan, keep)
     });
-    Outcome::judge(plan.seed, ended)
+    ended
+        .and_then(|history| thread::caught(|| Outcome::judge(plan.seed, history)))
+        .unwrap_or_else(|broken| Outcome::lost(plan.seed, broken.into()))
 }
 
 /// Runs the plan of a seed.
 pub fn run_seed(scenario: &Scenario, seed: u64, keep: Keep) -> Outcome {
-    run(scenario, &Plan::new(scenario, seed), keep)
+    match draw(scenario, seed) {
+        Ok(plan) => run(scenario, &plan, keep),
+        Err(verdict) => Outcome::lost(seed, verdict),
+    }
+}
+
+/// Draws the plan of a seed; a panic there is a verdict like any other.
+pub fn draw(scenario: &Scenario, seed: u64) -> Result<Plan, Verdict> {
+    thread::caught(|| Plan::new(scenario, seed)).map_err(Verdict::from)
 }
 
 /// The body of a seed's thread.

@@ -67,39 +67,53 @@ impl Verdict {
             Verdict::Crashed { .. } => "internal-error",
         }
     }
+
+    /// Why a run has no history; None if it has one.
+    pub fn reason(&self) -> Option<String> {
+        match self {
+            Verdict::Holds | Verdict::Violated => None,
+            Verdict::Unknown { reason } => Some(reason.clone()),
+            Verdict::Crashed { .. } => Some(self.to_string()),
+        }
+    }
+}
+
+impl From<Broken> for Verdict {
+    fn from(broken: Broken) -> Verdict {
+        match broken {
+            Broken::Panicked { message, location } => Verdict::Crashed { message, location },
+            Broken::Stuck => Verdict::Unknown {
+                reason: "the world makes no progress: a task is always ready \
+                         (run.polls_max reached)"
+                    .to_owned(),
+            },
+        }
+    }
 }
 
 impl Outcome {
-    pub(super) fn judge(seed: u64, ended: Result<History, Broken>) -> Outcome {
-        let without_history = |verdict| Outcome {
+    /// A run that did not get to its end.
+    pub fn lost(seed: u64, verdict: Verdict) -> Outcome {
+        Outcome {
             seed,
             verdict,
             violations: Vec::new(),
             probes: BTreeSet::new(),
             history: None,
-        };
-        match ended {
-            Err(Broken::Panicked { message, location }) => {
-                without_history(Verdict::Crashed { message, location })
-            }
-            Err(Broken::Stuck) => without_history(Verdict::Unknown {
-                reason: "the world makes no progress: a task is always ready \
-                         (run.polls_max reached)"
-                    .to_owned(),
-            }),
-            Ok(history) => {
-                let violations = violations(&history);
-                Outcome {
-                    seed,
-                    verdict: match violations.is_empty() {
-                        true => Verdict::Holds,
-                        false => Verdict::Violated,
-                    },
-                    violations,
-                    probes: probes::reached(&history),
-                    history: Some(history),
-                }
-            }
+        }
+    }
+
+    pub(super) fn judge(seed: u64, history: History) -> Outcome {
+        let violations = violations(&history);
+        Outcome {
+            seed,
+            verdict: match violations.is_empty() {
+                true => Verdict::Holds,
+                false => Verdict::Violated,
+            },
+            violations,
+            probes: probes::reached(&history),
+            history: Some(history),
         }
     }
 

@@ -180,6 +180,22 @@ fn an_empty_range_is_nothing_to_run() {
         .run("fuzz --seeds 5..5")
         .code(4)
         .says(&["5..5", "B is left out"]);
+    house.run("fuzz --seeds 5..5 --json report.json").code(4);
+    assert!(!house.path("report.json").exists());
+}
+
+#[test]
+fn a_digest_is_sixteen_hexadecimal_digits() {
+    let house = House::new("no-digest").with("sims/safe.toml", SAFE);
+    for digest in [
+        "none",
+        "0x123456789abcde",
+        "0123456789abcde",
+        "0123456789abcdef0",
+    ] {
+        let ended = house.run(&format!("replay safe --seed 1 --digest {digest}"));
+        ended.code(2).says(&[digest, "16 hexadecimal digits"]);
+    }
 }
 
 #[test]

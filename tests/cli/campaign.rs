@@ -11,7 +11,8 @@ fn a_promised_violation_is_met_and_shown_with_its_command() {
     ended.says(&[
         "met",
         "completes 6 of 6",
-        "replay sims/hurried.toml --seed 3",
+        "replay sims/hurried.toml --seed 3 --digest ",
+        "  # completes\n",
         "1 of 1 scenarios met: 6 seeds",
     ]);
 }
@@ -25,7 +26,8 @@ fn a_violation_that_nobody_promised_is_not_met() {
         "completes broke in 6 of 6 seeds, and should hold",
         "lowest seed 3, digest ",
         "Reproduce with: ",
-        "replay sims/hurried.toml --seed 3 --expect holds",
+        "replay sims/hurried.toml --seed 3 --digest ",
+        " --expect holds\n",
     ]);
 }
 
@@ -62,7 +64,8 @@ fn one_seed_is_judged_by_what_may_break() {
     let ended = house.run("replay hurried --seed 5 --expect holds").code(1);
     ended.says(&[
         "completes is broken, and should hold",
-        "--seed 5 --expect holds",
+        "--seed 5 --digest ",
+        " --expect holds\n",
     ]);
     let allowed = "run hurried --expect violates:no-oversell --expect may:completes";
     house.run(allowed).code(0).says(&["as the scenario allows"]);
@@ -92,11 +95,33 @@ fn a_digest_is_the_same_wherever_its_seed_runs() {
     let ended = house
         .run(&format!("replay hurried --seed 70 --digest {digest}"))
         .code(0);
-    ended.says(&[&digest]);
+    ended.says(&[&format!(
+        "reproduced: seed 70 has the digest {digest} again"
+    )]);
+    let shouted = digest.to_uppercase();
+    house
+        .run(&format!(
+            "replay hurried --seed 70 --digest {shouted} --json"
+        ))
+        .code(0);
     let other = house
         .run("replay hurried --seed 71 --digest 0123456789abcdef")
         .code(5);
     other.says(&["seed 71 did not reproduce", "0123456789abcdef"]);
+}
+
+#[test]
+fn the_command_that_a_campaign_prints_shows_the_same_seed_again() {
+    let house = House::new("printed").with("sims/hurried.toml", HURRIED);
+    let ended = house.run("fuzz --seeds 3..4 --set buyers.count=3").code(0);
+    let printed = ended.stdout.lines().find(|line| line.contains("replay"));
+    let (command, invariant) = printed
+        .and_then(|line| line.split_once("  # "))
+        .expect("a command");
+    assert_eq!(invariant, "completes");
+    let (_, arguments) = command.split_once(" replay ").expect("a verb");
+    let again = house.run(&format!("replay {arguments}")).code(0);
+    again.says(&["reproduced: seed 3", "buyer 2"]);
 }
 
 #[test]
@@ -125,10 +150,66 @@ fn a_crash_is_an_internal_error_and_the_campaign_goes_on() {
     ended.says(&[
         "internal error in 3 of 3 seeds",
         "seed 0: internal error: ",
-        "replay sims/a-crashing.toml --seed 2",
+        "replay sims/a-crashing.toml --seed 0",
+        "the same in: seed 1, seed 2",
         "completes 3 of 3",
         "1 of 2 scenarios met: 6 seeds",
     ]);
+}
+
+#[test]
+fn whoever_panics_it_is_an_internal_error_with_seed_and_message() {
+    let house = House::new("panics").with("sims/safe.toml", SAFE);
+    let panics = [
+        "shop.panic-in-handler",
+        "postgres.panic-holding-lock",
+        "world.network-panics",
+    ];
+    for planted in panics {
+        let set = format!(r#"--set planted=["{planted}"]"#);
+        let run = house.json(&format!("run safe --seed 4 --json {set}"));
+        assert_eq!(run["verdict"], "internal-error", "{planted}: {run}");
+        let reason = run["reason"].as_str().expect("a reason");
+        let ended = house.run(&format!("fuzz --seeds 4..7 {set}")).code(70);
+        let said = format!("seed 4: {reason}");
+        assert!(!ended.stdout.contains("not deterministic"), "{ended}");
+        ended.says(&[
+            "internal error in 3 of 3 seeds",
+            &said,
+            "replay sims/safe.toml --seed 4",
+            "0 of 1 scenarios met: 3 seeds",
+        ]);
+        let ended = house.run(&format!("replay safe --seed 4 {set}")).code(70);
+        ended.says(&["seed 4", reason]);
+    }
+    let redis = r#"planted=["redis.panic-holding-lock"]"#;
+    let lock = format!("fuzz --seeds 4..7 --set {redis} --set shop.stock=redis-lock");
+    house.run(&lock).code(70).says(&["seed 4: internal error"]);
+}
+
+#[test]
+fn a_world_that_a_task_keeps_busy_is_inconclusive() {
+    let house = House::new("busy").with("sims/safe.toml", SAFE);
+    let set = r#"--set planted=["world.busy-task"] --set run.polls_max=200000"#;
+    house
+        .run(&format!("fuzz --seeds 4..6 {set}"))
+        .code(3)
+        .says(&[
+            "inconclusive",
+            "seed 4: the world makes no progress",
+            "replay sims/safe.toml --seed 4",
+            "the same in: seed 5",
+        ]);
+    let ended = house.run(&format!("run safe --seed 4 {set}")).code(3);
+    ended.says(&["seed 4", "unknown: the world makes no progress"]);
+}
+
+#[test]
+fn a_seed_that_takes_too_long_is_said_with_the_limit() {
+    let house = House::new("slow").with("sims/safe.toml", SAFE);
+    let set = r#"--set planted=["world.busy-task"] --set run.polls_max=9000000000000000000"#;
+    let ended = house.run(&format!("run safe --seed-timeout 50ms {set}"));
+    ended.code(3).says(&["not over after 50ms of real time"]);
 }
 
 #[test]
@@ -177,6 +258,29 @@ fn limits_are_said() {
         .run(&endless)
         .code(0)
         .says(&["--max-total-time was over"]);
+    // Twice 2^63 seeds are more than can be counted.
+    let house = house.with("sims/safe.toml", SAFE);
+    let half = 1_u64 << 63;
+    let endless = format!("fuzz hurried safe --seeds 0..{half} --max-total-time 300ms");
+    let ended = house.run(&endless).code(0);
+    assert!(!ended.stdout.contains(" 0 seeds in"), "{ended}");
+    ended.says(&["--max-total-time was over"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_scenario_that_can_be_read_once_is_still_checked_in_a_fresh_process() {
+    let house = House::new("pipe-in").with("sims/hurried.toml", HURRIED);
+    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    std::io::Write::write_all(&mut writer, HURRIED.as_bytes()).expect("it fits");
+    drop(writer);
+    let mut command = house.command("fuzz /dev/stdin --seeds 0..3 --json report.json");
+    let output = command.stdin(reader).output().expect("the program");
+    let ended = crate::house::Ended::from(output).code(0);
+    assert!(!ended.stdout.contains("fresh process"), "{ended}");
+    let report: Value = serde_json::from_str(&house.read("report.json")).expect("JSON");
+    assert_eq!(report["not_repeated"], serde_json::json!([]));
+    assert_eq!(report["mismatches"], serde_json::json!([]));
 }
 
 #[test]

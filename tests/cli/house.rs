@@ -30,7 +30,7 @@ violates = ["completes"]
 pub const CRASHING: &str = r#"
 title = "The network panics"
 about = "A planted bug."
-planted = ["network.panic-holding-lock"]
+planted = ["world.network-panics"]
 [expect]
 holds = true
 "#;
