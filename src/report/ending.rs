@@ -1,19 +1,8 @@
 //! How a story ends: what the storage holds, and what buyers were told.
 
-use std::collections::BTreeMap;
-
 use super::style::{STRONG, paint};
 use super::words::plural;
-use crate::history::{Event, History};
-
-/// What the buyer of a visit knows.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Told {
-    Nothing,
-    Placed,
-    NotPlaced,
-    InDoubt,
-}
+use crate::history::{Event, History, Told};
 
 /// When the story is over: everyone has an answer, or the time for one is up.
 /// What follows is the world settling down to be read.
@@ -50,7 +39,7 @@ pub(super) fn ending(history: &History, orders_max: usize) -> Vec<String> {
     if left_out > 0 {
         lines.push(format!("    ... {}", plural(left_out, "more order")));
     }
-    let answers = answers(history);
+    let answers = history.told();
     let told = |what: Told| answers.values().filter(|told| **told == what).count();
     lines.push(format!(
         "  of {}: {} told that the order is placed, {} that it is not, {} never knew",
@@ -60,32 +49,4 @@ pub(super) fn ending(history: &History, orders_max: usize) -> Vec<String> {
         told(Told::InDoubt) + told(Told::Nothing)
     ));
     lines
-}
-
-/// What each visit came to know.
-fn answers(history: &History) -> BTreeMap<u32, Told> {
-    let mut answers = BTreeMap::new();
-    for entry in &history.entries {
-        match &entry.event {
-            Event::Invoke { visit, .. } => {
-                answers.entry(*visit).or_insert(Told::Nothing);
-            }
-            Event::Ok { visit, .. } => {
-                answers.insert(*visit, Told::Placed);
-            }
-            Event::Info { visit, .. } => {
-                answers.insert(*visit, Told::InDoubt);
-            }
-            // A refusal that is not final says nothing of an earlier request.
-            Event::Fail {
-                visit,
-                final_answer,
-                ..
-            } if *final_answer || answers.get(visit) != Some(&Told::InDoubt) => {
-                answers.insert(*visit, Told::NotPlaced);
-            }
-            _ => {}
-        }
-    }
-    answers
 }
