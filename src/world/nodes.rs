@@ -65,7 +65,7 @@ fn plant(scenario: &Scenario, network: &Network, machines: &Machines) {
         match planted {
             Planted::World(WorldBug::NetworkPanics) => network.sabotage(),
             Planted::World(WorldBug::BusyTask) => {
-                machines.get("buyers").spawn(network, async {
+                machines.get("postgres").spawn(network, async {
                     loop {
                         tokio::task::yield_now().await;
                     }

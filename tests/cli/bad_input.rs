@@ -264,7 +264,7 @@ fn a_setting_that_does_not_fit_is_answered_with_what_does() {
             "shop.stok=naive",
             &["sims/safe.toml", "unknown field `stok`", "`stock`"],
         );
-        refused("shop.instances=0", &["at least 1"]);
+        refused("shop.instances=0", &["1 to 100"]);
         refused("title.x=1", &["'title' is not a table"]);
         refused("nonsense", &["key=value"]);
     }

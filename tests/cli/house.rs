@@ -19,6 +19,8 @@ holds = true
 pub const HURRIED: &str = r#"
 title = "Nobody is given the time to buy"
 about = "The run is over before anyone can have an answer."
+[buyers]
+arrival = { burst = "1us" }
 [run]
 faults = "1ms"
 drain = "1ms"
