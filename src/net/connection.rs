@@ -94,6 +94,21 @@ impl Lane {
         (self.retries <= tries).then(|| (first_ms << self.retries).min(120_000) * 1_000_000)
     }
 
+    /// The next segment to be sent.
+    pub(super) fn next_packet(&mut self, kind: Kind, bytes: Bytes, labels: Vec<Label>) -> Packet {
+        let number = self.sent;
+        self.sent += 1;
+        self.in_flight += bytes.len();
+        Packet {
+            kind,
+            number,
+            attempt: 0,
+            left: false,
+            bytes,
+            labels,
+        }
+    }
+
     /// Keeps what was lost in the order in which it was sent.
     pub(super) fn lose(&mut self, packet: Packet) {
         let behind = self

@@ -106,16 +106,7 @@ impl State {
             return;
         };
         let lane = &mut connection.end(from).lane;
-        let packet = Packet {
-            kind,
-            number: lane.sent,
-            attempt: 0,
-            left: false,
-            bytes,
-            labels,
-        };
-        lane.sent += 1;
-        lane.in_flight += packet.bytes.len();
+        let packet = lane.next_packet(kind, bytes, labels);
         if lane.is_behind_a_loss(&packet) {
             lane.lose(packet);
         } else {
@@ -129,8 +120,6 @@ impl State {
         let Some(connection) = self.connection(slot) else {
             return;
         };
-        let key = connection.key;
-        let last_arrival = connection.end(from).lane.last_arrival;
         let source = connection.end(from).place.node;
         let target = connection.end(from.peer()).place.node;
         let delay = match self.judge(source, target, &packet) {
@@ -142,16 +131,32 @@ impl State {
                 return;
             }
         };
-        let latency_ns = draw::scale(
-            draw::hash(self.seed, [key, from as u64, packet.number, packet.attempt]),
-            self.latency_ns(source, target),
+        self.travel(now, slot, from, packet, delay);
+    }
+
+    /// Lets a segment arrive after its link's latency and `delay`, and not
+    /// before what was sent earlier.
+    fn travel(&mut self, now: u64, slot: SlotId, from: Side, packet: Packet, delay: Duration) {
+        let seed = self.seed;
+        let Some(connection) = self.connection(slot) else {
+            return;
+        };
+        let word = draw::hash(
+            seed,
+            [connection.key, from as u64, packet.number, packet.attempt],
         );
+        let source = connection.end(from).place.node;
+        let target = connection.end(from.peer()).place.node;
+        let latency_ns = draw::scale(word, self.latency_ns(source, target));
         let delay_ns = u64::try_from(delay.as_nanos()).unwrap_or(u64::MAX);
-        let at = now
-            .saturating_add(latency_ns)
-            .saturating_add(delay_ns)
-            .max(last_arrival);
-        self.schedule(slot, from, packet, at);
+        let soonest = now.saturating_add(latency_ns).saturating_add(delay_ns);
+        if let Some(connection) = self.connection(slot) {
+            connection.pending += 1;
+            let lane = &mut connection.end(from).lane;
+            lane.last_arrival = soonest.max(lane.last_arrival);
+            let at = lane.last_arrival;
+            self.queue.push(at, Event::Arrive { slot, from, packet });
+        }
     }
 
     fn latency_ns(&self, from: NodeId, to: NodeId) -> std::ops::Range<u64> {
@@ -159,14 +164,6 @@ impl State {
             .get(&(from, to))
             .unwrap_or(&self.default_latency_ns)
             .clone()
-    }
-
-    fn schedule(&mut self, slot: SlotId, from: Side, packet: Packet, at: u64) {
-        if let Some(connection) = self.connection(slot) {
-            connection.pending += 1;
-            connection.end(from).lane.last_arrival = at;
-            self.queue.push(at, Event::Arrive { slot, from, packet });
-        }
     }
 
     fn judge(&mut self, from: NodeId, to: NodeId, packet: &Packet) -> Action {
@@ -418,26 +415,13 @@ impl State {
 
     /// Something on the way ends the connection for both sides.
     fn connection_reset(&mut self, now: u64, slot: SlotId) {
-        for side in [Side::Client, Side::Server] {
+        for from in [Side::Server, Side::Client] {
             let Some(connection) = self.connection(slot) else {
                 return;
             };
-            let key = connection.key;
-            let end = connection.end(side.peer());
-            let (number, last_arrival) = (end.lane.sent, end.lane.last_arrival);
-            end.lane.sent += 1;
-            let (source, target) = (end.place.node, connection.end(side).place.node);
-            let word = draw::hash(self.seed, [key, side.peer() as u64, number, 0]);
-            let at = now + draw::scale(word, self.latency_ns(source, target));
-            let packet = Packet {
-                kind: Kind::Rst,
-                number,
-                attempt: 0,
-                left: true,
-                bytes: Bytes::new(),
-                labels: Vec::new(),
-            };
-            self.schedule(slot, side.peer(), packet, at.max(last_arrival));
+            let lane = &mut connection.end(from).lane;
+            let packet = lane.next_packet(Kind::Rst, Bytes::new(), Vec::new());
+            self.travel(now, slot, from, packet, Duration::ZERO);
         }
     }
 

@@ -274,20 +274,20 @@ impl Session {
         }
     }
 
+    /// What a statement works with, once a transaction is there.
+    fn in_transaction(&mut self) -> Result<(&Arc<Shared>, &mut Transaction, &mut Settings)> {
+        match &mut self.transaction {
+            Some(transaction) => Ok((&self.shared, transaction, &mut self.settings)),
+            None => Err(Error::unsupported("a session without a transaction")),
+        }
+    }
+
     async fn run_utility(&mut self, statement: &Statement) -> Result<Answer> {
         if let Some(answer) = utility::run(self, statement)? {
             return Ok(answer);
         }
         self.ensure_transaction()?;
-        let Session {
-            shared,
-            transaction: Some(transaction),
-            settings,
-            ..
-        } = self
-        else {
-            return Err(Error::unsupported("a session without a transaction"));
-        };
+        let (shared, transaction, settings) = self.in_transaction()?;
         if let Some(answer) = utility::lock_tables(shared, transaction, settings, statement).await?
         {
             return Ok(answer);
@@ -309,15 +309,7 @@ impl Session {
         self.ensure_transaction()?;
         let statement_start = current_timestamp();
         let plan = self.lock_plan(plan, source).await?;
-        let Session {
-            shared,
-            transaction: Some(transaction),
-            settings,
-            ..
-        } = self
-        else {
-            return Err(Error::unsupported("a session without a transaction"));
-        };
+        let (shared, transaction, settings) = self.in_transaction()?;
         let snapshot = transaction.take_snapshot(&mut shared.lock());
         let mut run = Execution {
             shared,
@@ -342,15 +334,7 @@ impl Session {
     async fn lock_plan(&mut self, plan: &Arc<Plan>, source: &Source) -> Result<Arc<Plan>> {
         let mut plan = plan.clone();
         loop {
-            let Session {
-                shared,
-                transaction: Some(transaction),
-                settings,
-                ..
-            } = self
-            else {
-                return Err(Error::unsupported("a session without a transaction"));
-            };
+            let (shared, transaction, settings) = self.in_transaction()?;
             let names: Vec<(LockTag, _, Arc<str>)> = {
                 let mut engine = shared.lock();
                 if plan.catalog_version != engine.catalog.version() {

@@ -20,14 +20,21 @@ impl Strategy for Naive {
         session: &'a mut Session,
         sale: &'a Sale<'_>,
     ) -> BoxFuture<'a, Result<(), Error>> {
-        Box::pin(async move {
-            let sku = &sale.wanted.sku;
-            let row = session.query_opt(READ_QUANTITY, &[sku]).await?;
-            let quantity: i64 = column(&sale.enough(row)?, 0)?;
-            sale.work().await;
-            let left = quantity - sale.wanted.quantity;
-            session.execute(WRITE, &[sku, &left]).await?;
-            Ok(())
-        })
+        Box::pin(read_then_write(READ_QUANTITY, session, sale))
     }
+}
+
+/// Reads the quantity with `read`, and writes what it computed from it.
+pub(super) async fn read_then_write(
+    read: &'static str,
+    session: &mut Session,
+    sale: &Sale<'_>,
+) -> Result<(), Error> {
+    let sku = &sale.wanted.sku;
+    let row = session.query_opt(read, &[sku]).await?;
+    let quantity: i64 = column(&sale.enough(row)?, 0)?;
+    sale.work().await;
+    let left = quantity - sale.wanted.quantity;
+    session.execute(WRITE, &[sku, &left]).await?;
+    Ok(())
 }

@@ -5,12 +5,12 @@
 use futures_util::future::BoxFuture;
 
 use super::Strategy;
-use crate::shop::database::{Session, column};
+use super::naive::read_then_write;
+use crate::shop::database::Session;
 use crate::shop::error::Error;
 use crate::shop::sale::Sale;
 
 const READ: &str = "SELECT quantity FROM products WHERE sku = $1 FOR UPDATE";
-const WRITE: &str = "UPDATE products SET quantity = $2 WHERE sku = $1";
 
 pub(super) struct Pessimistic;
 
@@ -20,14 +20,6 @@ impl Strategy for Pessimistic {
         session: &'a mut Session,
         sale: &'a Sale<'_>,
     ) -> BoxFuture<'a, Result<(), Error>> {
-        Box::pin(async move {
-            let sku = &sale.wanted.sku;
-            let row = session.query_opt(READ, &[sku]).await?;
-            let quantity: i64 = column(&sale.enough(row)?, 0)?;
-            sale.work().await;
-            let left = quantity - sale.wanted.quantity;
-            session.execute(WRITE, &[sku, &left]).await?;
-            Ok(())
-        })
+        Box::pin(read_then_write(READ, session, sale))
     }
 }

@@ -62,10 +62,10 @@ pub(super) async fn strike(
         network,
         recorder,
     };
-    if let Effect::LoseAnswer = fault.effect {
-        return lose_answer::strike(&strike).await;
+    // What loses a message has to be there before the message is.
+    if fault.effect != Effect::LoseAnswer {
+        trigger::wait(&fault.trigger, network).await;
     }
-    trigger::wait(&fault.trigger, network).await;
     match &fault.effect {
         Effect::Pause { node } => pause::strike(&strike, node).await,
         Effect::Kill { node, death } => kill::strike(&strike, node, *death).await,
@@ -79,7 +79,7 @@ pub(super) async fn strike(
             and,
             by_ns,
         } => latency::strike(&strike, between, and, *by_ns).await,
-        Effect::LoseAnswer => {}
+        Effect::LoseAnswer => lose_answer::strike(&strike).await,
     }
 }
 
