@@ -36,6 +36,16 @@ impl Draw {
         scale(self.u64(), range)
     }
 
+    /// One of `from`, each as likely as the others.
+    ///
+    /// # Panics
+    ///
+    /// If there is nothing to pick from.
+    pub fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        let index = self.within(0..from.len() as u64);
+        from[usize::try_from(index).expect("an index of a slice")]
+    }
+
     /// True in `percent` of 100 draws.
     pub fn percent(&mut self, percent: u64) -> bool {
         self.within(0..100) < percent

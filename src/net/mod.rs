@@ -23,6 +23,7 @@ mod clock;
 mod connection;
 mod pump;
 mod queue;
+mod search;
 mod segment;
 mod slot;
 mod socket;
@@ -45,6 +46,8 @@ use crate::draw::Draw;
 use clock::Clock;
 use connection::Connection;
 use queue::{Event, Queue, Ticket};
+use search::Searcher;
+pub use search::{Policy, Search};
 pub use segment::{Action, ClientTap, Delivery, Kind, Label, Rule, Segment};
 use slot::{Side, SlotId};
 pub use socket::{Labeller, Listener, Socket};
@@ -77,6 +80,8 @@ pub struct Options {
     /// How long a segment travels, in nanoseconds, on any link that
     /// [`Network::set_latency`] does not name.
     pub latency_ns: Range<u64>,
+    /// In which order messages arrive.
+    pub search: Search,
     /// Wall-clock time at the start, since the Unix epoch.
     pub epoch: Duration,
     /// Task polls after which the world is taken to be stuck: [`Stuck`].
@@ -88,6 +93,7 @@ impl Default for Options {
         Options {
             seed: 0,
             latency_ns: 100_000..500_000,
+            search: Search::default(),
             epoch: Duration::from_secs(1_767_225_600),
             polls_max: u64::MAX,
         }
@@ -123,6 +129,7 @@ struct State {
     latencies_ns: BTreeMap<(NodeId, NodeId), Range<u64>>,
     rules: Vec<(u64, Box<dyn Rule>)>,
     rules_made: u64,
+    searcher: Searcher,
     observer: Option<Box<dyn Observer>>,
     queue: Queue,
     slots: Vec<(u32, Option<Connection>)>,

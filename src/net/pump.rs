@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::queue::{Event, Queue};
+use super::search::Searcher;
 use super::{Network, Options, Shared, State, context};
 
 /// A running network. Stop it before the world ends: a task that waits when
@@ -48,6 +49,7 @@ impl Network {
                 latencies_ns: Default::default(),
                 rules: Vec::new(),
                 rules_made: 0,
+                searcher: Searcher::new(options.search, options.seed),
                 observer: None,
                 queue: Queue::default(),
                 slots: Vec::new(),
@@ -104,7 +106,7 @@ impl State {
                 return;
             };
             match event {
-                Event::Arrive { slot, from, packet } => self.arrive(now, slot, from, packet),
+                Event::Arrive { slot, from, packet } => self.due(now, slot, from, packet),
                 Event::Retransmit { slot, from } => self.retransmit(now, slot, from),
                 Event::GiveUp { slot } => self.give_up(slot),
                 Event::Wake(waker) => self.woken.push(waker),

@@ -1,7 +1,7 @@
 //! How a connection and its ends are named in the table of connections.
 
 /// The end that connected, or the end that listened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Side {
     Client = 0,
     Server = 1,

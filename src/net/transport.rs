@@ -147,8 +147,11 @@ impl State {
         );
         let source = connection.end(from).place.node;
         let target = connection.end(from.peer()).place.node;
+        let key = connection.key;
         let latency_ns = draw::scale(word, self.latency_ns(source, target));
+        let slower_ns = self.searcher.sent((key, from), latency_ns);
         let delay_ns = u64::try_from(delay.as_nanos()).unwrap_or(u64::MAX);
+        let latency_ns = latency_ns.saturating_add(slower_ns);
         let soonest = now.saturating_add(latency_ns).saturating_add(delay_ns);
         if let Some(connection) = self.connection(slot) {
             connection.pending += 1;
@@ -250,8 +253,22 @@ impl State {
         self.reap(slot);
     }
 
+    /// A segment arrives, unless others are to go first.
+    pub(super) fn due(&mut self, now: u64, slot: SlotId, from: Side, packet: Packet) {
+        let Some(key) = self.connection(slot).map(|connection| connection.key) else {
+            return;
+        };
+        match self.searcher.due((key, from), now) {
+            Some(until) => {
+                let event = Event::Arrive { slot, from, packet };
+                self.queue.push(until, event);
+            }
+            None => self.arrive(now, slot, from, packet),
+        }
+    }
+
     /// A segment reaches its target, or finds it dead.
-    pub(super) fn arrive(&mut self, now: u64, slot: SlotId, from: Side, packet: Packet) {
+    fn arrive(&mut self, now: u64, slot: SlotId, from: Side, packet: Packet) {
         let Some(connection) = self.connection(slot) else {
             return;
         };

@@ -6,6 +6,7 @@
 //! other as it was.
 
 mod faults;
+mod search;
 mod visits;
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,7 @@ pub use faults::{Effect, Fault, Trigger};
 pub use visits::Visit;
 
 use crate::draw::Draw;
+use crate::net::Search;
 use crate::scenario::Scenario;
 
 /// Everything that is decided before a run.
@@ -26,6 +28,8 @@ pub struct Plan {
     pub run_seed: u64,
     /// The world's wall clock at the start, in milliseconds since 1970.
     pub epoch_ms: u64,
+    /// In which order messages arrive.
+    pub search: Search,
     /// Who buys.
     pub visits: Vec<Visit>,
     /// What goes wrong.
@@ -41,6 +45,7 @@ impl Plan {
             seed,
             run_seed: seed,
             epoch_ms: epoch_s * 1_000,
+            search: search::draw(scenario, seed),
             visits: visits::draw(scenario, seed),
             faults: faults::draw(scenario, seed),
         }

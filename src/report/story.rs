@@ -95,6 +95,7 @@ impl Story<'_> {
         visits.sort_by_key(|visit| (visit.at_ns, visit.id));
         let visits = visits.into_iter().map(visit).collect();
         let mut lines = self.listed("visits", visits, "visit");
+        lines.push(format!("  search  {}", words::search(plan.search)));
         if plan.faults.is_empty() {
             lines.push("  faults  none".to_owned());
             return lines;

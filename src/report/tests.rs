@@ -177,6 +177,7 @@ seed 17
   stock   1 last-one
   visits  buyer 0 comes at 1.000 ms, asks shop-0 first, waits 3 s, retries up to 2 times
           buyer 1 comes at 2.000 ms, asks shop-0 first, waits 3 s, retries up to 2 times
+  search  uniform
   faults  0  with \"answer to COMMIT\" number 2 from postgres: shop-1 is paused, for 1.500 s
           1  at 4000.000 ms: the process on redis is killed, for 40 ms; did not strike: the run was \
 over before

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::sales::Sales;
 use crate::history::{Event, History};
-use crate::net::Death;
+use crate::net::{Death, Policy, Search};
 use crate::plan::{Effect, Fault, Plan, Trigger};
 
 /// Virtual nanoseconds as milliseconds, to the microsecond: `12.345 ms`.
@@ -31,6 +31,23 @@ pub(super) fn plural(count: usize, what: &str) -> String {
     match count {
         1 => format!("1 {what}"),
         _ => format!("{} {what}s", crate::campaign::grouped(count)),
+    }
+}
+
+/// The search policy and what it is set to.
+pub(super) fn search(search: Search) -> String {
+    let Search {
+        policy,
+        change_points,
+        deliveries,
+    } = search;
+    match policy {
+        Policy::Uniform | Policy::Swarm => policy.to_string(),
+        Policy::Pct => format!(
+            "{policy}, {} within the first {} deliveries",
+            plural(change_points as usize, "change point"),
+            crate::campaign::grouped(deliveries)
+        ),
     }
 }
 

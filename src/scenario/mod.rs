@@ -15,6 +15,7 @@ pub use fault::{Down, FaultKind, FaultSpec};
 pub use read::{ReadError, Setting};
 
 use crate::checks::Invariant;
+use crate::net;
 use crate::planted::Planted;
 use crate::probes::Probe;
 use crate::shop::{Idempotency, StockStrategy};
@@ -51,6 +52,9 @@ pub struct Scenario {
     /// Links between nodes.
     #[serde(default)]
     pub network: Network,
+    /// In which orders messages arrive.
+    #[serde(default)]
+    pub search: Search,
     /// Faults that are always in the plan, or with a chance.
     #[serde(default, rename = "fault")]
     pub faults: Vec<FaultSpec>,
@@ -220,6 +224,35 @@ impl Default for Network {
                 min_ns: 1_000_000,
                 max_ns: 10_000_000,
             },
+        }
+    }
+}
+
+/// How the order of messages is searched. The keys beside `policy` are those
+/// of `pct`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Search {
+    /// Which policy every plan has. If it is left out, a swarm draws one for
+    /// each plan, and without a swarm it is `uniform`.
+    pub policy: Option<net::Policy>,
+    /// At how many deliveries a priority changes.
+    pub change_points: u32,
+    /// Within how many deliveries from the start they lie.
+    pub deliveries: u64,
+}
+
+impl Default for Search {
+    fn default() -> Search {
+        let net::Search {
+            change_points,
+            deliveries,
+            ..
+        } = net::Search::default();
+        Search {
+            policy: None,
+            change_points,
+            deliveries,
         }
     }
 }

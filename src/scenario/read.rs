@@ -209,7 +209,7 @@ fn check(source: &str, scenario: &Scenario) -> Result<(), Located> {
 }
 
 /// Counts and what they can be: more would not end, or not fit in memory.
-fn sizes(scenario: &Scenario) -> [(&'static str, u64, RangeInclusive<u64>); 8] {
+fn sizes(scenario: &Scenario) -> [(&'static str, u64, RangeInclusive<u64>); 10] {
     let swarm_faults = scenario.swarm.as_ref().map_or(0, |swarm| swarm.faults.max);
     [
         (
@@ -234,6 +234,16 @@ fn sizes(scenario: &Scenario) -> [(&'static str, u64, RangeInclusive<u64>); 8] {
             0..=1_000,
         ),
         ("swarm.faults", swarm_faults, 0..=1_000),
+        (
+            "search.change_points",
+            u64::from(scenario.search.change_points),
+            0..=1_000,
+        ),
+        (
+            "search.deliveries",
+            scenario.search.deliveries,
+            1..=1_000_000_000,
+        ),
         ("run.polls_max", scenario.run.polls_max, 1..=u64::MAX),
         ("max_seeds", scenario.max_seeds.unwrap_or(1), 1..=u64::MAX),
     ]

@@ -68,6 +68,7 @@ fn simulate(scenario: Scenario, plan: Plan, keep: Keep) -> History {
         let running = net::Network::start(net::Options {
             seed: plan.run_seed,
             latency_ns: scenario.network.latency.range_ns(),
+            search: plan.search,
             epoch: Duration::from_millis(plan.epoch_ms),
             polls_max: scenario.run.polls_max,
         });

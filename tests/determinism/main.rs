@@ -2,4 +2,5 @@
 //! give the same history, event for event.
 
 mod golden;
+mod policies;
 mod repeat;

@@ -1,5 +1,6 @@
 //! Plans: a pure function of scenario and seed, and each entry its own draw.
 
+use doublebuy::net::Policy;
 use doublebuy::plan::{Effect, Plan, Trigger};
 use doublebuy::scenario::Scenario;
 
@@ -101,4 +102,20 @@ fn half_of_the_buyers_click_twice_with_the_same_key() {
     });
     let twice: usize = twice.sum();
     assert!((900..1_100).contains(&twice), "{twice} of 2,000");
+}
+
+#[test]
+fn a_swarm_draws_the_search_policy_unless_the_scenario_names_one() {
+    let policies = |settings: &[&str]| {
+        let drawn = (0..60).map(|seed| plan(seed, settings).search.policy);
+        let mut drawn: Vec<_> = drawn.collect();
+        drawn.sort();
+        drawn.dedup();
+        drawn
+    };
+    assert_eq!(policies(&[]), Policy::ALL);
+    assert_eq!(policies(&["search.policy=pct"]), [Policy::Pct]);
+    let calm = CROWD.replace("[swarm]\nfaults = \"2..4\"\n", "");
+    let calm = Scenario::parse("calm.toml", &calm, &[]).expect("a scenario");
+    assert!((0..60).all(|seed| Plan::new(&calm, seed).search.policy == Policy::Uniform));
 }

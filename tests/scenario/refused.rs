@@ -57,6 +57,21 @@ fn mistakes_are_shown_where_they_are() {
             "unknown field `buyer`",
             "`buyers`",
         ),
+        // A search policy that there is not, and one that cannot be.
+        (
+            "[buyers]",
+            "[search]\npolicy = \"random\"\n[buyers]",
+            ":9:",
+            "no search policy `random`",
+            "uniform, swarm, pct",
+        ),
+        (
+            "[buyers]",
+            "[search]\ndeliveries = 0\n[buyers]",
+            ":9:",
+            "search.deliveries is 0",
+            "1 to",
+        ),
         // A wrong type.
         ("count = 2", "count = \"two\"", ":9:", "invalid type", "u32"),
         ("count = 2", "count = -2", ":9:", "-2", "u32"),
