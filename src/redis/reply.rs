@@ -21,7 +21,20 @@ pub(super) enum Resp {
     V3,
 }
 
+impl Resp {
+    pub(super) fn either<T>(self, v2: T, v3: T) -> T {
+        match self {
+            Resp::V2 => v2,
+            Resp::V3 => v3,
+        }
+    }
+}
+
 /// The answer to one command.
+#[allow(
+    dead_code,
+    reason = "the families that answer with some are on their way"
+)]
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Reply {
     /// `+OK`
@@ -32,18 +45,30 @@ pub(super) enum Reply {
     Bulk(Bytes),
     /// A missing value: `$-1`, or `_` in RESP3.
     Null,
+    /// A missing array: `*-1`, or `_` in RESP3.
+    NullArray,
     Array(Vec<Reply>),
     Map(Vec<(Reply, Reply)>),
     Set(Vec<Reply>),
+    /// What was not asked for, such as a published message; an array in RESP2.
+    Push(Vec<Reply>),
     Double(f64),
     Boolean(bool),
     BigNumber(Bytes),
     /// A text with its three-letter format.
     Verbatim([u8; 3], Bytes),
+    /// A reply with attributes, which RESP2 leaves out.
+    Attributed(Vec<(Reply, Reply)>, Box<Reply>),
+    /// Replies one after the other, as SUBSCRIBE gives for each channel; none
+    /// where a command answers nothing.
+    Several(Vec<Reply>),
 }
 
 impl Reply {
     pub(super) const OK: Reply = Reply::status("OK");
+    /// Of a command that answers nothing.
+    #[allow(dead_code, reason = "the families that answer so are on their way")]
+    pub(super) const NONE: Reply = Reply::Several(Vec::new());
     pub(super) const SYNTAX: Reply = Reply::error("ERR syntax error");
     pub(super) const WRONG_TYPE: Reply =
         Reply::error("WRONGTYPE Operation against a key holding the wrong kind of value");
@@ -92,12 +117,25 @@ impl Reply {
                 Resp::V2 => b"$-1\r\n",
                 Resp::V3 => b"_\r\n",
             }),
+            Reply::NullArray => out.put_slice(match resp {
+                Resp::V2 => b"*-1\r\n",
+                Resp::V3 => b"_\r\n",
+            }),
             Reply::Array(items) => sequence(out, '*', items, resp),
-            Reply::Set(items) => {
-                let kind = if resp == Resp::V3 { '~' } else { '*' };
-                sequence(out, kind, items, resp);
+            Reply::Set(items) => sequence(out, resp.either('*', '~'), items, resp),
+            Reply::Push(items) => sequence(out, resp.either('*', '>'), items, resp),
+            Reply::Map(pairs) => encode_map(pairs, '%', resp, out),
+            Reply::Attributed(attributes, reply) => {
+                if resp == Resp::V3 {
+                    encode_map(attributes, '|', resp, out);
+                }
+                reply.encode(resp, out);
             }
-            Reply::Map(pairs) => encode_map(pairs, resp, out),
+            Reply::Several(replies) => {
+                for reply in replies {
+                    reply.encode(resp, out);
+                }
+            }
             Reply::Double(value) => encode_double(*value, resp, out),
             Reply::Boolean(value) => out.put_slice(match (resp, value) {
                 (Resp::V2, true) => b":1\r\n",
@@ -157,10 +195,10 @@ fn sequence(out: &mut BytesMut, kind: char, items: &[Reply], resp: Resp) {
     }
 }
 
-fn encode_map(pairs: &[(Reply, Reply)], resp: Resp, out: &mut BytesMut) {
+fn encode_map(pairs: &[(Reply, Reply)], kind: char, resp: Resp, out: &mut BytesMut) {
     match resp {
         Resp::V2 => number(out, '*', pairs.len() * 2),
-        Resp::V3 => number(out, '%', pairs.len()),
+        Resp::V3 => number(out, kind, pairs.len()),
     }
     for (key, value) in pairs {
         key.encode(resp, out);

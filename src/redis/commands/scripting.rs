@@ -148,7 +148,7 @@ fn invocation<'a>(args: &'a [&'a [u8]], read_only: bool) -> Result<Invocation<'a
 
 fn summary(reply: &Reply) -> Outcome<'_> {
     match reply {
-        Reply::Null => Outcome::Nil,
+        Reply::Null | Reply::NullArray => Outcome::Nil,
         Reply::Integer(value) => Outcome::Integer(*value),
         Reply::Boolean(value) => Outcome::Integer((*value).into()),
         Reply::Status(text)
@@ -156,7 +156,7 @@ fn summary(reply: &Reply) -> Outcome<'_> {
         | Reply::BigNumber(text)
         | Reply::Verbatim(_, text) => Outcome::Text(text),
         Reply::Error(text) => Outcome::Error(text),
-        Reply::Array(_) | Reply::Map(_) | Reply::Set(_) | Reply::Double(_) => Outcome::Compound,
+        _ => Outcome::Compound,
     }
 }
 

@@ -17,11 +17,11 @@ pub(super) fn to_lua(lua: &Lua, reply: &Reply, resp: Resp) -> mlua::Result<Value
         (Reply::Bulk(bytes), _) => Value::String(lua.create_string(bytes)?),
         (Reply::Status(text), _) => single(lua, "ok", lua.create_string(text)?)?,
         (Reply::Error(text), _) => error_table(lua, text)?,
-        (Reply::Null, Resp::V2) => Value::Boolean(false),
-        (Reply::Null, Resp::V3) => Value::Nil,
-        (Reply::Array(items), _) | (Reply::Set(items), Resp::V2) => {
-            sequence(lua, items.iter(), resp)?
-        }
+        (Reply::Null | Reply::NullArray, Resp::V2) => Value::Boolean(false),
+        (Reply::Null | Reply::NullArray, Resp::V3) => Value::Nil,
+        (Reply::Array(items) | Reply::Push(items) | Reply::Several(items), _)
+        | (Reply::Set(items), Resp::V2) => sequence(lua, items.iter(), resp)?,
+        (Reply::Attributed(_, reply), _) => to_lua(lua, reply, resp)?,
         (Reply::Map(pairs), Resp::V2) => sequence(
             lua,
             pairs.iter().flat_map(|(key, value)| [key, value]),
