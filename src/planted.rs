@@ -17,6 +17,8 @@ named! {
         NetworkPanics = "network-panics",
         /// A task is always ready, so that time gets nowhere.
         BusyTask = "busy-task",
+        /// Something waits for a time that the machine's randomness chose.
+        RealRandomness = "real-randomness",
     }
 }
 

@@ -60,6 +60,11 @@ pub enum Shortfall {
         /// In how many seeds.
         seeds: u64,
     },
+    /// Seeds that should not be the same when they are run again were.
+    NeverDiffered {
+        /// How many were run twice.
+        repeated: u64,
+    },
     /// Seeds did not get to an end.
     Unknown {
         /// How many.
@@ -110,6 +115,11 @@ impl fmt::Display for Shortfall {
                  what the scenario is about did not happen",
                 grouped(*seeds),
                 AtMost { tries: *seeds }
+            ),
+            Shortfall::NeverDiffered { repeated } => write!(
+                f,
+                "no seed differed when it was run again, of {}: the leak was not caught",
+                grouped(*repeated)
             ),
             Shortfall::Unknown { unknown, seeds } => write!(
                 f,
@@ -199,7 +209,10 @@ fn missing(tally: &Tally) -> Vec<Shortfall> {
         .iter()
         .filter(|probe| !tally.probes.contains_key(probe))
         .map(|&probe| Shortfall::NotReached { probe, seeds });
-    gone.chain(not_reached).collect()
+    let repeated = tally.repeated;
+    let never_differed = (tally.expect.differs && tally.differed == 0)
+        .then_some(Shortfall::NeverDiffered { repeated });
+    gone.chain(not_reached).chain(never_differed).collect()
 }
 
 /// Why less may be known than was asked for.

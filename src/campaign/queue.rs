@@ -18,15 +18,8 @@ pub(super) struct Job {
     pub(super) scenario: usize,
     /// The seed.
     pub(super) seed: u64,
-    /// How many seeds of its scenario come before it.
-    nth: u64,
-}
-
-impl Job {
     /// One of those that are run twice.
-    pub(super) fn is_repeated(self) -> bool {
-        self.nth.is_multiple_of(super::REPEAT_EVERY)
-    }
+    pub(super) is_repeated: bool,
 }
 
 /// How many seeds of the range a scenario gets.
@@ -39,6 +32,8 @@ pub(super) fn share(scenario: &Scenario, seeds: &Range<u64>) -> u64 {
 pub(super) struct Queue {
     first_seed: u64,
     shares: Vec<u64>,
+    /// One of so many seeds is run twice, by scenario.
+    repeat_every: Vec<u64>,
     deadline: Option<rt::Instant>,
     place: Mutex<Place>,
 }
@@ -58,9 +53,14 @@ impl Queue {
         seeds: Range<u64>,
         deadline: Option<rt::Instant>,
     ) -> Queue {
+        let repeat_every = scenarios.iter().map(|one| match one.expect.differs {
+            true => 1,
+            false => super::REPEAT_EVERY,
+        });
         Queue {
             first_seed: seeds.start,
             shares: scenarios.iter().map(|one| share(one, &seeds)).collect(),
+            repeat_every: repeat_every.collect(),
             deadline,
             place: Mutex::default(),
         }
@@ -97,7 +97,7 @@ impl Queue {
                     number,
                     scenario,
                     seed: self.first_seed + nth,
-                    nth,
+                    is_repeated: nth.is_multiple_of(self.repeat_every[scenario]),
                 });
             }
         }

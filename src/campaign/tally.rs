@@ -32,6 +32,8 @@ pub struct Tally {
     pub seeds: u64,
     /// Seeds that were run twice and compared.
     pub repeated: u64,
+    /// Seeds that were not the same the second time.
+    pub differed: u64,
     /// In how many seeds each invariant broke, and first in which.
     pub broken: BTreeMap<Invariant, Broke>,
     /// In how many seeds each probe was reached.
@@ -70,6 +72,7 @@ impl Tally {
             capped: scenario.max_seeds.filter(|max| *max < wanted),
             seeds: 0,
             repeated: 0,
+            differed: 0,
             broken: BTreeMap::new(),
             probes: BTreeMap::new(),
             crashed: 0,
@@ -85,6 +88,7 @@ impl Tally {
     pub(super) fn count(&mut self, seed: u64, seen: Seen) -> bool {
         self.seeds += 1;
         self.repeated += u64::from(seen.repeated);
+        self.differed += u64::from(seen.difference.is_some());
         self.took += seen.took;
         for probe in seen.probes {
             *self.probes.entry(probe).or_default() += 1;

@@ -94,6 +94,10 @@ fn violations(tally: &Tally) -> String {
             format!("{invariant} {broke} of {all}")
         })
         .collect();
+    if tally.expect.differs {
+        let (differed, all) = (grouped(tally.differed), grouped(tally.repeated));
+        parts.push(format!("differed {differed} of {all}"));
+    }
     if tally.crashed > 0 {
         parts.push(format!("crashed {}", grouped(tally.crashed)));
     }

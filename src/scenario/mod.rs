@@ -322,6 +322,9 @@ pub struct Expect {
     pub holds: Option<bool>,
     /// Each of these breaks in at least one seed.
     pub violates: Vec<Invariant>,
+    /// A seed is not the same when it is run again: only a canary of the
+    /// testbed promises that. Every seed is then run twice.
+    pub differs: bool,
     /// These may break as a consequence, and are not judged.
     pub may: Vec<Invariant>,
     /// Each of these is reached in at least one seed.
@@ -345,6 +348,7 @@ impl Expect {
     /// The promise as `[expect]` would put it in one line.
     pub fn summary(&self) -> String {
         match self.violates.is_empty() {
+            true if self.differs => "differs".to_owned(),
             true => "holds".to_owned(),
             false => {
                 let names: Vec<_> = self.violates.iter().map(ToString::to_string).collect();

@@ -274,6 +274,11 @@ fn check_expect(source: &str, scenario: &Scenario) -> Result<(), Located> {
                        give one of them";
         return Err((message.to_owned(), span_of(source, "expect.holds")));
     }
+    if expect.differs && (expect.holds == Some(true) || !expect.violates.is_empty()) {
+        let message = "expect.differs stands alone: a seed that is not the same twice says \
+                       nothing, so leave out expect.holds and expect.violates";
+        return Err((message.to_owned(), span_of(source, "expect.differs")));
+    }
     let twice = |name: &&Invariant| expect.may.contains(name);
     match expect.violates.iter().find(twice) {
         Some(name) => Err((

@@ -1,7 +1,9 @@
 //! What runs on each node of a world: one PostgreSQL, one Redis, the
 //! service's instances, and the buyers, who share a node.
 
+use std::io::Read;
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -71,9 +73,26 @@ fn plant(scenario: &Scenario, network: &Network, machines: &Machines) {
                     }
                 });
             }
+            Planted::World(WorldBug::RealRandomness) => {
+                machines.get("buyers").spawn(network, async {
+                    rt::sleep(Duration::from_nanos(real_randomness())).await;
+                    // Whoever waited, whatever is sent shows when.
+                    drop(rt::connect(POSTGRES).await);
+                });
+            }
             _ => {}
         }
     }
+}
+
+/// What no simulation controls: the kernel's randomness, read past the libc
+/// functions that the executor replaces.
+fn real_randomness() -> u64 {
+    let mut bytes = [0; 2];
+    std::fs::File::open("/dev/urandom")
+        .and_then(|mut urandom| urandom.read_exact(&mut bytes))
+        .expect("a Linux machine");
+    u64::from(u16::from_le_bytes(bytes))
 }
 
 fn add_postgres(machines: &mut Machines, scenario: &Scenario, database: Database, lens: Arc<Lens>) {

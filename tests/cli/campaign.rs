@@ -289,3 +289,32 @@ fn a_scenario_named_twice_runs_once() {
     let report = house.json("fuzz --seeds 0..2 --json - sims hurried sims/hurried.toml ./sims");
     assert_eq!(report["scenarios"].as_array().map(Vec::len), Some(1));
 }
+
+const LEAKING: &str = r#"
+title = "Real randomness shows"
+about = "A planted bug."
+planted = ["world.real-randomness"]
+[shop]
+stock = "atomic-sql"
+[expect]
+"#;
+
+#[test]
+fn a_run_that_leaks_real_randomness_is_caught() {
+    let leaking = House::new("leaking").with("sims/leaking.toml", LEAKING);
+    let ended = leaking.run("fuzz --seeds 0..3").code(5);
+    ended.says(&["seed 0", "in the same process", "digest "]);
+
+    let canary = format!("{LEAKING}differs = true\n");
+    let canary = House::new("canary").with("sims/canary.toml", &canary);
+    let ended = canary.run("fuzz --seeds 0..3").code(0);
+    ended.says(&["met", "differs", "differed 3 of 3"]);
+
+    let sound = canary.with("sims/sound.toml", &format!("{SAFE}differs = true\n"));
+    let ended = sound.run("fuzz sims/sound.toml --seeds 0..3").code(2);
+    ended.says(&["expect.differs", "expect.holds"]);
+    let dead = format!("{SAFE}differs = true\n").replace("holds = true\n", "");
+    let dead = sound.with("sims/dead.toml", &dead);
+    let ended = dead.run("fuzz sims/dead.toml --seeds 0..3").code(1);
+    ended.says(&["no seed differed when it was run again, of 3"]);
+}
