@@ -61,12 +61,16 @@ sqlstates! {
     READ_ONLY_SQL_TRANSACTION = "25006";
     /// no_active_sql_transaction
     NO_ACTIVE_SQL_TRANSACTION = "25P01";
+    /// idle_in_transaction_session_timeout
+    IDLE_IN_TRANSACTION_SESSION_TIMEOUT = "25P03";
     /// in_failed_sql_transaction
     IN_FAILED_SQL_TRANSACTION = "25P02";
     /// invalid_sql_statement_name
     INVALID_SQL_STATEMENT_NAME = "26000";
     /// invalid_cursor_name
     INVALID_CURSOR_NAME = "34000";
+    /// savepoint_exception: invalid_savepoint_specification
+    INVALID_SAVEPOINT_SPECIFICATION = "3B001";
     /// serialization_failure
     SERIALIZATION_FAILURE = "40001";
     /// deadlock_detected
@@ -111,12 +115,16 @@ sqlstates! {
     TOO_MANY_CONNECTIONS = "53300";
     /// object_not_in_prerequisite_state
     OBJECT_NOT_IN_PREREQUISITE_STATE = "55000";
+    /// cant_change_runtime_param
+    CANT_CHANGE_RUNTIME_PARAM = "55P02";
     /// lock_not_available
     LOCK_NOT_AVAILABLE = "55P03";
     /// query_canceled
     QUERY_CANCELED = "57014";
     /// admin_shutdown
     ADMIN_SHUTDOWN = "57P01";
+    /// idle_session_timeout
+    IDLE_SESSION_TIMEOUT = "57P05";
 }
 
 impl fmt::Display for SqlState {

@@ -21,7 +21,7 @@ use super::locks::{LockTag, Pid};
 use super::settings::Settings;
 use super::sql::{Action, Analyser, Keyword, OutputColumn, Plan, Source, current_timestamp};
 use super::storage::Xid;
-use super::transaction::{Isolation, Transaction};
+use super::transaction::{Modes, Transaction};
 use super::types::{Type, Value};
 use super::utility;
 use crate::rt;
@@ -88,8 +88,6 @@ pub(super) struct Answer {
     pub(super) rows: Vec<Vec<Value>>,
     pub(super) tag: Tag,
     pub(super) notices: Vec<Error>,
-    /// Settings that clients are told about, with their new values.
-    pub(super) reports: Vec<(&'static str, String)>,
 }
 
 /// A command tag.
@@ -196,11 +194,11 @@ impl Session {
     /// Starts a transaction unless one runs.
     pub(super) fn ensure_transaction(&mut self) -> Result<&mut Transaction> {
         if self.transaction.is_none() {
-            let isolation =
-                utility::isolation(&self.settings.show("default_transaction_isolation")?)?;
-            let read_only = self.settings.show("default_transaction_read_only")? == "on";
-            let start = current_timestamp();
-            self.transaction = Some(Transaction::new(self.pid, isolation, read_only, start));
+            let mut transaction = Transaction::new(self.pid, current_timestamp());
+            let modes = self.settings.default_modes();
+            transaction.set_modes(modes)?;
+            self.settings.set_modes(Some(modes));
+            self.transaction = Some(transaction);
         }
         match &mut self.transaction {
             Some(transaction) => Ok(transaction),
@@ -232,12 +230,23 @@ impl Session {
         }
     }
 
-    /// An error ends the transaction; a block stays, failed.
+    /// An error ends the transaction, or the innermost subtransaction; a block
+    /// stays, failed.
     pub(super) fn fail(&mut self, reason: Option<SqlState>) {
-        if let Some(transaction) = self.transaction.take() {
-            transaction.abort(&self.shared, reason);
+        match (&mut self.transaction, self.block) {
+            (_, Block::Failed) => return,
+            (Some(transaction), Block::Open) if transaction.has_savepoints() => {
+                if let Some(mark) = transaction.fail(&self.shared) {
+                    self.settings.return_to(mark);
+                }
+            }
+            _ => {
+                if let Some(transaction) = self.transaction.take() {
+                    transaction.abort(&self.shared, reason);
+                }
+                self.settings.end_transaction(false);
+            }
         }
-        self.settings.end_transaction(false);
         if self.block == Block::Open {
             self.block = Block::Failed;
         }
@@ -275,7 +284,9 @@ impl Session {
     }
 
     /// What a statement works with, once a transaction is there.
-    fn in_transaction(&mut self) -> Result<(&Arc<Shared>, &mut Transaction, &mut Settings)> {
+    pub(super) fn in_transaction(
+        &mut self,
+    ) -> Result<(&Arc<Shared>, &mut Transaction, &mut Settings)> {
         match &mut self.transaction {
             Some(transaction) => Ok((&self.shared, transaction, &mut self.settings)),
             None => Err(Error::unsupported("a session without a transaction")),
@@ -287,11 +298,10 @@ impl Session {
             return Ok(answer);
         }
         self.ensure_transaction()?;
-        let (shared, transaction, settings) = self.in_transaction()?;
-        if let Some(answer) = utility::lock_tables(shared, transaction, settings, statement).await?
-        {
+        if let Some(answer) = utility::lock_tables(self, statement).await? {
             return Ok(answer);
         }
+        let (shared, transaction, settings) = self.in_transaction()?;
         let defined = executor::define(shared, transaction, settings, statement).await?;
         let defined = defined.ok_or_else(|| utility::unsupported(statement))?;
         Ok(Answer {
@@ -359,14 +369,16 @@ impl Session {
     }
 
     /// Ends the implicit transaction around statements outside of a block.
-    pub(super) async fn end_implicit(&mut self) {
+    pub(super) async fn end_implicit(&mut self) -> Result<()> {
         if self.block == Block::None && self.transaction.is_some() {
-            self.commit().await;
+            self.commit().await?;
         }
+        Ok(())
     }
 
-    /// Commits whatever runs. Not to be interrupted.
-    pub(super) async fn commit(&mut self) {
+    /// Commits whatever runs. Not to be interrupted. If it cannot be committed
+    /// it is undone.
+    pub(super) async fn commit(&mut self) -> Result<()> {
         if let Some(transaction) = self.transaction.take() {
             let shared = self.shared.clone();
             transaction
@@ -375,6 +387,7 @@ impl Session {
         }
         self.settings.end_transaction(true);
         self.block = Block::None;
+        Ok(())
     }
 
     /// Undoes whatever runs.
@@ -386,25 +399,23 @@ impl Session {
         self.block = Block::None;
     }
 
-    /// The isolation level of the current transaction, or of the next.
-    pub(super) fn isolation_name(&self) -> Result<String> {
-        match &self.transaction {
-            Some(transaction) => Ok(transaction.isolation.name().to_owned()),
-            None => self.settings.show("default_transaction_isolation"),
-        }
+    /// The modes of the transaction that runs, or of the next.
+    pub(super) fn modes(&self) -> Modes {
+        let running = self.transaction.as_ref().map(Transaction::modes);
+        running.unwrap_or_else(|| self.settings.default_modes())
     }
 
-    pub(super) fn set_isolation(&mut self, isolation: Isolation) -> Result<()> {
+    /// Changes the modes of the transaction, which begins if none runs.
+    pub(super) fn set_modes(&mut self, modes: Modes) -> Result<()> {
         let transaction = self.ensure_transaction()?;
-        if transaction.command > 0 || transaction.snapshot.is_some() {
-            return Err(Error::new(
-                SqlState::ACTIVE_SQL_TRANSACTION,
-                "SET TRANSACTION ISOLATION LEVEL must be called before any query",
-            ));
-        }
-        transaction.isolation = isolation;
+        transaction.set_modes(modes)?;
+        let modes = transaction.modes();
+        self.settings.set_modes(Some(modes));
         Ok(())
     }
+
+    /// DISCARD ALL, beyond settings.
+    pub(super) fn forget_session_state(&mut self) {}
 }
 
 fn checked(again: Option<Plan>, before: &Plan) -> Result<Plan> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::error::{Error, Result, SqlState};
 use super::sql::SERVER_VERSION;
+use super::transaction::{Isolation, Modes};
 
 /// How a setting's value is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +58,7 @@ const KNOWN: &[(&str, Kind, &str, bool)] = &[
         "read committed",
         false,
     ),
+    ("default_transaction_deferrable", Kind::Flag, "off", false),
     ("default_transaction_read_only", Kind::Flag, "off", true),
     ("extra_float_digits", Kind::Text, "1", false),
     (
@@ -65,6 +67,7 @@ const KNOWN: &[(&str, Kind, &str, bool)] = &[
         "0",
         false,
     ),
+    ("idle_session_timeout", Kind::Time, "0", false),
     ("in_hot_standby", Kind::Fixed, "off", true),
     ("integer_datetimes", Kind::Fixed, "on", true),
     (
@@ -94,6 +97,14 @@ const KNOWN: &[(&str, Kind, &str, bool)] = &[
         "on",
         false,
     ),
+    ("transaction_deferrable", Kind::Fixed, "off", false),
+    (
+        "transaction_isolation",
+        Kind::Fixed,
+        "read committed",
+        false,
+    ),
+    ("transaction_read_only", Kind::Fixed, "off", false),
     (
         "TimeZone",
         Kind::Choice(&["UTC", "GMT", "Etc/UTC"]),
@@ -133,6 +144,7 @@ pub(super) struct Settings {
     pub(super) statement_timeout: Duration,
     pub(super) deadlock_timeout: Duration,
     pub(super) idle_in_transaction_timeout: Duration,
+    pub(super) idle_session_timeout: Duration,
     pub(super) synchronous_commit: bool,
     /// What start-up or SET gave; everything else has its default.
     values: BTreeMap<&'static str, String>,
@@ -141,6 +153,18 @@ pub(super) struct Settings {
     /// The values at the start of the transaction, once it has changed one.
     before: Option<BTreeMap<&'static str, String>>,
     /// The session's values of what SET LOCAL covers.
+    covered: BTreeMap<&'static str, Option<String>>,
+    /// The modes of the transaction that runs.
+    modes: Option<Modes>,
+    /// What clients were told, and whether that may be out of date.
+    told: BTreeMap<&'static str, String>,
+    unreported: bool,
+}
+
+/// The settings at a savepoint.
+#[derive(Debug, Clone)]
+pub(super) struct Mark {
+    values: BTreeMap<&'static str, String>,
     covered: BTreeMap<&'static str, Option<String>>,
 }
 
@@ -215,6 +239,7 @@ impl Settings {
     /// The transaction has ended: SET LOCAL is over, and after a rollback
     /// every SET is.
     pub(super) fn end_transaction(&mut self, committed: bool) {
+        self.modes = None;
         let Some(before) = self.before.take() else {
             return;
         };
@@ -232,18 +257,84 @@ impl Settings {
         self.refresh();
     }
 
+    /// The settings as they are, to come back to.
+    pub(super) fn mark(&self) -> Mark {
+        Mark {
+            values: self.values.clone(),
+            covered: self.covered.clone(),
+        }
+    }
+
+    /// What was set since is forgotten.
+    pub(super) fn return_to(&mut self, mark: Mark) {
+        self.values = mark.values;
+        self.covered = mark.covered;
+        self.refresh();
+    }
+
+    /// The modes of the transaction that runs; None between transactions.
+    pub(super) fn set_modes(&mut self, modes: Option<Modes>) {
+        self.modes = modes;
+    }
+
+    /// The modes that a transaction begins with.
+    pub(super) fn default_modes(&self) -> Modes {
+        let value = |name| self.value(name);
+        Modes {
+            isolation: Isolation::ALL
+                .into_iter()
+                .find(|level| level.name() == value("default_transaction_isolation")),
+            read_only: Some(value("default_transaction_read_only") == "on"),
+            deferrable: Some(value("default_transaction_deferrable") == "on"),
+        }
+    }
+
+    fn value(&self, name: &str) -> &str {
+        let default = known(name).map_or("", |(_, _, default, _)| *default);
+        self.values.get(name).map_or(default, String::as_str)
+    }
+
     pub(super) fn show(&self, name: &str) -> Result<String> {
-        let (name, _, default, _) = known(name)?;
-        Ok(self
-            .values
-            .get(name)
-            .map_or(*default, String::as_str)
-            .to_owned())
+        let (name, ..) = known(name)?;
+        let modes = self.modes.unwrap_or_else(|| self.default_modes());
+        let flag = |on: Option<bool>| if on == Some(true) { "on" } else { "off" };
+        Ok(match *name {
+            "transaction_isolation" => modes.isolation.map_or("", Isolation::name),
+            "transaction_read_only" => flag(modes.read_only),
+            "transaction_deferrable" => flag(modes.deferrable),
+            "session_authorization" => &self.user,
+            name => self.value(name),
+        }
+        .to_owned())
+    }
+
+    /// Every setting with its value, as SHOW ALL lists them.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&'static str, String)> {
+        KNOWN
+            .iter()
+            .map(|(name, ..)| (*name, self.show(name).unwrap_or_default()))
     }
 
     /// The name as PostgreSQL writes it.
     pub(super) fn canonical(name: &str) -> Result<&'static str> {
         known(name).map(|(name, ..)| *name)
+    }
+
+    /// What clients have not been told yet, by name.
+    pub(super) fn take_reports(&mut self) -> Vec<(&'static str, String)> {
+        if !std::mem::take(&mut self.unreported) {
+            return Vec::new();
+        }
+        let now: BTreeMap<&'static str, String> = self
+            .reported()
+            .map(|(name, value)| (name, value.to_owned()))
+            .collect();
+        let before = std::mem::replace(&mut self.told, now);
+        let changed = self.told.iter();
+        changed
+            .filter(|(name, value)| before.get(*name).is_some_and(|before| before != *value))
+            .map(|(name, value)| (*name, value.clone()))
+            .collect()
     }
 
     /// What clients are told at the start, by name.
@@ -262,15 +353,18 @@ impl Settings {
     }
 
     fn refresh(&mut self) {
+        self.unreported = true;
         let time = |name| self.show(name).ok().and_then(|value| milliseconds(&value));
         let lock = time("lock_timeout");
         let statement = time("statement_timeout");
         let deadlock = time("deadlock_timeout");
         let idle = time("idle_in_transaction_session_timeout");
+        let idle_session = time("idle_session_timeout");
         self.lock_timeout = lock.unwrap_or_default();
         self.statement_timeout = statement.unwrap_or_default();
         self.deadlock_timeout = deadlock.unwrap_or_default();
         self.idle_in_transaction_timeout = idle.unwrap_or_default();
+        self.idle_session_timeout = idle_session.unwrap_or_default();
         self.synchronous_commit = self
             .show("synchronous_commit")
             .is_ok_and(|value| value != "off");
@@ -291,7 +385,7 @@ fn check(name: &'static str, kind: Kind, value: &str) -> Result<String> {
     match kind {
         Kind::Text => Ok(value.to_owned()),
         Kind::Fixed => Err(Error::new(
-            SqlState("55P02"),
+            SqlState::CANT_CHANGE_RUNTIME_PARAM,
             format!("parameter \"{name}\" cannot be changed"),
         )),
         Kind::Choice(choices) => choices
@@ -299,14 +393,7 @@ fn check(name: &'static str, kind: Kind, value: &str) -> Result<String> {
             .find(|choice| choice.eq_ignore_ascii_case(value) || utf8_alias(choice, value))
             .map(|choice| (*choice).to_owned())
             .ok_or_else(|| invalid(name, value)),
-        Kind::Flag => match value.to_ascii_lowercase().as_str() {
-            "on" | "true" | "yes" | "1" => Ok("on".to_owned()),
-            "off" | "false" | "no" | "0" => Ok("off".to_owned()),
-            _ => Err(Error::new(
-                SqlState::INVALID_PARAMETER_VALUE,
-                format!("parameter \"{name}\" requires a Boolean value"),
-            )),
-        },
+        Kind::Flag => flag(name, value).map(|on| if on { "on" } else { "off" }.to_owned()),
         Kind::Time => milliseconds(value).map(show_time).ok_or_else(|| {
             let error = invalid(name, value);
             if value.trim().starts_with(|c: char| c.is_ascii_digit()) {
@@ -315,6 +402,18 @@ fn check(name: &'static str, kind: Kind, value: &str) -> Result<String> {
                 error
             }
         }),
+    }
+}
+
+/// Reads a Boolean setting.
+pub(super) fn flag(name: &str, value: &str) -> Result<bool> {
+    match value.to_ascii_lowercase().as_str() {
+        "on" | "true" | "yes" | "1" => Ok(true),
+        "off" | "false" | "no" | "0" => Ok(false),
+        _ => Err(Error::new(
+            SqlState::INVALID_PARAMETER_VALUE,
+            format!("parameter \"{name}\" requires a Boolean value"),
+        )),
     }
 }
 

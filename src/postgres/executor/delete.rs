@@ -66,8 +66,8 @@ impl<'a> DeleteWork<'a> {
             Step::Done(None) => return Ok(Step::Done(())),
             Step::Done(Some((target, _))) => target,
         };
-        run.begin_write(engine);
-        let (xid, command) = (run.transaction.xid, run.transaction.command);
+        let xid = run.begin_write(engine);
+        let command = run.transaction.command;
         let table = engine.table_mut(target.table)?;
         table
             .heap

@@ -131,9 +131,9 @@ impl<'a> InsertWork<'a> {
     }
 
     fn put(&self, run: &mut Execution<'_>, engine: &mut Engine, row: Row) -> Result<Entries> {
-        run.begin_write(engine);
+        let xid = run.begin_write(engine);
         let id = self.plan.table.id;
-        let (xid, command) = (run.transaction.xid, run.transaction.command);
+        let command = run.transaction.command;
         let table = engine.table_mut(id)?;
         let (row_id, tid) = table.insert(xid, command, row.clone());
         run.transaction.changed(RowChange {
@@ -220,7 +220,7 @@ impl<'a> InsertWork<'a> {
         }
         let chain = engine.table(self.plan.table.id)?.heap.chain(existing);
         let newest = chain.newest();
-        let own = newest.is_some_and(|version| version.xmin == run.transaction.xid);
+        let own = newest.is_some_and(|version| run.is_own(engine, version.xmin));
         let seen = newest.is_some_and(|version| version.visible(&engine.clog, &run.snapshot));
         if own || seen {
             Ok(())
@@ -244,7 +244,7 @@ impl<'a> InsertWork<'a> {
         let Some(newest) = chain.newest() else {
             return Ok(None);
         };
-        if newest.xmin == run.transaction.xid && newest.cmin == run.transaction.command {
+        if run.is_own(engine, newest.xmin) && newest.cmin == run.transaction.command {
             return Err(second_time());
         }
         self.refuse_invisible(run, engine, existing)?;

@@ -24,7 +24,7 @@ use super::error::{Error, Result, SqlState};
 use super::locks::{LockMode, LockTag, Request, WaitId, WaitLimits, wait};
 use super::settings::Settings;
 use super::sql::{Action, Context, Expr, Plan, eval};
-use super::storage::clog::Snapshot;
+use super::storage::clog::{Snapshot, Xid};
 use super::transaction::Transaction;
 use super::types::{Row, Value};
 use crate::rt;
@@ -86,8 +86,16 @@ impl Execution<'_> {
     }
 
     /// Writing begins: the transaction gets its id, and sees its own writes.
-    fn begin_write(&mut self, engine: &mut Engine) {
-        self.snapshot.top = self.transaction.xid(engine);
+    /// Returns the id to write under.
+    fn begin_write(&mut self, engine: &mut Engine) -> Xid {
+        let xid = self.transaction.xid(engine);
+        self.snapshot.top = self.transaction.xid;
+        xid
+    }
+
+    /// True if this transaction, or a part of it, is `xid`.
+    fn is_own(&self, engine: &Engine, xid: Xid) -> bool {
+        engine.clog.running(xid) == Some(self.transaction.xid)
     }
 
     fn limits(&self) -> WaitLimits {

@@ -89,8 +89,8 @@ fn look(run: &Execution<'_>, engine: &Engine, target: &Target, mode: RowLockMode
                     _ => Look::Gone,
                 });
             }
-            Status::InProgress(owner) if mode.conflicts(version.xmax_mode) => {
-                return Ok(Look::HeldBy(owner));
+            Status::InProgress(_) if mode.conflicts(version.xmax_mode) => {
+                return Ok(Look::HeldBy(version.xmax));
             }
             Status::Committed(_) => {
                 let next = next();
@@ -110,7 +110,7 @@ fn look(run: &Execution<'_>, engine: &Engine, target: &Target, mode: RowLockMode
             && owner != top
             && locker.mode.conflicts(mode)
         {
-            return Ok(Look::HeldBy(owner));
+            return Ok(Look::HeldBy(locker.xid));
         }
     }
     Ok(Look::Free)
@@ -169,7 +169,8 @@ pub(super) fn await_end(
     holder: Xid,
     relation: &str,
 ) -> Option<WaitId> {
-    let owner = engine.owners.get(&holder).copied()?;
+    let top = engine.clog.running(holder)?;
+    let owner = engine.owners.get(&top).copied()?;
     let pid = run.transaction.pid;
     let id = engine.locks.await_end(holder, owner, pid);
     run.shared.note_wait(engine, pid, id, relation);
@@ -190,14 +191,15 @@ pub(super) fn note_lock(
     target: &Target,
     mode: RowLockMode,
 ) -> Result<()> {
-    run.begin_write(engine);
-    let xid = run.transaction.xid;
+    let xid = run.begin_write(engine);
+    let top = run.transaction.xid;
     // The planted bug: the lock is not kept beyond the statement.
     if !run.shared.planted(Bug::ReleaseLocksEarly) {
         let Engine { catalog, clog, .. } = engine;
         if let Some(table) = catalog.table_mut(target.table) {
             let chain = table.heap.chain_mut(target.row);
-            let held = |locker: &Locker| locker.xid == xid && locker.mode >= mode;
+            let held =
+                |locker: &Locker| clog.running(locker.xid) == Some(top) && locker.mode >= mode;
             if !chain.lockers().iter().any(held) {
                 chain.lock(clog, Locker { xid, mode });
             }

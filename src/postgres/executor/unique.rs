@@ -64,8 +64,8 @@ fn fate(chain: &Chain, clog: &Clog, top: Xid, columns: &[usize], key: &[Value]) 
         return Fate::Without;
     };
     let has_key = |row: &Row| columns.iter().zip(key).all(|(c, value)| row[*c] == *value);
-    let others = |xid: Xid| clog.running(xid).filter(|owner| *owner != top);
-    if let Some(owner) = others(newest.xmin) {
+    let others = |xid: Xid| clog.running(xid).is_some_and(|owner| owner != top);
+    if others(newest.xmin) {
         // An insert, or an update to or from this key, that is not decided.
         let any = chain
             .versions()
@@ -74,7 +74,7 @@ fn fate(chain: &Chain, clog: &Clog, top: Xid, columns: &[usize], key: &[Value]) 
             .take(2)
             .any(|v| has_key(&v.row));
         return if any {
-            Fate::Open(owner)
+            Fate::Open(newest.xmin)
         } else {
             Fate::Without
         };
@@ -84,7 +84,7 @@ fn fate(chain: &Chain, clog: &Clog, top: Xid, columns: &[usize], key: &[Value]) 
     }
     if newest.xmax.is_some() {
         match clog.status(newest.xmax) {
-            Status::InProgress(owner) if owner != top => return Fate::Open(owner),
+            Status::InProgress(owner) if owner != top => return Fate::Open(newest.xmax),
             Status::Aborted => {}
             _ => return Fate::Without,
         }

@@ -215,8 +215,8 @@ pub(super) fn replace(
     mode: RowLockMode,
     new: Row,
 ) -> Result<Entries> {
-    run.begin_write(engine);
-    let (xid, command) = (run.transaction.xid, run.transaction.command);
+    let xid = run.begin_write(engine);
+    let command = run.transaction.command;
     let table = engine.table_mut(target.table)?;
     let old = table.heap.chain(target.row).version(target.tid);
     let old = old.map(|version| version.row.clone());

@@ -4,7 +4,8 @@
 //! is only ever looked up by text, so no run can tell whether it was warm.
 //! sqlparser knows two of PostgreSQL's four row-lock strengths and takes one
 //! table after OF; the tokens of a locking clause are rewritten to one form
-//! that carries all of it.
+//! that carries all of it. DEFERRABLE as a transaction mode it does not know
+//! either.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -173,7 +174,7 @@ fn parse_uncached(sql: &str) -> Result<Vec<Statement>> {
             let position = position(sql, error.location);
             unterminated(sql, position, &error.message)
         })?;
-    let tokens = rewrite_locking_clauses(tokens);
+    let tokens = rewrite_deferrable(rewrite_locking_clauses(tokens));
     let mut parser = Parser::new(&dialect).with_tokens_with_locations(tokens);
     let statements = parser
         .parse_statements()
@@ -314,6 +315,48 @@ fn rewrite_locking_clauses(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
                     break;
                 }
             }
+        }
+    }
+    out
+}
+
+/// Turns the transaction mode DEFERRABLE into ISOLATION LEVEL SNAPSHOT, which
+/// PostgreSQL does not have and the parser takes; NOT DEFERRABLE, the default,
+/// is left out.
+fn rewrite_deferrable(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    if !tokens.iter().any(|token| is_word(token, Word::DEFERRABLE)) {
+        return tokens;
+    }
+    let mut out: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len() + 2);
+    // Only statements that set modes: constraints are DEFERRABLE too.
+    let mut first = true;
+    let mut sets_modes = false;
+    for token in tokens {
+        match &token.token {
+            Token::SemiColon => first = true,
+            Token::Word(_) if first => {
+                let starts = [Word::BEGIN, Word::START, Word::SET];
+                sets_modes = starts.iter().any(|word| is_word(&token, *word));
+                first = false;
+            }
+            _ => {}
+        }
+        if !(sets_modes && is_word(&token, Word::DEFERRABLE)) {
+            out.push(token);
+            continue;
+        }
+        let last = out
+            .iter()
+            .rposition(|token| !matches!(token.token, Token::Whitespace(_)));
+        let span = token.span;
+        match last {
+            Some(at) if is_word(&out[at], Word::NOT) => out.truncate(at),
+            _ => out.extend(
+                ["ISOLATION", "LEVEL", "SNAPSHOT"].map(|word| TokenWithSpan {
+                    token: Token::make_keyword(word),
+                    span,
+                }),
+            ),
         }
     }
     out

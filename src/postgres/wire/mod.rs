@@ -158,7 +158,7 @@ impl Connection {
                 .try_into()
                 .unwrap_or_default(),
         );
-        let session = match Session::new(shared, secret, settings) {
+        let mut session = match Session::new(shared, secret, settings) {
             Ok(session) => session,
             Err(error) => return self.fatal(error).await,
         };
@@ -169,6 +169,7 @@ impl Connection {
         for (name, value) in session.settings.reported() {
             self.out.parameter_status(name, value);
         }
+        session.settings.take_reports();
         self.out.backend_key(session.pid, secret);
         self.out.ready(Block::None);
         self.flush().await?;
@@ -275,13 +276,18 @@ impl<'a> Conversation<'a> {
             self.extended.transaction_ended();
         }
         self.session.shared.lock().clear_interrupt(self.session.pid);
+        for (name, value) in self.session.settings.take_reports() {
+            self.connection.out.parameter_status(name, &value);
+        }
         self.connection.out.ready(self.session.block);
         self.connection.flush().await
     }
 
     async fn sync(&mut self) -> std::result::Result<(), Gone> {
         self.skipping = false;
-        self.session.end_implicit().await;
+        if let Err(error) = self.session.end_implicit().await {
+            self.connection.out.error(&error);
+        }
         self.ready().await
     }
 
@@ -292,7 +298,6 @@ impl<'a> Conversation<'a> {
             self.session.fail(Some(error.code()));
             self.connection.out.error(&error);
         }
-        self.session.end_implicit().await;
         self.ready().await
     }
 
@@ -321,7 +326,7 @@ impl<'a> Conversation<'a> {
         let prepared = self.session.prepare(Some(last), only.then_some(sql), &[])?;
         let answer = self.session.run(&prepared, &[]).await?;
         // The last statement is only complete once its transaction is.
-        self.session.end_implicit().await;
+        self.session.end_implicit().await?;
         self.answer(&prepared, &answer);
         Ok(())
     }
@@ -337,14 +342,11 @@ impl<'a> Conversation<'a> {
         self.finish(answer);
     }
 
-    /// Notices, changed settings, the command tag.
+    /// Notices and the command tag.
     fn finish(&mut self, answer: &Answer) {
         let out = &mut self.connection.out;
         for notice in &answer.notices {
             out.notice(notice);
-        }
-        for (name, value) in &answer.reports {
-            out.parameter_status(name, value);
         }
         out.command_complete(answer.tag);
     }

@@ -2,11 +2,15 @@
 //! undone.
 //!
 //! The transaction belongs to its session; the engine knows of it only by its
-//! xid, which it gets with its first write or row lock. Subtransactions will
-//! be positions in its list of changes, each with an xid of its own.
+//! xid, which it gets with its first write or row lock. Subtransactions are
+//! positions in its list of changes, each with an xid of its own.
+
+mod modes;
+mod savepoint;
 
 use std::sync::Arc;
 
+use self::savepoint::Level;
 use super::disk::{Entry, Record};
 use super::engine::{Engine, Shared};
 use super::error::SqlState;
@@ -19,28 +23,8 @@ use super::storage::table::{Contents, TableDef, TableId};
 use super::types::Row;
 use crate::rt;
 
-/// An isolation level. READ UNCOMMITTED is READ COMMITTED in PostgreSQL.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Isolation {
-    ReadUncommitted,
-    ReadCommitted,
-    RepeatableRead,
-}
-
-impl Isolation {
-    /// True if one snapshot serves the whole transaction.
-    pub(super) fn keeps_snapshot(self) -> bool {
-        self >= Isolation::RepeatableRead
-    }
-
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Isolation::ReadUncommitted => "read uncommitted",
-            Isolation::ReadCommitted => "read committed",
-            Isolation::RepeatableRead => "repeatable read",
-        }
-    }
-}
+pub(super) use modes::{Isolation, Modes};
+pub(super) use savepoint::no_savepoint;
 
 /// A change of one row.
 #[derive(Debug)]
@@ -73,11 +57,19 @@ pub(super) struct Transaction {
     pub(super) pid: Pid,
     pub(super) isolation: Isolation,
     pub(super) read_only: bool,
+    /// SERIALIZABLE READ ONLY waits for a snapshot that is safe.
+    pub(super) deferrable: bool,
     /// When it began, in PostgreSQL's microseconds.
     pub(super) start: i64,
     pub(super) xid: Xid,
+    /// The subtransactions that became part of it.
+    subxids: Vec<Xid>,
+    /// The savepoints, outermost first.
+    levels: Vec<Level>,
     /// Counts its statements: each sees what those before it did.
     pub(super) command: u32,
+    /// True once it has taken a snapshot: its modes are settled.
+    queried: bool,
     /// The snapshot that a REPEATABLE READ transaction keeps.
     pub(super) snapshot: Option<Csn>,
     /// The snapshot of the statement that runs.
@@ -90,14 +82,18 @@ pub(super) struct Transaction {
 }
 
 impl Transaction {
-    pub(super) fn new(pid: Pid, isolation: Isolation, read_only: bool, start: i64) -> Transaction {
+    pub(super) fn new(pid: Pid, start: i64) -> Transaction {
         Transaction {
             pid,
-            isolation,
-            read_only,
+            isolation: Isolation::ReadCommitted,
+            read_only: false,
+            deferrable: false,
             start,
             xid: Xid::NONE,
+            subxids: Vec::new(),
+            levels: Vec::new(),
             command: 0,
+            queried: false,
             snapshot: None,
             statement_snapshot: None,
             steps: Vec::new(),
@@ -106,18 +102,23 @@ impl Transaction {
         }
     }
 
-    /// The transaction's id, taken now if it has none.
+    /// The id under which it writes, that of the innermost subtransaction;
+    /// taken now if it has none.
     pub(super) fn xid(&mut self, engine: &mut Engine) -> Xid {
         if !self.xid.is_some() {
             self.xid = engine.clog.begin(None);
             engine.owners.insert(self.xid, self.pid);
         }
-        self.xid
+        if self.levels.is_empty() {
+            return self.xid;
+        }
+        self.subxid(engine)
     }
 
     /// Takes the snapshot that the next statement sees.
     pub(super) fn take_snapshot(&mut self, engine: &mut Engine) -> Snapshot {
         self.release_snapshot(engine);
+        self.queried = true;
         let csn = match self.snapshot {
             Some(csn) => csn,
             None => {
@@ -224,8 +225,10 @@ impl Transaction {
     }
 
     fn finish_commit(&mut self, shared: &Shared, engine: &mut Engine) {
+        self.release_all();
         if self.xid.is_some() {
-            let csn = engine.clog.commit([self.xid]);
+            let xids = std::iter::once(self.xid).chain(self.subxids.iter().copied());
+            let csn = engine.clog.commit(xids);
             let changes = self.observed(engine);
             if !changes.is_empty() {
                 shared.observer.committed(&Commit {
@@ -293,25 +296,33 @@ impl Transaction {
     /// Undoes everything.
     pub(super) fn abort(mut self, shared: &Shared, reason: Option<SqlState>) {
         let mut engine = shared.lock();
-        let mut settled = 0;
-        while let Some(step) = self.steps.pop() {
-            match step {
-                Step::Row(change) => undo_row(&mut engine, &change),
-                Step::Definition(definition) => {
-                    settled += 1;
-                    definition.undo(shared, &mut engine);
-                }
-            }
-        }
-        engine.catalog.settled(settled);
+        self.release_all();
+        self.undo_steps(shared, &mut engine, 0);
         if self.xid.is_some() {
-            engine.clog.abort(self.xid);
+            for xid in std::iter::once(self.xid).chain(self.subxids.iter().copied()) {
+                engine.clog.abort(xid);
+            }
         }
         shared.observer.aborted(&Abort {
             pid: self.pid,
             reason,
         });
         self.end(&mut engine);
+    }
+
+    /// Takes back what was done from this step on.
+    fn undo_steps(&mut self, shared: &Shared, engine: &mut Engine, from: usize) {
+        let mut settled = 0;
+        for step in self.steps.drain(from..).rev() {
+            match step {
+                Step::Row(change) => undo_row(engine, &change),
+                Step::Definition(definition) => {
+                    settled += 1;
+                    definition.undo(shared, engine);
+                }
+            }
+        }
+        engine.catalog.settled(settled);
     }
 
     /// Gives back every lock and the snapshot.
@@ -323,6 +334,9 @@ impl Transaction {
         if self.xid.is_some() {
             engine.owners.remove(&self.xid);
             engine.locks.transaction_ended(self.xid);
+            for xid in &self.subxids {
+                engine.locks.transaction_ended(*xid);
+            }
         }
         let tuple_lock = self.tuple_lock.take();
         for (tag, mode) in self.locks.drain(..).chain(tuple_lock) {
