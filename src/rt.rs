@@ -219,9 +219,15 @@ impl Listener {
         match self {
             Listener::Simulated(listener) => listener.accept().await.map(Stream::Simulated),
             Listener::Real(listener) => {
-                let (stream, _) = listener.accept().await?;
-                stream.set_nodelay(true)?;
-                Ok(Stream::Real(stream))
+                loop {
+                    match listener.accept().await {
+                        Ok((stream, _)) => return Ok(real::accepted(stream)),
+                        // The client's own failure, or too many open files:
+                        // neither is the end of the listener.
+                        Err(error) if real::is_about_one_connection(&error) => {}
+                        Err(_) => sleep(real::ACCEPT_PAUSE).await,
+                    }
+                }
             }
         }
     }
@@ -330,6 +336,24 @@ mod real {
 
     pub(super) fn random_u64() -> u64 {
         getrandom::u64().expect("the operating system gives randomness")
+    }
+
+    /// Between attempts to accept when the machine has run out of something.
+    pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+    pub(super) fn is_about_one_connection(error: &io::Error) -> bool {
+        matches!(
+            error.kind(),
+            io::ErrorKind::ConnectionAborted
+                | io::ErrorKind::ConnectionRefused
+                | io::ErrorKind::ConnectionReset
+        )
+    }
+
+    /// A client that has already gone is seen when it is read from.
+    pub(super) fn accepted(stream: tokio::net::TcpStream) -> Stream {
+        drop(stream.set_nodelay(true));
+        Stream::Real(stream)
     }
 
     pub(super) async fn connect(address: &str) -> io::Result<Stream> {

@@ -15,6 +15,7 @@ mod logs;
 mod output;
 mod replay;
 mod run;
+mod serve;
 
 use std::process::ExitCode;
 
@@ -48,6 +49,9 @@ enum Verb {
     Fuzz(fuzz::Fuzz),
     /// Run a seed again that a campaign named.
     Replay(replay::Replay),
+    /// Serve a simulated server on a real socket, for psql, redis-cli and other
+    /// clients.
+    Serve(serve::Serve),
 }
 
 /// How the program ends. A later one goes before an earlier one.
@@ -131,6 +135,7 @@ pub fn main() -> ExitCode {
         Verb::Run(run) => run.run(),
         Verb::Fuzz(fuzz) => fuzz.run(logging),
         Verb::Replay(replay) => replay.run(),
+        Verb::Serve(serve) => serve.run(),
     });
     ended
         .unwrap_or_else(|stop| {

@@ -26,6 +26,20 @@ impl Default for Options {
     }
 }
 
+impl Options {
+    /// Sets an option by its name. An error says what is allowed.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
+        match name {
+            "max_connections" => {
+                let most = value.parse().ok().filter(|most| *most >= 1);
+                self.max_connections = most.ok_or("write a number from 1 up")?;
+            }
+            _ => return Err("there is no such option; there is max_connections".to_owned()),
+        }
+        Ok(())
+    }
+}
+
 named! {
     /// A mistake that a database could have.
     pub enum Bug: "bug of the simulated PostgreSQL" {

@@ -62,6 +62,23 @@ impl Default for Options {
     }
 }
 
+impl Options {
+    /// Sets an option by its name. An error says what is allowed.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<(), String> {
+        match name {
+            "script_instructions_max" => {
+                let most = value.parse().ok().filter(|most| *most >= 1);
+                self.script_instructions_max = most.ok_or("write a number from 1 up")?;
+            }
+            _ => {
+                let why = "there is no such option; there is script_instructions_max";
+                return Err(why.to_owned());
+            }
+        }
+        Ok(())
+    }
+}
+
 /// A running server; clones are handles to the same one.
 ///
 /// Its memory is all it has: a server that is started again is empty.

@@ -5,4 +5,5 @@ mod bad_input;
 mod campaign;
 mod house;
 mod json;
+mod serve;
 mod streams;
