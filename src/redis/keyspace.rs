@@ -14,6 +14,7 @@ use indexmap::IndexMap;
 use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 
 use super::bug::Bug;
+use super::events::{Class, Events};
 use super::observer::Observer;
 use super::reply::Reply;
 
@@ -89,6 +90,8 @@ pub(super) struct Keyspace {
     databases: Vec<Database>,
     observer: Option<Arc<dyn Observer>>,
     planted: Option<Bug>,
+    /// What commands did, to be published.
+    pub(super) events: Events,
 }
 
 impl Keyspace {
@@ -97,6 +100,7 @@ impl Keyspace {
             databases: Vec::new(),
             observer: Some(observer),
             planted,
+            events: Events::default(),
         }
     }
 
@@ -214,6 +218,7 @@ impl Keyspace {
     fn expire(&mut self, database: usize, key: &[u8]) {
         if let Some((key, entry)) = self.take(database, key) {
             self.observe(|o| o.expired(database, &key, entry.value.as_text()));
+            self.events.note(Class::EXPIRED, "expired", database, &key);
         }
     }
 

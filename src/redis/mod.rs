@@ -17,6 +17,7 @@ mod client;
 mod commands;
 mod connection;
 mod engine;
+mod events;
 mod expirer;
 mod glob;
 mod keyspace;
