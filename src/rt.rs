@@ -123,12 +123,52 @@ pub fn unix_time() -> Duration {
     }
 }
 
+/// Tells of jumps of the caller's wall clock. Sleeps run on the monotonic
+/// clock: who has a deadline in wall time reads the wall clock again after
+/// each.
+#[derive(Debug)]
+pub struct WallClockJumps(Jumps);
+
+#[derive(Debug)]
+enum Jumps {
+    Simulated(net::WallClockJumps),
+    /// Looked for once a second.
+    Real(real::WallClockJumps),
+}
+
+impl WallClockJumps {
+    /// Begins to watch the clock.
+    pub fn watch() -> WallClockJumps {
+        WallClockJumps(match Here::get() {
+            Some(here) => Jumps::Simulated(here.wall_clock_jumps()),
+            None => Jumps::Real(real::WallClockJumps::default()),
+        })
+    }
+
+    /// Waits for the next jump since the last one that was told, or since the
+    /// watch began.
+    pub async fn next(&mut self) {
+        match &mut self.0 {
+            Jumps::Simulated(jumps) => jumps.next().await,
+            Jumps::Real(jumps) => jumps.next().await,
+        }
+    }
+}
+
 /// Waits for `duration` on the caller's monotonic clock.
 pub async fn sleep(duration: Duration) {
     match Here::get() {
         Some(here) => here.sleep(duration).await,
         #[expect(clippy::disallowed_methods, reason = "this is the door itself")]
         None => tokio::time::sleep(duration).await,
+    }
+}
+
+/// Spends `cost`, the time that some work takes: longer on a node that is
+/// slow. Nothing, not even a turn, if it is zero.
+pub async fn work(cost: Duration) {
+    if !cost.is_zero() {
+        sleep(Here::get().map_or(cost, |here| here.slowed(cost))).await;
     }
 }
 
@@ -332,6 +372,40 @@ mod real {
         std::time::SystemTime::now()
             .duration_since(std::time::UNIX_EPOCH)
             .unwrap_or_default()
+    }
+
+    /// How far apart the clocks were when they were last looked at.
+    #[derive(Debug)]
+    pub(super) struct WallClockJumps {
+        apart: Duration,
+    }
+
+    impl Default for WallClockJumps {
+        fn default() -> WallClockJumps {
+            WallClockJumps { apart: apart() }
+        }
+    }
+
+    impl WallClockJumps {
+        pub(super) async fn next(&mut self) {
+            loop {
+                tokio::time::sleep(LOOK).await;
+                let apart = apart();
+                if std::mem::replace(&mut self.apart, apart).abs_diff(apart) > SLEWED {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// How often a jump is looked for.
+    const LOOK: Duration = Duration::from_secs(1);
+
+    /// A clock that is corrected little by little moves less in that time.
+    const SLEWED: Duration = Duration::from_millis(5);
+
+    fn apart() -> Duration {
+        unix_time().saturating_sub(monotonic())
     }
 
     pub(super) fn random_u64() -> u64 {

@@ -27,6 +27,7 @@ mod search;
 mod segment;
 mod slot;
 mod socket;
+mod time;
 mod transport;
 
 use std::cell::{Cell, RefCell};
@@ -44,13 +45,15 @@ use parking_lot::Mutex;
 
 use crate::draw::Draw;
 use clock::Clock;
+pub use clock::DRIFT_PPM;
 use connection::Connection;
-use queue::{Event, Queue, Ticket};
+use queue::Queue;
 use search::Searcher;
 pub use search::{Policy, Search};
 pub use segment::{Action, ClientTap, Delivery, Kind, Label, Rule, Segment};
 use slot::{Side, SlotId};
 pub use socket::{Labeller, Listener, Socket};
+pub use time::WallClockJumps;
 
 /// A node by its index, in the order in which nodes were added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -152,6 +155,8 @@ struct Node {
     incarnation: u32,
     host_up: bool,
     clock: Clock,
+    /// What it does takes so many times as long as usual.
+    slowness: u32,
     draw: Draw,
     listeners: BTreeMap<u16, socket::Backlog>,
 }
@@ -180,6 +185,7 @@ impl Network {
             incarnation: 0,
             host_up: true,
             clock: Clock::default(),
+            slowness: 1,
             draw: Draw::new(state.seed, &format!("node/{name}/0")),
             listeners: BTreeMap::new(),
         };
@@ -208,13 +214,6 @@ impl Network {
     /// Lets `observer` see every delivery, instead of whoever did.
     pub fn observe(&self, observer: impl Observer + 'static) {
         self.0.state.lock().observer = Some(Box::new(observer));
-    }
-
-    /// Moves a node's wall clock, forward or back.
-    pub fn jump_wall_clock(&self, node: NodeId, by_ns: i64) {
-        self.0.state.lock().nodes[usize::from(node.0)]
-            .clock
-            .jump(by_ns);
     }
 
     /// Ends every connection and listener of a node. The tasks on it are the
@@ -311,33 +310,9 @@ impl Here {
         }
     }
 
-    pub(crate) fn monotonic(&self) -> Duration {
-        let now = self.network.now_ns();
-        let state = self.network.0.state.lock();
-        state.node(self.place.node).clock.monotonic(now)
-    }
-
-    pub(crate) fn unix_time(&self) -> Duration {
-        let now = self.network.now_ns();
-        let state = self.network.0.state.lock();
-        state
-            .node(self.place.node)
-            .clock
-            .unix_time(now, state.epoch)
-    }
-
     pub(crate) fn random_u64(&self) -> u64 {
         let mut state = self.network.0.state.lock();
         state.nodes[usize::from(self.place.node.0)].draw.u64()
-    }
-
-    pub(crate) fn sleep(&self, duration: Duration) -> Sleep {
-        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-        Sleep {
-            network: self.network.clone(),
-            deadline_ns: self.network.now_ns().saturating_add(nanos),
-            ticket: None,
-        }
     }
 
     pub(crate) fn listen(&self, port: u16) -> io::Result<Listener> {
@@ -399,44 +374,5 @@ impl<F: Future> Future for OnNode<F> {
         context::HERE.with(|current| std::mem::swap(&mut *current.borrow_mut(), here));
         let _swapped = Swapped(here);
         future.as_mut().poll(cx)
-    }
-}
-
-/// Waits in the network's queue, and leaves it when dropped.
-pub(crate) struct Sleep {
-    network: Network,
-    deadline_ns: u64,
-    ticket: Option<Ticket>,
-}
-
-impl Future for Sleep {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let now = self.network.now_ns();
-        if now >= self.deadline_ns {
-            return Poll::Ready(());
-        }
-        let network = self.network.clone();
-        let mut state = network.0.state.lock();
-        let waiting = self
-            .ticket
-            .is_some_and(|ticket| state.queue.refresh(ticket, cx.waker()));
-        if !waiting {
-            let event = Event::Wake(cx.waker().clone());
-            self.ticket = Some(state.queue.push(self.deadline_ns, event));
-        }
-        let pump = state.call_pump();
-        drop(state);
-        pump.into_iter().for_each(Waker::wake);
-        Poll::Pending
-    }
-}
-
-impl Drop for Sleep {
-    fn drop(&mut self) {
-        if let Some(ticket) = self.ticket {
-            self.network.0.state.lock().queue.cancel(ticket);
-        }
     }
 }

@@ -109,7 +109,7 @@ impl State {
                 Event::Arrive { slot, from, packet } => self.due(now, slot, from, packet),
                 Event::Retransmit { slot, from } => self.retransmit(now, slot, from),
                 Event::GiveUp { slot } => self.give_up(slot),
-                Event::Wake(waker) => self.woken.push(waker),
+                Event::Wake { waker, .. } => self.woken.push(waker),
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::task::Waker;
 
+use super::NodeId;
 use super::segment::Packet;
 use super::slot::{Side, SlotId};
 
@@ -21,8 +22,8 @@ pub(super) enum Event {
     Retransmit { slot: SlotId, from: Side },
     /// A connection that is not there by now never will be.
     GiveUp { slot: SlotId },
-    /// A sleeping task is due.
-    Wake(Waker),
+    /// A task that sleeps on this node is due.
+    Wake { node: NodeId, waker: Waker },
 }
 
 /// Entries can be taken back, so a deadline that was met costs nothing later.
@@ -47,12 +48,27 @@ impl Queue {
     /// Puts the sleeper's newest waker in; false if the entry has fired.
     pub(super) fn refresh(&mut self, ticket: Ticket, waker: &Waker) -> bool {
         match self.entries.get_mut(&ticket) {
-            Some(Event::Wake(old)) => {
+            Some(Event::Wake { waker: old, .. }) => {
                 old.clone_from(waker);
                 true
             }
             _ => false,
         }
+    }
+
+    /// Takes out whoever sleeps on a node: its clocks no longer run as they
+    /// did, so each has to ask anew when it is due.
+    pub(super) fn take_sleepers(&mut self, on: NodeId) -> Vec<Waker> {
+        let sleepers = self.entries.extract_if(
+            ..,
+            |_, event| matches!(event, Event::Wake { node, .. } if *node == on),
+        );
+        sleepers
+            .filter_map(|(_, event)| match event {
+                Event::Wake { waker, .. } => Some(waker),
+                _ => None,
+            })
+            .collect()
     }
 
     pub(super) fn next_at(&self) -> Option<u64> {

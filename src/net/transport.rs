@@ -495,6 +495,7 @@ impl State {
     pub(super) fn kill(&mut self, now: u64, node: NodeId, death: Death) {
         let index = usize::from(node.0);
         self.nodes[index].listeners.clear();
+        self.nodes[index].clock.forget_watchers();
         let ends = self.ends_on(node);
         for (slot, side) in ends {
             let Some(connection) = self.connection(slot) else {

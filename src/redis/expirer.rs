@@ -4,17 +4,22 @@
 //! deadline, so that the observer is told of an expiry when it happens, and a
 //! server without deadlines costs nothing: the task starts with the first one.
 //! It sleeps on the monotonic clock and reads the wall clock when it wakes, as
-//! deadlines are wall time.
+//! deadlines are wall time; a jump of that clock it sees within one cycle, as
+//! Redis does.
 
+use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use futures_util::future::select;
+use futures_util::future::{Either, select};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::{Shared, wall_clock_ms};
 use crate::rt;
+
+/// Redis looks for expired keys ten times a second (`hz 10`).
+const CYCLE: Duration = Duration::from_millis(100);
 
 /// What the task and those who set deadlines share.
 #[derive(Default)]
@@ -31,10 +36,6 @@ struct State {
 }
 
 impl Expirer {
-    pub(super) fn wake(&self) {
-        self.alarm.notify_one();
-    }
-
     /// Sees to it that the task is awake at `next_expiry`. A task that wakes
     /// too early is left to find that out: most locks are released before
     /// their deadline, and the next one's is later.
@@ -65,13 +66,19 @@ impl Drop for Expirer {
 
 /// Runs until the server is gone.
 async fn run(server: Weak<Shared>, alarm: Arc<Notify>) {
+    let mut jumps = rt::WallClockJumps::watch();
     while let Some(shared) = server.upgrade() {
         let next = expire_due(&shared);
         drop(shared);
-        let alarm = std::pin::pin!(alarm.notified());
+        let alarm = pin!(alarm.notified());
         match next {
             Some(wait) => {
-                select(alarm, std::pin::pin!(rt::sleep(wait))).await;
+                let due = pin!(rt::sleep(wait));
+                let jump = pin!(jumps.next());
+                if let Either::Right((Either::Right(_), _)) = select(alarm, select(due, jump)).await
+                {
+                    rt::sleep(CYCLE).await;
+                }
             }
             None => alarm.await,
         }

@@ -108,12 +108,6 @@ impl Server {
             rt::spawn(connection::run(self.0.clone(), stream));
         }
     }
-
-    /// Looks at the wall clock again now. A server that is not told of a jump
-    /// notices it when it next runs a command or wakes for a deadline.
-    pub fn wall_clock_jumped(&self) {
-        self.0.expirer.wake();
-    }
 }
 
 impl fmt::Debug for Server {

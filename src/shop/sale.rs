@@ -207,7 +207,7 @@ impl Sale<'_> {
         let duration = work.start + drawn;
         if !duration.is_zero() {
             debug!(sku = self.wanted.sku, ?duration, "working");
-            rt::sleep(duration).await;
+            rt::work(duration).await;
         }
     }
 

@@ -1,6 +1,7 @@
 //! The simulated network, from outside: what two programs see of it.
 
 mod behaviour;
+mod clocks;
 mod draws;
 mod losses;
 mod rules;

@@ -146,14 +146,14 @@ fn the_observer_is_told_of_an_expiry_when_it_happens() {
     assert_eq!(seen.lines(), expected);
 }
 
-/// A lock of a minute; the wall clock jumps; half a second later somebody
-/// else asks for it.
+/// A lock of a minute; the wall clock jumps; before the server looks for
+/// expired keys by itself, somebody else asks for it.
 fn taken_after_jump(options: Options, by: i64) -> bool {
     simulate(options, Arc::new(()), move |world| async move {
         let mut connection = connect("redis:6379").await;
         assert!(set_nx(&mut connection, "a", 60_000).await);
         world.network.jump_wall_clock(world.server_node, by);
-        rt::sleep(Duration::from_millis(500)).await;
+        rt::sleep(Duration::from_millis(50)).await;
         set_nx(&mut connection, "b", 60_000).await
     })
 }
@@ -179,7 +179,7 @@ fn a_jump_forward_expires_and_a_jump_back_extends() {
 }
 
 #[test]
-fn a_server_that_is_told_of_a_jump_expires_at_once() {
+fn a_server_whose_clock_jumps_expires_within_a_cycle() {
     let log = Arc::new(Log::default());
     let seen = log.clone();
     simulate(Options::default(), log, |world| async move {
@@ -188,8 +188,7 @@ fn a_server_that_is_told_of_a_jump_expires_at_once() {
         world
             .network
             .jump_wall_clock(world.server_node, 2 * MINUTES);
-        world.server.wall_clock_jumped();
-        rt::sleep(Duration::from_millis(1)).await;
+        rt::sleep(Duration::from_millis(101)).await;
     });
     assert!(seen.lines()[1].starts_with("expired lock a at"));
 }

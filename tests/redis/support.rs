@@ -51,7 +51,6 @@ pub async fn try_connect(
 /// What a world of one client and one server has.
 pub struct World {
     pub network: net::Network,
-    pub server: Server,
     pub server_node: net::NodeId,
     pub client_node: net::NodeId,
 }
@@ -84,7 +83,6 @@ where
             let server = Server::start(options, observer);
             let world = World {
                 network: network.clone(),
-                server: server.clone(),
                 server_node,
                 client_node,
             };
