@@ -34,7 +34,10 @@ where
     F::Output: Send + 'static,
 {
     JoinHandle(match Here::get() {
-        Some(here) => Handle::Simulated(madsim::task::spawn(here.run(future))),
+        Some(here) => {
+            net::forget_ended_tasks();
+            Handle::Simulated(madsim::task::spawn(here.run(future)))
+        }
         #[expect(clippy::disallowed_methods, reason = "this is the door itself")]
         None => Handle::Real(tokio::spawn(future)),
     })

@@ -38,6 +38,7 @@ impl Network {
     /// Starts a network on the madsim runtime that is running.
     pub fn start(options: Options) -> Running {
         context::POLLS.set(0);
+        context::SPAWNS.set(0);
         let network = Network(Arc::new(Shared {
             time: madsim::time::TimeHandle::current(),
             polls_max: options.polls_max,
