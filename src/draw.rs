@@ -60,6 +60,22 @@ pub fn scale(word: u64, range: Range<u64>) -> u64 {
     range.start + u64::try_from(offset).expect("an offset below a u64 width")
 }
 
+/// An exponential length in integers from one random word: a whole number of
+/// half-lives from its leading zeros, with a straight line between two of
+/// them. Its mean is exact, its tail a little shorter than the curve's, and it
+/// is the same on every machine.
+pub fn exponential(word: u64, mean: u64) -> u64 {
+    // With straight lines the mean is one and a half half-lives.
+    let half_life = u128::from(mean) * 2 / 3;
+    let word = word | 1;
+    let halvings = word.leading_zeros();
+    // The bits behind the leading one say how far it is to the next halving.
+    let behind = word.checked_shl(halvings + 1).unwrap_or(0);
+    let part = (u128::from(!behind) * half_life) >> 64;
+    let whole = u128::from(halvings) * half_life;
+    u64::try_from(whole + part).unwrap_or(u64::MAX)
+}
+
 /// A uniform hash of up to four numbers under a seed.
 pub fn hash(seed: u64, words: [u64; 4]) -> u64 {
     let mut bytes = [0; 32];
@@ -67,4 +83,23 @@ pub fn hash(seed: u64, words: [u64; 4]) -> u64 {
         chunk.copy_from_slice(&word.to_le_bytes());
     }
     xxh3_64_with_seed(&bytes, seed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exponential_lengths_have_their_mean_and_their_tail() {
+        let mut draw = Draw::new(7, "gaps");
+        let mean = 1_000_000;
+        let gaps: Vec<u64> = (0..100_000)
+            .map(|_| exponential(draw.u64(), mean))
+            .collect();
+        let found = gaps.iter().sum::<u64>() / 100_000;
+        assert!((990_000..1_010_000).contains(&found), "{found}");
+        let above = |times: u64| gaps.iter().filter(|gap| **gap > times * mean).count();
+        assert!((36_500..38_500).contains(&above(1)), "{}", above(1));
+        assert!((1_400..1_700).contains(&above(4)), "{}", above(4));
+    }
 }

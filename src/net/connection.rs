@@ -15,9 +15,8 @@ use super::{NodeId, Place};
 /// SYN take on Linux.
 pub(super) const CONNECT_NS: u64 = 127_000_000_000;
 
-/// How much an end takes from its task before `write` waits, and how much may
-/// be on its way or unread before it stops sending.
-pub(super) const BUFFER_BYTES: usize = 256 * 1024;
+/// The most that a segment carries: an Ethernet frame without its headers.
+const SEGMENT_BYTES: usize = 1460;
 
 pub(super) struct Connection {
     /// Hash of (who connected, to where, for the how-manieth time).
@@ -43,9 +42,46 @@ impl Connection {
     }
 
     /// May `side` put more bytes on the wire?
-    pub(super) fn window_open(&self, side: Side) -> bool {
+    pub(super) fn window_open(&self, side: Side, receive_buffer: usize) -> bool {
         let peer = &self.ends[side.peer() as usize];
-        !peer.open || self.ends[side as usize].lane.in_flight + peer.received < BUFFER_BYTES
+        !peer.open || self.ends[side as usize].lane.in_flight + peer.received < receive_buffer
+    }
+
+    /// The next bytes that `side` may send, and what they mean.
+    pub(super) fn take_segment(
+        &mut self,
+        side: Side,
+        receive_buffer: usize,
+    ) -> Option<(Bytes, Vec<Label>)> {
+        let sends = self.established && self.window_open(side, receive_buffer);
+        let end = self.end(side);
+        if !sends || end.error.is_some() || end.outbox.is_empty() {
+            return None;
+        }
+        if end.outbox.len() <= SEGMENT_BYTES {
+            let labels = end.labels.drain(..).map(|(_, label)| label).collect();
+            return Some((end.outbox.split().freeze(), labels));
+        }
+        let bytes = end.outbox.split_to(SEGMENT_BYTES).freeze();
+        let count = end.labels.partition_point(|(at, _)| *at < bytes.len());
+        let labels = end.labels.drain(..count).map(|(_, label)| label).collect();
+        for (at, _) in &mut end.labels {
+            *at -= bytes.len();
+        }
+        Some((bytes, labels))
+    }
+
+    /// True once, when `side` has sent everything and is to send FIN.
+    pub(super) fn take_fin(&mut self, side: Side) -> bool {
+        let established = self.established;
+        let end = self.end(side);
+        let is_due = established
+            && end.error.is_none()
+            && end.outbox.is_empty()
+            && end.shutdown
+            && !end.fin_sent;
+        end.fin_sent |= is_due;
+        is_due
     }
 }
 
@@ -60,13 +96,17 @@ pub(super) struct End {
     pub(super) error: Option<io::ErrorKind>,
     pub(super) reader: Option<Waker>,
     pub(super) outbox: BytesMut,
-    pub(super) labels: Vec<Label>,
+    /// What the bytes from this place in `outbox` on mean.
+    pub(super) labels: Vec<(usize, Label)>,
     pub(super) writer: Option<Waker>,
     /// The task asked for FIN; `fin_sent` says that it left.
     pub(super) shutdown: bool,
     pub(super) fin_sent: bool,
     /// On the list of ends that have something to send.
     pub(super) dirty: bool,
+    /// Calls of `read` and `write`: they key whether one is cut short.
+    pub(super) reads: u64,
+    pub(super) writes: u64,
     pub(super) lane: Lane,
 }
 
@@ -140,6 +180,8 @@ impl End {
             shutdown: false,
             fin_sent: false,
             dirty: false,
+            reads: 0,
+            writes: 0,
             lane: Lane::default(),
         }
     }

@@ -21,6 +21,7 @@
 
 mod clock;
 mod connection;
+mod link;
 mod pump;
 mod queue;
 mod search;
@@ -34,7 +35,6 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
-use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -47,7 +47,9 @@ use crate::draw::Draw;
 use clock::Clock;
 pub use clock::DRIFT_PPM;
 use connection::Connection;
-use queue::Queue;
+use link::Wire;
+pub use link::{Bandwidth, Latency, Link, PerMillion};
+use queue::{Event, Queue};
 use search::Searcher;
 pub use search::{Policy, Search};
 pub use segment::{Action, ClientTap, Delivery, Kind, Label, Rule, Segment};
@@ -76,13 +78,20 @@ pub enum Death {
 }
 
 /// What is fixed about a network before it starts.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct Options {
     /// Keys every draw.
     pub seed: u64,
-    /// How long a segment travels, in nanoseconds, on any link that
-    /// [`Network::set_latency`] does not name.
-    pub latency_ns: Range<u64>,
+    /// Every link that [`Network::set_link`] does not name.
+    pub link: Link,
+    /// Bytes that a socket takes from its task before `write` has to wait.
+    pub send_buffer: usize,
+    /// Bytes that may be on their way to a socket or wait there to be read,
+    /// before its peer stops sending.
+    pub receive_buffer: usize,
+    /// How many reads and writes get less than they could: a part drawn anew
+    /// each time, but one byte at least.
+    pub partial: PerMillion,
     /// In which order messages arrive.
     pub search: Search,
     /// Wall-clock time at the start, since the Unix epoch.
@@ -95,7 +104,10 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             seed: 0,
-            latency_ns: 100_000..500_000,
+            link: Link::default(),
+            send_buffer: 256 * 1024,
+            receive_buffer: 256 * 1024,
+            partial: PerMillion(0),
             search: Search::default(),
             epoch: Duration::from_secs(1_767_225_600),
             polls_max: u64::MAX,
@@ -125,11 +137,8 @@ struct Shared {
 }
 
 struct State {
-    seed: u64,
-    epoch: Duration,
+    options: Options,
     nodes: Vec<Node>,
-    default_latency_ns: Range<u64>,
-    latencies_ns: BTreeMap<(NodeId, NodeId), Range<u64>>,
     rules: Vec<(u64, Box<dyn Rule>)>,
     rules_made: u64,
     searcher: Searcher,
@@ -159,6 +168,8 @@ struct Node {
     slowness: u32,
     draw: Draw,
     listeners: BTreeMap<u16, socket::Backlog>,
+    /// The links from here to every node, as far as they were used.
+    wires: Vec<Wire>,
 }
 
 /// Takes a rule out when dropped.
@@ -186,17 +197,23 @@ impl Network {
             host_up: true,
             clock: Clock::default(),
             slowness: 1,
-            draw: Draw::new(state.seed, &format!("node/{name}/0")),
+            draw: Draw::new(state.options.seed, &format!("node/{name}/0")),
             listeners: BTreeMap::new(),
+            wires: Vec::new(),
         };
         state.nodes.push(node);
         id
     }
 
-    /// Replaces the latency of what `from` sends to `to`.
-    pub fn set_latency(&self, from: NodeId, to: NodeId, latency_ns: Range<u64>) {
-        let mut state = self.0.state.lock();
-        state.latencies_ns.insert((from, to), latency_ns);
+    /// From now on this is how what `from` sends travels to `to`. What is on
+    /// its way already arrives when it would have.
+    pub fn set_link(&self, from: NodeId, to: NodeId, link: Link) {
+        self.0.state.lock().wire(from, to).link = link;
+    }
+
+    /// As [`set_link`](Network::set_link), at this virtual time.
+    pub fn set_link_at(&self, at_ns: u64, from: NodeId, to: NodeId, link: Link) {
+        self.with(|state, _| state.queue.push(at_ns, Event::SetLink { from, to, link }));
     }
 
     /// Puts a rule in front of every link.
@@ -225,7 +242,7 @@ impl Network {
     /// Lets a node's host answer again, with a new process on it.
     pub fn boot(&self, node: NodeId) {
         let mut state = self.0.state.lock();
-        let seed = state.seed;
+        let seed = state.options.seed;
         let node = &mut state.nodes[usize::from(node.0)];
         node.host_up = true;
         let key = format!("node/{}/{}", node.name, node.incarnation);

@@ -43,11 +43,8 @@ impl Network {
             time: madsim::time::TimeHandle::current(),
             polls_max: options.polls_max,
             state: parking_lot::Mutex::new(State {
-                seed: options.seed,
-                epoch: options.epoch,
+                options,
                 nodes: Vec::new(),
-                default_latency_ns: options.latency_ns,
-                latencies_ns: Default::default(),
                 rules: Vec::new(),
                 rules_made: 0,
                 searcher: Searcher::new(options.search, options.seed),
@@ -110,6 +107,7 @@ impl State {
                 Event::Arrive { slot, from, packet } => self.due(now, slot, from, packet),
                 Event::Retransmit { slot, from } => self.retransmit(now, slot, from),
                 Event::GiveUp { slot } => self.give_up(slot),
+                Event::SetLink { from, to, link } => self.wire(from, to).link = link,
                 Event::Wake { waker, .. } => self.woken.push(waker),
             }
         }

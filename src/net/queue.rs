@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::task::Waker;
 
 use super::NodeId;
+use super::link::Link;
 use super::segment::Packet;
 use super::slot::{Side, SlotId};
 
@@ -22,6 +23,12 @@ pub(super) enum Event {
     Retransmit { slot: SlotId, from: Side },
     /// A connection that is not there by now never will be.
     GiveUp { slot: SlotId },
+    /// A link changes.
+    SetLink {
+        from: NodeId,
+        to: NodeId,
+        link: Link,
+    },
     /// A task that sleeps on this node is due.
     Wake { node: NodeId, waker: Waker },
 }

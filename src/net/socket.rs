@@ -10,10 +10,11 @@ use bytes::Buf;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::connection::{BUFFER_BYTES, Connection, End};
+use super::connection::{Connection, End};
+use super::link::{Concern, Key, part};
 use super::segment::{ClientTap, Label};
 use super::slot::{Side, SlotId};
-use super::{Network, NodeId, Place, State, split};
+use super::{Network, NodeId, Options, Place, State, split};
 
 /// Connections that wait for `accept`.
 pub(super) struct Backlog {
@@ -191,7 +192,7 @@ impl Socket {
     }
 
     fn poll_established(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.with_end(|connection, side| {
+        self.with_end(|connection, side, _| {
             let established = connection.established;
             let end = connection.end(side);
             if let Some(error) = end.error {
@@ -208,12 +209,16 @@ impl Socket {
     /// Runs `work` on this end, or fails as a socket of a dead process does.
     fn with_end<T>(
         &self,
-        work: impl FnOnce(&mut Connection, Side) -> Poll<io::Result<T>>,
+        work: impl FnOnce(&mut Connection, Side, &Options) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
-        let mut state = self.network.0.state.lock();
-        match state.connection(self.slot) {
-            Some(connection) if connection.ends[self.side as usize].open => {
-                work(connection, self.side)
+        let state = &mut *self.network.0.state.lock();
+        let (generation, connection) = &mut state.slots[self.slot.index];
+        match connection {
+            Some(connection)
+                if *generation == self.slot.generation
+                    && connection.ends[self.side as usize].open =>
+            {
+                work(connection, self.side, &state.options)
             }
             _ => Poll::Ready(Err(ErrorKind::NotConnected.into())),
         }
@@ -225,29 +230,72 @@ impl Socket {
     }
 }
 
+impl Connection {
+    /// How many bytes a read of `side` gets of the `room` it has.
+    fn read_most(&mut self, side: Side, room: usize, options: &Options) -> usize {
+        let key = self.key;
+        let end = self.end(side);
+        let most = end.received.min(room);
+        end.reads += 1;
+        let number = end.reads;
+        let key = Key::of(options.seed, key, side, number);
+        part(options.partial, most, || key.word(Concern::Read))
+    }
+
+    /// Takes what fits of `bytes` and says how much that was. What passes a
+    /// tap is taken whole: its length is the driver's, and may differ where
+    /// the length of what leaves the tap does not.
+    fn write(&mut self, side: Side, bytes: &[u8], options: &Options) -> usize {
+        let Connection { key, ends, tap, .. } = self;
+        let end = &mut ends[side as usize];
+        if let (Side::Client, Some(tap)) = (side, tap) {
+            let begin = end.outbox.len();
+            let mut labels = Vec::new();
+            tap.pass(bytes, &mut end.outbox, &mut labels);
+            end.labels
+                .extend(labels.into_iter().map(|label| (begin, label)));
+            return bytes.len();
+        }
+        end.writes += 1;
+        let room = bytes.len().min(options.send_buffer - end.outbox.len());
+        let key = Key::of(options.seed, *key, side, end.writes);
+        let taken = part(options.partial, room, || key.word(Concern::Write));
+        end.outbox.extend_from_slice(&bytes[..taken]);
+        taken
+    }
+}
+
+impl End {
+    /// Moves `length` bytes of what arrived into `buffer`.
+    fn read(&mut self, buffer: &mut ReadBuf<'_>, mut length: usize) {
+        self.received -= length;
+        while length > 0
+            && let Some(bytes) = self.inbox.front_mut()
+        {
+            let moved = bytes.len().min(length);
+            buffer.put_slice(&bytes[..moved]);
+            bytes.advance(moved);
+            length -= moved;
+            if bytes.is_empty() {
+                self.inbox.pop_front();
+            }
+        }
+    }
+}
+
 impl AsyncRead for Socket {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let filled = buffer.filled().len();
         let mut reopened = false;
-        let result = self.with_end(|connection, side| {
-            let was_open = connection.window_open(side.peer());
+        let result = self.with_end(|connection, side, options| {
+            let was_open = connection.window_open(side.peer(), options.receive_buffer);
+            let most = connection.read_most(side, buffer.remaining(), options);
             let end = connection.end(side);
-            while buffer.remaining() > 0
-                && let Some(bytes) = end.inbox.front_mut()
-            {
-                let length = bytes.len().min(buffer.remaining());
-                buffer.put_slice(&bytes[..length]);
-                bytes.advance(length);
-                end.received -= length;
-                if bytes.is_empty() {
-                    end.inbox.pop_front();
-                }
-            }
-            let got = buffer.filled().len() > filled;
+            end.read(buffer, most);
+            let got = most > 0;
             let outcome = match end.error {
                 _ if got || end.finished => Poll::Ready(Ok(())),
                 Some(error) => Poll::Ready(Err(error.into())),
@@ -256,7 +304,7 @@ impl AsyncRead for Socket {
                     Poll::Pending
                 }
             };
-            reopened = !was_open && connection.window_open(side.peer());
+            reopened = !was_open && connection.window_open(side.peer(), options.receive_buffer);
             outcome
         });
         if reopened {
@@ -273,24 +321,19 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let result = self.with_end(|connection, side| {
-            let Connection { ends, tap, .. } = connection;
-            let end = &mut ends[side as usize];
+        let result = self.with_end(|connection, side, options| {
+            let end = connection.end(side);
             if let Some(error) = end.error {
                 return Poll::Ready(Err(error.into()));
             }
             if end.shutdown {
                 return Poll::Ready(Err(ErrorKind::BrokenPipe.into()));
             }
-            if end.outbox.len() >= BUFFER_BYTES {
+            if end.outbox.len() >= options.send_buffer {
                 end.writer = Some(cx.waker().clone());
                 return Poll::Pending;
             }
-            match (side, tap) {
-                (Side::Client, Some(tap)) => tap.pass(bytes, &mut end.outbox, &mut end.labels),
-                _ => end.outbox.extend_from_slice(bytes),
-            }
-            Poll::Ready(Ok(bytes.len()))
+            Poll::Ready(Ok(connection.write(side, bytes, options)))
         });
         if matches!(result, Poll::Ready(Ok(_))) {
             self.mark_dirty();
@@ -303,7 +346,7 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let result = self.with_end(|connection, side| {
+        let result = self.with_end(|connection, side, _| {
             connection.end(side).shutdown = true;
             Poll::Ready(Ok(()))
         });
@@ -332,7 +375,8 @@ impl Labeller {
     pub fn label(&self, label: Label) {
         let mut state = self.network.0.state.lock();
         if let Some(connection) = state.connection(self.slot) {
-            connection.end(self.side).labels.push(label);
+            let end = connection.end(self.side);
+            end.labels.push((end.outbox.len(), label));
         }
     }
 }

@@ -54,7 +54,7 @@ impl Here {
         let now = self.network.now_ns();
         let state = self.network.0.state.lock();
         let clock = &state.node(self.place.node).clock;
-        clock.unix_time(now, state.epoch)
+        clock.unix_time(now, state.options.epoch)
     }
 
     pub(crate) fn sleep(&self, duration: Duration) -> Sleep {

@@ -6,11 +6,11 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::connection::{CONNECT_NS, Connection};
+use super::link::{Key, Wire};
 use super::queue::Event;
 use super::segment::{Action, Delivery, Kind, Packet, Segment};
 use super::slot::{Side, SlotId};
 use super::{Death, Node, NodeId, Place, State};
-use crate::draw;
 
 impl State {
     pub(super) fn node(&self, id: NodeId) -> &Node {
@@ -65,29 +65,21 @@ impl State {
 
     /// Turns what a task wrote since the last cut into a segment.
     pub(super) fn cut(&mut self, now: u64, slot: SlotId, side: Side) {
-        let Some(connection) = self.connection(slot) else {
-            return;
-        };
-        let window_open = connection.window_open(side);
-        let established = connection.established;
-        let end = connection.end(side);
-        end.dirty = false;
-        if established && end.error.is_none() {
-            if !end.outbox.is_empty() && window_open {
-                let bytes = end.outbox.split().freeze();
-                let labels = std::mem::take(&mut end.labels);
-                let writer = end.writer.take();
-                self.woken.extend(writer);
-                self.send_new(now, slot, side, Kind::Data, bytes, labels);
-            }
-            let Some(connection) = self.connection(slot) else {
-                return;
-            };
-            let end = connection.end(side);
-            if end.outbox.is_empty() && end.shutdown && !end.fin_sent {
-                end.fin_sent = true;
-                self.send_new(now, slot, side, Kind::Fin, Bytes::new(), Vec::new());
-            }
+        let receive_buffer = self.options.receive_buffer;
+        if let Some(connection) = self.connection(slot) {
+            connection.end(side).dirty = false;
+        }
+        while let Some(connection) = self.connection(slot)
+            && let Some((bytes, labels)) = connection.take_segment(side, receive_buffer)
+        {
+            let writer = connection.end(side).writer.take();
+            self.woken.extend(writer);
+            self.send_new(now, slot, side, Kind::Data, bytes, labels);
+        }
+        if let Some(connection) = self.connection(slot)
+            && connection.take_fin(side)
+        {
+            self.send_new(now, slot, side, Kind::Fin, Bytes::new(), Vec::new());
         }
         self.reap(slot);
     }
@@ -137,22 +129,28 @@ impl State {
     /// Lets a segment arrive after its link's latency and `delay`, and not
     /// before what was sent earlier.
     fn travel(&mut self, now: u64, slot: SlotId, from: Side, packet: Packet, delay: Duration) {
-        let seed = self.seed;
+        let seed = self.options.seed;
         let Some(connection) = self.connection(slot) else {
             return;
         };
-        let word = draw::hash(
+        let key = Key {
             seed,
-            [connection.key, from as u64, packet.number, packet.attempt],
-        );
+            connection: connection.key,
+            side: from,
+            number: packet.number,
+            attempt: packet.attempt,
+        };
         let source = connection.end(from).place.node;
         let target = connection.end(from.peer()).place.node;
-        let key = connection.key;
-        let latency_ns = draw::scale(word, self.latency_ns(source, target));
-        let slower_ns = self.searcher.sent((key, from), latency_ns);
+        let connection = connection.key;
+        let wire = self.wire(source, target);
+        let Some((left_at, latency_ns)) = wire.travel(now, packet.bytes.len(), key) else {
+            return self.lose(now, slot, from, packet);
+        };
+        let slower_ns = self.searcher.sent((connection, from), latency_ns);
         let delay_ns = u64::try_from(delay.as_nanos()).unwrap_or(u64::MAX);
         let latency_ns = latency_ns.saturating_add(slower_ns);
-        let soonest = now.saturating_add(latency_ns).saturating_add(delay_ns);
+        let soonest = left_at.saturating_add(latency_ns).saturating_add(delay_ns);
         if let Some(connection) = self.connection(slot) {
             connection.pending += 1;
             let lane = &mut connection.end(from).lane;
@@ -162,11 +160,15 @@ impl State {
         }
     }
 
-    fn latency_ns(&self, from: NodeId, to: NodeId) -> std::ops::Range<u64> {
-        self.latencies_ns
-            .get(&(from, to))
-            .unwrap_or(&self.default_latency_ns)
-            .clone()
+    /// The link from one node to another.
+    pub(super) fn wire(&mut self, from: NodeId, to: NodeId) -> &mut Wire {
+        let (from, to) = (usize::from(from.0), usize::from(to.0));
+        let link = self.options.link;
+        let wires = &mut self.nodes[from].wires;
+        if wires.len() <= to {
+            wires.resize_with(to + 1, || Wire::new(link));
+        }
+        &mut wires[to]
     }
 
     fn judge(&mut self, from: NodeId, to: NodeId, packet: &Packet) -> Action {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::draw::Draw;
+use crate::draw::{Draw, exponential};
 use crate::scenario::{Arrival, Scenario};
 
 /// One request and its retries.
@@ -45,7 +45,7 @@ pub(super) fn draw(scenario: &Scenario, seed: u64) -> Vec<Visit> {
             at_ns: match buyers.arrival {
                 Arrival::Burst(within) => OPENING_NS + draw.within(0..within.ns().max(1)),
                 Arrival::Poisson(gap) => {
-                    arrival_ns = arrival_ns.saturating_add(exponential_ns(&mut draw, gap.ns()));
+                    arrival_ns = arrival_ns.saturating_add(exponential(draw.u64(), gap.ns()));
                     arrival_ns
                 }
             },
@@ -72,39 +72,4 @@ pub(super) fn draw(scenario: &Scenario, seed: u64) -> Vec<Visit> {
     }
     visits.sort_by_key(|visit| visit.id);
     visits
-}
-
-/// An exponential gap in integers: a whole number of half-lives from the
-/// leading zeros of a random word, with a straight line between two of them.
-/// Its mean is exact, its tail a little shorter than the curve's, and it is
-/// the same on every machine.
-fn exponential_ns(draw: &mut Draw, mean_ns: u64) -> u64 {
-    // With straight lines the mean is one and a half half-lives.
-    let half_life_ns = u128::from(mean_ns * 2 / 3);
-    let word = draw.u64() | 1;
-    let halvings = word.leading_zeros();
-    // The bits behind the leading one say how far it is to the next halving.
-    let behind = word.checked_shl(halvings + 1).unwrap_or(0);
-    let part_ns = (u128::from(!behind) * half_life_ns) >> 64;
-    let whole_ns = u128::from(halvings) * half_life_ns;
-    u64::try_from(whole_ns + part_ns).unwrap_or(u64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn exponential_gaps_have_their_mean_and_their_tail() {
-        let mut draw = Draw::new(7, "gaps");
-        let mean_ns = 1_000_000;
-        let gaps: Vec<u64> = (0..100_000)
-            .map(|_| exponential_ns(&mut draw, mean_ns))
-            .collect();
-        let mean = gaps.iter().sum::<u64>() / 100_000;
-        assert!((990_000..1_010_000).contains(&mean), "{mean}");
-        let above = |times: u64| gaps.iter().filter(|gap| **gap > times * mean_ns).count();
-        assert!((36_500..38_500).contains(&above(1)), "{}", above(1));
-        assert!((1_400..1_700).contains(&above(4)), "{}", above(4));
-    }
 }

@@ -6,12 +6,14 @@
 
 mod fault;
 mod labels;
+mod network;
 mod read;
 pub mod units;
 
 use serde::{Deserialize, Serialize};
 
 pub use fault::{Down, FaultKind, FaultSpec};
+pub use network::{LinkSpec, Network, Travel};
 pub use read::{ReadError, Setting};
 
 use crate::checks::Invariant;
@@ -199,31 +201,6 @@ impl TryFrom<ArrivalKeys> for Arrival {
             (Some(within), None) => Ok(Arrival::Burst(within)),
             (None, Some(gap)) => Ok(Arrival::Poisson(gap)),
             _ => Err("buyers come in one way: give `burst` or `poisson`"),
-        }
-    }
-}
-
-/// The links.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Network {
-    /// How long a segment travels between two nodes.
-    pub latency: Span,
-    /// Between buyers and the service.
-    pub buyers_latency: Span,
-}
-
-impl Default for Network {
-    fn default() -> Network {
-        Network {
-            latency: Span {
-                min_ns: 100_000,
-                max_ns: 500_000,
-            },
-            buyers_latency: Span {
-                min_ns: 1_000_000,
-                max_ns: 10_000_000,
-            },
         }
     }
 }

@@ -127,6 +127,13 @@ impl Scenario {
 
 type Located = (String, Option<Range<usize>>);
 
+/// What is wrong, and where.
+type Refused = (String, Range<usize>);
+
+fn located((message, span): Refused) -> Located {
+    (message, Some(span))
+}
+
 fn checked(source: &str) -> Result<Scenario, Located> {
     let scenario: Scenario =
         toml::from_str(source).map_err(|error| (error.message().to_owned(), error.span()))?;
@@ -204,6 +211,9 @@ fn check(source: &str, scenario: &Scenario) -> Result<(), Located> {
     let nodes = scenario.nodes();
     for fault in &scenario.faults {
         check_fault(fault, &nodes)?;
+    }
+    for link in &scenario.network.links {
+        link.check(&nodes).map_err(located)?;
     }
     check_expect(source, scenario)
 }
@@ -363,45 +373,63 @@ fn given_keys(fault: &FaultSpec) -> Vec<(&'static str, Range<usize>)> {
         .collect()
 }
 
-fn check_values(fault: &FaultSpec, nodes: &[String]) -> Result<(), Located> {
-    let single = [&fault.node, &fault.from, &fault.to];
-    let sets = [&fault.between, &fault.and];
-    let named = single
-        .into_iter()
-        .flatten()
-        .chain(sets.into_iter().flatten().flat_map(|set| set.get_ref()));
-    for node in named {
-        if !nodes.contains(node.get_ref()) {
-            let message = format!(
-                "no node `{}`; there are: {}",
-                node.get_ref(),
-                nodes.join(", ")
-            );
-            return Err((message, Some(node.span())));
+type Names = Spanned<Vec<Spanned<String>>>;
+
+fn check_node(node: &Spanned<String>, nodes: &[String]) -> Result<(), Refused> {
+    let name = node.get_ref();
+    match nodes.contains(name) {
+        true => Ok(()),
+        false => {
+            let message = format!("no node `{name}`; there are: {}", nodes.join(", "));
+            Err((message, node.span()))
         }
     }
-    if *fault.kind.get_ref() == FaultKind::Kill
-        && let Some(node) = &fault.node
-        && node.get_ref() == "buyers"
+}
+
+/// Two sides, of a partition or of a link: nodes that there are, none of them
+/// on both.
+pub(super) fn check_sides(
+    between: Option<&Names>,
+    and: Option<&Names>,
+    nodes: &[String],
+) -> Result<(), Refused> {
+    for node in [between, and]
+        .into_iter()
+        .flatten()
+        .flat_map(Spanned::get_ref)
     {
-        let message = "buyers cannot be killed: nobody would ask again; pause them".to_owned();
-        return Err((message, Some(node.span())));
+        check_node(node, nodes)?;
     }
-    if let (Some(between), Some(and)) = (&fault.between, &fault.and) {
+    if let Some(side) = between
+        && side.get_ref().is_empty()
+    {
+        let message = "`between` is empty; name at least one node".to_owned();
+        return Err((message, side.span()));
+    }
+    if let (Some(between), Some(and)) = (between, and) {
         let both = |node: &&Spanned<String>| {
             let mut others = between.get_ref().iter();
             others.any(|other| other.get_ref() == node.get_ref())
         };
         if let Some(node) = and.get_ref().iter().find(both) {
             let message = format!("`{}` is on both sides", node.get_ref());
-            return Err((message, Some(node.span())));
+            return Err((message, node.span()));
         }
     }
-    if let Some(between) = &fault.between
-        && between.get_ref().is_empty()
+    Ok(())
+}
+
+fn check_values(fault: &FaultSpec, nodes: &[String]) -> Result<(), Located> {
+    for node in [&fault.node, &fault.from, &fault.to].into_iter().flatten() {
+        check_node(node, nodes).map_err(located)?;
+    }
+    check_sides(fault.between.as_ref(), fault.and.as_ref(), nodes).map_err(located)?;
+    if *fault.kind.get_ref() == FaultKind::Kill
+        && let Some(node) = &fault.node
+        && node.get_ref() == "buyers"
     {
-        let message = "`between` is empty; name at least one node".to_owned();
-        return Err((message, Some(between.span())));
+        let message = "buyers cannot be killed: nobody would ask again; pause them".to_owned();
+        return Err((message, Some(node.span())));
     }
     if let Some(nth) = &fault.nth
         && nth.get_ref().min == 0

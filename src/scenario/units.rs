@@ -5,9 +5,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use serde::de::{self, Deserialize, Deserializer};
-use serde::{Serialize, Serializer};
 
 use crate::draw::Draw;
+use crate::net::PerMillion;
 
 /// What a plan may draw a duration from: `1s..2s`, or `1s` for always that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,6 +162,126 @@ impl fmt::Display for Percent {
     }
 }
 
+/// How often something rare happens: `0.1%`, to four places.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Share(pub PerMillion);
+
+/// What a percent is, in a million.
+const PERCENT: u32 = 10_000;
+
+impl FromStr for Share {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Share, String> {
+        let parse = || {
+            let number = text.strip_suffix('%')?;
+            let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
+            if part.is_empty() || part.len() > 4 || !part.bytes().all(|c| c.is_ascii_digit()) {
+                return None;
+            }
+            let part: u32 = format!("{part:0<4}").parse().ok()?;
+            let whole: u32 = whole.parse().ok().filter(|whole| *whole <= 100)?;
+            let per_million = whole * PERCENT + part;
+            (per_million <= 100 * PERCENT).then_some(Share(PerMillion(per_million)))
+        };
+        parse().ok_or_else(|| {
+            format!("'{text}' is no share; write 0% to 100%, such as 0.1%, to four places")
+        })
+    }
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Share(PerMillion(per_million)) = *self;
+        write!(f, "{}", per_million / PERCENT)?;
+        let part = format!("{:04}", per_million % PERCENT);
+        match part.trim_end_matches('0') {
+            "" => f.write_str("%"),
+            part => write!(f, ".{part}%"),
+        }
+    }
+}
+
+/// A number before one of some units; None if it is not.
+fn counted(text: &str, units: &[(&str, u64)]) -> Option<u64> {
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, unit) = text.split_at(digits);
+    let (_, factor) = units.iter().find(|(name, _)| *name == unit)?;
+    number.parse::<u64>().ok()?.checked_mul(*factor)
+}
+
+/// The number in the largest unit that leaves it whole; the last unit is 1.
+fn write_counted(f: &mut fmt::Formatter<'_>, value: u64, units: &[(&str, u64)]) -> fmt::Result {
+    let fits = |unit: &&(&str, u64)| value >= unit.1 && value.is_multiple_of(unit.1);
+    let (unit, factor) = units.iter().find(fits).unwrap_or(&units[units.len() - 1]);
+    write!(f, "{}{unit}", value / factor)
+}
+
+/// Bits a second: `10Mbit/s`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BitRate(pub u64);
+
+const BIT_RATES: [(&str, u64); 4] = [
+    ("Gbit/s", 1_000_000_000),
+    ("Mbit/s", 1_000_000),
+    ("kbit/s", 1_000),
+    ("bit/s", 1),
+];
+
+impl FromStr for BitRate {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<BitRate, String> {
+        counted(text, &BIT_RATES)
+            .filter(|rate| (1_000..=1_000_000_000_000).contains(rate))
+            .map(BitRate)
+            .ok_or_else(|| {
+                format!("'{text}' is no bandwidth; write 1kbit/s to 1000Gbit/s, such as 10Mbit/s")
+            })
+    }
+}
+
+impl fmt::Display for BitRate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_counted(f, self.0, &BIT_RATES)
+    }
+}
+
+/// Bytes: `64KiB`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size(pub u64);
+
+const SIZES: [(&str, u64); 3] = [("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
+
+impl Size {
+    /// `kib` times 1,024 bytes.
+    pub const fn kib(kib: u64) -> Size {
+        Size(kib << 10)
+    }
+
+    /// As a length.
+    pub fn bytes(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX)
+    }
+}
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Size, String> {
+        counted(text, &SIZES)
+            .filter(|bytes| (1..=1 << 30).contains(bytes))
+            .map(Size)
+            .ok_or_else(|| format!("'{text}' is no size; write 1B to 1024MiB, such as 64KiB"))
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_counted(f, self.0, &SIZES)
+    }
+}
+
 /// A count or a range of counts: `2`, or `"0..3"` with both ends in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Count {
@@ -216,20 +336,21 @@ impl fmt::Display for Count {
 /// Reads and writes a type as its text form.
 macro_rules! as_text {
     ($($kind:ty),*) => {$(
-        impl<'de> Deserialize<'de> for $kind {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                text(deserializer)
+        impl<'de> serde::Deserialize<'de> for $kind {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                $crate::scenario::units::text(deserializer)
             }
         }
 
-        impl Serialize for $kind {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        impl serde::Serialize for $kind {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
             }
         }
     )*};
 }
-as_text!(Span, Time, Percent, Count);
+pub(super) use as_text;
+as_text!(Span, Time, Percent, Count, Share, BitRate, Size);
 
 /// Reads anything that parses from text; a bare number counts as its digits.
 pub fn text<'de, D, T>(deserializer: D) -> Result<T, D::Error>
@@ -258,6 +379,29 @@ mod tests {
     fn durations_keep_their_value() {
         for text in ["250us", "40ms", "2s", "1m", "1s..2s", "0s", "1500ms"] {
             assert_eq!(text.parse::<Span>().expect(text).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn shares_rates_and_sizes_keep_their_value() {
+        for text in ["0%", "0.1%", "0.0001%", "12.5%", "100%"] {
+            assert_eq!(text.parse::<Share>().expect(text).to_string(), text);
+        }
+        for text in ["1Gbit/s", "1500kbit/s", "9600bit/s"] {
+            assert_eq!(text.parse::<BitRate>().expect(text).to_string(), text);
+        }
+        for text in ["64KiB", "1500B", "3MiB"] {
+            assert_eq!(text.parse::<Size>().expect(text).to_string(), text);
+        }
+        for text in ["100.1%", "0.00001%", "-1%", "1", "1.%", "4294967296%"] {
+            let error = text.parse::<Share>().expect_err(text);
+            assert!(error.contains("0% to 100%"), "{error}");
+        }
+        for text in ["0Mbit/s", "10MB", "9999Gbit/s", "99999999999999999999bit/s"] {
+            text.parse::<BitRate>().expect_err(text);
+        }
+        for text in ["0B", "2048MiB", "64KB", "-1B"] {
+            text.parse::<Size>().expect_err(text);
         }
     }
 

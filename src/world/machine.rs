@@ -75,6 +75,12 @@ impl Machines {
         self.machines.keys()
     }
 
+    /// Every machine's name and host.
+    pub(super) fn hosts(&self) -> impl Iterator<Item = (&str, NodeId)> {
+        let machines = self.machines.iter();
+        machines.map(|(name, machine)| (name.as_str(), machine.host))
+    }
+
     /// Stops the process where it stands, and says which; None if the
     /// machine is down.
     pub(super) fn pause(&self, name: &str) -> Option<Life> {

@@ -67,10 +67,13 @@ fn simulate(scenario: Scenario, plan: Plan, keep: Keep) -> History {
     runtime.block_on(async move {
         let running = net::Network::start(net::Options {
             seed: plan.run_seed,
-            latency_ns: scenario.network.latency.range_ns(),
             search: plan.search,
             epoch: Duration::from_millis(plan.epoch_ms),
             polls_max: scenario.run.polls_max,
+            send_buffer: scenario.network.send_buffer.bytes(),
+            receive_buffer: scenario.network.receive_buffer.bytes(),
+            partial: scenario.network.partial.0,
+            ..net::Options::default()
         });
         let network = running.network().clone();
         let supervisor = network.add_node("supervisor");

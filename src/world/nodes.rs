@@ -56,7 +56,7 @@ pub(super) fn build(
         });
     }
     machines.add("buyers", |_, _| {});
-    set_latencies(scenario, network, &machines);
+    set_links(scenario, network, &machines);
     plant(scenario, network, &machines);
     (machines, database, lens)
 }
@@ -166,14 +166,15 @@ fn shop_options(scenario: &Scenario, name: &str) -> shop::Options {
     }
 }
 
-/// Buyers are further away than the servers are from each other.
-fn set_latencies(scenario: &Scenario, network: &Network, machines: &Machines) {
-    let buyers = machines.get("buyers").host;
-    let latency_ns = scenario.network.buyers_latency.range_ns();
-    for name in scenario.instances() {
-        let instance = machines.get(&name).host;
-        network.set_latency(buyers, instance, latency_ns.clone());
-        network.set_latency(instance, buyers, latency_ns.clone());
+fn set_links(scenario: &Scenario, network: &Network, machines: &Machines) {
+    for (from, source) in machines.hosts() {
+        for (to, target) in machines.hosts() {
+            let (start, later) = scenario.network.link(from, to);
+            network.set_link(source, target, start);
+            for (at_ns, link) in later {
+                network.set_link_at(at_ns, source, target, link);
+            }
+        }
     }
 }
 

@@ -2,5 +2,6 @@
 //! give the same history, event for event.
 
 mod golden;
+mod limits;
 mod policies;
 mod repeat;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use doublebuy::net::{Action, Death, Kind, Network, RuleGuard, Segment};
+use doublebuy::net::{Action, Death, Kind, Latency, Link, Network, RuleGuard, Segment};
 use doublebuy::rt::{self, Listener, Stream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -48,7 +48,7 @@ where
     F: Future<Output = Stream> + Send,
 {
     simulate(1, |network, a, b| async move {
-        network.set_latency(a.id, b.id, 10_000_000..10_000_001);
+        network.set_link(a.id, b.id, Link::of(Latency::fixed(10_000_000)));
         let reader = reader(&b);
         a.spawn(async move {
             let mut stream = connected().await;

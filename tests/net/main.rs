@@ -3,6 +3,7 @@
 mod behaviour;
 mod clocks;
 mod draws;
+mod links;
 mod losses;
 mod rules;
 mod world;

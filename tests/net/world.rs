@@ -30,15 +30,28 @@ where
     F: Future<Output = T> + 'static,
     T: Send + 'static,
 {
+    let options = Options {
+        seed,
+        ..Options::default()
+    };
+    simulate_with(options, test)
+}
+
+/// As [`simulate`], over a network with these options.
+pub fn simulate_with<F, T>(
+    options: Options,
+    test: impl FnOnce(Network, Host, Host) -> F + Send + 'static,
+) -> T
+where
+    F: Future<Output = T> + 'static,
+    T: Send + 'static,
+{
     std::thread::Builder::new()
         .stack_size(16 << 20)
         .spawn(move || {
-            let runtime = Runtime::with_seed_and_config(seed, Default::default());
+            let runtime = Runtime::with_seed_and_config(options.seed, Default::default());
             runtime.block_on(async move {
-                let running = Network::start(Options {
-                    seed,
-                    ..Options::default()
-                });
+                let running = Network::start(options);
                 let network = running.network().clone();
                 let host = |name: &str| Host {
                     id: network.add_node(name),

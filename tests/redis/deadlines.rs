@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use doublebuy::net::{Network, NodeId};
+use doublebuy::net::{Latency, Link, Network, NodeId};
 use doublebuy::redis::{Bug, Observer, Options};
 use doublebuy::rt;
 use parking_lot::Mutex;
@@ -93,8 +93,9 @@ fn instant_network(world: &World) {
         client_node,
         ..
     } = world;
-    network.set_latency(*server_node, *client_node, 1_000..1_001);
-    network.set_latency(*client_node, *server_node, 1_000..1_001);
+    let link = Link::of(Latency::fixed(1_000));
+    network.set_link(*server_node, *client_node, link);
+    network.set_link(*client_node, *server_node, link);
 }
 
 async fn align_to_a_millisecond() {
