@@ -49,6 +49,7 @@ fn campaign_of(seeds: std::ops::Range<u64>) {
             jobs: NonZeroUsize::new(2).expect("two"),
             max_total_time: None,
             max_fail: None,
+            repeat_every: campaign::REPEAT_EVERY,
             seed_timeout: Duration::from_secs(600),
             run: Arc::new(|scenario, seed| world::run_seed(scenario, seed, Keep::default())),
             reproduce: None,

@@ -6,9 +6,9 @@
 //! is the lowest seed, and `max_fail` cuts at the same seed. No history is
 //! kept: memory is flat over seeds.
 //!
-//! It checks its own ground. One seed in [`REPEAT_EVERY`] is run twice, and
-//! the lowest seed of each broken invariant, and of those that crashed, again
-//! by [`Options::reproduce`], which the command line does in a fresh process;
+//! It checks its own ground. One seed in [`Options::repeat_every`] is run
+//! twice, and the lowest seed of each broken invariant, and of those that
+//! crashed, again by [`Options::reproduce`], which the command line does in a fresh process;
 //! where digests differ, the first difference is named. A seed that could not
 //! be compared is said to be one, and is not taken for one that differs.
 //!
@@ -23,10 +23,12 @@ mod runner;
 mod tally;
 
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::ops::Range;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
+
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 pub use expect::{Judgement, Shortfall, judge, surprises};
 pub use figures::{AtMost, grouped};
@@ -39,8 +41,8 @@ use crate::scenario::Scenario;
 use queue::{Job, Queue};
 use runner::Seen;
 
-/// One seed of so many is run twice.
-pub const REPEAT_EVERY: u64 = 64;
+/// One seed of so many is run twice, if nothing else is said.
+pub const REPEAT_EVERY: NonZeroU64 = NonZeroU64::new(64).expect("not zero");
 
 /// How long a seed may take in real time, if nothing else is said.
 pub const SEED_TIMEOUT: Duration = Duration::from_secs(60);
@@ -56,6 +58,8 @@ pub struct Options<'a> {
     pub max_total_time: Option<Duration>,
     /// It ends with this many seeds that break what should hold, or crash.
     pub max_fail: Option<u64>,
+    /// One seed of so many is run twice and compared.
+    pub repeat_every: NonZeroU64,
     /// After this much real time a seed is given up and counts as unknown.
     pub seed_timeout: Duration,
     /// Runs a seed.
@@ -82,6 +86,18 @@ pub struct Report {
     pub cut: Option<Cut>,
 }
 
+impl Report {
+    /// One number for everything that was run: whoever runs the same seeds of
+    /// the same scenarios has it too. What promises to differ is left out.
+    pub fn digest(&self) -> String {
+        let sound = self.tallies.iter().filter(|tally| !tally.expect.differs);
+        let all = sound.fold(0, |sum, tally| {
+            xxh3_64_with_seed(&tally.digest.to_le_bytes(), sum)
+        });
+        format!("{all:016x}")
+    }
+}
+
 /// Why a campaign ended early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cut {
@@ -103,7 +119,7 @@ pub fn planned(scenarios: &[Scenario], seeds: &Range<u64>) -> u64 {
 pub fn run(scenarios: &[Scenario], options: &Options<'_>) -> std::io::Result<Report> {
     let started = rt::now();
     let deadline = options.max_total_time.map(|limit| started + limit);
-    let queue = Queue::new(scenarios, options.seeds.clone(), deadline);
+    let queue = Queue::new(scenarios, options, deadline);
     let shared: Vec<Arc<Scenario>> = scenarios.iter().cloned().map(Arc::new).collect();
     let mut gathered = Gathered::new(scenarios, options);
     std::thread::scope(|scope| -> std::io::Result<()> {

@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use parking_lot::Mutex;
 
+use super::Options;
 use crate::rt;
 use crate::scenario::Scenario;
 
@@ -50,16 +51,17 @@ struct Place {
 impl Queue {
     pub(super) fn new(
         scenarios: &[Scenario],
-        seeds: Range<u64>,
+        options: &Options<'_>,
         deadline: Option<rt::Instant>,
     ) -> Queue {
+        let seeds = &options.seeds;
         let repeat_every = scenarios.iter().map(|one| match one.expect.differs {
             true => 1,
-            false => super::REPEAT_EVERY,
+            false => options.repeat_every.get(),
         });
         Queue {
             first_seed: seeds.start,
-            shares: scenarios.iter().map(|one| share(one, &seeds)).collect(),
+            shares: scenarios.iter().map(|one| share(one, seeds)).collect(),
             repeat_every: repeat_every.collect(),
             deadline,
             place: Mutex::default(),

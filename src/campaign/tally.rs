@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
 use super::expect::is_surprise;
 use super::runner::Seen;
 use crate::checks::Invariant;
@@ -34,6 +36,8 @@ pub struct Tally {
     pub repeated: u64,
     /// Seeds that were not the same the second time.
     pub differed: u64,
+    /// One number for the digests of all seeds, in their order.
+    pub digest: u64,
     /// In how many seeds each invariant broke, and first in which.
     pub broken: BTreeMap<Invariant, Broke>,
     /// In how many seeds each probe was reached.
@@ -73,6 +77,7 @@ impl Tally {
             seeds: 0,
             repeated: 0,
             differed: 0,
+            digest: 0,
             broken: BTreeMap::new(),
             probes: BTreeMap::new(),
             crashed: 0,
@@ -94,6 +99,7 @@ impl Tally {
             *self.probes.entry(probe).or_default() += 1;
         }
         let digest = seen.digest.unwrap_or_default();
+        self.digest = xxh3_64_with_seed(digest.as_bytes(), self.digest);
         for &invariant in &seen.broken {
             let broke = self.broken.entry(invariant).or_insert_with(|| Broke {
                 seeds: 0,

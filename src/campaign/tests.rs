@@ -58,6 +58,7 @@ fn options(
         jobs: NonZeroUsize::MIN,
         max_total_time: None,
         max_fail: None,
+        repeat_every: REPEAT_EVERY,
         seed_timeout: SEED_TIMEOUT,
         run: Arc::new(move |_, seed| run(seed)),
         reproduce: None,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,6 +39,9 @@ pub(super) struct Fuzz {
     /// End after so many seeds that break what should hold, or crash.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     max_fail: Option<u64>,
+    /// Run one seed of so many twice, and compare; 1 is every seed.
+    #[arg(long, value_name = "N", default_value_t = campaign::REPEAT_EVERY)]
+    repeat_every: NonZeroU64,
     /// Give up a seed that is not over after so much real time.
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = real_time)]
     seed_timeout: Duration,
@@ -100,6 +103,7 @@ impl Fuzz {
             jobs: jobs.unwrap_or(cores),
             max_total_time: self.max_total_time,
             max_fail: self.max_fail,
+            repeat_every: self.repeat_every,
             seed_timeout: self.seed_timeout,
             run: Arc::new(|scenario, seed| world::run_seed(scenario, seed, Keep::default())),
             reproduce: Some(&fresh),

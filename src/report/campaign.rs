@@ -214,12 +214,13 @@ fn closing(report: &Report, judged: &[Judgement]) -> String {
         Some(Cut::Failures) => "; --max-fail was reached",
     };
     format!(
-        "{}: {} seeds in {}.{:03} s ({} seeds/s), {} of them run twice{cut}",
+        "{}: {} seeds in {}.{:03} s ({} seeds/s), {} of them run twice, digest {}{cut}",
         paint(style, outcome),
         grouped(seeds),
         millis / 1_000,
         millis % 1_000,
         grouped(rate),
-        grouped(repeated)
+        grouped(repeated),
+        report.digest()
     )
 }

@@ -166,6 +166,7 @@ pub struct Campaign<'a> {
     version: &'static str,
     scenarios: Vec<Fuzzed<'a>>,
     mismatches: Vec<Differs<'a>>,
+    digest: String,
     seconds: f64,
     not_repeated: Vec<Unchecked<'a>>,
 }
@@ -230,6 +231,7 @@ impl<'a> Campaign<'a> {
             version: VERSION,
             scenarios: pairs.map(|(tally, judged)| fuzzed(tally, judged)).collect(),
             mismatches: report.mismatches.iter().map(differs).collect(),
+            digest: report.digest(),
             seconds: report.took.as_secs_f64(),
             not_repeated: report.not_repeated.iter().map(unchecked).collect(),
         }

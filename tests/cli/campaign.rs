@@ -318,3 +318,22 @@ fn a_run_that_leaks_real_randomness_is_caught() {
     let ended = dead.run("fuzz sims/dead.toml --seeds 0..3").code(1);
     ended.says(&["no seed differed when it was run again, of 3"]);
 }
+
+#[test]
+fn a_campaign_has_one_digest_for_all_its_seeds_and_can_run_each_twice() {
+    let house = House::new("one-digest").with("sims/safe.toml", SAFE);
+    let digest = |arguments: &str| {
+        let report = house.json(&format!("fuzz --json - {arguments}"));
+        report["digest"].as_str().expect("a digest").to_owned()
+    };
+    let once = digest("--seeds 0..9");
+    assert_eq!(once, digest("--seeds 0..9 --jobs 1 --repeat-every 1"));
+    assert_ne!(once, digest("--seeds 0..8"));
+    assert_ne!(once, digest("--seeds 1..10"));
+    let ended = house.run("fuzz --seeds 0..9 --repeat-every 1").code(0);
+    ended.says(&["9 of them run twice, digest ", &once]);
+    house
+        .run("fuzz --seeds 0..9 --repeat-every 0")
+        .code(2)
+        .says(&["--repeat-every"]);
+}

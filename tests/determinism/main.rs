@@ -3,5 +3,6 @@
 
 mod golden;
 mod limits;
+mod orders;
 mod policies;
 mod repeat;
