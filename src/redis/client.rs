@@ -2,6 +2,8 @@
 
 use bytes::Bytes;
 
+use super::blocked::Ticket;
+use super::mailbox::Mailbox;
 use super::reply::Resp;
 
 /// A connection's state between commands.
@@ -13,4 +15,8 @@ pub(super) struct Client {
     pub(super) resp: Resp,
     /// To be closed once it has read its replies.
     pub(super) closing: bool,
+    /// Where others leave what it is to be told.
+    pub(super) mailbox: Mailbox,
+    /// Its place among those who wait for a key.
+    pub(super) blocked: Option<Ticket>,
 }

@@ -9,61 +9,17 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use indexmap::IndexMap;
-use xxhash_rust::xxh3::Xxh3DefaultBuilder;
-
+use super::blocked::Blocked;
 use super::bug::Bug;
 use super::events::{Class, Events};
 use super::observer::Observer;
-use super::reply::Reply;
+use super::values::{Edit, Table, Value};
+use bytes::Bytes;
 
 /// How many databases SELECT can choose from.
 pub(super) const DATABASES: usize = 16;
 
-/// What a key holds.
 #[derive(Debug, Clone)]
-pub(super) enum Value {
-    String(Bytes),
-    Hash(Fields),
-}
-
-/// The fields of a hash, in the order in which they were first set.
-pub(super) type Fields = IndexMap<Bytes, Bytes, Xxh3DefaultBuilder>;
-
-impl Value {
-    pub(super) fn type_name(&self) -> &'static str {
-        match self {
-            Value::String(_) => "string",
-            Value::Hash(_) => "hash",
-        }
-    }
-
-    pub(super) fn as_string(&self) -> Result<Bytes, Reply> {
-        match self {
-            Value::String(bytes) => Ok(bytes.clone()),
-            Value::Hash(_) => Err(Reply::WRONG_TYPE),
-        }
-    }
-
-    /// What an observer is told of it.
-    fn as_text(&self) -> &[u8] {
-        match self {
-            Value::String(bytes) => bytes,
-            Value::Hash(_) => b"",
-        }
-    }
-
-    /// A key with such a value does not exist.
-    fn is_empty(&self) -> bool {
-        match self {
-            Value::String(_) => false,
-            Value::Hash(fields) => fields.is_empty(),
-        }
-    }
-}
-
-#[derive(Debug)]
 pub(super) struct Entry {
     pub(super) value: Value,
     pub(super) expires_at: Option<i64>,
@@ -79,7 +35,7 @@ pub(super) enum Deadline {
 
 #[derive(Default)]
 struct Database {
-    keys: IndexMap<Bytes, Entry, Xxh3DefaultBuilder>,
+    keys: Table<Entry>,
     deadlines: BTreeSet<(i64, Bytes)>,
 }
 
@@ -92,15 +48,18 @@ pub(super) struct Keyspace {
     planted: Option<Bug>,
     /// What commands did, to be published.
     pub(super) events: Events,
+    /// Counts changes.
+    dirty: u64,
+    /// Who waits for which key.
+    pub(super) blocked: Blocked,
 }
 
 impl Keyspace {
     pub(super) fn new(planted: Option<Bug>, observer: Arc<dyn Observer>) -> Keyspace {
         Keyspace {
-            databases: Vec::new(),
             observer: Some(observer),
             planted,
-            events: Events::default(),
+            ..Keyspace::default()
         }
     }
 
@@ -128,7 +87,7 @@ impl Keyspace {
     pub(super) fn holds(&self, database: usize, key: &[u8]) -> bool {
         self.databases
             .get(database)
-            .is_some_and(|database| database.keys.contains_key(key))
+            .is_some_and(|database| database.keys.contains(key))
     }
 
     fn is_past(&self, when: i64, now: i64) -> bool {
@@ -167,37 +126,47 @@ impl Keyspace {
             }
         };
         if let Some(entry) = self.databases[database].keys.get(key) {
+            let waited_for = entry.value.ends_a_wait();
             self.observe(|o| o.set(database, key, entry.value.as_text(), expires_at));
+            if waited_for {
+                self.blocked.signal(database, key);
+            }
         }
+        self.changed(database, key);
+    }
+
+    /// Whatever happens to a key on a client's behalf comes by here.
+    fn changed(&mut self, _database: usize, _key: &[u8]) {
+        self.dirty += 1;
     }
 
     /// Changes a value in place, `empty` if the key is missing. A key whose
-    /// value ends up empty is removed.
+    /// value ends up empty is removed, and one that has not changed is not
+    /// made.
     pub(super) fn modify<T>(
         &mut self,
         database: usize,
         key: &[u8],
         empty: impl FnOnce() -> Value,
-        change: impl FnOnce(&mut Value) -> T,
+        change: impl FnOnce(&mut Value) -> Edit<T>,
     ) -> T {
-        if let Some(entry) = self.database(database).keys.get_mut(key) {
-            let output = change(&mut entry.value);
+        let Some(entry) = self.database(database).keys.get_mut(key) else {
+            let mut value = empty();
+            let edit = change(&mut value);
+            if edit.changed && !value.is_empty() {
+                self.set(database, key, value, Deadline::Clear);
+            }
+            return edit.output;
+        };
+        let edit = change(&mut entry.value);
+        if edit.changed {
             if entry.value.is_empty() {
                 self.delete(database, key);
+            } else {
+                self.changed(database, key);
             }
-            return output;
         }
-        let mut value = empty();
-        let output = change(&mut value);
-        if !value.is_empty() {
-            let key = Bytes::copy_from_slice(key);
-            let entry = Entry {
-                value,
-                expires_at: None,
-            };
-            self.database(database).keys.insert(key, entry);
-        }
-        output
+        edit.output
     }
 
     /// Gives an existing key another deadline, or none.
@@ -205,6 +174,7 @@ impl Keyspace {
         if self.holds(database, key) {
             self.database(database).move_deadline(key, expires_at);
             self.observe(|o| o.deadline_changed(database, key, expires_at));
+            self.changed(database, key);
         }
     }
 
@@ -212,6 +182,7 @@ impl Keyspace {
     pub(super) fn delete(&mut self, database: usize, key: &[u8]) -> Option<Entry> {
         let (key, entry) = self.take(database, key)?;
         self.observe(|o| o.deleted(database, &key, entry.value.as_text()));
+        self.changed(database, &key);
         Some(entry)
     }
 
@@ -224,7 +195,7 @@ impl Keyspace {
 
     fn take(&mut self, database: usize, key: &[u8]) -> Option<(Bytes, Entry)> {
         let space = self.databases.get_mut(database)?;
-        let (key, entry) = space.keys.swap_remove_entry(key)?;
+        let (key, entry) = space.keys.take(key)?;
         if let Some(when) = entry.expires_at {
             space.deadlines.remove(&(when, key.clone()));
         }
@@ -263,8 +234,9 @@ impl Keyspace {
             return;
         };
         let flushed = std::mem::take(space);
-        for (key, entry) in &flushed.keys {
+        for (key, entry) in flushed.keys.iter() {
             self.observe(|o| o.deleted(database, key, entry.value.as_text()));
+            self.changed(database, key);
         }
     }
 
@@ -279,7 +251,7 @@ impl Keyspace {
         self.databases
             .get(database)
             .into_iter()
-            .flat_map(|database| database.keys.keys())
+            .flat_map(|database| database.keys.names())
     }
 
     /// How many keys a database has, and how many of them have a deadline.
@@ -299,7 +271,7 @@ impl Keyspace {
 
 impl Database {
     fn move_deadline(&mut self, key: &[u8], expires_at: Option<i64>) {
-        let Some((_, key, entry)) = self.keys.get_full_mut(key) else {
+        let Some((key, entry)) = self.keys.get_named(key) else {
             return;
         };
         let old = std::mem::replace(&mut entry.expires_at, expires_at);

@@ -12,6 +12,7 @@
 //!
 //! An [`Observer`] is told what really happened to the keys.
 
+mod blocked;
 mod bug;
 mod client;
 mod commands;
@@ -21,11 +22,14 @@ mod events;
 mod expirer;
 mod glob;
 mod keyspace;
+mod long_double;
+mod mailbox;
 mod number;
 mod observer;
 mod reply;
 mod scripts;
 mod tap;
+mod values;
 mod wire;
 
 use std::fmt;

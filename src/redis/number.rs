@@ -22,6 +22,21 @@ pub(super) fn integer_argument(text: &[u8]) -> Result<i64, Reply> {
     parse_integer(text).ok_or(Reply::NOT_AN_INTEGER)
 }
 
+/// Reads a double as C's `strtod` does, all of the text and no leading space;
+/// what is too large or too small for a double is refused.
+pub(super) fn parse_double(text: &[u8]) -> Option<f64> {
+    let text = std::str::from_utf8(text).ok()?;
+    let value: f64 = text.parse().ok()?;
+    let named = text.contains(['n', 'N']);
+    let is_zero = |text: &str| {
+        let digits = text.split(['e', 'E']).next().unwrap_or_default();
+        !digits.contains(|digit: char| matches!(digit, '1'..='9'))
+    };
+    let overflows = value.is_infinite() && !named;
+    let underflows = value == 0.0 && !is_zero(text);
+    (!value.is_nan() && !overflows && !underflows).then_some(value)
+}
+
 /// Writes a double as C's `%.17g` does.
 pub(super) fn format_double(value: f64) -> String {
     const DIGITS: i32 = 17;

@@ -72,8 +72,14 @@ impl Reply {
     pub(super) const SYNTAX: Reply = Reply::error("ERR syntax error");
     pub(super) const WRONG_TYPE: Reply =
         Reply::error("WRONGTYPE Operation against a key holding the wrong kind of value");
+    pub(super) const NO_SUCH_KEY: Reply = Reply::error("ERR no such key");
     pub(super) const NOT_AN_INTEGER: Reply =
         Reply::error("ERR value is not an integer or out of range");
+
+    /// Whether it is a count of something.
+    pub(super) fn is_positive(&self) -> bool {
+        matches!(self, Reply::Integer(1..))
+    }
 
     pub(super) const fn status(text: &'static str) -> Reply {
         Reply::Status(Bytes::from_static(text.as_bytes()))

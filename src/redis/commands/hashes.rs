@@ -2,139 +2,262 @@
 
 use bytes::Bytes;
 
+use super::args::{answer, count, is, negatable, pairs};
+use super::random;
+use super::scan::{self, Scan};
 use super::{Command, Flags, Handler::Plain, command};
 use crate::redis::engine::Context;
-use crate::redis::keyspace::{Fields, Value};
+use crate::redis::events::Class;
+use crate::redis::long_double::LongDouble;
 use crate::redis::number::{integer_argument, parse_integer};
 use crate::redis::reply::Reply;
+use crate::redis::values::{Edit, Hash};
 
 const READ: Flags = Flags::READONLY.and(Flags::FAST);
+const SLOW_READ: Flags = Flags::READONLY;
 const WRITE: Flags = Flags::WRITE.and(Flags::DENY_OOM).and(Flags::FAST);
 const FREEING: Flags = Flags::WRITE.and(Flags::FAST);
 
+#[rustfmt::skip]
 pub(super) const COMMANDS: &[Command] = &[
     command!("hdel", "HDEL", -3, FREEING, (1, 1, 1), Plain(hdel)),
     command!("hexists", "HEXISTS", 3, READ, (1, 1, 1), Plain(hexists)),
     command!("hget", "HGET", 3, READ, (1, 1, 1), Plain(hget)),
-    command!(
-        "hgetall",
-        "HGETALL",
-        2,
-        Flags::READONLY,
-        (1, 1, 1),
-        Plain(hgetall)
-    ),
+    command!("hgetall", "HGETALL", 2, SLOW_READ, (1, 1, 1), Plain(hgetall)),
     command!("hincrby", "HINCRBY", 4, WRITE, (1, 1, 1), Plain(hincrby)),
+    command!("hincrbyfloat", "HINCRBYFLOAT", 4, WRITE, (1, 1, 1), Plain(hincrbyfloat)),
+    command!("hkeys", "HKEYS", 2, SLOW_READ, (1, 1, 1), Plain(hkeys)),
     command!("hlen", "HLEN", 2, READ, (1, 1, 1), Plain(hlen)),
     command!("hmget", "HMGET", -3, READ, (1, 1, 1), Plain(hmget)),
+    command!("hmset", "HMSET", -4, WRITE, (1, 1, 1), Plain(hmset)),
+    command!("hrandfield", "HRANDFIELD", -2, SLOW_READ, (1, 1, 1), Plain(hrandfield)),
+    command!("hscan", "HSCAN", -3, SLOW_READ, (1, 1, 1), Plain(hscan)),
     command!("hset", "HSET", -4, WRITE, (1, 1, 1), Plain(hset)),
+    command!("hsetnx", "HSETNX", 4, WRITE, (1, 1, 1), Plain(hsetnx)),
+    command!("hstrlen", "HSTRLEN", 3, READ, (1, 1, 1), Plain(hstrlen)),
+    command!("hvals", "HVALS", 2, SLOW_READ, (1, 1, 1), Plain(hvals)),
 ];
 
-impl Context<'_> {
-    /// Reads the hash at `key`, an empty one if there is none.
-    fn read_hash(&mut self, key: &[u8], read: impl FnOnce(&Fields) -> Reply) -> Reply {
-        match self.lookup(key).map(|entry| &entry.value) {
-            None => read(&Fields::default()),
-            Some(Value::Hash(fields)) => read(fields),
-            Some(_) => Reply::WRONG_TYPE,
-        }
-    }
-
-    /// Changes the hash at `key`: made if it is missing, gone if it ends up
-    /// empty.
-    fn change_hash(&mut self, key: &[u8], change: impl FnOnce(&mut Fields) -> Reply) -> Reply {
-        self.lookup(key);
-        let empty = || Value::Hash(Fields::default());
-        self.keyspace
-            .modify(self.client.database, key, empty, |value| match value {
-                Value::Hash(fields) => change(fields),
-                Value::String(_) => Reply::WRONG_TYPE,
-            })
-    }
+/// Reads the hash at `key`, an empty one if there is none.
+fn read(context: &mut Context<'_>, key: &[u8], read: impl FnOnce(&Hash) -> Reply) -> Reply {
+    answer(context.read(key).map(|hash| match hash {
+        Some(hash) => read(hash),
+        None => read(&Hash::default()),
+    }))
 }
 
 fn hset(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    answer(set_fields(context, args, "hset").map(count))
+}
+
+fn hmset(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    answer(set_fields(context, args, "hmset").map(|_| Reply::OK))
+}
+
+/// How many fields are new.
+fn set_fields(context: &mut Context<'_>, args: &[&[u8]], command: &str) -> Result<usize, Reply> {
     let (pairs, rest) = args[2..].as_chunks::<2>();
     if !rest.is_empty() {
-        return Reply::wrong_arity("hset");
+        return Err(Reply::wrong_arity(command));
     }
-    context.change_hash(args[1], |fields| {
-        let mut added = 0;
-        for [field, value] in pairs {
-            let value = Bytes::copy_from_slice(value);
-            let old = fields.insert(Bytes::copy_from_slice(field), value);
-            added += i64::from(old.is_none());
+    let added = context.edit(args[1], |hash: &mut Hash| {
+        let added = pairs
+            .iter()
+            .filter(|[field, value]| hash.set(field, Bytes::copy_from_slice(value)));
+        Edit::changed(added.count())
+    })?;
+    context.notify(Class::HASH, "hset", args[1]);
+    Ok(added)
+}
+
+fn hsetnx(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    let set = context.edit(args[1], |hash: &mut Hash| {
+        let new = !hash.fields().contains(args[2]);
+        if new {
+            hash.set(args[2], Bytes::copy_from_slice(args[3]));
         }
-        Reply::Integer(added)
-    })
+        Edit::when(new, new)
+    });
+    if set == Ok(true) {
+        context.notify(Class::HASH, "hset", args[1]);
+    }
+    answer(set.map(|new| Reply::Integer(new.into())))
 }
 
 fn hdel(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
-    context.change_hash(args[1], |fields| {
-        let removed = args[2..]
-            .iter()
-            .map(|field| i64::from(fields.shift_remove(*field).is_some()));
-        Reply::Integer(removed.sum())
-    })
+    let removed = context.edit(args[1], |hash: &mut Hash| {
+        let removed = args[2..].iter().filter(|field| hash.remove(field)).count();
+        Edit::when(removed > 0, removed)
+    });
+    if removed.as_ref().is_ok_and(|removed| *removed > 0) {
+        context.notify_removal(Class::HASH, "hdel", args[1]);
+    }
+    answer(removed.map(count))
 }
 
 fn hincrby(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
-    let by = match integer_argument(args[3]) {
-        Ok(by) => by,
-        Err(error) => return error,
-    };
-    context.change_hash(args[1], |fields| {
-        let old = match fields.get(args[2]) {
-            Some(text) => parse_integer(text),
-            None => Some(0),
-        };
-        let Some(old) = old else {
-            return Reply::error("ERR hash value is not an integer");
-        };
-        let Some(new) = old.checked_add(by) else {
-            return Reply::error("ERR increment or decrement would overflow");
-        };
-        fields.insert(Bytes::copy_from_slice(args[2]), new.to_string().into());
-        Reply::Integer(new)
-    })
+    answer(integer_argument(args[3]).and_then(|by| {
+        change_field(context, args, "hincrby", |old| {
+            let old = match old {
+                Some(text) => {
+                    parse_integer(text).ok_or(Reply::error("ERR hash value is not an integer"))?
+                }
+                None => 0,
+            };
+            let new = old
+                .checked_add(by)
+                .ok_or(Reply::error("ERR increment or decrement would overflow"))?;
+            Ok((new.to_string().into(), Reply::Integer(new)))
+        })
+    }))
+}
+
+fn hincrbyfloat(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    answer(LongDouble::increment(args[3]).and_then(|by| {
+        if by.is_infinite() {
+            return Err(Reply::error("ERR value is NaN or Infinity"));
+        }
+        change_field(context, args, "hincrbyfloat", |old| {
+            let old = match old {
+                Some(text) => {
+                    LongDouble::parse(text).ok_or(Reply::error("ERR hash value is not a float"))?
+                }
+                None => LongDouble::ZERO,
+            };
+            let new = Bytes::from(old.plus(by)?.to_string());
+            Ok((new.clone(), Reply::Bulk(new)))
+        })
+    }))
+}
+
+/// Gives a field the value that `change` makes of its old one.
+fn change_field(
+    context: &mut Context<'_>,
+    args: &[&[u8]],
+    event: &'static str,
+    change: impl FnOnce(Option<&Bytes>) -> Result<(Bytes, Reply), Reply>,
+) -> Result<Reply, Reply> {
+    let reply = context.edit(args[1], |hash: &mut Hash| {
+        match change(hash.fields().get(args[2])) {
+            Ok((value, reply)) => {
+                hash.set(args[2], value);
+                Edit::changed(Ok(reply))
+            }
+            Err(error) => Edit::unchanged(Err(error)),
+        }
+    })??;
+    context.notify(Class::HASH, event, args[1]);
+    Ok(reply)
 }
 
 fn hget(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
-    context.read_hash(args[1], |fields| value_of(fields, args[2]))
+    read(context, args[1], |hash| value_of(hash, args[2]))
 }
 
 fn hmget(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
-    context.read_hash(args[1], |fields| {
-        Reply::Array(
-            args[2..]
-                .iter()
-                .map(|field| value_of(fields, field))
-                .collect(),
-        )
+    read(context, args[1], |hash| {
+        let values = args[2..].iter().map(|field| value_of(hash, field));
+        Reply::Array(values.collect())
     })
 }
 
-fn value_of(fields: &Fields, field: &[u8]) -> Reply {
-    fields.get(field).cloned().map_or(Reply::Null, Reply::Bulk)
+fn value_of(hash: &Hash, field: &[u8]) -> Reply {
+    let value = hash.fields().get(field).cloned();
+    value.map_or(Reply::Null, Reply::Bulk)
 }
 
 fn hexists(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
-    context.read_hash(args[1], |fields| {
-        Reply::Integer(fields.contains_key(args[2]).into())
+    read(context, args[1], |hash| {
+        Reply::Integer(hash.fields().contains(args[2]).into())
     })
 }
 
 fn hlen(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
-    context.read_hash(args[1], |fields| {
-        Reply::Integer(i64::try_from(fields.len()).unwrap_or(i64::MAX))
+    read(context, args[1], |hash| count(hash.fields().len()))
+}
+
+fn hstrlen(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    read(context, args[1], |hash| {
+        count(hash.fields().get(args[2]).map_or(0, Bytes::len))
     })
 }
 
-/// In the order in which the fields were first set, as Redis has it while a
-/// hash is small.
+fn pair((field, value): (&Bytes, &Bytes)) -> (Reply, Reply) {
+    (Reply::Bulk(field.clone()), Reply::Bulk(value.clone()))
+}
+
 fn hgetall(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
-    context.read_hash(args[1], |fields| {
-        let bulk = |bytes: &Bytes| Reply::Bulk(bytes.clone());
-        Reply::Map(fields.iter().map(|(f, v)| (bulk(f), bulk(v))).collect())
+    read(context, args[1], |hash| {
+        Reply::Map(hash.fields().iter().map(pair).collect())
+    })
+}
+
+fn hkeys(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    read(context, args[1], |hash| {
+        Reply::Array(hash.fields().names().cloned().map(Reply::Bulk).collect())
+    })
+}
+
+fn hvals(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    read(context, args[1], |hash| {
+        let values = hash.fields().iter().map(|(_, value)| value.clone());
+        Reply::Array(values.map(Reply::Bulk).collect())
+    })
+}
+
+fn hscan(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    answer(scan::of_value(
+        context,
+        args,
+        |scan: &Scan<'_>, hash: &mut Hash| {
+            let (cursor, fields) = if hash.is_small() {
+                (0, hash.fields().names().cloned().collect())
+            } else {
+                hash.scan(scan.cursor, scan.count)
+            };
+            let mut found = Vec::new();
+            for field in fields.iter().filter(|field| scan.wants(field)) {
+                found.push(Reply::Bulk(field.clone()));
+                found.push(value_of(hash, field));
+            }
+            (cursor, found)
+        },
+    ))
+}
+
+fn hrandfield(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    answer(random_fields(context, args))
+}
+
+fn random_fields(context: &mut Context<'_>, args: &[&[u8]]) -> Result<Reply, Reply> {
+    let (key, options) = (args[1], &args[2..]);
+    let resp = context.client.resp;
+    let Some((amount, with)) = options.split_first() else {
+        let hash = context.read::<Hash>(key)?;
+        let field = hash.and_then(|hash| hash.fields().at(random::one(hash.fields().len())?));
+        return Ok(field.map_or(Reply::Null, |(field, _)| Reply::Bulk(field.clone())));
+    };
+    let amount = negatable(amount)?;
+    let with_values = match with {
+        [] => false,
+        [word] if is(word, "WITHVALUES") => true,
+        _ => return Err(Reply::SYNTAX),
+    };
+    if with_values && amount.unsigned_abs() > i64::MAX.unsigned_abs() / 2 {
+        return Err(Reply::error("ERR value is out of range"));
+    }
+    let Some(hash) = context.read::<Hash>(key)? else {
+        return Ok(Reply::Array(Vec::new()));
+    };
+    let chosen = random::some(hash.fields().len(), amount)?;
+    let chosen = chosen.into_iter().filter_map(|at| hash.fields().at(at));
+    Ok(if with_values {
+        pairs(chosen.map(pair), resp)
+    } else {
+        Reply::Array(
+            chosen
+                .map(|(field, _)| Reply::Bulk(field.clone()))
+                .collect(),
+        )
     })
 }

@@ -61,7 +61,7 @@ pub(super) const COMMANDS: &[Command] = &[
 
 impl Context<'_> {
     /// The key, unless its deadline has passed.
-    pub(super) fn lookup(&mut self, key: &[u8]) -> Option<&Entry> {
+    pub(in crate::redis) fn lookup(&mut self, key: &[u8]) -> Option<&Entry> {
         self.keyspace.lookup(self.client.database, key, self.now)
     }
 

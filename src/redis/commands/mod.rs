@@ -1,8 +1,12 @@
 //! The command table: one entry a command, one file a family.
 
+mod args;
 mod connection;
 mod hashes;
 mod keys;
+mod lists;
+mod random;
+mod scan;
 mod scripting;
 mod server;
 mod strings;
@@ -12,6 +16,7 @@ use std::sync::LazyLock;
 use indexmap::IndexMap;
 use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 
+use super::blocked::BlockingHandler;
 use super::engine::Context;
 use super::reply::Reply;
 use super::scripts::Scripts;
@@ -26,6 +31,8 @@ pub(super) type ScriptHandler = fn(&mut Context<'_>, &mut Scripts, &[&[u8]]) -> 
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Handler {
     Plain(PlainHandler),
+    /// May wait for a key.
+    Blocking(BlockingHandler),
     /// May run a script, and so never from one.
     Script(ScriptHandler),
     /// Has subcommands, and nothing of its own.
@@ -43,12 +50,14 @@ impl Flags {
     pub(super) const FAST: Flags = Flags(1 << 2);
     pub(super) const DENY_OOM: Flags = Flags(1 << 3);
     pub(super) const NO_SCRIPT: Flags = Flags(1 << 4);
+    pub(super) const BLOCKING: Flags = Flags(1 << 5);
 
-    const NAMES: [(Flags, &'static str); 5] = [
+    const NAMES: [(Flags, &'static str); 6] = [
         (Flags::WRITE, "write"),
         (Flags::READONLY, "readonly"),
         (Flags::DENY_OOM, "denyoom"),
         (Flags::NO_SCRIPT, "noscript"),
+        (Flags::BLOCKING, "blocking"),
         (Flags::FAST, "fast"),
     ];
 
@@ -135,6 +144,7 @@ fn all() -> impl Iterator<Item = &'static Command> {
         connection::COMMANDS,
         hashes::COMMANDS,
         keys::COMMANDS,
+        lists::COMMANDS,
         scripting::COMMANDS,
         server::COMMANDS,
         strings::COMMANDS,

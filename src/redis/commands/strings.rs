@@ -2,12 +2,14 @@
 
 use bytes::Bytes;
 
+use super::args::{answer, count};
 use super::{Command, Flags, Handler::Plain, command};
 use crate::redis::bug::Bug;
 use crate::redis::engine::Context;
-use crate::redis::keyspace::{Deadline, Value};
+use crate::redis::keyspace::Deadline;
 use crate::redis::number::{integer_argument, parse_integer};
 use crate::redis::reply::Reply;
+use crate::redis::values::Value;
 use crate::redis::wall_clock_ms;
 use crate::redis::wire::BULK_MAX;
 
@@ -48,11 +50,6 @@ impl Context<'_> {
         self.keyspace
             .set(database, key, Value::String(value), deadline);
     }
-}
-
-/// An error is an answer too.
-fn answer(result: Result<Reply, Reply>) -> Reply {
-    result.unwrap_or_else(|error| error)
 }
 
 fn get(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
@@ -305,10 +302,6 @@ fn strlen(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
             .string(args[1])
             .map(|found| count(found.map_or(0, |value| value.len()))),
     )
-}
-
-fn count(length: usize) -> Reply {
-    Reply::Integer(i64::try_from(length).unwrap_or(i64::MAX))
 }
 
 fn incr(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {

@@ -12,7 +12,7 @@ use super::sha1_hex;
 use super::vm::PRELUDE_NAME;
 use crate::redis::client::Client;
 use crate::redis::commands;
-use crate::redis::engine::{Context, execute_in_script};
+use crate::redis::engine::{Caller, Context, execute_in_script};
 use crate::redis::keyspace::Keyspace;
 use crate::redis::number::format_double;
 use crate::redis::reply::{Reply, Resp};
@@ -92,6 +92,7 @@ impl Host {
             client: Client {
                 id: context.client.id,
                 database: context.client.database,
+                mailbox: context.client.mailbox.clone(),
                 ..Client::default()
             },
             now: context.now,
@@ -160,6 +161,7 @@ impl Host {
             keyspace: &mut running.keyspace,
             client: &mut running.client,
             now: running.now,
+            caller: Caller::Script,
         };
         let reply = execute_in_script(&mut context, running.read_only, &args);
         (reply, running.resp)

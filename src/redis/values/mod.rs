@@ -1,0 +1,119 @@
+//! What a key can hold.
+
+mod hash;
+mod table;
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+use super::reply::Reply;
+pub(super) use hash::Hash;
+pub(super) use table::Table;
+
+/// The elements of a list, head first.
+pub(super) type List = VecDeque<Bytes>;
+
+/// What a key holds.
+#[derive(Debug, Clone)]
+pub(super) enum Value {
+    String(Bytes),
+    Hash(Box<Hash>),
+    List(List),
+}
+
+impl Value {
+    pub(super) fn type_name(&self) -> &'static str {
+        match self {
+            Value::String(_) => "string",
+            Value::Hash(_) => "hash",
+            Value::List(_) => "list",
+        }
+    }
+
+    pub(super) fn as_string(&self) -> Result<Bytes, Reply> {
+        match self {
+            Value::String(bytes) => Ok(bytes.clone()),
+            _ => Err(Reply::WRONG_TYPE),
+        }
+    }
+
+    /// What an observer is told of it.
+    pub(super) fn as_text(&self) -> &[u8] {
+        match self {
+            Value::String(bytes) => bytes,
+            _ => b"",
+        }
+    }
+
+    /// A key with such a value does not exist.
+    pub(super) fn is_empty(&self) -> bool {
+        match self {
+            Value::String(_) => false,
+            Value::Hash(hash) => hash.fields().is_empty(),
+            Value::List(list) => list.is_empty(),
+        }
+    }
+
+    /// A client can wait for a key to have such a value.
+    pub(super) fn ends_a_wait(&self) -> bool {
+        matches!(self, Value::List(_))
+    }
+}
+
+/// A type of value that starts empty and is changed in place.
+pub(super) trait Kind: Default {
+    fn of(value: &Value) -> Option<&Self>;
+    fn of_mut(value: &mut Value) -> Option<&mut Self>;
+    fn wrap(self) -> Value;
+}
+
+macro_rules! kind {
+    ($type:ty, $variant:ident, $wrap:expr) => {
+        impl Kind for $type {
+            fn of(value: &Value) -> Option<&Self> {
+                match value {
+                    Value::$variant(inner) => Some(inner),
+                    _ => None,
+                }
+            }
+
+            fn of_mut(value: &mut Value) -> Option<&mut Self> {
+                match value {
+                    Value::$variant(inner) => Some(inner),
+                    _ => None,
+                }
+            }
+
+            fn wrap(self) -> Value {
+                Value::$variant($wrap(self))
+            }
+        }
+    };
+}
+
+kind!(Hash, Hash, Box::new);
+kind!(List, List, std::convert::identity);
+
+/// How a change in place went.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Edit<T> {
+    pub(super) output: T,
+    /// Whether anything is different now, as Redis sees it: that ends a
+    /// transaction's WATCH, and is what replicas are told.
+    pub(super) changed: bool,
+}
+
+impl<T> Edit<T> {
+    pub(super) fn changed(output: T) -> Edit<T> {
+        Edit::when(true, output)
+    }
+
+    pub(super) fn unchanged(output: T) -> Edit<T> {
+        Edit::when(false, output)
+    }
+
+    pub(super) fn when(changed: bool, output: T) -> Edit<T> {
+        Edit { output, changed }
+    }
+}
