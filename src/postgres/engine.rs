@@ -6,16 +6,17 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::task::Waker;
 
 use parking_lot::{Mutex, MutexGuard};
 
+use super::backends::Backends;
 use super::disk::{Image, Log};
 use super::error::{Error, Result, SqlState};
 use super::locks::{Locks, Pid, WaitId};
 use super::observer::{Observer, Wait};
 use super::options::{Bug, Options};
 use super::sql::Plan;
+use super::ssi::Ssi;
 use super::storage::catalog::Catalog;
 use super::storage::clog::{Clog, Csn, Xid};
 use super::storage::heap::RowId;
@@ -31,29 +32,14 @@ pub(super) struct Shared {
     pub(super) observer: Arc<dyn Observer>,
 }
 
-/// Why a session's statement is to stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Interrupt {
-    /// A CancelRequest.
-    Cancel,
-}
-
-/// A session as others see it.
-#[derive(Debug)]
-struct Backend {
-    secret: i32,
-    interrupt: Option<Interrupt>,
-    waker: Option<Waker>,
-}
-
 /// Everything behind the lock.
 #[derive(Debug)]
 pub(super) struct Engine {
     pub(super) catalog: Catalog,
     pub(super) clog: Clog,
     pub(super) locks: Locks,
-    backends: BTreeMap<Pid, Backend>,
-    last_pid: Pid,
+    pub(super) ssi: Ssi,
+    pub(super) backends: Backends,
     /// Who runs which transaction.
     pub(super) owners: BTreeMap<Xid, Pid>,
     /// Rows with versions that die once no snapshot is older than this.
@@ -63,8 +49,6 @@ pub(super) struct Engine {
     plans_version: u64,
 }
 
-/// The process id that the first session gets is one more.
-const FIRST_PID: Pid = 1_000;
 /// Plans beyond this many are not kept.
 const PLANS_MAX: usize = 1_024;
 
@@ -125,65 +109,12 @@ impl Engine {
             catalog,
             clog: Clog::new(next),
             locks: Locks::default(),
-            backends: BTreeMap::new(),
-            last_pid: FIRST_PID,
+            ssi: Ssi::default(),
+            backends: Backends::default(),
             owners: BTreeMap::new(),
             dead: VecDeque::new(),
             plans: BTreeMap::new(),
             plans_version: 0,
-        }
-    }
-
-    /// Admits a session.
-    pub(super) fn connect(&mut self, secret: i32, max_connections: usize) -> Result<Pid> {
-        if self.backends.len() >= max_connections {
-            return Err(Error::new(
-                SqlState::TOO_MANY_CONNECTIONS,
-                "sorry, too many clients already",
-            )
-            .fatal());
-        }
-        self.last_pid += 1;
-        let backend = Backend {
-            secret,
-            interrupt: None,
-            waker: None,
-        };
-        self.backends.insert(self.last_pid, backend);
-        Ok(self.last_pid)
-    }
-
-    pub(super) fn disconnect(&mut self, pid: Pid) {
-        self.backends.remove(&pid);
-    }
-
-    /// A CancelRequest: without the right secret nothing happens.
-    pub(super) fn cancel(&mut self, pid: Pid, secret: i32) {
-        if let Some(backend) = self.backends.get_mut(&pid)
-            && backend.secret == secret
-        {
-            backend.interrupt = Some(Interrupt::Cancel);
-            if let Some(waker) = backend.waker.take() {
-                waker.wake();
-            }
-        }
-    }
-
-    /// Takes a pending interrupt, or asks to be woken by one.
-    pub(super) fn poll_interrupt(&mut self, pid: Pid, waker: &Waker) -> Option<Interrupt> {
-        let backend = self.backends.get_mut(&pid)?;
-        let interrupt = backend.interrupt.take();
-        if interrupt.is_none() {
-            backend.waker = Some(waker.clone());
-        }
-        interrupt
-    }
-
-    /// Forgets an interrupt that came when nothing ran.
-    pub(super) fn clear_interrupt(&mut self, pid: Pid) {
-        if let Some(backend) = self.backends.get_mut(&pid) {
-            backend.interrupt = None;
-            backend.waker = None;
         }
     }
 

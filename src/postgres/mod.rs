@@ -12,6 +12,7 @@
 //! them on `storage` under `locks`, all behind one lock in `engine`. `disk`
 //! is what survives a crash; an `observer` is told the truth.
 
+mod backends;
 mod disk;
 mod engine;
 mod error;
@@ -22,6 +23,7 @@ mod options;
 mod session;
 mod settings;
 mod sql;
+mod ssi;
 mod storage;
 mod transaction;
 mod types;
@@ -80,7 +82,7 @@ impl Server {
             if session.block == session::Block::None
                 && let Some(transaction) = session.transaction.take()
             {
-                transaction.commit_now(&self.0);
+                transaction.commit_now(&self.0)?;
             }
         }
         Ok(())
@@ -110,6 +112,11 @@ impl Server {
                 row: version.row.clone(),
             })
             .collect()
+    }
+
+    /// How many SIREAD locks are kept, and for how many transactions.
+    pub fn siread_locks(&self) -> (usize, usize) {
+        self.0.lock().ssi.size()
     }
 
     /// How many versions of rows a table keeps, those that nobody sees any

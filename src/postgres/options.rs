@@ -52,6 +52,8 @@ named! {
         ReleaseLocksEarly = "release-locks-early",
         /// A crash loses the newest commit that was already synced.
         LoseSyncedCommit = "lose-synced-commit",
+        /// SERIALIZABLE transactions leave no SIREAD locks.
+        DropSireadLocks = "drop-siread-locks",
         /// The next UPDATE panics while it holds the engine's lock.
         PanicHoldingLock = "panic-holding-lock",
     }

@@ -5,7 +5,6 @@
 //! refuses everything until its end. Dropping a session, wherever it stands,
 //! rolls back and gives back every lock.
 
-use std::cell::Cell;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
@@ -14,12 +13,14 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use sqlparser::ast::Statement;
 
-use super::engine::{Interrupt, Shared};
+use super::backends::Interrupt;
+use super::engine::Shared;
 use super::error::{Error, Result, SqlState};
 use super::executor::{self, Execution, Outcome, lock_relation, try_lock_relations};
 use super::locks::{LockTag, Pid};
 use super::settings::Settings;
-use super::sql::{Action, Analyser, Keyword, OutputColumn, Plan, Source, current_timestamp};
+use super::sql::{Action, Analyser, Calls, Keyword, OutputColumn, Plan, Source, current_timestamp};
+use super::ssi::Reads;
 use super::storage::Xid;
 use super::transaction::{Modes, Transaction};
 use super::types::{Type, Value};
@@ -125,7 +126,7 @@ impl Session {
     /// Admits a session to the server.
     pub(super) fn new(shared: &Arc<Shared>, secret: i32, settings: Settings) -> Result<Session> {
         let max = shared.options.max_connections;
-        let pid = shared.lock().connect(secret, max)?;
+        let pid = shared.lock().backends.connect(secret, max)?;
         Ok(Session {
             shared: shared.clone(),
             pid,
@@ -320,7 +321,9 @@ impl Session {
         let statement_start = current_timestamp();
         let plan = self.lock_plan(plan, source).await?;
         let (shared, transaction, settings) = self.in_transaction()?;
+        transaction.await_safe_snapshot(shared).await;
         let snapshot = transaction.take_snapshot(&mut shared.lock());
+        let reads = Reads::new(transaction.ssi.is_some());
         let mut run = Execution {
             shared,
             transaction,
@@ -328,15 +331,18 @@ impl Session {
             params,
             statement_start,
             snapshot,
-            sleep: Cell::new(Duration::ZERO),
+            calls: Calls::default(),
+            reads,
+            notices: Vec::new(),
         };
         let outcome = executor::execute(&mut run, &plan).await?;
+        let notices = run.notices;
         transaction.release_snapshot(&mut shared.lock());
         let tag = tag(&plan.action, &outcome);
         Ok(Answer {
             rows: outcome.rows,
             tag,
-            ..Answer::default()
+            notices,
         })
     }
 
@@ -381,9 +387,13 @@ impl Session {
     pub(super) async fn commit(&mut self) -> Result<()> {
         if let Some(transaction) = self.transaction.take() {
             let shared = self.shared.clone();
-            transaction
-                .commit(&shared, self.settings.synchronous_commit)
-                .await;
+            let synchronous = self.settings.synchronous_commit;
+            let committed = transaction.commit(&shared, synchronous).await;
+            if let Err(error) = committed {
+                self.settings.end_transaction(false);
+                self.block = Block::None;
+                return Err(error);
+            }
         }
         self.settings.end_transaction(true);
         self.block = Block::None;
@@ -415,7 +425,11 @@ impl Session {
     }
 
     /// DISCARD ALL, beyond settings.
-    pub(super) fn forget_session_state(&mut self) {}
+    pub(super) fn forget_session_state(&mut self) {
+        let mut engine = self.shared.lock();
+        engine.backends.unlisten(self.pid, None);
+        engine.unlock_all(self.pid);
+    }
 }
 
 fn checked(again: Option<Plan>, before: &Plan) -> Result<Plan> {
@@ -442,20 +456,30 @@ fn tag(action: &Action, outcome: &Outcome) -> Tag {
 
 /// Ends when the statement is to be given up, and says why.
 async fn interrupted(shared: &Shared, pid: Pid, timeout: Duration) -> Error {
-    let cancel = poll_fn(|cx| match shared.lock().poll_interrupt(pid, cx.waker()) {
-        Some(Interrupt::Cancel) => Poll::Ready(()),
-        None => Poll::Pending,
+    let interrupt = poll_fn(|cx| {
+        let interrupt = shared.lock().backends.poll_interrupt(pid, cx.waker());
+        interrupt.map_or(Poll::Pending, Poll::Ready)
     });
-    let why = if timeout.is_zero() {
-        cancel.await;
-        "canceling statement due to user request"
+    let interrupt = if timeout.is_zero() {
+        Some(interrupt.await)
     } else {
-        match rt::timeout(timeout, cancel).await {
-            Ok(()) => "canceling statement due to user request",
-            Err(_) => "canceling statement due to statement timeout",
-        }
+        rt::timeout(timeout, interrupt).await.ok()
     };
-    Error::new(SqlState::QUERY_CANCELED, why)
+    let canceled = |why| Error::new(SqlState::QUERY_CANCELED, why);
+    match interrupt {
+        Some(Interrupt::Cancel) => canceled("canceling statement due to user request"),
+        Some(Interrupt::Terminate) => terminated(),
+        None => canceled("canceling statement due to statement timeout"),
+    }
+}
+
+/// The error that ends a session from outside.
+pub(super) fn terminated() -> Error {
+    Error::new(
+        SqlState::ADMIN_SHUTDOWN,
+        "terminating connection due to administrator command",
+    )
+    .fatal()
 }
 
 impl Drop for Session {

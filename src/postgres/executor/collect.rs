@@ -5,6 +5,7 @@ use super::Execution;
 use crate::postgres::engine::Engine;
 use crate::postgres::error::Result;
 use crate::postgres::sql::{Access, Context, Expr, Scan, eval, holds};
+use crate::postgres::ssi::Reads;
 use crate::postgres::storage::clog::Snapshot;
 use crate::postgres::storage::heap::{RowId, Tid, Version};
 use crate::postgres::storage::table::Table;
@@ -24,6 +25,7 @@ struct Collector<'a> {
     engine: &'a Engine,
     from: &'a [Scan],
     context: Context<'a>,
+    reads: &'a Reads,
     snapshot: Snapshot,
     rows: Vec<Row>,
     origins: Vec<Origin>,
@@ -36,6 +38,7 @@ pub(super) fn collect(run: &Execution<'_>, engine: &Engine, from: &[Scan]) -> Re
         engine,
         from,
         context: run.context(),
+        reads: &run.reads,
         snapshot: run.snapshot,
         rows: Vec::with_capacity(from.len()),
         origins: Vec::with_capacity(from.len()),
@@ -72,11 +75,13 @@ impl Collector<'_> {
         let mut matched = false;
         match &scan.access {
             Access::Sequential => {
-                for (id, version) in in_physical_order(table, engine, &self.snapshot) {
+                self.reads.table(scan.table.id);
+                for (id, version) in in_physical_order(table, engine, &self.snapshot, self.reads) {
                     matched |= self.consider(level, scan, id, version)?;
                 }
             }
             Access::Index { index, keys } => {
+                self.reads.index(table.def.indexes[*index].id);
                 for key in self.keys(keys)? {
                     matched |= self.look_up(level, scan, table, *index, &key)?;
                 }
@@ -118,6 +123,10 @@ impl Collector<'_> {
         let mut matched = false;
         let mut visit = |collector: &mut Self, id: RowId| -> Result<()> {
             let chain = table.heap.chain(id);
+            let (clog, snapshot) = (&collector.engine.clog, &collector.snapshot);
+            collector
+                .reads
+                .looked_up(table.def.id, chain, clog, snapshot);
             if let Some(version) = chain.visible(&collector.engine.clog, &collector.snapshot) {
                 // The entry may be that of another version.
                 let same = columns.iter().zip(key).all(|(c, v)| version.row[*c] == *v);
@@ -185,10 +194,12 @@ fn in_physical_order<'a>(
     table: &'a Table,
     engine: &'a Engine,
     snapshot: &Snapshot,
+    reads: &Reads,
 ) -> Vec<(RowId, &'a Version)> {
     let mut versions: Vec<(RowId, &Version)> = table
         .heap
         .rows()
+        .inspect(|(_, chain)| reads.scanned(chain, &engine.clog, snapshot))
         .filter_map(|(id, chain)| Some((id, chain.visible(&engine.clog, snapshot)?)))
         .collect();
     versions.sort_by_key(|(_, version)| version.tid);

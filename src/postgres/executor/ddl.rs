@@ -150,6 +150,9 @@ async fn drop_table(
         ));
     };
     let mut engine = shared.lock();
+    if let Some(sxact) = transaction.ssi {
+        engine.ssi.remove_table(sxact, id)?;
+    }
     let xid = transaction.xid(&mut engine);
     engine.table_mut(id)?.dropped_by = xid;
     transaction.defined(&mut engine, Definition::Dropped(id));
@@ -168,6 +171,9 @@ async fn truncate_tables(
         let id = lock_table(shared, transaction, settings, &name, mode).await?;
         let id = id.ok_or_else(|| undefined_table(&name))?;
         let mut engine = shared.lock();
+        if let Some(sxact) = transaction.ssi {
+            engine.ssi.remove_table(sxact, id)?;
+        }
         transaction.xid(&mut engine);
         let contents = engine.table_mut(id)?.truncate();
         let definition = Definition::Truncated(id, Box::new(contents));

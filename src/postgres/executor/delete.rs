@@ -66,6 +66,7 @@ impl<'a> DeleteWork<'a> {
             Step::Done(None) => return Ok(Step::Done(())),
             Step::Done(Some((target, _))) => target,
         };
+        run.check_write(engine, &target)?;
         let xid = run.begin_write(engine);
         let command = run.transaction.command;
         let table = engine.table_mut(target.table)?;

@@ -131,6 +131,7 @@ impl<'a> InsertWork<'a> {
     }
 
     fn put(&self, run: &mut Execution<'_>, engine: &mut Engine, row: Row) -> Result<Entries> {
+        run.check_insert(engine, self.plan.table.id)?;
         let xid = run.begin_write(engine);
         let id = self.plan.table.id;
         let command = run.transaction.command;

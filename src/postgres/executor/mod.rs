@@ -6,6 +6,7 @@
 //! it was. The rows that it may touch are collected first, from its snapshot,
 //! which nothing that happens meanwhile can change.
 
+mod call;
 mod collect;
 mod ddl;
 mod delete;
@@ -16,18 +17,17 @@ mod select;
 mod unique;
 mod update;
 
-use std::cell::Cell;
-use std::time::Duration;
-
 use super::engine::{Engine, Shared};
 use super::error::{Error, Result, SqlState};
 use super::locks::{LockMode, LockTag, Request, WaitId, WaitLimits, wait};
+use super::options::Bug;
 use super::settings::Settings;
-use super::sql::{Action, Context, Expr, Plan, eval};
+use super::sql::{Action, Calls, Context, Expr, Plan, eval};
+use super::ssi::{Read, Reads};
 use super::storage::clog::{Snapshot, Xid};
+use super::storage::table::TableId;
 use super::transaction::Transaction;
 use super::types::{Row, Value};
-use crate::rt;
 
 pub(super) use ddl::define;
 
@@ -50,12 +50,15 @@ pub(super) struct Outcome {
 pub(super) struct Execution<'a> {
     pub(super) shared: &'a Shared,
     pub(super) transaction: &'a mut Transaction,
-    pub(super) settings: &'a Settings,
+    pub(super) settings: &'a mut Settings,
     pub(super) params: &'a [Value],
     pub(super) statement_start: i64,
     pub(super) snapshot: Snapshot,
-    /// What pg_sleep has asked for.
-    pub(super) sleep: Cell<Duration>,
+    /// What the statement's system functions were asked and answered.
+    pub(super) calls: Calls,
+    pub(super) notices: Vec<Error>,
+    /// What a SERIALIZABLE transaction has read since the last look.
+    pub(super) reads: Reads,
 }
 
 /// A statement in progress.
@@ -73,7 +76,7 @@ impl Execution<'_> {
             statement_start: self.statement_start,
             settings: self.settings,
             sequences: &self.shared.sequences,
-            sleep: &self.sleep,
+            calls: &self.calls,
         }
     }
 
@@ -98,6 +101,41 @@ impl Execution<'_> {
         engine.clog.running(xid) == Some(self.transaction.xid)
     }
 
+    /// Tells serializable snapshot isolation what has been read.
+    fn settle_reads(&mut self, engine: &mut Engine) -> Result<()> {
+        let Some(id) = self.transaction.ssi else {
+            return Ok(());
+        };
+        let mut reads = self.reads.take();
+        if self.shared.planted(Bug::DropSireadLocks) {
+            reads.retain(|read| !matches!(read, Read::Lock(_)));
+        }
+        if engine.ssi.read(id, &reads, &engine.clog)? {
+            self.transaction.ssi = None;
+            self.reads = Reads::new(false);
+        }
+        Ok(())
+    }
+
+    /// A version is replaced or deleted: who has read it?
+    fn check_write(&mut self, engine: &mut Engine, target: &row_lock::Target) -> Result<()> {
+        self.settle_reads(engine)?;
+        let Some(id) = self.transaction.ssi else {
+            return Ok(());
+        };
+        let inside = self.transaction.has_savepoints();
+        engine.ssi.write(id, target.table, target.tid, inside)
+    }
+
+    /// A row is added to a table: who has read the table?
+    fn check_insert(&mut self, engine: &mut Engine, table: TableId) -> Result<()> {
+        self.settle_reads(engine)?;
+        match self.transaction.ssi {
+            Some(id) => engine.ssi.insert(id, table),
+            None => Ok(()),
+        }
+    }
+
     fn limits(&self) -> WaitLimits {
         WaitLimits {
             lock_timeout: self.settings.lock_timeout,
@@ -109,7 +147,9 @@ impl Execution<'_> {
         loop {
             let step = {
                 let mut engine = self.shared.lock();
-                work.step(self, &mut engine)?
+                let step = work.step(self, &mut engine);
+                self.settle_reads(&mut engine)?;
+                step?
             };
             match step {
                 Step::Done(outcome) => return Ok(outcome),
@@ -142,12 +182,16 @@ pub(super) async fn lock_relation(
         }
         request
     };
-    if let Request::Queued(id) = request {
-        let limits = WaitLimits {
-            lock_timeout: settings.lock_timeout,
-            deadlock_timeout: settings.deadlock_timeout,
-        };
-        wait(shared, pid, id, limits).await?;
+    match request {
+        Request::Granted => {}
+        Request::Deadlock(error) => return Err(error),
+        Request::Queued(id) => {
+            let limits = WaitLimits {
+                lock_timeout: settings.lock_timeout,
+                deadlock_timeout: settings.deadlock_timeout,
+            };
+            wait(shared, pid, id, limits).await?;
+        }
     }
     transaction.keep_lock(tag, mode);
     Ok(())
@@ -179,17 +223,29 @@ pub(super) async fn execute(run: &mut Execution<'_>, plan: &Plan) -> Result<Outc
     if writes && run.transaction.read_only {
         return Err(read_only(&plan.action));
     }
-    let outcome = match &plan.action {
-        Action::Select(select) => run.run(&mut select::SelectWork::new(select)).await?,
-        Action::Insert(insert) => run.run(&mut insert::InsertWork::new(insert)).await?,
-        Action::Update(update) => run.run(&mut update::UpdateWork::new(update)).await?,
-        Action::Delete(delete) => run.run(&mut delete::DeleteWork::new(delete)).await?,
-    };
-    let sleep = run.sleep.take();
-    if !sleep.is_zero() {
-        rt::sleep(sleep).await;
+    loop {
+        let place = run.transaction.place();
+        let attempt = attempt(run, &plan.action).await;
+        let call = match &attempt {
+            Err(_) => run.calls.take_pending(),
+            Ok(_) => None,
+        };
+        let Some(call) = call else {
+            return attempt;
+        };
+        run.transaction.undo_to(run.shared, place);
+        let answer = call::perform(run, &call).await?;
+        run.calls.answer(answer);
     }
-    Ok(outcome)
+}
+
+async fn attempt(run: &mut Execution<'_>, action: &Action) -> Result<Outcome> {
+    match action {
+        Action::Select(select) => run.run(&mut select::SelectWork::new(select)).await,
+        Action::Insert(insert) => run.run(&mut insert::InsertWork::new(insert)).await,
+        Action::Update(update) => run.run(&mut update::UpdateWork::new(update)).await,
+        Action::Delete(delete) => run.run(&mut delete::DeleteWork::new(delete)).await,
+    }
 }
 
 fn read_only(action: &Action) -> Error {

@@ -150,6 +150,9 @@ fn held(
     if run.transaction.tuple_lock.is_none() {
         let place = (LockTag::Tuple(target.table, target.row), mode.tuple_lock());
         let request = engine.locks.acquire(place.0, place.1, pid);
+        if let Request::Deadlock(error) = request {
+            return Err(error);
+        }
         run.transaction.tuple_lock = Some(place);
         if let Request::Queued(id) = request {
             run.shared.note_wait(engine, pid, id, &name);

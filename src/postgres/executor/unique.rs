@@ -105,7 +105,9 @@ pub(super) fn add_entries(
 ) -> Result<Step<()>> {
     let top = run.transaction.xid;
     loop {
-        let Engine { catalog, clog, .. } = engine;
+        let Engine {
+            catalog, clog, ssi, ..
+        } = engine;
         let Some(table) = catalog.table_mut(table_id) else {
             return Ok(Step::Done(()));
         };
@@ -113,6 +115,13 @@ pub(super) fn add_entries(
         let Some(def) = table.def.indexes.get(index) else {
             return Ok(Step::Done(()));
         };
+        if let Some(sxact) = run.transaction.ssi
+            && (0..table.def.indexes.len()).any(|index| !unchanged(index))
+        {
+            // A version with a new key has entries in every index. A conflict
+            // is told rather than a violation.
+            ssi.insert_entry(sxact, def.id)?;
+        }
         if !unchanged(index) {
             if def.unique {
                 match look_up(table, clog, top, index, row, Some(id)) {

@@ -215,6 +215,7 @@ pub(super) fn replace(
     mode: RowLockMode,
     new: Row,
 ) -> Result<Entries> {
+    run.check_write(engine, target)?;
     let xid = run.begin_write(engine);
     let command = run.transaction.command;
     let table = engine.table_mut(target.table)?;

@@ -1,17 +1,22 @@
 //! The lock manager: who holds what, who waits for it, in which order.
 //!
 //! Heavyweight locks as PostgreSQL has them, on relations, on tuples (to wait
-//! in line for a row) and on transactions (to wait for their end). A queue is
-//! served in order: nobody overtakes a waiter that excludes them. Every
+//! in line for a row), on transactions (to wait for their end) and on whatever
+//! an application means by a number. A queue is served in order: nobody
+//! overtakes a waiter that excludes them, but for those that it waits for. Every
 //! transaction holds its own id exclusively from its first write, but that is
 //! only written down when somebody waits for it.
 
 mod deadlock;
 mod mode;
+mod queue;
 mod wait;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::task::Waker;
+
+use self::queue::{Lock, Place, Queued};
+use super::error::Error;
 
 pub(super) use mode::LockMode;
 pub(super) use wait::{WaitLimits, wait};
@@ -31,6 +36,14 @@ pub(super) enum LockTag {
     Tuple(TableId, RowId),
     /// Held by the transaction itself until it ends.
     Transaction(Xid),
+    Advisory(AdvisoryKey),
+}
+
+/// What an advisory lock is on. One number and two never meet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum AdvisoryKey {
+    One(i64),
+    Two(i32, i32),
 }
 
 /// One request that had to wait.
@@ -46,34 +59,13 @@ struct Wait {
     waker: Option<Waker>,
 }
 
-#[derive(Debug)]
-struct Grant {
-    pid: Pid,
-    mode: LockMode,
-    count: usize,
-}
-
-/// A place in a queue.
-#[derive(Debug, Clone, Copy)]
-struct Queued {
-    id: WaitId,
-    pid: Pid,
-    mode: LockMode,
-}
-
-#[derive(Debug, Default)]
-struct Lock {
-    granted: Vec<Grant>,
-    queue: VecDeque<Queued>,
-    /// How many of the queue want each mode.
-    wanted: [usize; LockMode::ALL.len()],
-}
-
 /// The answer to a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Request {
     Granted,
     Queued(WaitId),
+    /// Waiting would be for ever.
+    Deadlock(Error),
 }
 
 /// Every lock of the server.
@@ -86,69 +78,11 @@ pub(super) struct Locks {
     last_wait: u64,
 }
 
-impl Lock {
-    fn push(&mut self, queued: Queued) {
-        self.wanted[queued.mode as usize] += 1;
-        self.queue.push_back(queued);
-    }
-
-    fn remove_at(&mut self, at: usize) {
-        if let Some(queued) = self.queue.remove(at) {
-            self.wanted[queued.mode as usize] -= 1;
-        }
-    }
-
-    fn remove(&mut self, id: WaitId) {
-        if let Some(at) = self.queue.iter().position(|queued| queued.id == id) {
-            self.remove_at(at);
-        }
-    }
-
-    /// True if a waiter for `mode` excludes whatever anybody waits for.
-    fn all_wait_behind(&self, mode: LockMode) -> bool {
-        LockMode::ALL
-            .into_iter()
-            .all(|wanted| self.wanted[wanted as usize] == 0 || wanted.conflicts(mode))
-    }
-
-    /// True if nobody waits for another mode than these.
-    fn wants_only(&self, modes: &[LockMode]) -> bool {
-        LockMode::ALL
-            .into_iter()
-            .all(|wanted| self.wanted[wanted as usize] == 0 || modes.contains(&wanted))
-    }
-
-    fn excludes(&self, pid: Pid, mode: LockMode) -> bool {
-        self.granted
-            .iter()
-            .any(|grant| grant.pid != pid && grant.mode.conflicts(mode))
-    }
-
-    fn grant(&mut self, pid: Pid, mode: LockMode) {
-        match self
-            .granted
-            .iter_mut()
-            .find(|grant| grant.pid == pid && grant.mode == mode)
-        {
-            Some(grant) => grant.count += 1,
-            None => self.granted.push(Grant {
-                pid,
-                mode,
-                count: 1,
-            }),
-        }
-    }
-}
-
 impl Locks {
     /// Takes a lock if nobody is in the way, in the queue neither.
     pub(super) fn try_acquire(&mut self, tag: LockTag, mode: LockMode, pid: Pid) -> bool {
         let lock = self.locks.entry(tag).or_default();
-        let available = !lock.excludes(pid, mode)
-            && !lock
-                .queue
-                .iter()
-                .any(|ahead| ahead.pid != pid && ahead.mode.conflicts(mode));
+        let available = !lock.is_behind_waiters(mode) && !lock.excludes(pid, mode);
         if available {
             lock.grant(pid, mode);
         }
@@ -158,9 +92,22 @@ impl Locks {
     /// Takes a lock, or a place in its queue.
     pub(super) fn acquire(&mut self, tag: LockTag, mode: LockMode, pid: Pid) -> Request {
         if self.try_acquire(tag, mode, pid) {
-            Request::Granted
-        } else {
-            Request::Queued(self.enqueue(tag, mode, pid))
+            return Request::Granted;
+        }
+        let lock = self.locks.entry(tag).or_default();
+        match lock.place(pid, mode) {
+            Place::None => {
+                lock.grant(pid, mode);
+                Request::Granted
+            }
+            Place::At(at) => Request::Queued(self.enqueue(tag, mode, pid, at)),
+            Place::Deadlock(at) => {
+                let with = lock.queue[at].pid;
+                let id = self.enqueue(tag, mode, pid, at);
+                let error = self.deadlock_of(&[pid, with]);
+                self.abandon(id);
+                Request::Deadlock(error)
+            }
         }
     }
 
@@ -171,14 +118,15 @@ impl Locks {
         if lock.granted.is_empty() {
             lock.grant(owner, LockMode::Exclusive);
         }
-        self.enqueue(tag, LockMode::Share, pid)
+        let last = lock.queue.len();
+        self.enqueue(tag, LockMode::Share, pid, last)
     }
 
-    fn enqueue(&mut self, tag: LockTag, mode: LockMode, pid: Pid) -> WaitId {
+    fn enqueue(&mut self, tag: LockTag, mode: LockMode, pid: Pid, at: usize) -> WaitId {
         self.last_wait += 1;
         let id = WaitId(self.last_wait);
         let queued = Queued { id, pid, mode };
-        self.locks.entry(tag).or_default().push(queued);
+        self.locks.entry(tag).or_default().insert(at, queued);
         let wait = Wait {
             pid,
             tag,
@@ -196,16 +144,7 @@ impl Locks {
         let Some(lock) = self.locks.get_mut(&tag) else {
             return;
         };
-        if let Some(at) = lock
-            .granted
-            .iter()
-            .position(|grant| grant.pid == pid && grant.mode == mode)
-        {
-            lock.granted[at].count -= 1;
-            if lock.granted[at].count == 0 {
-                lock.granted.remove(at);
-            }
-        }
+        lock.ungrant(pid, mode);
         self.serve(tag);
     }
 
@@ -313,6 +252,23 @@ impl Locks {
             }
             _ => true,
         }
+    }
+
+    /// The sessions that one waits for: those that hold the lock, and those
+    /// ahead in its queue.
+    pub(super) fn blockers(&self, pid: Pid) -> Vec<Pid> {
+        let Some(id) = self.waiting.get(&pid) else {
+            return Vec::new();
+        };
+        let mut pids = self.holders(*id);
+        if let Some(wait) = self.waits.get(id)
+            && let Some(lock) = self.locks.get(&wait.tag)
+        {
+            let ahead = lock.queue.iter().take_while(|queued| queued.id != *id);
+            let ahead = ahead.filter(|queued| queued.mode.conflicts(wait.mode));
+            pids.extend(ahead.map(|queued| queued.pid));
+        }
+        pids
     }
 
     /// The sessions that hold what a wait is for.

@@ -70,7 +70,7 @@ pub(in crate::postgres) async fn wait(
         return Ok(());
     }
     if first == limits.deadlock_timeout
-        && let Some(error) = shared.lock().locks.deadlock(pid)
+        && let Some(error) = shared.lock().locks.check_deadlock(pid)
     {
         return Err(error);
     }

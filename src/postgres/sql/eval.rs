@@ -1,13 +1,12 @@
 //! Evaluation of expressions over the rows at hand.
 
-use std::cell::Cell;
 use std::cmp::Ordering;
 use std::sync::Arc;
-use std::time::Duration;
 
 use parking_lot::Mutex;
 
 use super::expr::{Arithmetic, Comparison, Expr, Function, Truth};
+use super::system::Calls;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::locks::Pid;
 use crate::postgres::settings::Settings;
@@ -26,9 +25,7 @@ pub(in crate::postgres) struct Context<'a> {
     pub(in crate::postgres) statement_start: i64,
     pub(in crate::postgres) settings: &'a Settings,
     pub(in crate::postgres) sequences: &'a Mutex<Sequences>,
-    /// What pg_sleep has asked for: the statement sleeps before it answers,
-    /// since nothing may wait while the engine is locked.
-    pub(in crate::postgres) sleep: &'a Cell<Duration>,
+    pub(in crate::postgres) calls: &'a Calls,
 }
 
 /// Evaluates `expr`; column references pick from `rows`.
@@ -423,16 +420,12 @@ fn call(
             Value::Text(name) => Value::Text(context.settings.show(&name)?.into()),
             _ => Value::Null,
         },
-        Function::Sleep => match argument(0)? {
-            Value::Float(seconds) => {
-                let micros = Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX);
-                context
-                    .sleep
-                    .set(context.sleep.get().saturating_add(micros));
-                Value::text("")
-            }
-            _ => Value::Null,
-        },
+        Function::System(system) => {
+            let values = (0..arguments.len()).map(argument);
+            context
+                .calls
+                .call(*system, values.collect::<Result<_>>()?)?
+        }
         Function::Lower => map_text(&argument(0)?, |text| {
             Value::Text(text.to_lowercase().into())
         }),

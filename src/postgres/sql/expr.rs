@@ -1,5 +1,6 @@
 //! Expressions after analysis: names resolved, types known, casts explicit.
 
+use super::system::System;
 use crate::postgres::storage::sequence::SequenceId;
 use crate::postgres::types::{Type, Value};
 
@@ -102,7 +103,6 @@ pub(in crate::postgres) enum Function {
     Now,
     StatementTimestamp,
     ClockTimestamp,
-    Sleep,
     BackendPid,
     RandomUuid,
     NextValue(SequenceId),
@@ -118,6 +118,8 @@ pub(in crate::postgres) enum Function {
     CurrentUser,
     CurrentDatabase,
     CurrentXid,
+    /// What does something, or looks at the server.
+    System(System),
 }
 
 impl Expr {

@@ -8,13 +8,15 @@ mod eval;
 mod expr;
 mod parse;
 mod plan;
+mod system;
 
-pub(super) use analyse::{Analyser, column_type, object_name};
+pub(super) use analyse::{Analyser, column_type, fold, object_name};
 pub(super) use eval::arithmetic;
 pub(super) use eval::{Context, current_timestamp, eval, holds};
 pub(super) use expr::{Arithmetic, Expr};
 pub(super) use parse::{Keyword, Source, parse};
 pub(super) use plan::*;
+pub(super) use system::{AdvisoryLock, Call, Calls, System};
 
 /// What version() answers, and with its number what server_version shows.
 pub(super) const VERSION: &str = "PostgreSQL 15.18 (simulated by doublebuy)";

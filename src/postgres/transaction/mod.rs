@@ -6,16 +6,21 @@
 //! positions in its list of changes, each with an xid of its own.
 
 mod modes;
+mod notify;
 mod savepoint;
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 
+use self::notify::Message;
 use self::savepoint::Level;
 use super::disk::{Entry, Record};
 use super::engine::{Engine, Shared};
-use super::error::SqlState;
+use super::error::{Result, SqlState};
 use super::locks::{LockMode, LockTag, Pid};
 use super::observer::{Abort, Change, Commit, NamedRow};
+use super::ssi::{Safety, SxactId};
 use super::storage::clog::{Csn, Snapshot, Xid};
 use super::storage::heap::{RowId, Tid};
 use super::storage::sequence::SequenceId;
@@ -72,9 +77,13 @@ pub(super) struct Transaction {
     queried: bool,
     /// The snapshot that a REPEATABLE READ transaction keeps.
     pub(super) snapshot: Option<Csn>,
+    /// What it is to serializable snapshot isolation.
+    pub(super) ssi: Option<SxactId>,
     /// The snapshot of the statement that runs.
     statement_snapshot: Option<Csn>,
     steps: Vec<Step>,
+    /// LISTEN, UNLISTEN and NOTIFY, done when it commits.
+    messages: Vec<Message>,
     /// Locks held until the end.
     locks: Vec<(LockTag, LockMode)>,
     /// The place in a row's line, held while its row is worked on.
@@ -95,8 +104,10 @@ impl Transaction {
             command: 0,
             queried: false,
             snapshot: None,
+            ssi: None,
             statement_snapshot: None,
             steps: Vec::new(),
+            messages: Vec::new(),
             locks: Vec::new(),
             tuple_lock: None,
         }
@@ -108,6 +119,9 @@ impl Transaction {
         if !self.xid.is_some() {
             self.xid = engine.clog.begin(None);
             engine.owners.insert(self.xid, self.pid);
+            if let Some(id) = self.ssi {
+                engine.ssi.register(id, self.xid);
+            }
         }
         if self.levels.is_empty() {
             return self.xid;
@@ -125,6 +139,10 @@ impl Transaction {
                 let csn = engine.clog.hold();
                 if self.isolation.keeps_snapshot() {
                     self.snapshot = Some(csn);
+                    if self.isolation == Isolation::Serializable {
+                        let (pid, xid) = (self.pid, self.xid);
+                        self.ssi = engine.ssi.begin(pid, xid, csn, self.read_only);
+                    }
                 } else {
                     self.statement_snapshot = Some(csn);
                 }
@@ -135,6 +153,35 @@ impl Transaction {
             csn,
             top: self.xid,
             command: self.command,
+        }
+    }
+
+    /// A SERIALIZABLE READ ONLY DEFERRABLE transaction waits for a snapshot
+    /// with which nothing can go wrong.
+    pub(super) async fn await_safe_snapshot(&mut self, shared: &Shared) {
+        let defers = self.isolation == Isolation::Serializable && self.read_only && self.deferrable;
+        if !defers || self.snapshot.is_some() {
+            return;
+        }
+        loop {
+            self.take_snapshot(&mut shared.lock());
+            let Some(id) = self.ssi else {
+                return;
+            };
+            let safety = poll_fn(|cx| match shared.lock().ssi.poll_safety(id, cx.waker()) {
+                Safety::Open => Poll::Pending,
+                known => Poll::Ready(known),
+            })
+            .await;
+            let mut engine = shared.lock();
+            self.ssi = None;
+            engine.ssi.abort(id);
+            if safety == Safety::Safe {
+                return;
+            }
+            if let Some(csn) = self.snapshot.take() {
+                engine.clog.release(csn);
+            }
         }
     }
 
@@ -168,9 +215,14 @@ impl Transaction {
         !self.steps.is_empty()
     }
 
-    /// Makes the transaction durable and then visible. The caller lets nobody
-    /// interrupt this: once the log is written there is no way back.
-    pub(super) async fn commit(mut self, shared: &Shared, synchronous: bool) {
+    /// Makes the transaction durable and then visible, or undoes it if that
+    /// may not be. The caller lets nobody interrupt this: once the log is
+    /// written there is no way back.
+    pub(super) async fn commit(mut self, shared: &Shared, synchronous: bool) -> Result<()> {
+        if let Err(error) = self.prepare(shared) {
+            self.abort(shared, Some(error.code()));
+            return Err(error);
+        }
         if self.has_written() {
             let records = {
                 let engine = shared.lock();
@@ -186,16 +238,30 @@ impl Transaction {
         }
         let mut engine = shared.lock();
         self.finish_commit(shared, &mut engine);
+        Ok(())
     }
 
     /// Commits without waiting for anything: set-up scripts.
-    pub(super) fn commit_now(mut self, shared: &Shared) {
+    pub(super) fn commit_now(mut self, shared: &Shared) -> Result<()> {
+        if let Err(error) = self.prepare(shared) {
+            self.abort(shared, Some(error.code()));
+            return Err(error);
+        }
         let mut engine = shared.lock();
         if self.has_written() {
             let lsn = shared.log.append(self.records(shared, &engine));
             shared.log.synced(lsn);
         }
         self.finish_commit(shared, &mut engine);
+        Ok(())
+    }
+
+    /// The last chance to refuse a commit.
+    fn prepare(&self, shared: &Shared) -> Result<()> {
+        match self.ssi {
+            Some(id) => shared.lock().ssi.prepare(id),
+            None => Ok(()),
+        }
     }
 
     fn records(&self, shared: &Shared, engine: &Engine) -> Vec<Record> {
@@ -244,6 +310,10 @@ impl Transaction {
             engine.retire(csn, retired);
             self.settle_definitions(shared, engine);
         }
+        if let Some(id) = self.ssi.take() {
+            engine.ssi.commit(id, &self.subxids);
+        }
+        self.send_messages(engine);
         self.end(engine);
     }
 
@@ -310,6 +380,20 @@ impl Transaction {
         self.end(&mut engine);
     }
 
+    /// How far it has got.
+    pub(super) fn place(&self) -> usize {
+        self.steps.len()
+    }
+
+    /// Takes back what a statement did that is to be begun again.
+    pub(super) fn undo_to(&mut self, shared: &Shared, place: usize) {
+        let mut engine = shared.lock();
+        self.undo_steps(shared, &mut engine, place);
+        if let Some((tag, mode)) = self.tuple_lock.take() {
+            engine.locks.release(tag, mode, self.pid);
+        }
+    }
+
     /// Takes back what was done from this step on.
     fn undo_steps(&mut self, shared: &Shared, engine: &mut Engine, from: usize) {
         let mut settled = 0;
@@ -330,6 +414,9 @@ impl Transaction {
         self.release_snapshot(engine);
         if let Some(csn) = self.snapshot.take() {
             engine.clog.release(csn);
+        }
+        if let Some(id) = self.ssi.take() {
+            engine.ssi.abort(id);
         }
         if self.xid.is_some() {
             engine.owners.remove(&self.xid);

@@ -89,9 +89,6 @@ impl Transaction {
                     "SET TRANSACTION ISOLATION LEVEL must not be called in a subtransaction",
                 ));
             }
-            if isolation == Isolation::Serializable {
-                return Err(Error::unsupported("isolation level SERIALIZABLE"));
-            }
             self.isolation = isolation;
         }
         if let Some(read_only) = modes.read_only {

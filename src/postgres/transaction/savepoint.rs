@@ -19,8 +19,9 @@ pub(super) struct Level {
     xid: Xid,
     /// The subtransactions that became part of it.
     subxids: Vec<Xid>,
-    /// How many steps and locks there were before it.
+    /// How many steps, messages and locks there were before it.
     steps: usize,
+    messages: usize,
     locks: usize,
     /// The settings when it was made, and the access mode.
     settings: Mark,
@@ -43,6 +44,7 @@ impl Transaction {
             xid: Xid::NONE,
             subxids: Vec::new(),
             steps: self.steps.len(),
+            messages: self.messages.len(),
             locks: self.locks.len(),
             settings,
             read_only: self.read_only,
@@ -122,6 +124,7 @@ impl Transaction {
         xids.extend(undone.flat_map(Level::xids));
         level.xid = Xid::NONE;
         self.undo_steps(shared, &mut engine, level.steps);
+        self.messages.truncate(level.messages);
         for xid in xids {
             engine.clog.abort(xid);
             engine.locks.transaction_ended(xid);

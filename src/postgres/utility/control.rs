@@ -7,6 +7,7 @@ use sqlparser::ast::{
 use super::unsupported;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::session::{Answer, Block, Session};
+use crate::postgres::sql::fold;
 use crate::postgres::transaction::{Isolation, Modes, no_savepoint};
 
 /// The isolation level of this name.
@@ -150,7 +151,7 @@ impl Session {
             return Err(only_in_blocks("SAVEPOINT"));
         }
         let mark = self.settings.mark();
-        self.ensure_transaction()?.savepoint(&folded(name), mark);
+        self.ensure_transaction()?.savepoint(&fold(name), mark);
         Ok(Answer::word("SAVEPOINT"))
     }
 
@@ -158,7 +159,7 @@ impl Session {
         if self.block == Block::None {
             return Err(only_in_blocks("RELEASE SAVEPOINT"));
         }
-        self.ensure_transaction()?.release(&folded(name))?;
+        self.ensure_transaction()?.release(&fold(name))?;
         Ok(Answer::word("RELEASE"))
     }
 
@@ -166,7 +167,7 @@ impl Session {
         if self.block == Block::None {
             return Err(only_in_blocks("ROLLBACK TO SAVEPOINT"));
         }
-        let name = folded(name);
+        let name = fold(name);
         let Some(transaction) = &mut self.transaction else {
             return Err(no_savepoint(&name));
         };
@@ -174,14 +175,6 @@ impl Session {
         self.settings.return_to(mark);
         self.block = Block::Open;
         Ok(Answer::word("ROLLBACK"))
-    }
-}
-
-/// A name as PostgreSQL folds it: to lower case, unless it is quoted.
-fn folded(name: &Ident) -> String {
-    match name.quote_style {
-        Some(_) => name.value.clone(),
-        None => name.value.to_lowercase(),
     }
 }
 

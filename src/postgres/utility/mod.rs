@@ -3,6 +3,7 @@
 
 mod control;
 mod lock;
+mod notify;
 mod set;
 
 use sqlparser::ast::Statement;
@@ -34,6 +35,6 @@ pub(super) fn run(session: &mut Session, statement: &Statement) -> Result<Option
         Statement::Reset(reset) => set::reset(session, reset)?,
         Statement::ShowVariable { variable } => set::show(session, variable)?,
         Statement::Discard { object_type } => set::discard(session, *object_type)?,
-        _ => return Ok(None),
+        _ => return notify::run(session, statement),
     }))
 }

@@ -8,13 +8,14 @@ use pgwire::messages::extendedquery::{
     BindComplete, CloseComplete, ParseComplete, PortalSuspended,
 };
 use pgwire::messages::response::{
-    CommandComplete, EmptyQueryResponse, ErrorResponse, NoticeResponse, ReadyForQuery,
-    TransactionStatus,
+    CommandComplete, EmptyQueryResponse, ErrorResponse, NoticeResponse, NotificationResponse,
+    ReadyForQuery, TransactionStatus,
 };
 use pgwire::messages::startup::{
     Authentication, BackendKeyData, NegotiateProtocolVersion, ParameterStatus, SecretKey,
 };
 
+use crate::postgres::backends::Notification;
 use crate::postgres::error::{Error, SqlState};
 use crate::postgres::session::{Block, Tag};
 use crate::postgres::sql::OutputColumn;
@@ -170,6 +171,11 @@ impl Out {
             "ERROR"
         };
         let response = ErrorResponse::new(fields(error, severity));
+        self.put(|out| response.encode(out));
+    }
+
+    pub(super) fn notification(&mut self, told: Notification) {
+        let response = NotificationResponse::new(told.pid, told.channel, told.payload);
         self.put(|out| response.encode(out));
     }
 

@@ -10,9 +10,14 @@ mod extended;
 mod frontend;
 mod tap;
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
+use futures_util::future::{Either, select};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use self::backend::Out;
@@ -20,7 +25,7 @@ use self::extended::Extended;
 use self::frontend::{Message, Startup};
 use super::engine::Shared;
 use super::error::{Error, Result, SqlState};
-use super::session::{Answer, Block, Prepared, Session};
+use super::session::{Answer, Block, Prepared, Session, terminated};
 use super::settings::Settings;
 use super::sql::{Keyword, Source, parse};
 use crate::rt;
@@ -121,7 +126,7 @@ impl Connection {
                     self.flush().await?;
                 }
                 Ok(Startup::Cancel { pid, secret }) => {
-                    shared.lock().cancel(pid, secret);
+                    shared.lock().backends.cancel(pid, secret);
                     return Ok(None);
                 }
                 Ok(Startup::Session { minor, parameters }) => {
@@ -192,6 +197,28 @@ impl Connection {
     }
 }
 
+fn idle_in_transaction() -> Error {
+    Error::new(
+        SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
+        "terminating connection due to idle-in-transaction timeout",
+    )
+}
+
+fn idle_for_long() -> Error {
+    Error::new(
+        SqlState::IDLE_SESSION_TIMEOUT,
+        "terminating connection due to idle-session timeout",
+    )
+}
+
+/// Ends after `limit`; never if that is zero.
+async fn timer(limit: Duration) {
+    if limit.is_zero() {
+        std::future::pending::<()>().await;
+    }
+    rt::sleep(limit).await;
+}
+
 /// A session in conversation with its client.
 struct Conversation<'a> {
     session: Session,
@@ -242,9 +269,8 @@ impl<'a> Conversation<'a> {
                 Message::Copy => {}
                 other => {
                     if let Err(error) = self.extended_message(other).await {
-                        self.session.fail(Some(error.code()));
+                        self.failed(&error).await?;
                         self.extended.transaction_ended();
-                        self.connection.out.error(&error);
                         self.skipping = true;
                     }
                 }
@@ -252,30 +278,75 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    /// The next message, within idle_in_transaction_session_timeout.
+    /// The next message. Until it comes notifications are delivered, and
+    /// whatever ends an idle session is seen.
     async fn next(&mut self) -> std::result::Result<(u8, Result<Message>), Gone> {
-        let limit = self.session.settings.idle_in_transaction_timeout;
-        if limit.is_zero() || self.session.block == Block::None {
-            return self.connection.message().await;
-        }
-        match rt::timeout(limit, self.connection.message()).await {
-            Ok(message) => message,
-            Err(_) => {
-                let error = Error::new(
-                    SqlState("25P03"),
-                    "terminating connection due to idle-in-transaction timeout",
-                );
+        let (settings, idle) = (&self.session.settings, self.session.block == Block::None);
+        let (limit, error) = if idle {
+            (
+                settings.idle_session_timeout,
+                idle_for_long as fn() -> Error,
+            )
+        } else {
+            let limit = settings.idle_in_transaction_timeout;
+            (limit, idle_in_transaction as fn() -> Error)
+        };
+        let (shared, pid) = (self.session.shared.clone(), self.session.pid);
+        let mut timer = pin!(timer(limit));
+        loop {
+            let called = poll_fn(|cx| {
+                let called = shared.lock().backends.poll_idle(pid, idle, cx.waker());
+                if called {
+                    Poll::Ready(())
+                } else {
+                    Poll::Pending
+                }
+            });
+            let called = select(called, timer.as_mut());
+            let timed_out = match select(pin!(self.connection.message()), called).await {
+                Either::Left((message, _)) => return message,
+                Either::Right((Either::Left(_), _)) => false,
+                Either::Right((Either::Right(_), _)) => true,
+            };
+            if timed_out || shared.lock().backends.is_terminated(pid) {
+                let error = if timed_out { error() } else { terminated() };
                 self.session.roll_back();
-                self.connection.fatal(error).await
+                return self.connection.fatal(error).await;
+            }
+            self.deliver();
+            self.connection.flush().await?;
+        }
+    }
+
+    /// Sends what channels have been told, outside of transactions.
+    fn deliver(&mut self) {
+        if self.session.block == Block::None {
+            let mut engine = self.session.shared.lock();
+            let notifications = engine.backends.take_notifications(self.session.pid);
+            drop(engine);
+            for notification in notifications {
+                self.connection.out.notification(notification);
             }
         }
+    }
+
+    /// A statement has failed; a fatal error ends the session.
+    async fn failed(&mut self, error: &Error) -> std::result::Result<(), Gone> {
+        self.session.fail(Some(error.code()));
+        if error.fields().fatal {
+            return self.connection.fatal(error.clone()).await;
+        }
+        self.connection.out.error(error);
+        Ok(())
     }
 
     async fn ready(&mut self) -> std::result::Result<(), Gone> {
         if self.session.block == Block::None {
             self.extended.transaction_ended();
         }
-        self.session.shared.lock().clear_interrupt(self.session.pid);
+        let (shared, pid) = (&self.session.shared, self.session.pid);
+        shared.lock().backends.clear_cancel(pid);
+        self.deliver();
         for (name, value) in self.session.settings.take_reports() {
             self.connection.out.parameter_status(name, &value);
         }
@@ -295,8 +366,7 @@ impl<'a> Conversation<'a> {
     async fn query(&mut self, sql: &Bytes) -> std::result::Result<(), Gone> {
         self.extended.forget_unnamed();
         if let Err(error) = self.simple(sql).await {
-            self.session.fail(Some(error.code()));
-            self.connection.out.error(&error);
+            self.failed(&error).await?;
         }
         self.ready().await
     }

@@ -7,6 +7,7 @@ use sqlparser::ast::{
 use super::{Analyser, Typed, object_name};
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::sql::expr::{Expr, Function};
+use crate::postgres::sql::system;
 use crate::postgres::types::Type;
 
 impl Analyser<'_> {
@@ -110,7 +111,6 @@ fn signature(name: &str, arguments: usize) -> Option<(Function, &'static [Type],
         }
         ("statement_timestamp", 0) => (Function::StatementTimestamp, &[], Type::Timestamptz),
         ("clock_timestamp", 0) => (Function::ClockTimestamp, &[], Type::Timestamptz),
-        ("pg_sleep", 1) => (Function::Sleep, &[Type::Float8], Type::Void),
         ("pg_backend_pid", 0) => (Function::BackendPid, &[], Type::Int4),
         ("gen_random_uuid", 0) => (Function::RandomUuid, &[], Type::Uuid),
         ("lower", 1) => (Function::Lower, &[Type::Text], Type::Text),
@@ -123,7 +123,10 @@ fn signature(name: &str, arguments: usize) -> Option<(Function, &'static [Type],
         ("current_user" | "session_user" | "user", 0) => (Function::CurrentUser, &[], Type::Text),
         ("current_database", 0) => (Function::CurrentDatabase, &[], Type::Text),
         ("pg_current_xact_id_if_assigned", 0) => (Function::CurrentXid, &[], Type::Text),
-        _ => return None,
+        _ => {
+            let (system, wanted, ty) = system::signature(name, arguments)?;
+            (Function::System(system), wanted, ty)
+        }
     })
 }
 

@@ -321,7 +321,7 @@ pub(in crate::postgres) fn object_name(name: &ObjectName) -> Result<String> {
 }
 
 /// An identifier as PostgreSQL stores it: in lower case unless quoted.
-fn fold(ident: &Ident) -> String {
+pub(in crate::postgres) fn fold(ident: &Ident) -> String {
     if ident.quote_style.is_some() {
         ident.value.clone()
     } else {

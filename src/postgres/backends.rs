@@ -1,0 +1,226 @@
+//! Sessions as others see them: who may be interrupted, who listens, and the
+//! locks that last as long as a session.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::task::Waker;
+
+use super::engine::Engine;
+use super::error::{Error, Result, SqlState};
+use super::locks::{LockMode, LockTag, Pid};
+
+/// Why a session's statement, or the session itself, is to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Interrupt {
+    /// A CancelRequest, or pg_cancel_backend.
+    Cancel,
+    /// pg_terminate_backend.
+    Terminate,
+}
+
+/// What NOTIFY told a channel.
+#[derive(Debug, Clone)]
+pub(super) struct Notification {
+    /// The session that told it.
+    pub(super) pid: Pid,
+    pub(super) channel: String,
+    pub(super) payload: String,
+}
+
+#[derive(Debug)]
+struct Backend {
+    secret: i32,
+    interrupt: Option<Interrupt>,
+    waker: Option<Waker>,
+    channels: BTreeSet<String>,
+    /// Notifications that have not been delivered.
+    inbox: VecDeque<Notification>,
+    /// Advisory locks, each with how often it is held.
+    locks: BTreeMap<(LockTag, LockMode), usize>,
+}
+
+impl Backend {
+    fn wake(&mut self) {
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+}
+
+/// Every session.
+#[derive(Debug)]
+pub(super) struct Backends {
+    backends: BTreeMap<Pid, Backend>,
+    last_pid: Pid,
+}
+
+/// The process id that the first session gets is one more.
+const FIRST_PID: Pid = 1_000;
+
+impl Default for Backends {
+    fn default() -> Backends {
+        Backends {
+            backends: BTreeMap::new(),
+            last_pid: FIRST_PID,
+        }
+    }
+}
+
+impl Backends {
+    /// Admits a session.
+    pub(super) fn connect(&mut self, secret: i32, max_connections: usize) -> Result<Pid> {
+        if self.backends.len() >= max_connections {
+            return Err(Error::new(
+                SqlState::TOO_MANY_CONNECTIONS,
+                "sorry, too many clients already",
+            )
+            .fatal());
+        }
+        self.last_pid += 1;
+        let backend = Backend {
+            secret,
+            interrupt: None,
+            waker: None,
+            channels: BTreeSet::new(),
+            inbox: VecDeque::new(),
+            locks: BTreeMap::new(),
+        };
+        self.backends.insert(self.last_pid, backend);
+        Ok(self.last_pid)
+    }
+
+    /// A CancelRequest: without the right secret nothing happens.
+    pub(super) fn cancel(&mut self, pid: Pid, secret: i32) {
+        let known = self.backends.get(&pid);
+        if known.is_some_and(|backend| backend.secret == secret) {
+            self.interrupt(pid, Interrupt::Cancel);
+        }
+    }
+
+    /// Interrupts a session; false if there is none. A weaker interrupt does
+    /// not replace a stronger one.
+    pub(super) fn interrupt(&mut self, pid: Pid, interrupt: Interrupt) -> bool {
+        let Some(backend) = self.backends.get_mut(&pid) else {
+            return false;
+        };
+        backend.interrupt = backend.interrupt.max(Some(interrupt));
+        backend.wake();
+        true
+    }
+
+    /// Takes a pending interrupt, or asks to be woken by one.
+    pub(super) fn poll_interrupt(&mut self, pid: Pid, waker: &Waker) -> Option<Interrupt> {
+        let backend = self.backends.get_mut(&pid)?;
+        let interrupt = backend.interrupt.take();
+        if interrupt.is_none() {
+            backend.waker = Some(waker.clone());
+        }
+        interrupt
+    }
+
+    /// Forgets a cancellation that came when nothing ran.
+    pub(super) fn clear_cancel(&mut self, pid: Pid) {
+        if let Some(backend) = self.backends.get_mut(&pid) {
+            backend.waker = None;
+            if backend.interrupt == Some(Interrupt::Cancel) {
+                backend.interrupt = None;
+            }
+        }
+    }
+
+    /// True if an idle session has something to do: it is to end, or it has
+    /// notifications that it may deliver. Else it asks to be woken.
+    pub(super) fn poll_idle(&mut self, pid: Pid, delivers: bool, waker: &Waker) -> bool {
+        let Some(backend) = self.backends.get_mut(&pid) else {
+            return false;
+        };
+        let called = backend.interrupt == Some(Interrupt::Terminate)
+            || delivers && !backend.inbox.is_empty();
+        if !called {
+            backend.waker = Some(waker.clone());
+        }
+        called
+    }
+
+    /// True if the session has been told to end.
+    pub(super) fn is_terminated(&self, pid: Pid) -> bool {
+        let backend = self.backends.get(&pid);
+        backend.is_some_and(|backend| backend.interrupt == Some(Interrupt::Terminate))
+    }
+
+    /// The notifications that are due.
+    pub(super) fn take_notifications(&mut self, pid: Pid) -> VecDeque<Notification> {
+        let backend = self.backends.get_mut(&pid);
+        backend.map_or_else(VecDeque::new, |backend| std::mem::take(&mut backend.inbox))
+    }
+
+    pub(super) fn listen(&mut self, pid: Pid, channel: String) {
+        if let Some(backend) = self.backends.get_mut(&pid) {
+            backend.channels.insert(channel);
+        }
+    }
+
+    /// Stops listening to a channel, or to all.
+    pub(super) fn unlisten(&mut self, pid: Pid, channel: Option<&str>) {
+        if let Some(backend) = self.backends.get_mut(&pid) {
+            match channel {
+                Some(channel) => {
+                    backend.channels.remove(channel);
+                }
+                None => backend.channels.clear(),
+            }
+        }
+    }
+
+    /// Tells everybody who listens.
+    pub(super) fn notify(&mut self, notification: &Notification) {
+        for backend in self.backends.values_mut() {
+            if backend.channels.contains(&notification.channel) {
+                backend.inbox.push_back(notification.clone());
+                backend.wake();
+            }
+        }
+    }
+}
+
+impl Engine {
+    /// A session has ended: its locks are given back.
+    pub(super) fn disconnect(&mut self, pid: Pid) {
+        self.unlock_all(pid);
+        self.backends.backends.remove(&pid);
+    }
+
+    /// Notes an advisory lock that lasts beyond its transaction.
+    pub(super) fn keep_session_lock(&mut self, pid: Pid, tag: LockTag, mode: LockMode) {
+        if let Some(backend) = self.backends.backends.get_mut(&pid) {
+            *backend.locks.entry((tag, mode)).or_default() += 1;
+        }
+    }
+
+    /// Gives back one hold of such a lock: false if the session has none.
+    pub(super) fn release_session_lock(&mut self, pid: Pid, tag: LockTag, mode: LockMode) -> bool {
+        let Some(backend) = self.backends.backends.get_mut(&pid) else {
+            return false;
+        };
+        let Some(count) = backend.locks.get_mut(&(tag, mode)) else {
+            return false;
+        };
+        *count -= 1;
+        if *count == 0 {
+            backend.locks.remove(&(tag, mode));
+        }
+        self.locks.release(tag, mode, pid);
+        true
+    }
+
+    /// Gives back every advisory lock of a session.
+    pub(super) fn unlock_all(&mut self, pid: Pid) {
+        let Some(backend) = self.backends.backends.get_mut(&pid) else {
+            return;
+        };
+        for ((tag, mode), count) in std::mem::take(&mut backend.locks) {
+            for _ in 0..count {
+                self.locks.release(tag, mode, pid);
+            }
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Doing what system functions ask for, outside of any evaluation.
+
+use std::time::Duration;
+
+use super::Execution;
+use crate::postgres::backends::Interrupt;
+use crate::postgres::error::{Error, Result, SqlState};
+use crate::postgres::locks::{AdvisoryKey, LockMode, LockTag, Pid, Request, wait};
+use crate::postgres::settings::Scope;
+use crate::postgres::sql::{AdvisoryLock, Call, System};
+use crate::postgres::types::Value;
+use crate::rt;
+
+/// Does what a call asks for, which may take time, and returns its value.
+pub(super) async fn perform(run: &mut Execution<'_>, call: &Call) -> Result<Value> {
+    let arguments = &call.arguments;
+    let void = Value::text("");
+    Ok(match call.function {
+        System::Sleep => {
+            if let Some(Value::Float(seconds)) = arguments.first() {
+                let time = Duration::try_from_secs_f64(seconds.max(0.0));
+                rt::sleep(time.unwrap_or(Duration::MAX)).await;
+            }
+            void
+        }
+        System::AdvisoryLock(lock) => lock_advisory(run, lock, key(arguments)).await?,
+        System::AdvisoryUnlock { shared } => unlock_advisory(run, shared, key(arguments)),
+        System::AdvisoryUnlockAll => {
+            let pid = run.transaction.pid;
+            run.shared.lock().unlock_all(pid);
+            void
+        }
+        System::SetConfig => set_config(run, arguments)?,
+        System::Notify => {
+            let text = |at: usize| arguments.get(at).and_then(Value::as_str).unwrap_or("");
+            run.transaction.notify(text(0), text(1))?;
+            void
+        }
+        System::CancelBackend => signal(run, arguments, Interrupt::Cancel),
+        System::TerminateBackend => signal(run, arguments, Interrupt::Terminate),
+        System::BlockingPids => pids(&run.shared.lock().locks.blockers(pid(arguments))),
+        System::SafeSnapshotBlockingPids => {
+            pids(&run.shared.lock().ssi.safe_snapshot_blockers(pid(arguments)))
+        }
+        System::IsBlocked => is_blocked(run, arguments),
+        System::NotificationQueueUsage => Value::Float(0.0),
+    })
+}
+
+fn pid(arguments: &[Value]) -> Pid {
+    let pid = arguments.first().and_then(Value::as_int);
+    pid.and_then(|pid| Pid::try_from(pid).ok()).unwrap_or(0)
+}
+
+fn pids(pids: &[Pid]) -> Value {
+    let list: Vec<String> = pids.iter().map(ToString::to_string).collect();
+    Value::Text(format!("{{{}}}", list.join(",")).into())
+}
+
+fn key(arguments: &[Value]) -> LockTag {
+    let number = |value: &Value| value.as_int().unwrap_or(0);
+    let short = |value: &Value| i32::try_from(number(value)).unwrap_or(0);
+    LockTag::Advisory(match arguments {
+        [first, second] => AdvisoryKey::Two(short(first), short(second)),
+        _ => AdvisoryKey::One(arguments.first().map_or(0, number)),
+    })
+}
+
+fn mode(shared: bool) -> LockMode {
+    if shared {
+        LockMode::Share
+    } else {
+        LockMode::Exclusive
+    }
+}
+
+async fn lock_advisory(run: &mut Execution<'_>, lock: AdvisoryLock, tag: LockTag) -> Result<Value> {
+    let (mode, pid) = (mode(lock.shared), run.transaction.pid);
+    if lock.transaction && run.transaction.holds(tag, mode) {
+        return Ok(got(lock));
+    }
+    if lock.try_only {
+        if !run.shared.lock().locks.try_acquire(tag, mode, pid) {
+            return Ok(Value::Bool(false));
+        }
+    } else {
+        let request = {
+            let mut engine = run.shared.lock();
+            let request = engine.locks.acquire(tag, mode, pid);
+            if let Request::Queued(id) = request {
+                run.shared.note_wait(&engine, pid, id, "advisory lock");
+            }
+            request
+        };
+        match request {
+            Request::Granted => {}
+            Request::Deadlock(error) => return Err(error),
+            Request::Queued(id) => wait(run.shared, pid, id, run.limits()).await?,
+        }
+    }
+    if lock.transaction {
+        run.transaction.keep_lock(tag, mode);
+    } else {
+        run.shared.lock().keep_session_lock(pid, tag, mode);
+    }
+    Ok(got(lock))
+}
+
+fn got(lock: AdvisoryLock) -> Value {
+    if lock.try_only {
+        Value::Bool(true)
+    } else {
+        Value::text("")
+    }
+}
+
+fn unlock_advisory(run: &mut Execution<'_>, shared: bool, tag: LockTag) -> Value {
+    let (mode, pid) = (mode(shared), run.transaction.pid);
+    let owned = run.shared.lock().release_session_lock(pid, tag, mode);
+    if !owned {
+        run.notices.push(Error::new(
+            SqlState::WARNING,
+            format!("you don't own a lock of type {mode}"),
+        ));
+    }
+    Value::Bool(owned)
+}
+
+fn set_config(run: &mut Execution<'_>, arguments: &[Value]) -> Result<Value> {
+    let Some(name) = arguments.first().and_then(Value::as_str) else {
+        return Err(Error::new(SqlState("22004"), "SET requires parameter name"));
+    };
+    let value = arguments.get(1).and_then(Value::as_str);
+    let local = arguments.get(2).and_then(Value::as_bool) == Some(true);
+    let scope = if local { Scope::Local } else { Scope::Session };
+    run.settings.set(name, value, scope)?;
+    Ok(Value::Text(run.settings.show(name)?.into()))
+}
+
+fn signal(run: &mut Execution<'_>, arguments: &[Value], interrupt: Interrupt) -> Value {
+    let pid = pid(arguments);
+    let known = run.shared.lock().backends.interrupt(pid, interrupt);
+    if !known {
+        run.notices.push(Error::new(
+            SqlState::WARNING,
+            format!("PID {pid} is not a PostgreSQL backend process"),
+        ));
+    }
+    Value::Bool(known)
+}
+
+/// What PostgreSQL's isolation tester asks: does the session wait for one of
+/// these others?
+fn is_blocked(run: &Execution<'_>, arguments: &[Value]) -> Value {
+    let engine = run.shared.lock();
+    let asked = pid(arguments);
+    let mut blockers = engine.locks.blockers(asked);
+    blockers.extend(engine.ssi.safe_snapshot_blockers(asked));
+    let list = arguments.get(1).and_then(Value::as_str).unwrap_or("");
+    let mut others = list.trim_matches(['{', '}']).split(',');
+    Value::Bool(others.any(|other| {
+        let other: Option<Pid> = other.trim().parse().ok();
+        other.is_some_and(|other| blockers.contains(&other))
+    }))
+}
