@@ -24,7 +24,7 @@ use super::ssi::Reads;
 use super::storage::Xid;
 use super::transaction::{Modes, Transaction};
 use super::types::{Type, Value};
-use super::utility;
+use super::utility::{self, Portals, Statements};
 use crate::rt;
 
 /// Where a session stands, as ReadyForQuery tells it.
@@ -120,6 +120,8 @@ pub(super) struct Session {
     pub(super) settings: Settings,
     pub(super) transaction: Option<Transaction>,
     pub(super) block: Block,
+    pub(super) statements: Statements,
+    pub(super) portals: Portals,
 }
 
 impl Session {
@@ -133,10 +135,12 @@ impl Session {
             settings,
             transaction: None,
             block: Block::None,
+            statements: Statements::default(),
+            portals: Portals::default(),
         })
     }
 
-    fn top(&self) -> Xid {
+    pub(super) fn top(&self) -> Xid {
         self.transaction.as_ref().map_or(Xid::NONE, |t| t.xid)
     }
 
@@ -183,7 +187,10 @@ impl Session {
         }
         let columns = match &plan {
             Some(_) => Vec::new(),
-            None => utility::columns(source.statement())?,
+            None => {
+                drop(engine);
+                utility::columns(self, source.statement())?
+            }
         };
         Ok(Prepared {
             source: Some(source),
@@ -246,6 +253,7 @@ impl Session {
                     transaction.abort(&self.shared, reason);
                 }
                 self.settings.end_transaction(false);
+                self.portals.end_transaction(false);
             }
         }
         if self.block == Block::Open {
@@ -298,6 +306,9 @@ impl Session {
         if let Some(answer) = utility::run(self, statement)? {
             return Ok(answer);
         }
+        if let Some(answer) = utility::run_query(self, statement).await? {
+            return Ok(answer);
+        }
         self.ensure_transaction()?;
         if let Some(answer) = utility::lock_tables(self, statement).await? {
             return Ok(answer);
@@ -311,7 +322,7 @@ impl Session {
         })
     }
 
-    async fn run_plan(
+    pub(super) async fn run_plan(
         &mut self,
         plan: &Arc<Plan>,
         source: &Source,
@@ -391,11 +402,13 @@ impl Session {
             let committed = transaction.commit(&shared, synchronous).await;
             if let Err(error) = committed {
                 self.settings.end_transaction(false);
+                self.portals.end_transaction(false);
                 self.block = Block::None;
                 return Err(error);
             }
         }
         self.settings.end_transaction(true);
+        self.portals.end_transaction(true);
         self.block = Block::None;
         Ok(())
     }
@@ -406,6 +419,7 @@ impl Session {
             transaction.abort(&self.shared, None);
         }
         self.settings.end_transaction(false);
+        self.portals.end_transaction(false);
         self.block = Block::None;
     }
 
@@ -429,6 +443,8 @@ impl Session {
         let mut engine = self.shared.lock();
         engine.backends.unlisten(self.pid, None);
         engine.unlock_all(self.pid);
+        self.statements.clear();
+        self.portals.clear();
     }
 }
 

@@ -2,6 +2,7 @@
 //! sockets, inside a simulation, and side by side with a real PostgreSQL 15.
 
 mod bugs;
+mod conversations;
 mod crash;
 mod driver;
 mod errors;

@@ -4,6 +4,7 @@
 //! in one server's catalog and gives every expression its type.
 
 mod analyse;
+mod client;
 mod eval;
 mod expr;
 mod parse;
@@ -11,6 +12,7 @@ mod plan;
 mod system;
 
 pub(super) use analyse::{Analyser, column_type, fold, object_name};
+pub(super) use client::{Direction, is_client, is_moot, is_move_only};
 pub(super) use eval::arithmetic;
 pub(super) use eval::{Context, current_timestamp, eval, holds};
 pub(super) use expr::{Arithmetic, Expr};

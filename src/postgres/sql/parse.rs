@@ -17,6 +17,7 @@ use sqlparser::keywords::Keyword as Word;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
+use super::client::rewrite_client_statements;
 use crate::postgres::error::{Error, Result, SqlState};
 
 /// The text of one query message: its statements.
@@ -39,6 +40,15 @@ impl Source {
             parsed: parsed.clone(),
             index,
         })
+    }
+
+    /// A statement that has no text of its own.
+    pub(in crate::postgres) fn of(statement: Statement) -> Source {
+        let statements = vec![statement];
+        Source {
+            parsed: Arc::new(Parsed { statements }),
+            index: 0,
+        }
     }
 
     pub(in crate::postgres) fn statement(&self) -> &Statement {
@@ -175,6 +185,7 @@ fn parse_uncached(sql: &str) -> Result<Vec<Statement>> {
             unterminated(sql, position, &error.message)
         })?;
     let tokens = rewrite_deferrable(rewrite_locking_clauses(tokens));
+    let tokens = rewrite_client_statements(tokens);
     let mut parser = Parser::new(&dialect).with_tokens_with_locations(tokens);
     let statements = parser
         .parse_statements()
@@ -362,7 +373,7 @@ fn rewrite_deferrable(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     out
 }
 
-fn is_word(token: &TokenWithSpan, word: Word) -> bool {
+pub(super) fn is_word(token: &TokenWithSpan, word: Word) -> bool {
     matches!(&token.token, Token::Word(found) if found.keyword == word)
 }
 

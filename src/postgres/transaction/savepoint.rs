@@ -55,6 +55,11 @@ impl Transaction {
         !self.levels.is_empty()
     }
 
+    /// How many savepoints there are.
+    pub(in crate::postgres) fn depth(&self) -> usize {
+        self.levels.len()
+    }
+
     fn find(&self, name: &str) -> Result<usize> {
         let at = self.levels.iter().rposition(|level| &*level.name == name);
         at.ok_or_else(|| no_savepoint(name))

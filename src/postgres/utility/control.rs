@@ -159,7 +159,10 @@ impl Session {
         if self.block == Block::None {
             return Err(only_in_blocks("RELEASE SAVEPOINT"));
         }
-        self.ensure_transaction()?.release(&fold(name))?;
+        let transaction = self.ensure_transaction()?;
+        transaction.release(&fold(name))?;
+        let depth = transaction.depth();
+        self.portals.released_to(depth);
         Ok(Answer::word("RELEASE"))
     }
 
@@ -172,6 +175,8 @@ impl Session {
             return Err(no_savepoint(&name));
         };
         let mark = transaction.roll_back_to(&self.shared, &name)?;
+        let depth = transaction.depth();
+        self.portals.return_to(depth);
         self.settings.return_to(mark);
         self.block = Block::Open;
         Ok(Answer::word("ROLLBACK"))

@@ -2,17 +2,23 @@
 //! LISTEN and NOTIFY.
 
 mod control;
+mod copy;
+mod cursor;
 mod lock;
 mod notify;
+mod prepare;
 mod set;
 
 use sqlparser::ast::Statement;
 
 use super::error::{Error, Result};
-use super::session::{Answer, Session};
-use super::sql::OutputColumn;
+use super::session::{Answer, Prepared, Session};
+use super::sql::{OutputColumn, fold, is_move_only};
 
+pub(super) use copy::{Copy, CopyIn, Format};
+pub(super) use cursor::{Portal, Portals};
 pub(super) use lock::lock_tables;
+pub(super) use prepare::{Statements, already_prepared, not_prepared};
 
 pub(super) fn unsupported(statement: &Statement) -> Error {
     let text = statement.to_string();
@@ -21,11 +27,40 @@ pub(super) fn unsupported(statement: &Statement) -> Error {
 }
 
 /// The columns of a statement that is not planned.
-pub(super) fn columns(statement: &Statement) -> Result<Vec<OutputColumn>> {
+pub(super) fn columns(session: &Session, statement: &Statement) -> Result<Vec<OutputColumn>> {
+    let of = |prepared: &Prepared| prepared.output().to_vec();
     match statement {
         Statement::ShowVariable { variable } => set::shown_columns(variable),
+        Statement::Execute {
+            name: Some(name), ..
+        } => Ok(session
+            .executed(name)
+            .map_or_else(|_| Vec::new(), |p| of(&p))),
+        Statement::Fetch { name, .. } if !is_move_only(statement) => {
+            let portal = session.portals.get(&fold(name));
+            Ok(portal.map_or_else(Vec::new, |portal| of(&portal.prepared)))
+        }
         _ => Ok(Vec::new()),
     }
+}
+
+/// Runs what runs a query of the session's; None for other statements.
+pub(super) async fn run_query(
+    session: &mut Session,
+    statement: &Statement,
+) -> Result<Option<Answer>> {
+    Ok(Some(match statement {
+        Statement::Execute {
+            name: Some(name),
+            parameters,
+            ..
+        } => session.execute(name, parameters).await?,
+        Statement::Declare { stmts } => match stmts.as_slice() {
+            [declare] => session.declare(declare).await?,
+            _ => return Ok(None),
+        },
+        _ => return Ok(None),
+    }))
 }
 
 /// Runs what concerns the session alone; None for other statements.
@@ -35,6 +70,16 @@ pub(super) fn run(session: &mut Session, statement: &Statement) -> Result<Option
         Statement::Reset(reset) => set::reset(session, reset)?,
         Statement::ShowVariable { variable } => set::show(session, variable)?,
         Statement::Discard { object_type } => set::discard(session, *object_type)?,
+        Statement::Prepare {
+            name,
+            data_types,
+            statement,
+        } => session.prepare_statement(name, data_types, statement)?,
+        Statement::Deallocate { name, .. } => session.deallocate(name)?,
+        Statement::Fetch {
+            name, direction, ..
+        } => session.fetch(statement, name, direction)?,
+        Statement::Close { cursor } => session.close(cursor)?,
         _ => return notify::run(session, statement),
     }))
 }

@@ -156,6 +156,30 @@ impl Out {
         self.bytes[start..start + 4].copy_from_slice(&length.to_be_bytes());
     }
 
+    /// A COPY begins: `kind` is G to read from the client, H to write to it.
+    pub(super) fn copy_response(&mut self, kind: u8, columns: usize) {
+        let columns = u16::try_from(columns).unwrap_or(u16::MAX);
+        self.bytes.put_u8(kind);
+        self.bytes.put_u32(7 + 2 * u32::from(columns));
+        self.bytes.put_u8(0);
+        self.bytes.put_u16(columns);
+        self.bytes.put_bytes(0, 2 * usize::from(columns));
+    }
+
+    /// A line of COPY to the client.
+    pub(super) fn copy_data(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        self.scratch.clear();
+        write(&mut self.scratch);
+        let length = u32::try_from(self.scratch.len() + 4).unwrap_or(u32::MAX);
+        self.bytes.put_u8(b'd');
+        self.bytes.put_u32(length);
+        self.bytes.put_slice(&self.scratch);
+    }
+
+    pub(super) fn copy_done(&mut self) {
+        self.bytes.put_slice(&[b'c', 0, 0, 0, 4]);
+    }
+
     pub(super) fn command_complete(&mut self, tag: Tag) {
         let tag = match tag {
             Tag::Word(word) => word.to_owned(),

@@ -1,46 +1,17 @@
 //! The extended protocol: prepared statements and portals.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::Conversation;
 use super::backend::{BINARY, format_of};
 use super::frontend::{Message, Named, lossy};
+use super::{Conversation, Stop};
 use crate::postgres::error::{Error, Result, SqlState};
-use crate::postgres::session::{Answer, Block, Prepared, Tag};
+use crate::postgres::session::{Block, Prepared, Tag};
 use crate::postgres::sql::{Keyword, Source, parse};
 use crate::postgres::types::{Type, Value, from_binary, from_text};
-
-/// A statement bound to its parameters.
-struct Portal {
-    prepared: Arc<Prepared>,
-    params: Vec<Value>,
-    formats: Vec<i16>,
-    /// What running it gave, and how many rows of that were sent.
-    result: Option<(Answer, usize)>,
-}
-
-/// What a connection has prepared.
-#[derive(Default)]
-pub(super) struct Extended {
-    statements: BTreeMap<Bytes, Arc<Prepared>>,
-    portals: BTreeMap<Bytes, Portal>,
-}
-
-impl Extended {
-    /// Portals live no longer than their transaction.
-    pub(super) fn transaction_ended(&mut self) {
-        self.portals.clear();
-    }
-
-    /// A simple query takes the place of the unnamed statement.
-    pub(super) fn forget_unnamed(&mut self) {
-        self.statements.remove(&b""[..]);
-        self.portals.remove(&b""[..]);
-    }
-}
+use crate::postgres::utility::{Portal, already_prepared, not_prepared};
 
 /// A query's text.
 pub(super) fn text(bytes: &[u8]) -> Result<&str> {
@@ -54,37 +25,37 @@ pub(super) fn text(bytes: &[u8]) -> Result<&str> {
 }
 
 impl Conversation<'_> {
-    pub(super) async fn extended_message(&mut self, message: Message) -> Result<()> {
+    pub(super) async fn extended_message(
+        &mut self,
+        message: Message,
+    ) -> std::result::Result<(), Stop> {
         match message {
-            Message::Parse { name, sql, types } => self.parse(name, &sql, &types),
+            Message::Parse { name, sql, types } => self.parse(&name, &sql, &types)?,
             Message::Bind {
                 portal,
                 statement,
                 formats,
                 params,
                 result_formats,
-            } => self.bind(portal, &statement, &formats, &params, result_formats),
-            Message::Describe(named) => self.describe(&named),
-            Message::Execute { portal, max_rows } => self.execute(&portal, max_rows).await,
+            } => self.bind(&portal, &statement, &formats, &params, result_formats)?,
+            Message::Describe(named) => self.describe(&named)?,
+            Message::Execute { portal, max_rows } => self.execute(&portal, max_rows).await?,
             Message::Close(named) => {
                 match named {
-                    Named::Statement(name) => drop(self.extended.statements.remove(&name)),
-                    Named::Portal(name) => drop(self.extended.portals.remove(&name)),
+                    Named::Statement(name) => drop(self.session.statements.remove(text(&name)?)),
+                    Named::Portal(name) => drop(self.session.portals.remove(text(&name)?)),
                 }
                 self.connection.out.close_complete();
-                Ok(())
             }
-            _ => Ok(()),
+            _ => {}
         }
+        Ok(())
     }
 
-    fn parse(&mut self, name: Bytes, sql: &Bytes, types: &[u32]) -> Result<()> {
-        let sql = text(sql)?;
-        if !name.is_empty() && self.extended.statements.contains_key(&name) {
-            return Err(Error::new(
-                SqlState::DUPLICATE_PREPARED_STATEMENT,
-                format!("prepared statement \"{}\" already exists", lossy(&name)),
-            ));
+    fn parse(&mut self, name: &Bytes, sql: &Bytes, types: &[u32]) -> Result<()> {
+        let (name, sql) = (text(name)?, text(sql)?);
+        if !name.is_empty() && self.session.statements.contains_key(name) {
+            return Err(already_prepared(name));
         }
         let parsed = parse(sql)?;
         let mut sources = Source::all(&parsed);
@@ -104,25 +75,21 @@ impl Conversation<'_> {
             })
             .collect::<Result<Vec<_>>>()?;
         let prepared = self.session.prepare(source, Some(sql), &types)?;
-        self.extended.statements.insert(name, Arc::new(prepared));
+        let statements = &mut self.session.statements;
+        statements.insert(name.to_owned(), Arc::new(prepared));
         self.connection.out.parse_complete();
         Ok(())
     }
 
     fn statement(&self, name: &Bytes) -> Result<&Arc<Prepared>> {
-        self.extended.statements.get(name).ok_or_else(|| {
-            let message = if name.is_empty() {
-                "unnamed prepared statement does not exist".to_owned()
-            } else {
-                format!("prepared statement \"{}\" does not exist", lossy(name))
-            };
-            Error::new(SqlState::INVALID_SQL_STATEMENT_NAME, message)
-        })
+        let name = text(name)?;
+        let found = self.session.statements.get(name);
+        found.ok_or_else(|| not_prepared(name))
     }
 
     fn bind(
         &mut self,
-        portal: Bytes,
+        portal: &Bytes,
         statement: &Bytes,
         formats: &[i16],
         params: &[Option<Bytes>],
@@ -174,19 +141,15 @@ impl Conversation<'_> {
                 Some(bytes) => from_text(*ty, text(bytes)?),
             })
             .collect::<Result<Vec<_>>>()?;
-        if !portal.is_empty() && self.extended.portals.contains_key(&portal) {
+        let name = text(portal)?;
+        if !name.is_empty() && self.session.portals.get(name).is_some() {
             return Err(Error::new(
                 SqlState::DUPLICATE_CURSOR,
-                format!("portal \"{}\" already exists", lossy(&portal)),
+                format!("cursor \"{name}\" already exists"),
             ));
         }
-        let bound = Portal {
-            prepared,
-            params,
-            formats: result_formats,
-            result: None,
-        };
-        self.extended.portals.insert(portal, bound);
+        let portal = Portal::new(&self.session, prepared, params, result_formats);
+        self.session.portals.insert(name.to_owned(), portal);
         self.connection.out.bind_complete();
         Ok(())
     }
@@ -214,76 +177,78 @@ impl Conversation<'_> {
     }
 
     fn portal(&self, name: &Bytes) -> Result<&Portal> {
-        self.extended
-            .portals
-            .get(name)
-            .ok_or_else(|| no_portal(name))
+        let name = text(name)?;
+        let found = self.session.portals.get(name);
+        found.ok_or_else(|| no_portal(name))
     }
 
-    async fn execute(&mut self, name: &Bytes, max_rows: i32) -> Result<()> {
+    async fn execute(&mut self, name: &Bytes, max_rows: i32) -> std::result::Result<(), Stop> {
+        let name = text(name)?;
         // Taken out while it runs: COMMIT ends all portals, this one too.
-        let mut portal = self
-            .extended
-            .portals
-            .remove(name)
-            .ok_or_else(|| no_portal(name))?;
+        let portal = self.session.portals.remove(name);
+        let mut portal = portal.ok_or_else(|| no_portal(name))?;
         let keyword = portal.prepared.keyword();
         self.connection.labels.push(keyword.answer());
         if portal.prepared.source.is_none() {
             self.connection.out.empty_query();
-            return Ok(());
-        }
-        if portal.result.is_none() {
-            let answer = self.session.run(&portal.prepared, &portal.params).await?;
-            portal.result = Some((answer, 0));
-        }
-        self.send(&mut portal, max_rows);
-        if matches!(keyword, Keyword::Commit | Keyword::Rollback)
-            && self.session.block == Block::None
-        {
-            self.extended.transaction_ended();
         } else {
-            self.extended.portals.insert(name.clone(), portal);
+            match &portal.answer {
+                None => {
+                    let (prepared, params) = (portal.prepared.clone(), &portal.params);
+                    portal.answer = Some(self.run_statement(&prepared, params).await?);
+                }
+                Some(_) if !portal.prepared.gives_rows() => {
+                    return Err(Stop::Sql(Error::new(
+                        SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
+                        format!("portal \"{name}\" cannot be run"),
+                    )));
+                }
+                Some(_) => {}
+            }
+            self.send(&mut portal, max_rows);
+        }
+        let ended = matches!(keyword, Keyword::Commit | Keyword::Rollback);
+        if !(ended && self.session.block == Block::None) {
+            self.session.portals.insert(name.to_owned(), portal);
         }
         Ok(())
     }
 
     /// Sends the next rows of a portal, all of them for `max_rows` 0.
     fn send(&mut self, portal: &mut Portal, max_rows: i32) {
-        let Some((answer, sent)) = &mut portal.result else {
+        let Some(answer) = &mut portal.answer else {
             return;
         };
         let out = &mut self.connection.out;
+        for notice in answer.notices.drain(..) {
+            out.notice(&notice);
+        }
         let limit = usize::try_from(max_rows).ok().filter(|rows| *rows > 0);
-        let rest = answer.rows.get(*sent..).unwrap_or_default();
+        let rest = answer.rows.get(portal.position..).unwrap_or_default();
         let batch = &rest[..rest.len().min(limit.unwrap_or(usize::MAX))];
         if portal.prepared.gives_rows() {
             for row in batch {
                 out.data_row(portal.prepared.output(), row, &portal.formats);
             }
         }
-        *sent += batch.len();
+        portal.position += batch.len();
         // A full batch is not known to be the last.
         if limit.is_some_and(|limit| batch.len() == limit) {
             out.portal_suspended();
             return;
         }
-        if let Tag::Count(word @ "SELECT", _) = answer.tag {
-            answer.tag = Tag::Count(word, batch.len() as u64);
-        }
-        let finished = Answer {
-            rows: Vec::new(),
-            ..std::mem::take(answer)
+        let tag = match answer.tag {
+            Tag::Count(word @ "SELECT", _) => Tag::Count(word, batch.len() as u64),
+            tag => tag,
         };
-        *sent = 0;
-        answer.tag = finished.tag;
-        self.finish(&finished);
+        portal.position = answer.rows.len() + 1;
+        out.command_complete(tag);
     }
 }
 
-fn no_portal(name: &Bytes) -> Error {
+fn no_portal(name: &str) -> Error {
     Error::new(
         SqlState::INVALID_CURSOR_NAME,
-        format!("portal \"{}\" does not exist", lossy(name)),
+        format!("portal \"{name}\" does not exist"),
     )
 }

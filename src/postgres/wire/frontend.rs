@@ -33,8 +33,9 @@ pub(super) enum Message {
     Sync,
     Flush,
     Terminate,
-    /// Ignored outside of COPY.
-    Copy,
+    CopyData(Bytes),
+    CopyDone,
+    CopyFail(Bytes),
 }
 
 /// What Describe and Close are about.
@@ -180,7 +181,9 @@ impl Message {
             b'S' => Message::Sync,
             b'H' => Message::Flush,
             b'X' => Message::Terminate,
-            b'd' | b'c' | b'f' => return Ok(Message::Copy),
+            b'd' => return Ok(Message::CopyData(body.0)),
+            b'c' => Message::CopyDone,
+            b'f' => Message::CopyFail(body.text()?),
             other => {
                 return Err(violation(format!("invalid frontend message type {other}")).fatal());
             }

@@ -6,6 +6,7 @@
 //! ends its own connection and nothing else.
 
 mod backend;
+mod copy;
 mod extended;
 mod frontend;
 mod tap;
@@ -21,7 +22,6 @@ use futures_util::future::{Either, select};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use self::backend::Out;
-use self::extended::Extended;
 use self::frontend::{Message, Startup};
 use super::engine::Shared;
 use super::error::{Error, Result, SqlState};
@@ -38,6 +38,24 @@ struct Gone;
 impl From<std::io::Error> for Gone {
     fn from(_: std::io::Error) -> Gone {
         Gone
+    }
+}
+
+/// Why a statement ended without an answer.
+enum Stop {
+    Sql(Error),
+    Gone,
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Stop {
+        Stop::Sql(error)
+    }
+}
+
+impl From<Gone> for Stop {
+    fn from(_: Gone) -> Stop {
+        Stop::Gone
     }
 }
 
@@ -223,7 +241,6 @@ async fn timer(limit: Duration) {
 struct Conversation<'a> {
     session: Session,
     connection: &'a mut Connection,
-    extended: Extended,
     /// After an error in the extended protocol: until Sync.
     skipping: bool,
 }
@@ -233,7 +250,6 @@ impl<'a> Conversation<'a> {
         Conversation {
             session,
             connection,
-            extended: Extended::default(),
             skipping: false,
         }
     }
@@ -266,11 +282,11 @@ impl<'a> Conversation<'a> {
                 Message::Query(sql) => self.query(&sql).await?,
                 Message::Sync => self.sync().await?,
                 Message::Flush => self.connection.flush().await?,
-                Message::Copy => {}
+                // Left over from a COPY that has failed.
+                Message::CopyData(_) | Message::CopyDone | Message::CopyFail(_) => {}
                 other => {
-                    if let Err(error) = self.extended_message(other).await {
-                        self.failed(&error).await?;
-                        self.extended.transaction_ended();
+                    if let Err(stop) = self.extended_message(other).await {
+                        self.failed(stop).await?;
                         self.skipping = true;
                     }
                 }
@@ -330,19 +346,9 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    /// A statement has failed; a fatal error ends the session.
-    async fn failed(&mut self, error: &Error) -> std::result::Result<(), Gone> {
-        self.session.fail(Some(error.code()));
-        if error.fields().fatal {
-            return self.connection.fatal(error.clone()).await;
-        }
-        self.connection.out.error(error);
-        Ok(())
-    }
-
     async fn ready(&mut self) -> std::result::Result<(), Gone> {
         if self.session.block == Block::None {
-            self.extended.transaction_ended();
+            self.session.portals.end_transaction(true);
         }
         let (shared, pid) = (&self.session.shared, self.session.pid);
         shared.lock().backends.clear_cancel(pid);
@@ -364,20 +370,35 @@ impl<'a> Conversation<'a> {
 
     /// A simple query: any number of statements, one implicit transaction.
     async fn query(&mut self, sql: &Bytes) -> std::result::Result<(), Gone> {
-        self.extended.forget_unnamed();
-        if let Err(error) = self.simple(sql).await {
-            self.failed(&error).await?;
+        // A simple query takes the place of the unnamed statement.
+        self.session.statements.remove("");
+        self.session.portals.remove("");
+        if let Err(stop) = self.simple(sql).await {
+            self.failed(stop).await?;
         }
         self.ready().await
     }
 
-    async fn simple(&mut self, sql: &Bytes) -> Result<()> {
+    /// A statement has failed: its transaction too, or all is over.
+    async fn failed(&mut self, stop: Stop) -> std::result::Result<(), Gone> {
+        let Stop::Sql(error) = stop else {
+            return Err(Gone);
+        };
+        self.session.fail(Some(error.code()));
+        if error.fields().fatal {
+            return self.connection.fatal(error).await;
+        }
+        self.connection.out.error(&error);
+        Ok(())
+    }
+
+    async fn simple(&mut self, sql: &Bytes) -> std::result::Result<(), Stop> {
         let sql = extended::text(sql)?;
         let parsed = match parse(sql) {
             Ok(parsed) => parsed,
             Err(error) => {
                 self.session.refuse_if_failed(Keyword::Other)?;
-                return Err(error);
+                return Err(error.into());
             }
         };
         let mut sources: Vec<Source> = Source::all(&parsed).collect();
@@ -389,12 +410,12 @@ impl<'a> Conversation<'a> {
         for source in sources {
             self.connection.labels.push(source.keyword().answer());
             let prepared = self.session.prepare(Some(source), None, &[])?;
-            let answer = self.session.run(&prepared, &[]).await?;
+            let answer = self.run_statement(&prepared, &[]).await?;
             self.answer(&prepared, &answer);
         }
         self.connection.labels.push(last.keyword().answer());
         let prepared = self.session.prepare(Some(last), only.then_some(sql), &[])?;
-        let answer = self.session.run(&prepared, &[]).await?;
+        let answer = self.run_statement(&prepared, &[]).await?;
         // The last statement is only complete once its transaction is.
         self.session.end_implicit().await?;
         self.answer(&prepared, &answer);

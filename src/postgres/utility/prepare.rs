@@ -1,0 +1,127 @@
+//! PREPARE, EXECUTE, DEALLOCATE: prepared statements, the same ones that the
+//! extended protocol knows by name.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use sqlparser::ast::{DataType, Expr as Ast, Ident, ObjectName, SelectItem, SetExpr, Statement};
+
+use crate::postgres::error::{Error, Result, SqlState};
+use crate::postgres::session::{Answer, Prepared, Session};
+use crate::postgres::sql::{Source, column_type, fold, object_name, parse};
+use crate::postgres::types::{Type, Value};
+
+/// The statements of a session, by name.
+pub(in crate::postgres) type Statements = BTreeMap<String, Arc<Prepared>>;
+
+/// The error about a name that is taken.
+pub(in crate::postgres) fn already_prepared(name: &str) -> Error {
+    Error::new(
+        SqlState::DUPLICATE_PREPARED_STATEMENT,
+        format!("prepared statement \"{name}\" already exists"),
+    )
+}
+
+/// The error about a name that nothing has.
+pub(in crate::postgres) fn not_prepared(name: &str) -> Error {
+    let message = if name.is_empty() {
+        "unnamed prepared statement does not exist".to_owned()
+    } else {
+        format!("prepared statement \"{name}\" does not exist")
+    };
+    Error::new(SqlState::INVALID_SQL_STATEMENT_NAME, message)
+}
+
+impl Session {
+    /// The statement that an EXECUTE names.
+    pub(in crate::postgres) fn executed(&self, name: &ObjectName) -> Result<Arc<Prepared>> {
+        let name = object_name(name)?;
+        let found = self.statements.get(&name).cloned();
+        found.ok_or_else(|| not_prepared(&name))
+    }
+
+    pub(super) fn prepare_statement(
+        &mut self,
+        name: &Ident,
+        types: &[DataType],
+        statement: &Statement,
+    ) -> Result<Answer> {
+        let name = fold(name);
+        if self.statements.contains_key(&name) {
+            return Err(already_prepared(&name));
+        }
+        let types = types
+            .iter()
+            .map(|ty| column_type(ty).map(|(ty, _)| ty))
+            .collect::<Result<Vec<_>>>()?;
+        let prepared = self.prepare(Some(Source::of(statement.clone())), None, &types)?;
+        self.statements.insert(name, Arc::new(prepared));
+        Ok(Answer::word("PREPARE"))
+    }
+
+    pub(super) fn deallocate(&mut self, name: &Ident) -> Result<Answer> {
+        if name.quote_style.is_none() && name.value.eq_ignore_ascii_case("all") {
+            self.statements.clear();
+            return Ok(Answer::word("DEALLOCATE ALL"));
+        }
+        let name = fold(name);
+        let removed = self.statements.remove(&name);
+        removed.ok_or_else(|| not_prepared(&name))?;
+        Ok(Answer::word("DEALLOCATE"))
+    }
+
+    pub(super) async fn execute(&mut self, name: &ObjectName, given: &[Ast]) -> Result<Answer> {
+        let prepared = self.executed(name)?;
+        let (Some(source), Some(plan)) = (&prepared.source, &prepared.plan) else {
+            return Err(Error::unsupported("EXECUTE of this statement"));
+        };
+        let types = prepared.params();
+        if given.len() != types.len() {
+            return Err(Error::new(
+                SqlState::SYNTAX_ERROR,
+                format!(
+                    "wrong number of parameters for prepared statement \"{}\"",
+                    object_name(name)?
+                ),
+            )
+            .detail(format!(
+                "Expected {} parameters but got {}.",
+                types.len(),
+                given.len()
+            )));
+        }
+        let params = self.arguments(given, types).await?;
+        self.run_plan(plan, source, &params).await
+    }
+
+    /// Evaluates expressions without columns as values of these types.
+    async fn arguments(&mut self, given: &[Ast], types: &[Type]) -> Result<Vec<Value>> {
+        if given.is_empty() {
+            return Ok(Vec::new());
+        }
+        let source = Source::of(casts(given, types)?);
+        let prepared = self.prepare(Some(source.clone()), None, &[])?;
+        let Some(plan) = &prepared.plan else {
+            return Err(Error::unsupported("these parameters"));
+        };
+        let answer = self.run_plan(plan, &source, &[]).await?;
+        Ok(answer.rows.into_iter().next().unwrap_or_default())
+    }
+}
+
+/// `SELECT given[0]::types[0], ...`
+fn casts(given: &[Ast], types: &[Type]) -> Result<Statement> {
+    let items: Vec<String> = types.iter().map(|ty| format!("NULL::{ty}")).collect();
+    let parsed = parse(&format!("SELECT {}", items.join(", ")))?;
+    let mut statement = parsed.statements.first().cloned();
+    if let Some(Statement::Query(query)) = &mut statement
+        && let SetExpr::Select(select) = &mut *query.body
+    {
+        for (item, given) in select.projection.iter_mut().zip(given) {
+            if let SelectItem::UnnamedExpr(Ast::Cast { expr, .. }) = item {
+                **expr = Ast::Nested(Box::new(given.clone()));
+            }
+        }
+    }
+    statement.ok_or_else(|| Error::unsupported("these parameters"))
+}
