@@ -12,8 +12,8 @@ use crate::postgres::locks::{LockTag, Request, WaitId};
 use crate::postgres::options::Bug;
 use crate::postgres::sql::WaitPolicy;
 use crate::postgres::storage::RowLockMode;
-use crate::postgres::storage::clog::{Status, Xid};
-use crate::postgres::storage::heap::{Locker, RowId, Tid};
+use crate::postgres::storage::clog::{Clog, Status, Xid};
+use crate::postgres::storage::heap::{Chain, Locker, RowId, Tid, Version};
 use crate::postgres::storage::table::TableId;
 
 /// The row that is to be locked, and the version at which we are.
@@ -89,20 +89,23 @@ fn look(run: &Execution<'_>, engine: &Engine, target: &Target, mode: RowLockMode
                     _ => Look::Gone,
                 });
             }
-            Status::InProgress(_) if mode.conflicts(version.xmax_mode) => {
-                return Ok(Look::HeldBy(version.xmax));
-            }
-            Status::Committed(_) => {
-                let next = next();
-                if run.transaction.isolation.keeps_snapshot() {
-                    let what = if next.is_some() { "update" } else { "delete" };
-                    return Err(concurrent(what));
+            Status::Aborted => {}
+            // A lock that permits what was done to this version stays on it,
+            // if it permits what was done to the later ones too.
+            _ => match first_excluding(chain, &engine.clog, version, mode) {
+                None => {}
+                Some((xid, Status::InProgress(_))) => return Ok(Look::HeldBy(xid)),
+                Some(_) => {
+                    let next = next();
+                    if run.transaction.isolation.keeps_snapshot() {
+                        let what = if next.is_some() { "update" } else { "delete" };
+                        return Err(concurrent(what));
+                    }
+                    let settled = chain.settled_after(&engine.clog, target.tid);
+                    let last = settled.map(|version| version.tid).or(next);
+                    return Ok(last.map_or(Look::Gone, Look::Next));
                 }
-                let settled = chain.settled_after(&engine.clog, target.tid);
-                let last = settled.map(|version| version.tid).or(next);
-                return Ok(last.map_or(Look::Gone, Look::Next));
-            }
-            Status::InProgress(_) | Status::Aborted => {}
+            },
         }
     }
     for locker in chain.lockers() {
@@ -114,6 +117,22 @@ fn look(run: &Execution<'_>, engine: &Engine, target: &Target, mode: RowLockMode
         }
     }
     Ok(Look::Free)
+}
+
+/// The first change from this version on that a lock of `mode` excludes, and
+/// what became of it.
+fn first_excluding(
+    chain: &Chain,
+    clog: &Clog,
+    from: &Version,
+    mode: RowLockMode,
+) -> Option<(Xid, Status)> {
+    chain
+        .versions_from(from.tid)
+        .iter()
+        .filter(|version| version.xmax.is_some() && mode.conflicts(version.xmax_mode))
+        .map(|version| (version.xmax, clog.status(version.xmax)))
+        .find(|(_, status)| *status != Status::Aborted)
 }
 
 /// The error of a REPEATABLE READ transaction that came too late.
@@ -147,7 +166,13 @@ fn held(
         }
     }
     let pid = run.transaction.pid;
-    if run.transaction.tuple_lock.is_none() {
+    // Who holds the row already does not stand in line: those ahead wait for
+    // them.
+    let top = run.transaction.xid;
+    let chain = engine.table(target.table)?.heap.chain(target.row);
+    let mut lockers = chain.lockers().iter();
+    let holds = lockers.any(|locker| engine.clog.running(locker.xid) == Some(top));
+    if run.transaction.tuple_lock.is_none() && !holds {
         let place = (LockTag::Tuple(target.table, target.row), mode.tuple_lock());
         let request = engine.locks.acquire(place.0, place.1, pid);
         if let Request::Deadlock(error) = request {

@@ -72,6 +72,11 @@ impl Chain {
         self.position(tid).map(|at| &self.versions[at])
     }
 
+    /// This version and all after it; none if it is gone.
+    pub(in crate::postgres) fn versions_from(&self, tid: Tid) -> &[Version] {
+        self.position(tid).map_or(&[], |at| &self.versions[at..])
+    }
+
     /// The version that superseded `tid`.
     pub(in crate::postgres) fn next(&self, tid: Tid) -> Option<&Version> {
         self.versions.get(self.position(tid)? + 1)
