@@ -6,6 +6,7 @@ mod conversations;
 mod crash;
 mod driver;
 mod errors;
+mod isolation;
 mod protocol;
 mod schedules;
 mod support;
