@@ -22,7 +22,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::net::{self, Here};
 
-pub use crate::net::{ClientTap, Label};
+pub use crate::net::{ClientTap, Keepalive, Label};
 
 /// Runs a future as a task of its own, on the caller's node.
 ///
@@ -294,6 +294,26 @@ pub enum Stream {
 }
 
 impl Stream {
+    /// Has the socket ask, when it has heard nothing for a while, whether its
+    /// peer is still there, and time out when it is not; never if None, as at
+    /// the start.
+    pub fn set_keepalive(&self, keepalive: Option<Keepalive>) -> io::Result<()> {
+        match self {
+            Stream::Simulated(socket) => socket.set_keepalive(keepalive),
+            Stream::Real(socket) => real::set_keepalive(socket, keepalive)?,
+        }
+        Ok(())
+    }
+
+    /// Has closing the socket send RST instead of what is left to send.
+    pub fn set_zero_linger(&self) -> io::Result<()> {
+        match self {
+            Stream::Simulated(socket) => socket.set_zero_linger(),
+            Stream::Real(socket) => socket.set_zero_linger()?,
+        }
+        Ok(())
+    }
+
     /// A handle that labels what is written to this stream, to keep when a
     /// codec takes the stream itself.
     pub fn labeller(&self) -> Labeller {
@@ -431,6 +451,21 @@ mod real {
     pub(super) fn accepted(stream: tokio::net::TcpStream) -> Stream {
         drop(stream.set_nodelay(true));
         Stream::Real(stream)
+    }
+
+    pub(super) fn set_keepalive(
+        socket: &tokio::net::TcpStream,
+        keepalive: Option<Keepalive>,
+    ) -> io::Result<()> {
+        let socket = socket2::SockRef::from(socket);
+        let Some(keepalive) = keepalive else {
+            return socket.set_keepalive(false);
+        };
+        let parameters = socket2::TcpKeepalive::new()
+            .with_time(keepalive.idle)
+            .with_interval(keepalive.interval)
+            .with_retries(keepalive.probes);
+        socket.set_tcp_keepalive(&parameters)
     }
 
     pub(super) async fn connect(address: &str) -> io::Result<Stream> {

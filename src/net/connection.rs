@@ -6,6 +6,7 @@ use std::task::Waker;
 
 use bytes::{Bytes, BytesMut};
 
+use super::keepalive::Keepalive;
 use super::queue::Ticket;
 use super::segment::{ClientTap, Kind, Label, Packet};
 use super::slot::Side;
@@ -15,6 +16,9 @@ use super::{NodeId, Place};
 /// SYN take on Linux.
 pub(super) const CONNECT_NS: u64 = 127_000_000_000;
 
+/// Connections that may wait for `accept`; tokio asks for as many.
+pub(super) const BACKLOG: usize = 1024;
+
 /// The most that a segment carries: an Ethernet frame without its headers.
 const SEGMENT_BYTES: usize = 1460;
 
@@ -23,6 +27,8 @@ pub(super) struct Connection {
     pub(super) key: u64,
     pub(super) port: u16,
     pub(super) established: bool,
+    /// The listening side has it too: it waits for `accept`, or did.
+    pub(super) queued: bool,
     /// When the connecting end gives up.
     pub(super) give_up: Option<Ticket>,
     pub(super) ends: [End; 2],
@@ -47,15 +53,20 @@ impl Connection {
         !peer.open || self.ends[side as usize].lane.in_flight + peer.received < receive_buffer
     }
 
+    fn is_sending(&self, side: Side) -> bool {
+        let end = &self.ends[side as usize];
+        self.established && end.error.is_none() && !end.lane.is_recovering()
+    }
+
     /// The next bytes that `side` may send, and what they mean.
     pub(super) fn take_segment(
         &mut self,
         side: Side,
         receive_buffer: usize,
     ) -> Option<(Bytes, Vec<Label>)> {
-        let sends = self.established && self.window_open(side, receive_buffer);
+        let sends = self.is_sending(side) && self.window_open(side, receive_buffer);
         let end = self.end(side);
-        if !sends || end.error.is_some() || end.outbox.is_empty() {
+        if !sends || end.outbox.is_empty() {
             return None;
         }
         if end.outbox.len() <= SEGMENT_BYTES {
@@ -73,13 +84,9 @@ impl Connection {
 
     /// True once, when `side` has sent everything and is to send FIN.
     pub(super) fn take_fin(&mut self, side: Side) -> bool {
-        let established = self.established;
+        let sends = self.is_sending(side);
         let end = self.end(side);
-        let is_due = established
-            && end.error.is_none()
-            && end.outbox.is_empty()
-            && end.shutdown
-            && !end.fin_sent;
+        let is_due = sends && end.outbox.is_empty() && end.shutdown && !end.fin_sent;
         end.fin_sent |= is_due;
         is_due
     }
@@ -94,6 +101,17 @@ pub(super) struct End {
     /// The peer's FIN arrived.
     pub(super) finished: bool,
     pub(super) error: Option<io::ErrorKind>,
+    /// The task was told of `error`; it is told once.
+    pub(super) told: bool,
+    /// Closing sends RST at once: `SO_LINGER` with zero.
+    pub(super) no_linger: bool,
+    /// When the peer's last segment arrived.
+    pub(super) heard_ns: u64,
+    pub(super) keepalive: Option<Keepalive>,
+    /// When it is asked next whether the peer is there.
+    pub(super) probe: Option<Ticket>,
+    /// Questions that stayed unanswered.
+    pub(super) probes: u32,
     pub(super) reader: Option<Waker>,
     pub(super) outbox: BytesMut,
     /// What the bytes from this place in `outbox` on mean.
@@ -117,21 +135,50 @@ pub(super) struct Lane {
     /// Nothing arrives before what was sent earlier.
     pub(super) last_arrival: u64,
     pub(super) in_flight: usize,
+    /// The number that the receiver has not seen yet.
+    pub(super) expected: u64,
+    /// Delivered, but its sender does not know.
+    pub(super) unacknowledged: Option<Packet>,
     /// Lost, and everything sent behind it, waiting for the retransmission.
     pub(super) lost: VecDeque<Packet>,
+    /// Time-outs since something was acknowledged.
     pub(super) retries: u32,
     pub(super) retransmit: Option<Ticket>,
 }
 
 impl Lane {
-    /// Doubles from 200 ms for data and 1 s for SYN, up to 2 minutes; None
-    /// after as many tries as Linux makes.
-    pub(super) fn next_timeout_ns(&self, kind: Kind) -> Option<u64> {
-        let (first_ms, tries) = match kind {
-            Kind::Syn | Kind::SynAck => (1_000, 6),
-            _ => (200, 15),
+    /// Something was sent, and nothing is known of it.
+    fn outstanding(&self) -> Option<Kind> {
+        let first = self.lost.front().or(self.unacknowledged.as_ref());
+        first.map(|packet| packet.kind)
+    }
+
+    /// How long to wait before sending again: doubles from 200 ms for data
+    /// and 1 s for SYN, up to 2 minutes. None if nothing is outstanding.
+    pub(super) fn timeout_ns(&self) -> Option<u64> {
+        let first_ms = match self.outstanding()? {
+            Kind::Syn | Kind::SynAck => 1_000,
+            _ => 200,
         };
-        (self.retries <= tries).then(|| (first_ms << self.retries).min(120_000) * 1_000_000)
+        Some((first_ms << self.retries).min(120_000) * 1_000_000)
+    }
+
+    /// A time-out has passed: counts it, and says whether it was the last of
+    /// as many as Linux waits for.
+    pub(super) fn give_up(&mut self) -> bool {
+        let tries = match self.outstanding() {
+            None => return false,
+            Some(Kind::Syn | Kind::SynAck) => 6,
+            Some(_) => 15,
+        };
+        self.retries += 1;
+        self.retries > tries
+    }
+
+    /// A time-out has passed and nothing was acknowledged since: only what is
+    /// outstanding is sent, nothing new.
+    pub(super) fn is_recovering(&self) -> bool {
+        self.retries > 0
     }
 
     /// The next segment to be sent.
@@ -173,6 +220,12 @@ impl End {
             received: 0,
             finished: false,
             error: None,
+            told: false,
+            no_linger: false,
+            heard_ns: 0,
+            keepalive: None,
+            probe: None,
+            probes: 0,
             reader: None,
             outbox: BytesMut::new(),
             labels: Vec::new(),
@@ -191,8 +244,16 @@ impl End {
         self.error.get_or_insert(error);
         self.outbox.clear();
         self.lane.lost.clear();
+        self.lane.unacknowledged = None;
         woken.extend(self.reader.take());
         woken.extend(self.writer.take());
+    }
+
+    /// The error that ended the connection, once: Linux hands it to the first
+    /// call that asks, and is then as after a FIN.
+    pub(super) fn take_error(&mut self) -> Option<io::ErrorKind> {
+        let told = std::mem::replace(&mut self.told, self.error.is_some());
+        self.error.filter(|_| !told)
     }
 
     /// Nobody will read or write here again.

@@ -9,7 +9,9 @@
 
 use std::time::Duration;
 
+use super::queue::Event;
 use super::slot::Side;
+use super::{Network, NodeId};
 use crate::draw;
 
 /// How long a segment travels, one way.
@@ -135,6 +137,8 @@ pub(super) enum Concern {
     Duplicate = 3,
     Read = 4,
     Write = 5,
+    Acknowledgement = 6,
+    Probe = 7,
 }
 
 /// What names the draws of one segment.
@@ -240,5 +244,50 @@ impl Wire {
         let takes_ns = u64::try_from(takes_ns).unwrap_or(u64::MAX);
         self.free_at = self.free_at.max(now).saturating_add(takes_ns);
         Some(self.free_at)
+    }
+}
+
+impl Network {
+    /// From now on this is how what `from` sends travels to `to`. What is on
+    /// its way already arrives when it would have.
+    pub fn set_link(&self, from: NodeId, to: NodeId, link: Link) {
+        self.0.state.lock().wire(from, to).link = link;
+    }
+
+    /// As [`set_link`](Network::set_link), at this virtual time.
+    pub fn set_link_at(&self, at_ns: u64, from: NodeId, to: NodeId, link: Link) {
+        self.with(|state, _| state.queue.push(at_ns, Event::SetLink { from, to, link }));
+    }
+
+    /// Has whatever these nodes send to those, from the first of each pair to
+    /// the second, travel so much longer. Delays add up.
+    pub fn add_delay(&self, pairs: Vec<(NodeId, NodeId)>, by: Duration) -> DelayGuard {
+        let mut state = self.0.state.lock();
+        for &(from, to) in &pairs {
+            state.wire(from, to).delay += by;
+        }
+        DelayGuard {
+            network: self.clone(),
+            pairs,
+            by,
+        }
+    }
+}
+
+/// Takes a delay away when dropped.
+#[must_use = "the delay is gone when its guard is dropped"]
+#[derive(Debug)]
+pub struct DelayGuard {
+    network: Network,
+    pairs: Vec<(NodeId, NodeId)>,
+    by: Duration,
+}
+
+impl Drop for DelayGuard {
+    fn drop(&mut self) {
+        let mut state = self.network.0.state.lock();
+        for &(from, to) in &self.pairs {
+            state.wire(from, to).delay -= self.by;
+        }
     }
 }

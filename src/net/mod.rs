@@ -6,30 +6,36 @@
 //! driver's many small writes cross as one, as a kernel would send them.
 //!
 //! What holds here:
-//! - every segment takes the latency of its link, drawn by (seed, connection,
-//!   side, number, attempt), and a connection delivers in order;
+//! - every segment takes the latency of its [link](Link), drawn by (seed,
+//!   connection, side, number, attempt, concern), and a connection delivers in
+//!   order;
 //! - a lost segment is sent again, 200 ms later, then after twice as long,
 //!   fifteen times; a SYN after 1 s, six times; then the end sees a time-out;
+//! - a segment that arrived is acknowledged. If the way back is cut, it is
+//!   sent again, its receiver hides the copy, and nothing new is sent; so what
+//!   is cut off one way comes to a stop the other way too;
+//! - `accept` has a connection when the client's answer to SYN-ACK arrives;
 //! - FIN waits for what was written before it and travels the link; RST
 //!   travels it once and may be lost;
 //! - a process that dies sends RST; a host that dies says nothing, and answers
 //!   RST to what reaches it once it is back;
 //! - buffers are bounded: who does not read stops who writes.
-//!
-//! Acknowledgements are not segments here: a sender knows what was lost when
-//! its time-out comes. A one-way partition therefore stops one way only.
 
 mod clock;
 mod connection;
+mod keepalive;
+mod life;
 mod link;
 mod pump;
 mod queue;
+mod receiving;
+mod recovery;
 mod search;
 mod segment;
+mod sending;
 mod slot;
 mod socket;
 mod time;
-mod transport;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -47,9 +53,10 @@ use crate::draw::Draw;
 use clock::Clock;
 pub use clock::DRIFT_PPM;
 use connection::Connection;
+pub use keepalive::Keepalive;
 use link::Wire;
-pub use link::{Bandwidth, Latency, Link, PerMillion};
-use queue::{Event, Queue};
+pub use link::{Bandwidth, DelayGuard, Latency, Link, PerMillion};
+use queue::Queue;
 use search::Searcher;
 pub use search::{Policy, Search};
 pub use segment::{Action, ClientTap, Delivery, Kind, Label, Rule, Segment};
@@ -205,17 +212,6 @@ impl Network {
         id
     }
 
-    /// From now on this is how what `from` sends travels to `to`. What is on
-    /// its way already arrives when it would have.
-    pub fn set_link(&self, from: NodeId, to: NodeId, link: Link) {
-        self.0.state.lock().wire(from, to).link = link;
-    }
-
-    /// As [`set_link`](Network::set_link), at this virtual time.
-    pub fn set_link_at(&self, at_ns: u64, from: NodeId, to: NodeId, link: Link) {
-        self.with(|state, _| state.queue.push(at_ns, Event::SetLink { from, to, link }));
-    }
-
     /// Puts a rule in front of every link.
     pub fn add_rule(&self, rule: impl Rule + 'static) -> RuleGuard {
         let mut state = self.0.state.lock();
@@ -231,12 +227,6 @@ impl Network {
     /// Lets `observer` see every delivery, instead of whoever did.
     pub fn observe(&self, observer: impl Observer + 'static) {
         self.0.state.lock().observer = Some(Box::new(observer));
-    }
-
-    /// Ends every connection and listener of a node. The tasks on it are the
-    /// executor's to drop; what they still do to their sockets is ignored.
-    pub fn kill(&self, node: NodeId, death: Death) {
-        self.with(|state, now| state.kill(now, node, death));
     }
 
     /// Lets a node's host answer again, with a new process on it.

@@ -107,6 +107,7 @@ impl State {
                 Event::Arrive { slot, from, packet } => self.due(now, slot, from, packet),
                 Event::Retransmit { slot, from } => self.retransmit(now, slot, from),
                 Event::GiveUp { slot } => self.give_up(slot),
+                Event::Probe { slot, side } => self.probe(now, slot, side),
                 Event::SetLink { from, to, link } => self.wire(from, to).link = link,
                 Event::Wake { waker, .. } => self.woken.push(waker),
             }

@@ -23,6 +23,8 @@ pub(super) enum Event {
     Retransmit { slot: SlotId, from: Side },
     /// A connection that is not there by now never will be.
     GiveUp { slot: SlotId },
+    /// `side` asks whether its peer is still there.
+    Probe { slot: SlotId, side: Side },
     /// A link changes.
     SetLink {
         from: NodeId,

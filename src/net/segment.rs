@@ -23,6 +23,16 @@ pub enum Kind {
     Fin = 4,
     /// The connection is gone. Sent once, never repeated.
     Rst = 5,
+    /// Acknowledges, and carries nothing else. Rules see it, as what a
+    /// one-way partition loses; who observes deliveries does not.
+    Ack = 6,
+}
+
+impl Kind {
+    /// TCP sends it again if it is lost.
+    pub(super) fn is_repeated(self) -> bool {
+        !matches!(self, Kind::Rst | Kind::Ack)
+    }
 }
 
 /// A segment as it leaves its sender.
@@ -38,7 +48,8 @@ pub struct Segment<'a> {
     pub labels: &'a [Label],
     /// Its bytes.
     pub bytes: &'a [u8],
-    /// How often it was lost before.
+    /// How often it was sent before: because it was lost, or because nobody
+    /// acknowledged it.
     pub attempt: u64,
 }
 
@@ -76,24 +87,15 @@ pub enum Action {
     Reset,
 }
 
-impl Action {
-    /// What two rules together do: the worse of the two, and delays add up.
-    pub(super) fn and(self, other: Action) -> Action {
-        match (self, other) {
-            (Action::Reset, _) | (_, Action::Reset) => Action::Reset,
-            (Action::Drop, _) | (_, Action::Drop) => Action::Drop,
-            (Action::Delay(one), Action::Delay(other)) => Action::Delay(one + other),
-            (Action::Pass, action) | (action, Action::Pass) => action,
-        }
-    }
-}
-
 /// Something between sender and receiver; gone when its guard is dropped.
 ///
-/// Every rule sees every segment as it leaves, retransmissions among them, so
-/// that what one counts does not depend on the others; the worst of their
-/// answers is what happens. Rules run while the network is locked: one that
-/// wants to act on the world sends itself a message.
+/// Rules are asked in the order in which they were added, and the first answer
+/// that is not [`Action::Pass`] is what happens. The rules after it see the
+/// segment all the same, retransmissions and bare acknowledgements among them,
+/// so that what one counts does not depend on the others. What makes a link
+/// slow is no rule but a [delay](super::Network::add_delay), so that it cannot
+/// answer before a partition does. Rules run while the network is locked: one
+/// that wants to act on the world sends itself a message.
 pub trait Rule: Send {
     /// Decides about one segment.
     fn on_segment(&mut self, segment: &Segment<'_>) -> Action;
@@ -126,6 +128,20 @@ pub(super) struct Packet {
     pub(super) left: bool,
     pub(super) bytes: Bytes,
     pub(super) labels: Vec<Label>,
+}
+
+impl Packet {
+    /// A segment that is never kept.
+    pub(super) fn bare(kind: Kind) -> Packet {
+        Packet {
+            kind,
+            number: 0,
+            attempt: 0,
+            left: false,
+            bytes: Bytes::new(),
+            labels: Vec::new(),
+        }
+    }
 }
 
 impl fmt::Debug for Packet {

@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::connection::{Connection, End};
+use super::keepalive::Keepalive;
 use super::link::{Concern, Key, part};
 use super::segment::{ClientTap, Label};
 use super::slot::{Side, SlotId};
@@ -133,6 +134,7 @@ pub(super) async fn connect(
             key,
             port,
             established: false,
+            queued: false,
             give_up: None,
             ends: [
                 End::new(place.node, place.incarnation, true),
@@ -188,6 +190,23 @@ impl Socket {
             network: self.network.clone(),
             slot: self.slot,
             side: self.side,
+        }
+    }
+
+    /// Sets when this end asks whether its peer is still there; never if
+    /// None, as at the start.
+    pub fn set_keepalive(&self, keepalive: Option<Keepalive>) {
+        let (slot, side) = (self.slot, self.side);
+        self.network
+            .with(|state, now| state.set_keepalive(now, slot, side, keepalive));
+    }
+
+    /// Has closing this end send RST instead of what is left to send:
+    /// `SO_LINGER` with zero.
+    pub fn set_zero_linger(&self) {
+        let mut state = self.network.0.state.lock();
+        if let Some(connection) = state.connection(self.slot) {
+            connection.end(self.side).no_linger = true;
         }
     }
 
@@ -292,17 +311,20 @@ impl AsyncRead for Socket {
         let mut reopened = false;
         let result = self.with_end(|connection, side, options| {
             let was_open = connection.window_open(side.peer(), options.receive_buffer);
-            let most = connection.read_most(side, buffer.remaining(), options);
+            let room = buffer.remaining();
+            let most = connection.read_most(side, room, options);
             let end = connection.end(side);
             end.read(buffer, most);
             let got = most > 0;
-            let outcome = match end.error {
-                _ if got || end.finished => Poll::Ready(Ok(())),
-                Some(error) => Poll::Ready(Err(error.into())),
-                None => {
-                    end.reader = Some(cx.waker().clone());
-                    Poll::Pending
-                }
+            let outcome = if got || end.finished || room == 0 {
+                Poll::Ready(Ok(()))
+            } else if let Some(error) = end.take_error() {
+                Poll::Ready(Err(error.into()))
+            } else if end.error.is_some() {
+                Poll::Ready(Ok(()))
+            } else {
+                end.reader = Some(cx.waker().clone());
+                Poll::Pending
             };
             reopened = !was_open && connection.window_open(side.peer(), options.receive_buffer);
             outcome
@@ -323,10 +345,10 @@ impl AsyncWrite for Socket {
     ) -> Poll<io::Result<usize>> {
         let result = self.with_end(|connection, side, options| {
             let end = connection.end(side);
-            if let Some(error) = end.error {
+            if let Some(error) = end.take_error() {
                 return Poll::Ready(Err(error.into()));
             }
-            if end.shutdown {
+            if end.shutdown || end.error.is_some() {
                 return Poll::Ready(Err(ErrorKind::BrokenPipe.into()));
             }
             if end.outbox.len() >= options.send_buffer {

@@ -5,5 +5,6 @@ mod clocks;
 mod draws;
 mod links;
 mod losses;
+mod one_way;
 mod rules;
 mod world;

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Sides, Strike, Way};
-use crate::net::{Action, Segment};
+use super::{Sides, Strike};
 use crate::scenario::units::format_ns;
 
 pub(super) async fn strike(strike: &Strike<'_>, between: &[String], and: &[String], by_ns: u64) {
@@ -12,13 +11,9 @@ pub(super) async fn strike(strike: &Strike<'_>, between: &[String], and: &[Strin
         "between {sides} everything takes {} longer",
         format_ns(by_ns)
     ));
+    let pairs = sides.pairs(strike.machines);
     let by = Duration::from_nanos(by_ns);
-    let _slow = strike
-        .network
-        .add_rule(move |segment: &Segment<'_>| match sides.way(segment) {
-            Way::There | Way::Back => Action::Delay(by),
-            Way::Elsewhere => Action::Pass,
-        });
+    let _slow = strike.network.add_delay(pairs, by);
     strike.lasts().await;
     strike.ended();
 }

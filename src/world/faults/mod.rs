@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use super::machine::Machines;
 use crate::history::{Event, Recorder};
-use crate::net::{Network, Segment};
+use crate::net::{Network, NodeId, Segment};
 use crate::plan::{Effect, Fault};
 use crate::rt;
 
@@ -108,6 +108,17 @@ impl Sides {
                 false => and.to_vec(),
             },
         }
+    }
+
+    /// Every link between them, both ways.
+    fn pairs(&self, machines: &Machines) -> Vec<(NodeId, NodeId)> {
+        let mut pairs = Vec::new();
+        for one in self.these.iter().map(|name| machines.get(name).host) {
+            for other in self.those.iter().map(|name| machines.get(name).host) {
+                pairs.extend([(one, other), (other, one)]);
+            }
+        }
+        pairs
     }
 
     fn way(&self, segment: &Segment<'_>) -> Way {
