@@ -191,10 +191,8 @@ impl Connection {
             };
             self.input.advance(taken);
         }
-        let next_expiry = engine.keyspace.next_expiry();
-        drop(engine);
         if ran {
-            shared.expirer.watch(&shared, next_expiry);
+            shared.settle(engine);
         }
     }
 

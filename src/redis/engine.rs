@@ -8,23 +8,36 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::blocked::{Attempt, Ticket, Waiter};
 use super::bug::Bug;
 use super::client::Client;
 use super::commands::{self, Command, Flags, Handler};
+use super::gate;
 use super::keyspace::Keyspace;
 use super::mailbox::Message;
 use super::observer::Observer;
+use super::persistence::{self, Aof, Mounted, Persistence, Store};
+use super::propagation::{Unit, call};
 use super::reply::Reply;
 use super::scripts::Scripts;
 use super::{Options, wall_clock_ms};
+use crate::rt::{self, Instant};
 
 /// A whole server, but for its sockets.
 pub(super) struct Engine {
     pub(super) keyspace: Keyspace,
     scripts: Scripts,
     clients_made: u64,
+    /// How long the disk takes to sync the append-only file.
+    pub(super) fsync_time: Duration,
+    /// Until then it answers that it is loading.
+    loads_until: Option<Instant>,
 }
+
+/// The clock of a command that is applied, not asked for: nothing has expired.
+const APPLYING: i64 = i64::MIN;
 
 /// What a command works on.
 pub(super) struct Context<'a> {
@@ -61,7 +74,41 @@ impl Engine {
             keyspace: Keyspace::new(options.planted, observer),
             scripts: Scripts::new(options.script_instructions_max),
             clients_made: 0,
+            fsync_time: options.fsync_time,
+            loads_until: None,
         }
+    }
+
+    /// Takes up what an earlier server left, and where this one will leave
+    /// what it does.
+    pub(super) fn start_on(&mut self, disk: &Mounted, options: &Options) {
+        persistence::load(self, disk, options.persistence != Persistence::None);
+        self.keyspace.propagation.aof = Aof::open(disk, options.persistence);
+        self.keyspace.store = Some(Store::new(disk));
+        if !options.load_time.is_zero() && !self.keyspace.is_empty() {
+            self.loads_until = Some(rt::now() + options.load_time);
+        }
+    }
+
+    /// Runs what another server, or this one in an earlier life, has already
+    /// done.
+    pub(super) fn apply(&mut self, client: &mut Client, args: &[Bytes]) {
+        let args: Vec<&[u8]> = args.iter().map(|arg| &arg[..]).collect();
+        let Ok(command) = commands::resolve(&args) else {
+            return;
+        };
+        let mut context = Context {
+            keyspace: &mut self.keyspace,
+            client,
+            now: APPLYING,
+            caller: Caller::Script,
+        };
+        context.keyspace.quiet = true;
+        match command.handler {
+            Handler::Script(run) => run(&mut context, &mut self.scripts, &args),
+            _ => run_now(command, &mut context, &args),
+        };
+        self.keyspace.quiet = false;
     }
 
     pub(super) fn connect(&mut self) -> Client {
@@ -82,6 +129,9 @@ impl Engine {
             Ok(command) => command,
             Err(reply) => return (Outcome::Reply(reply), commands::UNKNOWN_REPLY_LABEL),
         };
+        if let Some(refusal) = self.refusal(command) {
+            return (Outcome::Reply(refusal), command.reply_label);
+        }
         let mut context = Context {
             keyspace: &mut self.keyspace,
             client,
@@ -89,8 +139,8 @@ impl Engine {
             caller: Caller::Client,
         };
         let reply = match command.handler {
-            Handler::Plain(run) => run(&mut context, args),
-            Handler::Blocking(run) => match run(&mut context, args, None) {
+            Handler::Plain(run) => call(&mut context, args, |context| run(context, args)),
+            Handler::Blocking(run) => match call(&mut context, args, |c| run(c, args, None)) {
                 Attempt::Done(reply) => reply,
                 Attempt::Wait(wait) => {
                     let timeout = wait.timeout;
@@ -109,8 +159,18 @@ impl Engine {
             }
             Handler::Container(_) => Reply::SYNTAX,
         };
+        self.keyspace.propagation.flush(Unit::Whole);
         self.serve_blocked();
         (Outcome::Reply(reply), command.reply_label)
+    }
+
+    /// Why the server, as it stands, does not run a command.
+    fn refusal(&mut self, command: &Command) -> Option<Reply> {
+        let loads = self.loads_until.is_some_and(|until| rt::now() < until);
+        if !loads {
+            self.loads_until = None;
+        }
+        (loads && !gate::runs_while_loading(command)).then_some(Reply::LOADING)
     }
 
     /// Answers clients that wait for keys which became ready. Their commands
@@ -143,7 +203,11 @@ impl Engine {
             now: wall_clock_ms(),
             caller: Caller::Client,
         };
-        let Attempt::Done(reply) = run(&mut context, &args, Some(key)) else {
+        let attempt = call(&mut context, &args, |context| {
+            run(context, &args, Some(key))
+        });
+        self.keyspace.propagation.flush(Unit::Whole);
+        let Attempt::Done(reply) = attempt else {
             return false;
         };
         self.keyspace.blocked.remove(ticket);
@@ -153,6 +217,14 @@ impl Engine {
             unblocks: true,
         });
         true
+    }
+}
+
+impl Context<'_> {
+    /// Whether the command comes from a disk or a primary, and not from a
+    /// client.
+    pub(super) fn is_applying(&self) -> bool {
+        self.now == APPLYING
     }
 }
 
@@ -177,8 +249,8 @@ pub(super) fn execute_in_script(
 /// Runs a command for somebody who cannot wait.
 fn run_now(command: &Command, context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     match command.handler {
-        Handler::Plain(run) => run(context, args),
-        Handler::Blocking(run) => match run(context, args, None) {
+        Handler::Plain(run) => call(context, args, |context| run(context, args)),
+        Handler::Blocking(run) => match call(context, args, |c| run(c, args, None)) {
             Attempt::Done(reply) => reply,
             Attempt::Wait(wait) => wait.otherwise,
         },

@@ -15,6 +15,7 @@ use futures_util::future::{Either, select};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use super::propagation::Unit;
 use super::{Shared, wall_clock_ms};
 use crate::rt;
 
@@ -86,12 +87,12 @@ async fn run(server: Weak<Shared>, alarm: Arc<Notify>) {
 }
 
 /// Expires what is due and says how long to wait for the next deadline.
-fn expire_due(shared: &Shared) -> Option<Duration> {
-    let next = {
-        let mut engine = shared.engine.lock();
-        engine.keyspace.expire_due(wall_clock_ms());
-        engine.keyspace.next_expiry()
-    };
+fn expire_due(shared: &Arc<Shared>) -> Option<Duration> {
+    let mut engine = shared.engine.lock();
+    engine.keyspace.expire_due(wall_clock_ms());
+    engine.keyspace.propagation.flush(Unit::Loose);
+    let next = engine.keyspace.next_expiry();
+    shared.settle(engine);
     shared.expirer.state.lock().wakes_at = next;
     let next = Duration::from_millis(u64::try_from(next?).unwrap_or(0));
     Some(next.saturating_sub(rt::unix_time()))

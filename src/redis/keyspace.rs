@@ -13,6 +13,8 @@ use super::blocked::Blocked;
 use super::bug::Bug;
 use super::events::{Class, Events};
 use super::observer::Observer;
+use super::persistence::Store;
+use super::propagation::Propagation;
 use super::values::{Edit, Table, Value};
 use bytes::Bytes;
 
@@ -45,11 +47,17 @@ pub(super) struct Keyspace {
     /// Grown to the highest database that was written to.
     databases: Vec<Database>,
     observer: Option<Arc<dyn Observer>>,
+    /// What happens was told before, elsewhere.
+    pub(super) quiet: bool,
     planted: Option<Bug>,
     /// What commands did, to be published.
     pub(super) events: Events,
     /// Counts changes.
     dirty: u64,
+    /// Who else is told of them.
+    pub(super) propagation: Propagation,
+    /// What outlives the server.
+    pub(super) store: Option<Store>,
     /// Who waits for which key.
     pub(super) blocked: Blocked,
 }
@@ -68,7 +76,9 @@ impl Keyspace {
     }
 
     pub(super) fn observe(&self, tell: impl FnOnce(&dyn Observer)) {
-        if let Some(observer) = &self.observer {
+        if let Some(observer) = &self.observer
+            && !self.quiet
+        {
             tell(&**observer);
         }
     }
@@ -135,6 +145,11 @@ impl Keyspace {
         self.changed(database, key);
     }
 
+    /// How many changes there were so far.
+    pub(super) fn dirty(&self) -> u64 {
+        self.dirty
+    }
+
     /// Whatever happens to a key on a client's behalf comes by here.
     fn changed(&mut self, _database: usize, _key: &[u8]) {
         self.dirty += 1;
@@ -189,6 +204,7 @@ impl Keyspace {
     fn expire(&mut self, database: usize, key: &[u8]) {
         if let Some((key, entry)) = self.take(database, key) {
             self.observe(|o| o.expired(database, &key, entry.value.as_text()));
+            self.propagation.removed(database, &key);
             self.events.note(Class::EXPIRED, "expired", database, &key);
         }
     }
@@ -252,6 +268,18 @@ impl Keyspace {
             .get(database)
             .into_iter()
             .flat_map(|database| database.keys.names())
+    }
+
+    /// Every key of a database with what it holds.
+    pub(super) fn entries(&self, database: usize) -> impl Iterator<Item = (&Bytes, &Entry)> {
+        let database = self.databases.get(database).into_iter();
+        database.flat_map(|database| database.keys.iter())
+    }
+
+    /// Whether there is no key at all.
+    pub(super) fn is_empty(&self) -> bool {
+        let mut databases = self.databases.iter();
+        databases.all(|database| database.keys.is_empty())
     }
 
     /// How many keys a database has, and how many of them have a deadline.

@@ -20,12 +20,15 @@ mod connection;
 mod engine;
 mod events;
 mod expirer;
+mod gate;
 mod glob;
 mod keyspace;
 mod long_double;
 mod mailbox;
 mod number;
 mod observer;
+mod persistence;
+mod propagation;
 mod reply;
 mod scripts;
 mod tap;
@@ -35,15 +38,18 @@ mod wire;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::rt;
 use engine::Engine;
 use expirer::Expirer;
+use persistence::Syncer;
 
 pub use bug::Bug;
 pub use observer::{Observer, Outcome, ScriptRun};
+pub use persistence::{Disk, Persistence};
 
 /// The version that is simulated.
 pub const VERSION: &str = "7.0.15";
@@ -56,6 +62,13 @@ pub struct Options {
     /// After so many Lua instructions a script is taken to be endless and
     /// ends with an error.
     pub script_instructions_max: u64,
+    /// What a restart keeps.
+    pub persistence: Persistence,
+    /// How long the disk takes to sync the append-only file in the
+    /// background.
+    pub fsync_time: Duration,
+    /// How long a server that starts with data refuses commands with LOADING.
+    pub load_time: Duration,
 }
 
 impl Default for Options {
@@ -63,6 +76,9 @@ impl Default for Options {
         Options {
             planted: None,
             script_instructions_max: 50_000_000,
+            persistence: Persistence::None,
+            fsync_time: Duration::ZERO,
+            load_time: Duration::ZERO,
         }
     }
 }
@@ -85,22 +101,48 @@ impl Options {
 }
 
 /// A running server; clones are handles to the same one.
-///
-/// Its memory is all it has: a server that is started again is empty.
 #[derive(Clone)]
 pub struct Server(Arc<Shared>);
 
 struct Shared {
     engine: Mutex<Engine>,
     expirer: Expirer,
+    syncer: Syncer,
+}
+
+impl Shared {
+    /// What a server does between a batch of commands and their replies: the
+    /// file is written, and tasks are woken for what is to be done later.
+    fn settle(self: &Arc<Shared>, mut engine: MutexGuard<'_, Engine>) {
+        let next_expiry = engine.keyspace.next_expiry();
+        let aof = engine.keyspace.propagation.aof.as_mut();
+        let to_sync = aof.is_some_and(|aof| {
+            aof.write();
+            aof.needs_sync()
+        });
+        drop(engine);
+        self.expirer.watch(self, next_expiry);
+        if to_sync {
+            self.syncer.wake(self);
+        }
+    }
 }
 
 impl Server {
-    /// A server with nothing in it, that tells `observer` what happens.
+    /// A server on a disk of its own, that tells `observer` what happens.
     pub fn start(options: Options, observer: Arc<dyn Observer>) -> Server {
+        Server::start_on(&Disk::new(), options, observer)
+    }
+
+    /// A server with what an earlier one left on `disk`: its append-only file
+    /// if the options ask for one, or else its last dump.
+    pub fn start_on(disk: &Disk, options: Options, observer: Arc<dyn Observer>) -> Server {
+        let mut engine = Engine::new(&options, observer);
+        engine.start_on(&disk.mount(), &options);
         Server(Arc::new(Shared {
-            engine: Mutex::new(Engine::new(&options, observer)),
+            engine: Mutex::new(engine),
             expirer: Expirer::default(),
+            syncer: Syncer::default(),
         }))
     }
 

@@ -70,6 +70,8 @@ impl Reply {
     #[allow(dead_code, reason = "the families that answer so are on their way")]
     pub(super) const NONE: Reply = Reply::Several(Vec::new());
     pub(super) const SYNTAX: Reply = Reply::error("ERR syntax error");
+    pub(super) const LOADING: Reply =
+        Reply::error("LOADING Redis is loading the dataset in memory");
     pub(super) const WRONG_TYPE: Reply =
         Reply::error("WRONGTYPE Operation against a key holding the wrong kind of value");
     pub(super) const NO_SUCH_KEY: Reply = Reply::error("ERR no such key");

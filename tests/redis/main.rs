@@ -4,5 +4,6 @@ mod deadlines;
 mod differential;
 mod driver;
 mod oracle;
+mod persistence;
 mod scripts;
 mod support;

@@ -117,7 +117,7 @@ fn hincrbyfloat(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
         if by.is_infinite() {
             return Err(Reply::error("ERR value is NaN or Infinity"));
         }
-        change_field(context, args, "hincrbyfloat", |old| {
+        let reply = change_field(context, args, "hincrbyfloat", |old| {
             let old = match old {
                 Some(text) => {
                     LongDouble::parse(text).ok_or(Reply::error("ERR hash value is not a float"))?
@@ -126,7 +126,11 @@ fn hincrbyfloat(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
             };
             let new = Bytes::from(old.plus(by)?.to_string());
             Ok((new.clone(), Reply::Bulk(new)))
-        })
+        })?;
+        if let Reply::Bulk(sum) = &reply {
+            context.propagate_as(&[b"HSET", args[1], args[2], sum]);
+        }
+        Ok(reply)
     }))
 }
 

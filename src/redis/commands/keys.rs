@@ -70,6 +70,16 @@ impl Context<'_> {
         self.lookup(key).is_some() && self.keyspace.delete(self.client.database, key).is_some()
     }
 
+    /// Takes a key's deadline away; false if it had none.
+    pub(super) fn persist(&mut self, key: &[u8]) -> bool {
+        let entry = self.lookup(key);
+        let has_deadline = entry.is_some_and(|entry| entry.expires_at.is_some());
+        if has_deadline {
+            self.set_deadline(key, None);
+        }
+        has_deadline
+    }
+
     pub(super) fn set_deadline(&mut self, key: &[u8], expires_at: Option<i64>) {
         self.keyspace
             .set_deadline(self.client.database, key, expires_at);
@@ -164,10 +174,19 @@ fn expire_key(context: &mut Context<'_>, args: &[&[u8]], scale: Scale) -> Result
     if !condition.allows(entry.expires_at, when) {
         return Ok(false);
     }
-    if when <= now {
+    if when <= now && !context.is_applying() {
         context.delete(key);
-    } else {
-        context.set_deadline(key, Some(when));
+        context.propagate_as(&[b"DEL", key]);
+        return Ok(true);
+    }
+    context.set_deadline(key, Some(when));
+    if context.is_heard() {
+        let when = when.to_string();
+        let name: &[u8] = match scale.command {
+            "pexpireat" => args[0],
+            _ => b"PEXPIREAT",
+        };
+        context.propagate_as(&[&[name, key, when.as_bytes()], &args[3..]].concat());
     }
     Ok(true)
 }
@@ -228,13 +247,7 @@ impl Condition {
 }
 
 fn persist(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
-    let has_deadline = context
-        .lookup(args[1])
-        .is_some_and(|entry| entry.expires_at.is_some());
-    if has_deadline {
-        context.set_deadline(args[1], None);
-    }
-    Reply::Integer(has_deadline.into())
+    Reply::Integer(context.persist(args[1]).into())
 }
 
 fn ttl(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {

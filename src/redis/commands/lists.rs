@@ -61,6 +61,13 @@ impl End {
         }
     }
 
+    fn pop_command(self) -> &'static [u8] {
+        match self {
+            End::Left => b"LPOP",
+            End::Right => b"RPOP",
+        }
+    }
+
     fn parse(arg: &[u8]) -> Result<End, Reply> {
         if is(arg, "LEFT") {
             Ok(End::Left)
@@ -475,6 +482,9 @@ impl<'a> Pops<'a> {
         for key in keys {
             if context.has::<List>(key)? {
                 let popped = pop_some(context, key, self.end, self.most)?;
+                let count = popped.len().to_string();
+                let command = self.end.pop_command();
+                context.propagate_as(&[command, key, count.as_bytes()]);
                 return Ok(Some(Reply::Array(vec![bulk(key), Reply::Array(popped)])));
             }
         }
@@ -519,6 +529,7 @@ fn blocking_pop(
             if context.has::<List>(key)? {
                 let element = pop_one(context, key, end)?;
                 let element = element.map_or(Reply::Null, Reply::Bulk);
+                context.propagate_as(&[end.pop_command(), key]);
                 return Ok(Some(Reply::Array(vec![bulk(key), element])));
             }
         }
@@ -537,6 +548,16 @@ fn brpoplpush(context: &mut Context<'_>, args: &[&[u8]], ready: Option<&[u8]>) -
     Attempt::or_error(blocking_move(context, args, ready, ends, args[3]))
 }
 
+/// A move that may have waited goes out as one that cannot.
+fn propagate_move(context: &mut Context<'_>, args: &[&[u8]]) {
+    match args {
+        [_, source, destination, from, to, _] => {
+            context.propagate_as(&[b"LMOVE", source, destination, from, to]);
+        }
+        _ => context.propagate_as(&[b"RPOPLPUSH", args[1], args[2]]),
+    }
+}
+
 fn blocking_move(
     context: &mut Context<'_>,
     args: &[&[u8]],
@@ -548,6 +569,9 @@ fn blocking_move(
     let wait = Wait::for_keys(source, timeout_seconds(timeout)?, Reply::Null);
     Attempt::on_keys::<List>(context, source, ready, wait, |context, _| {
         let moved = move_element(context, args[1], args[2], from, to)?;
+        if moved.is_some() {
+            propagate_move(context, args);
+        }
         Ok(moved.map(Reply::Bulk))
     })
 }

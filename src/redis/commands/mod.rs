@@ -5,6 +5,7 @@ mod connection;
 mod hashes;
 mod keys;
 mod lists;
+mod persistence;
 mod random;
 mod scan;
 mod scripting;
@@ -145,6 +146,7 @@ fn all() -> impl Iterator<Item = &'static Command> {
         hashes::COMMANDS,
         keys::COMMANDS,
         lists::COMMANDS,
+        persistence::COMMANDS,
         scripting::COMMANDS,
         server::COMMANDS,
         strings::COMMANDS,

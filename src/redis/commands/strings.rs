@@ -166,17 +166,17 @@ fn set(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
             None if options.keep_ttl => Deadline::Keep,
             None => Deadline::Clear,
         };
-        set_generic(context, args[1], args[2], &options, deadline)
+        set_generic(context, args, &options, deadline)
     }))
 }
 
 fn set_generic(
     context: &mut Context<'_>,
-    key: &[u8],
-    value: &[u8],
+    args: &[&[u8]],
     options: &Options<'_>,
     deadline: Deadline,
 ) -> Result<Reply, Reply> {
+    let (key, value) = (args[1], args[2]);
     let old = match options.get {
         true => Some(get_string(context, key)?),
         false => None,
@@ -191,7 +191,30 @@ fn set_generic(
     }
     let deadline = if keeps_ttl { Deadline::Keep } else { deadline };
     context.set_string(key, Bytes::copy_from_slice(value), deadline);
+    match (options.expire, deadline) {
+        (Some(Expire::At(_, Unit::Milliseconds)), _) => {}
+        (Some(_), Deadline::At(when)) => propagate_set_at(context, key, value, when),
+        _ if options.get => propagate_without_get(context, args),
+        _ => {}
+    }
     Ok(old.unwrap_or(Reply::OK))
+}
+
+/// A deadline goes out as an instant, and takes the flags' place.
+fn propagate_set_at(context: &mut Context<'_>, key: &[u8], value: &[u8], when: i64) {
+    if context.is_heard() {
+        let when = when.to_string();
+        context.propagate_as(&[b"SET", key, value, b"PXAT", when.as_bytes()]);
+    }
+}
+
+/// Nobody reads what a replica answers.
+fn propagate_without_get(context: &mut Context<'_>, args: &[&[u8]]) {
+    let (set, flags) = args.split_at(3);
+    let is_get = |flag: &&&[u8]| flag.eq_ignore_ascii_case(b"GET");
+    let flags = flags.iter().filter(|flag| !is_get(flag));
+    let rest: Vec<&[u8]> = set.iter().chain(flags).copied().collect();
+    context.propagate_as(&rest);
 }
 
 fn setnx(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
@@ -214,6 +237,7 @@ fn set_expiring(context: &mut Context<'_>, args: &[&[u8]], unit: Unit, command: 
     answer(Expire::In(args[2], unit).deadline(command).map(|deadline| {
         let value = Bytes::copy_from_slice(args[3]);
         context.set_string(args[1], value, Deadline::At(deadline));
+        propagate_set_at(context, args[1], args[3], deadline);
         Reply::OK
     }))
 }
@@ -221,12 +245,15 @@ fn set_expiring(context: &mut Context<'_>, args: &[&[u8]], unit: Unit, command: 
 fn getset(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     answer(get_string(context, args[1]).inspect(|_| {
         context.set_string(args[1], Bytes::copy_from_slice(args[2]), Deadline::Clear);
+        context.propagate_as(&[b"SET", args[1], args[2]]);
     }))
 }
 
 fn getdel(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     answer(get_string(context, args[1]).inspect(|_| {
-        context.delete(args[1]);
+        if context.delete(args[1]) {
+            context.propagate_as(&[b"DEL", args[1]]);
+        }
     }))
 }
 
@@ -240,9 +267,16 @@ fn getex(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
         match (deadline, options.expire) {
             (Some(when), Some(Expire::At(..))) if when <= wall_clock_ms() => {
                 context.delete(args[1]);
+                context.propagate_as(&[b"DEL", args[1]]);
             }
-            (Some(when), _) => context.set_deadline(args[1], Some(when)),
-            (None, _) if options.persist => context.set_deadline(args[1], None),
+            (Some(when), _) => {
+                context.set_deadline(args[1], Some(when));
+                let when = when.to_string();
+                context.propagate_as(&[b"PEXPIREAT", args[1], when.as_bytes()]);
+            }
+            (None, _) if options.persist && context.persist(args[1]) => {
+                context.propagate_as(&[b"PERSIST", args[1]]);
+            }
             (None, _) => {}
         }
         Ok(reply)
