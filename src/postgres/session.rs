@@ -45,6 +45,9 @@ pub(super) struct Prepared {
     pub(super) plan: Option<Arc<Plan>>,
     /// The columns of a statement that is not planned.
     pub(super) columns: Vec<OutputColumn>,
+    /// True if somebody has been told the types of the result: a new plan
+    /// must keep to them.
+    pub(super) described: bool,
 }
 
 impl Prepared {
@@ -89,6 +92,8 @@ pub(super) struct Answer {
     pub(super) rows: Vec<Vec<Value>>,
     pub(super) tag: Tag,
     pub(super) notices: Vec<Error>,
+    /// The plan that gave the rows, if it is not the one prepared.
+    pub(super) replanned: Option<Arc<Plan>>,
 }
 
 /// A command tag.
@@ -168,6 +173,7 @@ impl Session {
                 source: None,
                 plan: None,
                 columns: Vec::new(),
+                described: false,
             });
         };
         self.refuse_if_failed(source.keyword())?;
@@ -178,6 +184,7 @@ impl Session {
                 source: Some(source),
                 plan: Some(plan),
                 columns: Vec::new(),
+                described: false,
             });
         }
         let analyser = Analyser::new(&engine.catalog, &engine.clog, self.top(), types);
@@ -196,6 +203,7 @@ impl Session {
             source: Some(source),
             plan,
             columns,
+            described: false,
         })
     }
 
@@ -287,7 +295,10 @@ impl Session {
             rt::sleep(Duration::from_nanos(self.shared.options.statement_ns)).await;
         }
         match &prepared.plan {
-            Some(plan) => self.run_plan(plan, source, params).await,
+            Some(plan) => {
+                self.run_plan(plan, source, params, prepared.described)
+                    .await
+            }
             None => self.run_utility(source.statement()).await,
         }
     }
@@ -327,10 +338,12 @@ impl Session {
         plan: &Arc<Plan>,
         source: &Source,
         params: &[Value],
+        described: bool,
     ) -> Result<Answer> {
         self.ensure_transaction()?;
         let statement_start = current_timestamp();
-        let plan = self.lock_plan(plan, source).await?;
+        let planned = plan;
+        let plan = self.lock_plan(plan, source, described).await?;
         let (shared, transaction, settings) = self.in_transaction()?;
         transaction.await_safe_snapshot(shared).await;
         let snapshot = transaction.take_snapshot(&mut shared.lock());
@@ -354,11 +367,17 @@ impl Session {
             rows: outcome.rows,
             tag,
             notices,
+            replanned: (!Arc::ptr_eq(planned, &plan)).then_some(plan),
         })
     }
 
     /// Locks what a plan needs, and plans again if the catalog has changed.
-    async fn lock_plan(&mut self, plan: &Arc<Plan>, source: &Source) -> Result<Arc<Plan>> {
+    async fn lock_plan(
+        &mut self,
+        plan: &Arc<Plan>,
+        source: &Source,
+        described: bool,
+    ) -> Result<Arc<Plan>> {
         let mut plan = plan.clone();
         loop {
             let (shared, transaction, settings) = self.in_transaction()?;
@@ -368,7 +387,7 @@ impl Session {
                     let top = transaction.xid;
                     let analyser = Analyser::new(&engine.catalog, &engine.clog, top, &plan.params);
                     let again = analyser.plan(source.statement())?;
-                    plan = Arc::new(checked(again, &plan)?);
+                    plan = Arc::new(checked(again, &plan, described)?);
                 }
                 if try_lock_relations(&mut engine, transaction, &plan) {
                     return Ok(plan);
@@ -448,10 +467,10 @@ impl Session {
     }
 }
 
-fn checked(again: Option<Plan>, before: &Plan) -> Result<Plan> {
+fn checked(again: Option<Plan>, before: &Plan, described: bool) -> Result<Plan> {
     let plan = again.ok_or_else(|| Error::unsupported("replanning this statement"))?;
     let types = |plan: &Plan| plan.output.iter().map(|c| c.ty).collect::<Vec<_>>();
-    if types(&plan) != types(before) {
+    if described && types(&plan) != types(before) {
         return Err(Error::new(
             SqlState::FEATURE_NOT_SUPPORTED,
             "cached plan must not change result type",

@@ -332,8 +332,8 @@ fn rewrite_locking_clauses(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
 }
 
 /// Turns the transaction mode DEFERRABLE into ISOLATION LEVEL SNAPSHOT, which
-/// PostgreSQL does not have and the parser takes; NOT DEFERRABLE, the default,
-/// is left out.
+/// PostgreSQL does not have and the parser takes; NOT DEFERRABLE is that
+/// twice.
 fn rewrite_deferrable(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     if !tokens.iter().any(|token| is_word(token, Word::DEFERRABLE)) {
         return tokens;
@@ -360,14 +360,14 @@ fn rewrite_deferrable(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
             .iter()
             .rposition(|token| !matches!(token.token, Token::Whitespace(_)));
         let span = token.span;
-        match last {
-            Some(at) if is_word(&out[at], Word::NOT) => out.truncate(at),
-            _ => out.extend(
-                ["ISOLATION", "LEVEL", "SNAPSHOT"].map(|word| TokenWithSpan {
-                    token: Token::make_keyword(word),
-                    span,
-                }),
-            ),
+        let mut times = 1;
+        if let Some(at) = last.filter(|at| is_word(&out[*at], Word::NOT)) {
+            out.truncate(at);
+            times = 2;
+        }
+        for word in ["ISOLATION", "LEVEL", "SNAPSHOT"].repeat(times) {
+            let token = Token::make_keyword(word);
+            out.push(TokenWithSpan { token, span });
         }
     }
     out

@@ -28,9 +28,9 @@ pub(super) fn wanted(modes: &[TransactionMode]) -> Modes {
     let mut wanted = Modes::default();
     for mode in modes {
         match mode {
-            // The parser's word for DEFERRABLE, which it does not know.
+            // DEFERRABLE as the parser takes it; twice for NOT DEFERRABLE.
             TransactionMode::IsolationLevel(TransactionIsolationLevel::Snapshot) => {
-                wanted.deferrable = Some(true);
+                wanted.deferrable = Some(wanted.deferrable.is_none());
             }
             TransactionMode::IsolationLevel(level) => wanted.isolation = level_of(*level),
             TransactionMode::AccessMode(access) => {

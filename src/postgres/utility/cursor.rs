@@ -197,7 +197,7 @@ impl Session {
         if matches!(&plan.action, Action::Select(select) if !select.locks.is_empty()) {
             return Err(Error::unsupported("a cursor that locks rows"));
         }
-        let answer = self.run_plan(&plan, &source, &[]).await?;
+        let answer = self.run_plan(&plan, &source, &[], true).await?;
         let mut portal = Portal::new(self, Arc::new(prepared), Vec::new(), Vec::new());
         portal.answer = Some(answer);
         portal.scroll = declare.scroll;

@@ -91,7 +91,7 @@ impl Session {
             )));
         }
         let params = self.arguments(given, types).await?;
-        self.run_plan(plan, source, &params).await
+        self.run_plan(plan, source, &params, true).await
     }
 
     /// Evaluates expressions without columns as values of these types.
@@ -104,7 +104,7 @@ impl Session {
         let Some(plan) = &prepared.plan else {
             return Err(Error::unsupported("these parameters"));
         };
-        let answer = self.run_plan(plan, &source, &[]).await?;
+        let answer = self.run_plan(plan, &source, &[], true).await?;
         Ok(answer.rows.into_iter().next().unwrap_or_default())
     }
 }

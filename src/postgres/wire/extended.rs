@@ -74,7 +74,8 @@ impl Conversation<'_> {
                     .ok_or_else(|| Error::unsupported(format!("a parameter of type {oid}"))),
             })
             .collect::<Result<Vec<_>>>()?;
-        let prepared = self.session.prepare(source, Some(sql), &types)?;
+        let mut prepared = self.session.prepare(source, Some(sql), &types)?;
+        prepared.described = true;
         let statements = &mut self.session.statements;
         statements.insert(name.to_owned(), Arc::new(prepared));
         self.connection.out.parse_complete();

@@ -425,9 +425,11 @@ impl<'a> Conversation<'a> {
     fn answer(&mut self, prepared: &Prepared, answer: &Answer) {
         let out = &mut self.connection.out;
         if prepared.gives_rows() {
-            out.row_description(prepared.output(), &[]);
+            let replanned = answer.replanned.as_ref();
+            let output = replanned.map_or(prepared.output(), |plan| plan.output.as_slice());
+            out.row_description(output, &[]);
             for row in &answer.rows {
-                out.data_row(prepared.output(), row, &[]);
+                out.data_row(output, row, &[]);
             }
         }
         self.finish(answer);
