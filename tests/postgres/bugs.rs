@@ -66,6 +66,24 @@ fn forget_unique_wait_lets_two_have_one_key() {
 }
 
 #[test]
+fn drop_siread_locks_lets_two_take_what_each_saw_left() {
+    let schedule = "
+        a: INSERT INTO stock VALUES ('bulb', 1)
+        a: BEGIN ISOLATION LEVEL SERIALIZABLE
+        b: BEGIN ISOLATION LEVEL SERIALIZABLE
+        a: SELECT sum(left_over) FROM stock
+        b: SELECT sum(left_over) FROM stock
+        a: UPDATE stock SET left_over = 0 WHERE sku = 'lamp'
+        b: UPDATE stock SET left_over = 0 WHERE sku = 'bulb'
+        a: COMMIT
+        b: COMMIT
+    ";
+    let (right, wrong) = last_lines(Bug::DropSireadLocks, schedule);
+    assert!(right.ends_with("-> 40001"), "{right}");
+    assert!(wrong.ends_with("COMMIT -> 0"), "{wrong}");
+}
+
+#[test]
 fn release_locks_early_lets_two_hold_one_row() {
     let schedule = "
         a: BEGIN
