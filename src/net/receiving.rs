@@ -113,6 +113,7 @@ impl State {
         };
         connection.established = true;
         self.stop_connecting(slot);
+        self.acknowledged(slot, Side::Client);
         let Some(connection) = self.connection(slot) else {
             return;
         };

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io::{self, ErrorKind};
+use std::ops::RangeInclusive;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
@@ -25,6 +26,9 @@ pub(super) struct Backlog {
     pub(super) tap: Option<fn() -> Box<dyn ClientTap>>,
 }
 
+/// What a listener gets that asks for port 0, as on Linux.
+const EPHEMERAL_PORTS: RangeInclusive<u16> = 32_768..=60_999;
+
 /// A listening socket of a simulated node.
 #[derive(Debug)]
 pub struct Listener {
@@ -39,9 +43,13 @@ pub(super) fn listen(network: &Network, place: Place, port: u16) -> io::Result<L
         return Err(ErrorKind::NetworkDown.into());
     }
     let listeners = &mut state.nodes[usize::from(place.node.0)].listeners;
-    if listeners.contains_key(&port) {
-        return Err(ErrorKind::AddrInUse.into());
-    }
+    let port = match port {
+        0 => EPHEMERAL_PORTS
+            .clone()
+            .find(|port| !listeners.contains_key(port)),
+        port => Some(port).filter(|port| !listeners.contains_key(port)),
+    };
+    let port = port.ok_or(ErrorKind::AddrInUse)?;
     let backlog = Backlog {
         incarnation: place.incarnation,
         waiting: VecDeque::new(),

@@ -2,6 +2,7 @@
 
 mod behaviour;
 mod clocks;
+mod differential;
 mod draws;
 mod links;
 mod losses;
