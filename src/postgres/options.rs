@@ -11,6 +11,10 @@ pub struct Options {
     pub sync_ns: u64,
     /// What a statement costs in virtual time; nothing if zero.
     pub statement_ns: u64,
+    /// True to count the row that INSERT ... ON CONFLICT meets as read by a
+    /// SERIALIZABLE transaction, as PostgreSQL does since it was found that
+    /// such transactions could be out of order. False as in 15.18.
+    pub on_conflict_reads: bool,
     /// A bug to have, to see that it is found.
     pub planted: Option<Bug>,
 }
@@ -21,6 +25,7 @@ impl Default for Options {
             max_connections: 100,
             sync_ns: 0,
             statement_ns: 0,
+            on_conflict_reads: false,
             planted: None,
         }
     }
@@ -34,7 +39,13 @@ impl Options {
                 let most = value.parse().ok().filter(|most| *most >= 1);
                 self.max_connections = most.ok_or("write a number from 1 up")?;
             }
-            _ => return Err("there is no such option; there is max_connections".to_owned()),
+            "on_conflict_reads" => {
+                self.on_conflict_reads = value.parse().map_err(|_| "write true or false")?;
+            }
+            _ => {
+                let known = "there is no such option; there are max_connections, on_conflict_reads";
+                return Err(known.to_owned());
+            }
         }
         Ok(())
     }

@@ -589,6 +589,40 @@ const SCHEDULES: &[(&str, &str, &str)] = &[
     ),
 ];
 
+/// A row that ON CONFLICT meets is not counted as read by 15.18: two
+/// transactions commit of which each should have seen the other.
+const ON_CONFLICT: (&str, &str) = (
+    "
+    a: INSERT INTO orders (key) VALUES ('k')
+    a: BEGIN ISOLATION LEVEL SERIALIZABLE
+    b: BEGIN ISOLATION LEVEL SERIALIZABLE
+    a: INSERT INTO orders (key) VALUES ('k') ON CONFLICT (key) DO NOTHING
+    b: SELECT left_over FROM stock WHERE sku = 'a'
+    b: DELETE FROM orders WHERE key = 'k'
+    a: UPDATE stock SET left_over = 0 WHERE sku = 'a'
+    a: COMMIT
+    b: COMMIT
+    ",
+    "b: COMMIT -> 0\n",
+);
+
+#[test]
+fn on_conflict_reads_nothing_unless_it_is_told_to() {
+    let (schedule, last) = ON_CONFLICT;
+    let transcript = simulated(Options::default(), STOCK, schedule);
+    assert!(transcript.ends_with(last), "{transcript}");
+    let options = Options {
+        on_conflict_reads: true,
+        ..Options::default()
+    };
+    let transcript = simulated(options, STOCK, schedule);
+    assert!(transcript.ends_with("-> 40001\n"), "{transcript}");
+    if let Some(real) = Real::start() {
+        let transcript = real.transcript(STOCK, schedule);
+        assert!(transcript.ends_with(last), "{transcript}");
+    }
+}
+
 #[test]
 fn the_simulated_server_gives_the_known_transcripts() {
     for (name, schedule, expected) in SCHEDULES {

@@ -181,8 +181,17 @@ impl<'a> InsertWork<'a> {
             let top = run.transaction.xid;
             let found = indexes
                 .into_iter()
-                .map(|index| look_up(table, &engine.clog, top, index, row, None))
-                .find(|key| !matches!(key, Key::Free));
+                .map(|index| (index, look_up(table, &engine.clog, top, index, row, None)))
+                .find(|(_, key)| !matches!(key, Key::Free));
+            if let Some((index, Key::Taken(existing))) = found
+                && run.shared.options.on_conflict_reads
+            {
+                let chain = table.heap.chain(existing);
+                run.reads.index(table.def.indexes[index].id);
+                let (clog, snapshot) = (&engine.clog, &run.snapshot);
+                run.reads.looked_up(table_id, chain, clog, snapshot);
+            }
+            let found = found.map(|(_, key)| key);
             match found {
                 None | Some(Key::Free) => return Ok(Verdict::Insert),
                 Some(Key::DependsOn(_)) if run.shared.planted(Bug::ForgetUniqueWait) => {

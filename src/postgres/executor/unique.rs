@@ -17,6 +17,7 @@ use crate::postgres::storage::table::{Table, TableId};
 use crate::postgres::types::{Row, Value};
 
 /// What a unique index says about a key.
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Key {
     Free,
     /// Another row has it.
