@@ -12,7 +12,13 @@ const SEEDS: u64 = 200;
 
 /// A world in which lengths decide when things arrive, so that a name which
 /// is longer in one process than in another would show.
-const SETTINGS: [&str; 1] = ["search.policy=swarm"];
+const SETTINGS: [&str; 5] = [
+    "network.bandwidth=2Mbit/s",
+    "network.queue=16KiB",
+    "network.loss=0.5%",
+    "network.partial=20%",
+    "network.send_buffer=2KiB",
+];
 
 const PATH: &str = "sims/reference.toml";
 
