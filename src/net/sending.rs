@@ -136,7 +136,8 @@ impl State {
             self.lose(now, slot, from, packet);
             return Sent::Lost;
         };
-        let slower_ns = self.searcher.sent((key.connection, from), latency_ns);
+        let way = (key.connection, from);
+        let slower_ns = self.searcher.slower_ns(way, latency_ns);
         let delay_ns = u64::try_from(delay.as_nanos()).unwrap_or(u64::MAX);
         let latency_ns = latency_ns.saturating_add(slower_ns);
         let soonest = left_at.saturating_add(latency_ns).saturating_add(delay_ns);
@@ -145,6 +146,7 @@ impl State {
             let lane = &mut connection.end(from).lane;
             lane.last_arrival = soonest.max(lane.last_arrival);
             let at = lane.last_arrival;
+            self.searcher.sent(way, at);
             self.queue.push(at, Event::Arrive { slot, from, packet });
         }
         Sent::OnItsWay

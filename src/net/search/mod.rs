@@ -73,16 +73,19 @@ impl Searcher {
         }
     }
 
-    /// A segment is sent: how much longer it takes than the `latency_ns` that
-    /// its link drew.
-    pub(super) fn sent(&mut self, lane: Lane, latency_ns: u64) -> u64 {
+    /// How much longer a segment takes than the `latency_ns` that its link
+    /// drew.
+    pub(super) fn slower_ns(&self, lane: Lane, latency_ns: u64) -> u64 {
         match self {
-            Searcher::Uniform => 0,
+            Searcher::Uniform | Searcher::Pct(_) => 0,
             Searcher::Swarm(swarm) => swarm.slower_ns(lane, latency_ns),
-            Searcher::Pct(pct) => {
-                pct.sent(lane);
-                0
-            }
+        }
+    }
+
+    /// A segment is on its way and will be due at `at`.
+    pub(super) fn sent(&mut self, lane: Lane, at: u64) {
+        if let Searcher::Pct(pct) = self {
+            pct.sent(lane, at);
         }
     }
 

@@ -25,9 +25,6 @@ use crate::draw::{self, Draw};
 /// How long a connection stays enabled after a delivery.
 const AWAKE_NS: u64 = 50_000;
 
-/// How often one that is held back is looked at again.
-const LOOK_NS: u64 = 100_000;
-
 /// The longest time for which a connection is held back at once.
 const HELD_MAX_NS: u64 = 20_000_000;
 
@@ -52,6 +49,8 @@ pub(in crate::net) struct Pct {
 struct Client {
     priority: Priority,
     on_the_way: u32,
+    /// When the last of them is due.
+    due_at: u64,
     awake_until: u64,
 }
 
@@ -81,14 +80,16 @@ impl Pct {
         }
     }
 
-    pub(super) fn sent(&mut self, (connection, _): Lane) {
+    pub(super) fn sent(&mut self, (connection, _): Lane, at: u64) {
         let seed = self.seed;
         let client = self.clients.entry(connection).or_insert_with(|| Client {
             priority: draw::hash(seed, [connection, 0, 0, 0]) | DRAWN,
             on_the_way: 0,
+            due_at: 0,
             awake_until: 0,
         });
         client.on_the_way += 1;
+        client.due_at = client.due_at.max(at);
         self.enabled.insert((client.priority, connection));
     }
 
@@ -100,8 +101,10 @@ impl Pct {
             return Some(held.until);
         }
         let since = held.map_or(now, |held| held.since);
-        if now - since < HELD_MAX_NS && self.has_to_wait(connection, now) {
-            let until = now + LOOK_NS;
+        if now - since < HELD_MAX_NS
+            && let Some(busy_until) = self.others_first(connection, now)
+        {
+            let until = busy_until.min(since + HELD_MAX_NS);
             self.held.insert(lane, Held { since, until });
             return Some(until);
         }
@@ -110,26 +113,25 @@ impl Pct {
         None
     }
 
-    /// Somebody of higher priority is enabled.
-    fn has_to_wait(&mut self, connection: Connection, now: u64) -> bool {
+    /// Until when the highest priority is enabled, as far as is known, if it
+    /// is not this connection's.
+    fn others_first(&mut self, connection: Connection, now: u64) -> Option<u64> {
         let priority = self.clients.get(&connection).map(|client| client.priority);
         while let Some(&(highest, other)) = self.enabled.last() {
             if other == connection || Some(highest) <= priority {
-                return false;
+                return None;
             }
-            let is_enabled = self
-                .clients
-                .get(&other)
-                .is_some_and(|client| client.on_the_way > 0 || client.awake_until > now);
-            if is_enabled {
-                return true;
+            let other_client = self.clients.get(&other);
+            let until = other_client.and_then(|client| client.enabled_until(now));
+            if until.is_some() {
+                return until;
             }
             self.enabled.pop_last();
             if self.clients.get(&other).is_some_and(Client::is_drawn) {
                 self.clients.remove(&other);
             }
         }
-        false
+        None
     }
 
     fn delivered(&mut self, connection: Connection, now: u64) {
@@ -149,6 +151,15 @@ impl Pct {
 }
 
 impl Client {
+    /// None if it is not enabled; what is held back is due later than it was.
+    fn enabled_until(&self, now: u64) -> Option<u64> {
+        let until = match self.on_the_way {
+            0 => self.awake_until,
+            _ => self.due_at.max(now) + AWAKE_NS,
+        };
+        (until > now).then_some(until)
+    }
+
     /// It can be drawn again when it is next heard of.
     fn is_drawn(&self) -> bool {
         self.priority >= DRAWN
@@ -177,8 +188,8 @@ mod tests {
     /// Two connections with a segment each on its way, the lower one first.
     fn two(pct: &mut Pct) -> (Lane, Lane) {
         let (one, other) = ((1, Side::Client), (2, Side::Client));
-        pct.sent(one);
-        pct.sent(other);
+        pct.sent(one, 0);
+        pct.sent(other, 1);
         match priority(pct, 1) < priority(pct, 2) {
             true => (one, other),
             false => (other, one),
@@ -190,10 +201,13 @@ mod tests {
         for seed in 0..20 {
             let mut pct = pct(0, 1, seed);
             let (low, high) = two(&mut pct);
-            assert!(pct.due(low, 0).is_some());
+            let until = pct.due(low, 0).expect("the other one goes first");
             assert_eq!(pct.due(high, 1), None);
-            let again = pct.due(low, LOOK_NS).is_none();
-            assert!(again, "the other one has had its time");
+            assert!(
+                pct.due(low, until)
+                    .is_none_or(|until| until <= 1 + AWAKE_NS)
+            );
+            assert_eq!(pct.due(low, 1 + AWAKE_NS), None, "it has had its time");
         }
     }
 
@@ -215,7 +229,7 @@ mod tests {
         let (low, high) = two(&mut pct);
         assert_eq!(pct.due(high, 0), None);
         assert!(priority(&pct, high.0) < priority(&pct, low.0));
-        pct.sent(high);
+        pct.sent(high, 9);
         assert!(pct.due(high, 1).is_some(), "it waits for the other now");
         assert_eq!(pct.due(low, 2), None);
     }
@@ -224,7 +238,7 @@ mod tests {
     fn a_connection_keeps_its_order() {
         let mut pct = pct(0, 1, 3);
         let (low, high) = two(&mut pct);
-        pct.sent(low);
+        pct.sent(low, 2);
         let first = pct.due(low, 0).expect("the other one goes first");
         assert_eq!(pct.due(high, 1), None);
         let second = pct.due(low, first - 1);
