@@ -342,10 +342,11 @@ impl Session {
     ) -> Result<Answer> {
         self.ensure_transaction()?;
         let statement_start = current_timestamp();
+        let (shared, transaction, _) = self.in_transaction()?;
+        transaction.begin_snapshot(shared).await;
         let planned = plan;
         let plan = self.lock_plan(plan, source, described).await?;
         let (shared, transaction, settings) = self.in_transaction()?;
-        transaction.await_safe_snapshot(shared).await;
         let snapshot = transaction.take_snapshot(&mut shared.lock());
         let reads = Reads::new(transaction.ssi.is_some());
         let mut run = Execution {

@@ -271,6 +271,7 @@ impl<'a> InsertWork<'a> {
                 table: table.id,
                 row: existing,
                 tid,
+                lock_only: false,
                 moved: false,
             });
         target.tid = tid;

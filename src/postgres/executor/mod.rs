@@ -24,6 +24,7 @@ use super::options::Bug;
 use super::settings::Settings;
 use super::sql::{Action, Calls, Context, Expr, Plan, eval};
 use super::ssi::{Read, Reads};
+use super::storage::RowLockMode;
 use super::storage::clog::{Snapshot, Xid};
 use super::storage::table::TableId;
 use super::transaction::Transaction;
@@ -250,7 +251,12 @@ async fn attempt(run: &mut Execution<'_>, action: &Action) -> Result<Outcome> {
 
 fn read_only(action: &Action) -> Error {
     let command = match action {
-        Action::Select(_) => "SELECT FOR UPDATE",
+        Action::Select(select) => match select.locks.first().map(|lock| lock.mode) {
+            Some(RowLockMode::KeyShare) => "SELECT FOR KEY SHARE",
+            Some(RowLockMode::Share) => "SELECT FOR SHARE",
+            Some(RowLockMode::NoKeyUpdate) => "SELECT FOR NO KEY UPDATE",
+            Some(RowLockMode::Update) | None => "SELECT FOR UPDATE",
+        },
         Action::Insert(_) => "INSERT",
         Action::Update(_) => "UPDATE",
         Action::Delete(_) => "DELETE",

@@ -22,6 +22,8 @@ pub(super) struct Target {
     pub(super) table: TableId,
     pub(super) row: RowId,
     pub(super) tid: Tid,
+    /// True to lock the row and nothing more.
+    pub(super) lock_only: bool,
     /// True once we have moved on from the version that the snapshot saw.
     pub(super) moved: bool,
 }
@@ -98,7 +100,9 @@ fn look(run: &Execution<'_>, engine: &Engine, target: &Target, mode: RowLockMode
                 Some(_) => {
                     let next = next();
                     if run.transaction.isolation.keeps_snapshot() {
-                        let what = if next.is_some() { "update" } else { "delete" };
+                        // Who only locks is told of an update in any case.
+                        let update = target.lock_only || next.is_some();
+                        let what = if update { "update" } else { "delete" };
                         return Err(concurrent(what));
                     }
                     let settled = chain.settled_after(&engine.clog, target.tid);

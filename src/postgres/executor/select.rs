@@ -118,6 +118,7 @@ impl<'a> SelectWork<'a> {
                 table,
                 row,
                 tid,
+                lock_only: true,
                 moved: false,
             });
             match claim(run, engine, &mut target, lock.mode, lock.policy)? {

@@ -172,6 +172,7 @@ pub(super) fn claim_tuple(
         table: from[0].table.id,
         row,
         tid,
+        lock_only: false,
         moved: false,
     });
     let mode = mode_of(run, tuple, false)?;

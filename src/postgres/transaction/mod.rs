@@ -156,11 +156,16 @@ impl Transaction {
         }
     }
 
-    /// A SERIALIZABLE READ ONLY DEFERRABLE transaction waits for a snapshot
-    /// with which nothing can go wrong.
-    pub(super) async fn await_safe_snapshot(&mut self, shared: &Shared) {
+    /// Takes a snapshot that is to be kept, if there is none: before the first
+    /// statement waits for its tables. A SERIALIZABLE READ ONLY DEFERRABLE
+    /// transaction waits for one with which nothing can go wrong.
+    pub(super) async fn begin_snapshot(&mut self, shared: &Shared) {
+        if !self.isolation.keeps_snapshot() || self.snapshot.is_some() {
+            return;
+        }
         let defers = self.isolation == Isolation::Serializable && self.read_only && self.deferrable;
-        if !defers || self.snapshot.is_some() {
+        if !defers {
+            self.take_snapshot(&mut shared.lock());
             return;
         }
         loop {
