@@ -12,9 +12,10 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::options::Bug;
+use super::storage::catalog::View;
 use super::storage::clog::Xid;
 use super::storage::heap::Tid;
-use super::storage::sequence::SequenceId;
+use super::storage::sequence::{SequenceDef, SequenceId};
 use super::storage::table::{TableDef, TableId};
 use super::types::Row;
 
@@ -38,6 +39,10 @@ pub(super) enum Entry {
     Truncate(TableId),
     Put(TableId, Tid, Row),
     Remove(TableId, Tid),
+    DefineSequence(Arc<SequenceDef>),
+    DropSequence(SequenceId),
+    DefineView(u32, View),
+    DropView(u32),
 }
 
 /// A position in the log: everything before it.
@@ -49,6 +54,8 @@ pub(super) struct Lsn(u64);
 pub(super) struct Image {
     pub(super) tables: BTreeMap<TableId, TableImage>,
     pub(super) sequences: BTreeMap<SequenceId, i64>,
+    pub(super) sequence_defs: BTreeMap<SequenceId, Arc<SequenceDef>>,
+    pub(super) views: BTreeMap<u32, View>,
     pub(super) last_xid: Xid,
     /// The last number of the catalog in use.
     pub(super) last_id: u32,
@@ -179,12 +186,7 @@ impl Image {
         match entry {
             Entry::Define(def) => {
                 let last = def.indexes.iter().map(|index| index.id).max();
-                let owned = def.columns.iter().filter_map(|c| c.sequence.map(|s| s.0));
-                self.last_id = owned
-                    .chain(last)
-                    .chain([def.id.0, self.last_id])
-                    .max()
-                    .unwrap_or(0);
+                self.last_id = self.last_id.max(def.id.0).max(last.unwrap_or(0));
                 match self.tables.get_mut(&def.id) {
                     Some(table) => table.def = def,
                     None => {
@@ -205,6 +207,21 @@ impl Image {
                 if let Some(table) = self.tables.get_mut(&id) {
                     table.rows.insert(tid, row);
                 }
+            }
+            Entry::DefineSequence(def) => {
+                self.last_id = self.last_id.max(def.id.0);
+                self.sequence_defs.insert(def.id, def);
+            }
+            Entry::DropSequence(id) => {
+                self.sequence_defs.remove(&id);
+                self.sequences.remove(&id);
+            }
+            Entry::DefineView(id, view) => {
+                self.last_id = self.last_id.max(id);
+                self.views.insert(id, view);
+            }
+            Entry::DropView(id) => {
+                self.views.remove(&id);
             }
             Entry::Remove(id, tid) => {
                 if let Some(table) = self.tables.get_mut(&id) {

@@ -17,7 +17,7 @@ use super::observer::{Observer, Wait};
 use super::options::{Bug, Options};
 use super::sql::Plan;
 use super::ssi::Ssi;
-use super::storage::catalog::Catalog;
+use super::storage::catalog::{Catalog, Presence};
 use super::storage::clog::{Clog, Csn, Xid};
 use super::storage::heap::RowId;
 use super::storage::sequence::Sequences;
@@ -94,11 +94,16 @@ impl Engine {
         let next = image.last_xid.is_some().then(|| Xid(image.last_xid.0 + 1));
         let mut catalog = Catalog::default();
         catalog.reserve(image.last_id);
+        let presence = Presence::since(Xid::FROZEN);
+        for def in image.sequence_defs.into_values() {
+            let reserved = image.sequences.get(&def.id).copied();
+            sequences.restore(def.clone(), reserved);
+            catalog.add_sequence(def, presence);
+        }
+        for (id, view) in image.views {
+            catalog.add_view(id, view, presence);
+        }
         for table in image.tables.into_values() {
-            for id in table.def.columns.iter().filter_map(|c| c.sequence) {
-                let reserved = image.sequences.get(&id).copied();
-                sequences.restore(id, reserved.unwrap_or(0));
-            }
             let mut restored = Table::new(table.def, Xid::FROZEN);
             for (tid, row) in table.rows {
                 restored.restore(tid, row);

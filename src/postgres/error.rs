@@ -87,6 +87,8 @@ sqlstates! {
     UNDEFINED_COLUMN = "42703";
     /// undefined_object
     UNDEFINED_OBJECT = "42704";
+    /// duplicate_object
+    DUPLICATE_OBJECT = "42710";
     /// duplicate_alias
     DUPLICATE_ALIAS = "42712";
     /// grouping_error

@@ -19,8 +19,7 @@ use super::error::{Error, Result, SqlState};
 use super::executor::{self, Execution, Outcome, lock_relation, try_lock_relations};
 use super::locks::{LockTag, Pid};
 use super::settings::Settings;
-use super::sql::{Action, Analyser, Calls, Keyword, OutputColumn, Plan, Source, current_timestamp};
-use super::ssi::Reads;
+use super::sql::{Action, Analyser, Keyword, OutputColumn, Plan, Source, current_timestamp};
 use super::storage::Xid;
 use super::transaction::{Modes, Transaction};
 use super::types::{Type, Value};
@@ -348,18 +347,14 @@ impl Session {
         let plan = self.lock_plan(plan, source, described).await?;
         let (shared, transaction, settings) = self.in_transaction()?;
         let snapshot = transaction.take_snapshot(&mut shared.lock());
-        let reads = Reads::new(transaction.ssi.is_some());
-        let mut run = Execution {
+        let mut run = Execution::new(
             shared,
             transaction,
             settings,
             params,
             statement_start,
             snapshot,
-            calls: Calls::default(),
-            reads,
-            notices: Vec::new(),
-        };
+        );
         let outcome = executor::execute(&mut run, &plan).await?;
         let notices = run.notices;
         transaction.release_snapshot(&mut shared.lock());
@@ -413,9 +408,32 @@ impl Session {
         Ok(())
     }
 
+    /// Looks after the foreign keys that wait for the end; what they refuse is
+    /// undone.
+    async fn check_deferred(&mut self) -> Result<()> {
+        let Some(transaction) = &mut self.transaction else {
+            return Ok(());
+        };
+        if transaction.deferred.is_empty() {
+            return Ok(());
+        }
+        let (shared, settings) = (&self.shared, &mut self.settings);
+        let checked = executor::check_deferred(shared, transaction, settings).await;
+        if let Err(error) = checked {
+            if let Some(transaction) = self.transaction.take() {
+                transaction.abort(&self.shared, Some(error.code()));
+            }
+            self.settings.end_transaction(false);
+            self.block = Block::None;
+            return Err(error);
+        }
+        Ok(())
+    }
+
     /// Commits whatever runs. Not to be interrupted. If it cannot be committed
     /// it is undone.
     pub(super) async fn commit(&mut self) -> Result<()> {
+        self.check_deferred().await?;
         if let Some(transaction) = self.transaction.take() {
             let shared = self.shared.clone();
             let synchronous = self.settings.synchronous_commit;
@@ -521,6 +539,7 @@ pub(super) fn terminated() -> Error {
 impl Drop for Session {
     fn drop(&mut self) {
         self.roll_back();
+        self.shared.sequences.lock().disconnect(self.pid);
         self.shared.lock().disconnect(self.pid);
     }
 }

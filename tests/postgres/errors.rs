@@ -243,10 +243,14 @@ fn what_is_not_supported_is_named() {
         let (_server, address) = loopback(Options::default()).await;
         let client = connect(&address).await;
         for (sql, named) in [
-            ("SELECT 1 UNION SELECT 2", "UNION"),
-            ("WITH x AS (SELECT 1) SELECT * FROM x", "WITH"),
-            ("CREATE TABLE t (a jsonb)", "jsonb"),
-            ("SELECT (SELECT 1)", "subquery"),
+            (
+                "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+                "CREATE FUNCTION",
+            ),
+            ("CREATE TABLE t (a inet)", "inet"),
+            ("CREATE TEMP TABLE t (a int)", "TEMPORARY"),
+            ("SELECT to_char(now(), 'YYYY')", "to_char"),
+            ("SELECT '{{1},{2}}'::int[]", "dimensions"),
         ] {
             let error = client.simple_query(sql).await.unwrap_err();
             let error = error.as_db_error().expect("an answer");

@@ -1,107 +1,329 @@
-//! Collecting the rows of FROM that a snapshot sees: a nested loop, by index
-//! where the plan says so.
+//! Collecting the rows of FROM that a snapshot sees: nested loops, each side
+//! by index or by hash where the plan says so.
 
-use super::Execution;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::reader::{Reader, outer_frame};
+use super::{Execution, catalog_rows};
 use crate::postgres::engine::Engine;
 use crate::postgres::error::Result;
-use crate::postgres::sql::{Access, Context, Expr, Scan, eval, holds};
-use crate::postgres::ssi::Reads;
+use crate::postgres::sql::{
+    Access, Context, Expr, Join, JoinKind, Node, Range, RowSource, Rows, Scan, eval, eval_all,
+    holds,
+};
 use crate::postgres::storage::clog::Snapshot;
 use crate::postgres::storage::heap::{RowId, Tid, Version};
 use crate::postgres::storage::table::Table;
 use crate::postgres::types::{Row, Value};
 
-/// Where a row of FROM came from; None for the NULLs of an outer join.
+/// Where a row of FROM came from; None for what is no table's.
 pub(super) type Origin = Option<(RowId, Tid)>;
 
-/// One row of every table of FROM.
-#[derive(Debug, Clone)]
+/// A row in every slot of a query and those around it.
+#[derive(Debug, Clone, Default)]
 pub(super) struct Tuple {
     pub(super) rows: Vec<Row>,
     pub(super) origins: Vec<Origin>,
 }
 
-struct Collector<'a> {
-    engine: &'a Engine,
-    from: &'a [Scan],
-    context: Context<'a>,
-    reads: &'a Reads,
+/// Whether a producer is to go on.
+pub(super) type Wanted = bool;
+
+/// Who is told of every row.
+type Emit<'e, 'c> = &'e mut dyn FnMut(&mut Collector<'c>) -> Result<Wanted>;
+
+/// The rows of a table by key, for a hash join.
+type Hashed = BTreeMap<Vec<Value>, Vec<(RowId, Tid, Row)>>;
+
+pub(super) struct Collector<'c> {
+    reader: &'c Reader<'c, 'c>,
+    engine: &'c Engine,
+    context: Context<'c>,
     snapshot: Snapshot,
-    rows: Vec<Row>,
-    origins: Vec<Origin>,
-    found: Vec<Tuple>,
+    pub(super) tuple: Tuple,
+    /// What does not depend on rows and was computed once, by slot.
+    hashed: BTreeMap<usize, Arc<Hashed>>,
+    sources: BTreeMap<usize, Arc<Vec<Row>>>,
 }
 
-/// Every combination of rows that meets all conditions.
-pub(super) fn collect(run: &Execution<'_>, engine: &Engine, from: &[Scan]) -> Result<Vec<Tuple>> {
-    let mut collector = Collector {
-        engine,
-        from,
-        context: run.context(),
-        reads: &run.reads,
-        snapshot: run.snapshot,
-        rows: Vec::with_capacity(from.len()),
-        origins: Vec::with_capacity(from.len()),
-        found: Vec::new(),
+/// Every combination of rows that meets all conditions, after those of
+/// `outer`, until enough are collected.
+pub(super) fn collect(
+    reader: &Reader<'_, '_>,
+    outer: &[Row],
+    from: &Node,
+    at_most: usize,
+) -> Result<Vec<Tuple>> {
+    let mut tuple = Tuple {
+        rows: outer.to_vec(),
+        origins: vec![None; outer.len()],
     };
-    collector.descend(0)?;
-    Ok(collector.found)
+    let top = from.slots().iter().map(|(slot, _)| slot + 1).max();
+    let size = top.unwrap_or(0).max(outer.len());
+    if tuple.rows.len() < size {
+        tuple.rows.resize(size, Row::from([]));
+        tuple.origins.resize(size, None);
+    }
+    let mut collector = Collector {
+        reader,
+        engine: reader.engine,
+        context: reader.context(),
+        snapshot: reader.run.snapshot,
+        tuple,
+        hashed: BTreeMap::new(),
+        sources: BTreeMap::new(),
+    };
+    let mut found = Vec::new();
+    if at_most > 0 {
+        collector.produce(from, &mut |collector| {
+            found.push(collector.tuple.clone());
+            Ok(found.len() < at_most)
+        })?;
+    }
+    Ok(found)
 }
 
-/// True if a tuple still meets all conditions: EvalPlanQual's question.
-pub(super) fn recheck(run: &Execution<'_>, from: &[Scan], rows: &[Row]) -> Result<bool> {
-    let context = run.context();
-    for scan in from {
-        for condition in scan.matches.iter().chain(&scan.filter) {
-            if !holds(condition, rows, &context)? {
+/// True if a tuple still meets all conditions: EvalPlanQual's question. The
+/// rows of the other tables are kept, and subqueries asked again; an outer
+/// join whose sides match no more gives NULLs.
+pub(super) fn recheck(reader: &Reader<'_, '_>, node: &Node, tuple: &mut Tuple) -> Result<bool> {
+    let context = reader.context();
+    match node {
+        Node::Scan(scan) => all_hold(&scan.filter, &tuple.rows, &context),
+        Node::Rows(source) => all_hold(&source.filter, &tuple.rows, &context),
+        Node::Join(join) => {
+            if !recheck(reader, &join.left, tuple)? {
                 return Ok(false);
             }
+            let matches =
+                recheck(reader, &join.right, tuple)? && all_hold(&join.on, &tuple.rows, &context)?;
+            if !matches {
+                if join.kind == JoinKind::Inner {
+                    return Ok(false);
+                }
+                set_nulls(tuple, &join.right);
+            }
+            all_hold(&join.filter, &tuple.rows, &context)
+        }
+    }
+}
+
+pub(super) fn all_hold(conditions: &[Expr], rows: &[Row], context: &Context<'_>) -> Result<bool> {
+    for condition in conditions {
+        if !holds(condition, rows, context)? {
+            return Ok(false);
         }
     }
     Ok(true)
 }
 
-impl Collector<'_> {
-    fn descend(&mut self, level: usize) -> Result<()> {
-        let Some(scan) = self.from.get(level) else {
-            self.found.push(Tuple {
-                rows: self.rows.clone(),
-                origins: self.origins.clone(),
-            });
-            return Ok(());
+fn set_nulls(tuple: &mut Tuple, node: &Node) {
+    for (slot, width) in node.slots() {
+        tuple.rows[slot] = vec![Value::Null; width].into();
+        tuple.origins[slot] = None;
+    }
+}
+
+impl<'c> Collector<'c> {
+    fn produce(&mut self, node: &'c Node, emit: Emit<'_, 'c>) -> Result<Wanted> {
+        match node {
+            Node::Scan(scan) => self.scan(scan, emit),
+            Node::Rows(source) => self.rows(source, emit),
+            Node::Join(join) if join.kind == JoinKind::Full => self.full(join, emit),
+            Node::Join(join) => self.join(join, emit),
+        }
+    }
+
+    fn holds(&self, conditions: &[Expr]) -> Result<bool> {
+        all_hold(conditions, &self.tuple.rows, &self.context)
+    }
+
+    fn join(&mut self, join: &'c Join, emit: Emit<'_, 'c>) -> Result<Wanted> {
+        self.produce(&join.left, &mut |collector| {
+            let mut matched = false;
+            let wanted = collector.produce(&join.right, &mut |collector| {
+                if !collector.holds(&join.on)? {
+                    return Ok(true);
+                }
+                matched = true;
+                if !collector.holds(&join.filter)? {
+                    return Ok(true);
+                }
+                emit(collector)
+            })?;
+            if wanted && !matched && join.kind == JoinKind::Left {
+                set_nulls(&mut collector.tuple, &join.right);
+                if collector.holds(&join.filter)? {
+                    return emit(collector);
+                }
+            }
+            Ok(wanted)
+        })
+    }
+
+    /// FULL JOIN: the right side is collected first, to know in the end which
+    /// of its rows had no match.
+    fn full(&mut self, join: &'c Join, emit: Emit<'_, 'c>) -> Result<Wanted> {
+        let slots = join.right.slots();
+        let mut right: Vec<(Vec<(Row, Origin)>, bool)> = Vec::new();
+        self.produce(&join.right, &mut |collector| {
+            let tuple = &collector.tuple;
+            let rows = slots
+                .iter()
+                .map(|(slot, _)| (tuple.rows[*slot].clone(), tuple.origins[*slot]));
+            right.push((rows.collect(), false));
+            Ok(true)
+        })?;
+        let put = |collector: &mut Collector<'c>, rows: &[(Row, Origin)]| {
+            for ((slot, _), (row, origin)) in slots.iter().zip(rows) {
+                collector.tuple.rows[*slot] = row.clone();
+                collector.tuple.origins[*slot] = *origin;
+            }
         };
-        let engine = self.engine;
-        let table = engine.table(scan.table.id)?;
-        let mut matched = false;
+        let wanted = self.produce(&join.left, &mut |collector| {
+            let mut matched = false;
+            for (rows, had_match) in &mut right {
+                put(collector, rows);
+                if collector.holds(&join.on)? {
+                    matched = true;
+                    *had_match = true;
+                    if collector.holds(&join.filter)? && !emit(collector)? {
+                        return Ok(false);
+                    }
+                }
+            }
+            if !matched {
+                set_nulls(&mut collector.tuple, &join.right);
+                if collector.holds(&join.filter)? {
+                    return emit(collector);
+                }
+            }
+            Ok(true)
+        })?;
+        if !wanted {
+            return Ok(false);
+        }
+        set_nulls(&mut self.tuple, &join.left);
+        for (rows, had_match) in &right {
+            if !had_match {
+                put(self, rows);
+                if self.holds(&join.filter)? && !emit(self)? {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    fn rows(&mut self, source: &'c RowSource, emit: Emit<'_, 'c>) -> Result<Wanted> {
+        let slot = source.slot;
+        for row in self.source_rows(source)?.iter() {
+            self.tuple.rows[slot] = row.clone();
+            self.tuple.origins[slot] = None;
+            if self.holds(&source.filter)? && !emit(self)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn source_rows(&mut self, source: &RowSource) -> Result<Arc<Vec<Row>>> {
+        if let Some(rows) = self.sources.get(&source.slot) {
+            return Ok(rows.clone());
+        }
+        let (rows, once) = match &source.rows {
+            Rows::Cte(index) => (self.reader.run.cte(*index), true),
+            Rows::Catalog(name) => {
+                let rows = catalog_rows::rows(name, self.reader);
+                (Arc::new(rows), true)
+            }
+            Rows::Query(plan) => {
+                let outer = outer_frame(&self.tuple.rows, plan.base);
+                let rows = super::query::evaluate(self.reader, &plan.query, &outer, usize::MAX)?;
+                (Arc::new(rows), !plan.correlated)
+            }
+            Rows::Function(call) => {
+                let value = eval(call, &self.tuple.rows, &self.context)?;
+                (
+                    Arc::new(function_rows(value, source.width)),
+                    call.slots() == 0,
+                )
+            }
+        };
+        if once {
+            self.sources.insert(source.slot, rows.clone());
+        }
+        Ok(rows)
+    }
+
+    fn scan(&mut self, scan: &'c Scan, emit: Emit<'_, 'c>) -> Result<Wanted> {
+        let table = self.engine.table(scan.table.id)?;
+        let reads = &self.reader.run.reads;
         match &scan.access {
             Access::Sequential => {
-                self.reads.table(scan.table.id);
-                for (id, version) in in_physical_order(table, engine, &self.snapshot, self.reads) {
-                    matched |= self.consider(level, scan, id, version)?;
+                reads.table(scan.table.id);
+                for (id, version) in in_physical_order(table, self.reader) {
+                    if !self.consider(scan, id, version, emit)? {
+                        return Ok(false);
+                    }
                 }
             }
-            Access::Index { index, keys } => {
-                self.reads.index(table.def.indexes[*index].id);
+            Access::Index { index, keys, range } => {
+                reads.index(table.def.indexes[*index].id);
+                let bounds = match self.bounds(range)? {
+                    Some(bounds) => bounds,
+                    // A bound that is NULL: nothing is within.
+                    None => return Ok(true),
+                };
                 for key in self.keys(keys)? {
-                    matched |= self.look_up(level, scan, table, *index, &key)?;
+                    if !self.look_up(scan, table, *index, &key, &bounds, emit)? {
+                        return Ok(false);
+                    }
+                }
+            }
+            Access::Hash { columns, key } => {
+                let hashed = self.hashed(scan, table, columns);
+                let key = eval_all(key, &self.tuple.rows, &self.context)?;
+                let rows = if key.iter().any(Value::is_null) {
+                    None
+                } else {
+                    hashed.get(&key)
+                };
+                for (id, tid, row) in rows.into_iter().flatten() {
+                    self.tuple.rows[scan.slot] = row.clone();
+                    self.tuple.origins[scan.slot] = Some((*id, *tid));
+                    if self.holds(&scan.filter)? && !emit(self)? {
+                        return Ok(false);
+                    }
                 }
             }
         }
-        if scan.outer && !matched {
-            let nulls = vec![Value::Null; scan.table.columns.len()];
-            self.with_row(level, scan, None, nulls.into())?;
+        Ok(true)
+    }
+
+    /// The rows of a table by some columns: made at the first look-up.
+    fn hashed(&mut self, scan: &Scan, table: &Table, columns: &[usize]) -> Arc<Hashed> {
+        if let Some(hashed) = self.hashed.get(&scan.slot) {
+            return hashed.clone();
         }
-        Ok(())
+        self.reader.run.reads.table(scan.table.id);
+        let mut hashed = Hashed::new();
+        for (id, version) in in_physical_order(table, self.reader) {
+            let key: Vec<Value> = columns.iter().map(|c| version.row[*c].clone()).collect();
+            let row = shown_row(scan, version);
+            hashed.entry(key).or_default().push((id, version.tid, row));
+        }
+        let hashed = Arc::new(hashed);
+        self.hashed.insert(scan.slot, hashed.clone());
+        hashed
     }
 
     /// The values of the key, each once; a NULL equals nothing.
     fn keys(&self, keys: &[Vec<Expr>]) -> Result<Vec<Vec<Value>>> {
         let mut values: Vec<Vec<Value>> = Vec::with_capacity(keys.len());
         for key in keys {
-            let key = key
-                .iter()
-                .map(|expr| eval(expr, &self.rows, &self.context))
-                .collect::<Result<Vec<_>>>()?;
+            let key = eval_all(key, &self.tuple.rows, &self.context)?;
             if !key.iter().any(Value::is_null) {
                 values.push(key);
             }
@@ -111,96 +333,144 @@ impl Collector<'_> {
         Ok(values)
     }
 
+    /// The bounds of a range; None if one of them is NULL.
+    fn bounds(&self, range: &Range) -> Result<Option<Bounds>> {
+        let one = |bound: &Option<(Expr, bool)>| match bound {
+            Some((expr, included)) => {
+                let value = eval(expr, &self.tuple.rows, &self.context)?;
+                Ok(Some((value, *included)))
+            }
+            None => Ok(None),
+        };
+        let bounds = Bounds {
+            low: one(&range.low)?,
+            high: one(&range.high)?,
+        };
+        let mut both = bounds.low.iter().chain(&bounds.high);
+        Ok((!both.any(|(value, _)| value.is_null())).then_some(bounds))
+    }
+
     fn look_up(
         &mut self,
-        level: usize,
-        scan: &Scan,
-        table: &Table,
+        scan: &'c Scan,
+        table: &'c Table,
         index: usize,
         key: &[Value],
-    ) -> Result<bool> {
-        let columns = &table.def.indexes[index].columns;
-        let mut matched = false;
-        let mut visit = |collector: &mut Self, id: RowId| -> Result<()> {
-            let chain = table.heap.chain(id);
-            let (clog, snapshot) = (&collector.engine.clog, &collector.snapshot);
-            collector
-                .reads
-                .looked_up(table.def.id, chain, clog, snapshot);
-            if let Some(version) = chain.visible(&collector.engine.clog, &collector.snapshot) {
-                // The entry may be that of another version.
-                let same = columns.iter().zip(key).all(|(c, v)| version.row[*c] == *v);
-                if same {
-                    matched |= collector.consider(level, scan, id, version)?;
+        bounds: &Bounds,
+        emit: Emit<'_, 'c>,
+    ) -> Result<Wanted> {
+        let def = &table.def.indexes[index];
+        if key.len() == def.keys.len() {
+            for id in table.indexes[index].get(key) {
+                if let Some(version) = self.visible(table, index, id, key)
+                    && !self.consider(scan, id, version, emit)?
+                {
+                    return Ok(false);
                 }
             }
-            Ok(())
-        };
-        if key.len() == columns.len() {
-            for id in table.indexes[index].get(key) {
-                visit(self, id)?;
-            }
-        } else {
-            for id in table.indexes[index].prefix(key) {
-                visit(self, id)?;
+            return Ok(true);
+        }
+        // As a bitmap scan does: every row once, in physical order.
+        let low = bounds.low.as_ref().map(|(value, _)| value);
+        let high = bounds.high.as_ref().map(|(value, _)| value);
+        let mut ids: Vec<RowId> = table.indexes[index].range(key, low, high).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let mut found: Vec<(RowId, &'c Version)> = Vec::with_capacity(ids.len());
+        for id in ids {
+            found.extend(
+                self.visible(table, index, id, key)
+                    .map(|version| (id, version)),
+            );
+        }
+        found.sort_by_key(|(_, version)| version.tid);
+        for (id, version) in found {
+            if !self.consider(scan, id, version, emit)? {
+                return Ok(false);
             }
         }
-        Ok(matched)
+        Ok(true)
+    }
+
+    /// The version of a row that the snapshot sees, if it has the key: the
+    /// entry may be that of another version.
+    fn visible(
+        &self,
+        table: &'c Table,
+        index: usize,
+        id: RowId,
+        key: &[Value],
+    ) -> Option<&'c Version> {
+        let chain = table.heap.chain(id);
+        let (clog, snapshot) = (&self.engine.clog, &self.snapshot);
+        let reads = &self.reader.run.reads;
+        reads.looked_up(table.def.id, chain, clog, snapshot);
+        let version = chain.visible(clog, snapshot)?;
+        let same = table.def.indexes[index].has_key(&version.row, key);
+        same.then_some(version)
     }
 
     fn consider(
         &mut self,
-        level: usize,
-        scan: &Scan,
+        scan: &'c Scan,
         id: RowId,
         version: &Version,
-    ) -> Result<bool> {
-        self.rows.push(version.row.clone());
-        let mut matches = Ok(true);
-        for condition in &scan.matches {
-            matches = holds(condition, &self.rows, &self.context);
-            if !matches!(matches, Ok(true)) {
-                break;
-            }
+        emit: Emit<'_, 'c>,
+    ) -> Result<Wanted> {
+        self.tuple.rows[scan.slot] = shown_row(scan, version);
+        self.tuple.origins[scan.slot] = Some((id, version.tid));
+        if self.holds(&scan.filter)? {
+            return emit(self);
         }
-        self.rows.pop();
-        if matches? {
-            self.with_row(level, scan, Some((id, version.tid)), version.row.clone())?;
-            return Ok(true);
-        }
-        Ok(false)
-    }
-
-    fn with_row(&mut self, level: usize, scan: &Scan, origin: Origin, row: Row) -> Result<()> {
-        self.rows.push(row);
-        self.origins.push(origin);
-        let mut passes = true;
-        for condition in &scan.filter {
-            if !holds(condition, &self.rows, &self.context)? {
-                passes = false;
-                break;
-            }
-        }
-        if passes {
-            self.descend(level + 1)?;
-        }
-        self.rows.pop();
-        self.origins.pop();
-        Ok(())
+        Ok(true)
     }
 }
 
-fn in_physical_order<'a>(
-    table: &'a Table,
-    engine: &'a Engine,
-    snapshot: &Snapshot,
-    reads: &Reads,
-) -> Vec<(RowId, &'a Version)> {
+/// The values between which a range lies, each with whether it belongs to it;
+/// the conditions of the scan look at that again.
+struct Bounds {
+    low: Option<(Value, bool)>,
+    high: Option<(Value, bool)>,
+}
+
+/// The rows of a set: values of one column, or rows of several.
+fn function_rows(value: Value, width: usize) -> Vec<Row> {
+    let Value::Array(values) = value else {
+        return Vec::new();
+    };
+    let row = |value: &Value| match value {
+        Value::Array(columns) if width != 1 => columns.clone(),
+        value => [value.clone()].into(),
+    };
+    values.iter().map(row).collect()
+}
+
+/// A row as a scan shows it, with its system columns if they are asked for.
+pub(super) fn shown_row(scan: &Scan, version: &Version) -> Row {
+    if !scan.system {
+        return version.row.clone();
+    }
+    let number = |number: u64| Value::Int(i64::try_from(number).unwrap_or(i64::MAX));
+    // Versions take their places in order, as if a block held this many.
+    let (block, item) = version.tid.place();
+    let system = [
+        Value::Text(format!("({block},{item})").into()),
+        number(version.xmin.0),
+        number(version.xmax.0),
+        number(version.cmin.into()),
+        number(version.cmax.into()),
+        number(scan.table.id.0.into()),
+    ];
+    version.row.iter().cloned().chain(system).collect()
+}
+
+fn in_physical_order<'t>(table: &'t Table, reader: &Reader<'t, '_>) -> Vec<(RowId, &'t Version)> {
+    let (clog, run): (_, &Execution<'_>) = (&reader.engine.clog, reader.run);
     let mut versions: Vec<(RowId, &Version)> = table
         .heap
         .rows()
-        .inspect(|(_, chain)| reads.scanned(chain, &engine.clog, snapshot))
-        .filter_map(|(id, chain)| Some((id, chain.visible(&engine.clog, snapshot)?)))
+        .inspect(|(_, chain)| run.reads.scanned(chain, clog, &run.snapshot))
+        .filter_map(|(id, chain)| Some((id, chain.visible(clog, &run.snapshot)?)))
         .collect();
     versions.sort_by_key(|(_, version)| version.tid);
     versions

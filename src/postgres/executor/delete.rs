@@ -1,14 +1,16 @@
 //! DELETE.
 
-use super::collect::{Tuple, collect};
+use super::collect::Tuple;
+use super::reader::Reader;
 use super::row_lock::{Target, release_place};
-use super::update::claim_tuple;
+use super::update::{claim_tuple, matching};
 use super::{Execution, Outcome, Step, Work};
 use crate::postgres::engine::Engine;
 use crate::postgres::error::Result;
 use crate::postgres::sql::Delete;
 use crate::postgres::storage::RowLockMode;
 use crate::postgres::transaction::RowChange;
+use crate::postgres::types::Row;
 
 pub(super) struct DeleteWork<'a> {
     plan: &'a Delete,
@@ -22,7 +24,7 @@ impl Work for DeleteWork<'_> {
     fn step(&mut self, run: &mut Execution<'_>, engine: &mut Engine) -> Result<Step<Outcome>> {
         let mut tuples = match self.tuples.take() {
             Some(tuples) => tuples,
-            None => collect(run, engine, &self.plan.from)?,
+            None => matching(run, engine, &self.plan.source)?,
         };
         while let Some(tuple) = tuples.get_mut(self.next) {
             if let Step::Wait(id) = self.delete(run, engine, tuple)? {
@@ -52,11 +54,12 @@ impl<'a> DeleteWork<'a> {
         engine: &mut Engine,
         tuple: &mut Tuple,
     ) -> Result<Step<()>> {
-        let mut strongest = |_: &Execution<'_>, _: &Tuple, _: bool| Ok(RowLockMode::Update);
+        let mut strongest =
+            |_: &Execution<'_>, _: &Engine, _: &Tuple, _: bool| Ok(RowLockMode::Update);
         let claimed = claim_tuple(
             run,
             engine,
-            &self.plan.from,
+            &self.plan.source,
             tuple,
             &mut self.target,
             &mut strongest,
@@ -69,6 +72,8 @@ impl<'a> DeleteWork<'a> {
         run.check_write(engine, &target)?;
         let xid = run.begin_write(engine);
         let command = run.transaction.command;
+        let width = self.plan.table.columns.len();
+        let old: Row = tuple.rows[0].iter().take(width).cloned().collect();
         let table = engine.table_mut(target.table)?;
         table
             .heap
@@ -76,13 +81,14 @@ impl<'a> DeleteWork<'a> {
         run.transaction.changed(RowChange {
             table: target.table,
             row: target.row,
-            old: Some((target.tid, tuple.rows[0].clone())),
+            old: Some((target.tid, old.clone())),
             new: None,
         });
         release_place(run, engine);
+        run.note_references(engine, target.table, None, Some(&old), None);
         self.outcome.affected += 1;
         if let Some(returning) = &self.plan.returning {
-            let row = run.project(returning, &tuple.rows)?;
+            let row = Reader::new(run, engine).project(returning, &tuple.rows)?;
             self.outcome.rows.push(row);
         }
         Ok(Step::Done(()))

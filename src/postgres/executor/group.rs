@@ -3,40 +3,59 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::Execution;
 use super::collect::Tuple;
-use crate::postgres::error::Result;
+use super::query::{compare, sort_values};
+use super::reader::Reader;
+use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::sql::{
-    Aggregate, AggregateFunction, Arithmetic, Context, Grouping, arithmetic, eval, holds,
+    Aggregate, AggregateFunction, Arithmetic, Grouping, arithmetic, eval_all, holds, to_json,
 };
-use crate::postgres::types::{Numeric, Row, Type, Value};
+use crate::postgres::types::{Json, Numeric, Row, Type, Value};
 
 /// An aggregate in progress.
 #[derive(Debug, Clone, Default)]
-struct State {
+pub(super) struct State {
     count: i64,
     /// Sum, minimum, maximum, or the truth so far.
     value: Option<Value>,
     /// What DISTINCT has seen.
-    seen: BTreeSet<Value>,
+    seen: BTreeSet<Vec<Value>>,
+    /// All arguments, for what needs them, with what they are sorted by.
+    all: Vec<(Vec<Value>, Vec<Value>)>,
 }
 
 impl State {
-    fn add(&mut self, aggregate: &Aggregate, rows: &[Row], context: &Context<'_>) -> Result<()> {
+    /// Takes in one row.
+    pub(super) fn add(
+        &mut self,
+        aggregate: &Aggregate,
+        rows: &[Row],
+        reader: &Reader<'_, '_>,
+    ) -> Result<()> {
+        let context = reader.context();
         if let Some(filter) = &aggregate.filter
-            && !holds(filter, rows, context)?
+            && !holds(filter, rows, &context)?
         {
             return Ok(());
         }
-        let Some(argument) = &aggregate.argument else {
+        if aggregate.arguments.is_empty() {
             self.count += 1;
             return Ok(());
-        };
-        let value = eval(argument, rows, context)?;
-        if value.is_null() || (aggregate.distinct && !self.seen.insert(value.clone())) {
+        }
+        let arguments = eval_all(&aggregate.arguments, rows, &context)?;
+        let value = arguments[0].clone();
+        if value.is_null() && !keeps_nulls(aggregate.function) {
+            return Ok(());
+        }
+        if aggregate.distinct && !self.seen.insert(arguments.clone()) {
             return Ok(());
         }
         self.count += 1;
+        if needs_all(aggregate.function) {
+            let keys = sort_values(reader, &aggregate.order, rows)?;
+            self.all.push((keys, arguments));
+            return Ok(());
+        }
         self.value = Some(match self.value.take() {
             None => value,
             Some(so_far) => combine(aggregate, so_far, value)?,
@@ -44,23 +63,94 @@ impl State {
         Ok(())
     }
 
-    fn finish(self, aggregate: &Aggregate) -> Result<Value> {
+    /// The value of what was taken in.
+    pub(super) fn finish(&self, aggregate: &Aggregate) -> Result<Value> {
         match aggregate.function {
             AggregateFunction::Count => Ok(Value::Int(self.count)),
-            AggregateFunction::Avg => {
-                let Some(sum) = self.value else {
-                    return Ok(Value::Null);
-                };
-                #[expect(clippy::cast_precision_loss, reason = "as PostgreSQL counts for avg")]
-                let count = match aggregate.ty {
-                    Type::Float8 => Value::Float(self.count as f64),
-                    _ => Value::Numeric(Arc::new(Numeric::from_int(self.count))),
-                };
-                arithmetic(Arithmetic::Divide, aggregate.ty, &sum, &count)
-            }
-            _ => Ok(self.value.unwrap_or(Value::Null)),
+            AggregateFunction::Avg => self.average(aggregate),
+            function if needs_all(function) => self.gather(aggregate),
+            _ => Ok(self.value.clone().unwrap_or(Value::Null)),
         }
     }
+
+    fn average(&self, aggregate: &Aggregate) -> Result<Value> {
+        let Some(sum) = &self.value else {
+            return Ok(Value::Null);
+        };
+        #[expect(clippy::cast_precision_loss, reason = "as PostgreSQL counts for avg")]
+        let count = match aggregate.ty {
+            Type::Float8 | Type::Interval => Value::Float(self.count as f64),
+            _ => Value::Numeric(Arc::new(Numeric::from_int(self.count))),
+        };
+        let sum = match sum {
+            Value::Real(sum) => Value::Float((*sum).into()),
+            other => other.clone(),
+        };
+        arithmetic(Arithmetic::Divide, aggregate.ty, &sum, &count)
+    }
+
+    /// What is made of all values, in their order.
+    fn gather(&self, aggregate: &Aggregate) -> Result<Value> {
+        let mut all: Vec<&(Vec<Value>, Vec<Value>)> = self.all.iter().collect();
+        if aggregate.order.is_empty() && aggregate.distinct {
+            all.sort_by(|a, b| a.1.cmp(&b.1));
+        }
+        all.sort_by(|a, b| compare(&aggregate.order, &a.0, &b.0));
+        if all.is_empty() {
+            return Ok(Value::Null);
+        }
+        let values = all.iter().map(|(_, arguments)| arguments.as_slice());
+        Ok(match aggregate.function {
+            AggregateFunction::ArrayAgg => {
+                Value::Array(values.map(|arguments| arguments[0].clone()).collect())
+            }
+            AggregateFunction::JsonAgg => {
+                let elements = values.map(|arguments| to_json(&arguments[0]));
+                json(aggregate.ty, Json::Array(elements.collect()))
+            }
+            AggregateFunction::JsonObjectAgg => {
+                let mut pairs = Vec::new();
+                for arguments in values {
+                    if arguments[0].is_null() {
+                        return Err(Error::new(
+                            SqlState::INVALID_PARAMETER_VALUE,
+                            "field name must not be null",
+                        ));
+                    }
+                    pairs.push((arguments[0].to_string().into(), to_json(&arguments[1])));
+                }
+                json(aggregate.ty, Json::object(pairs))
+            }
+            _ => {
+                let mut out = String::new();
+                for (index, arguments) in values.enumerate() {
+                    if index > 0 {
+                        out.push_str(arguments[1].as_str().unwrap_or(""));
+                    }
+                    out.push_str(arguments[0].as_str().unwrap_or(""));
+                }
+                Value::Text(out.into())
+            }
+        })
+    }
+}
+
+fn json(ty: Type, json: Json) -> Value {
+    match ty {
+        Type::Json => Value::Text(json.to_string().into()),
+        _ => Value::Json(Arc::new(json)),
+    }
+}
+
+fn keeps_nulls(function: AggregateFunction) -> bool {
+    matches!(
+        function,
+        AggregateFunction::ArrayAgg | AggregateFunction::JsonAgg | AggregateFunction::JsonObjectAgg
+    )
+}
+
+fn needs_all(function: AggregateFunction) -> bool {
+    function == AggregateFunction::StringAgg || keeps_nulls(function)
 }
 
 fn combine(aggregate: &Aggregate, so_far: Value, value: Value) -> Result<Value> {
@@ -70,45 +160,66 @@ fn combine(aggregate: &Aggregate, so_far: Value, value: Value) -> Result<Value> 
         }
         AggregateFunction::Min | AggregateFunction::BoolAnd => so_far.min(value),
         AggregateFunction::Max | AggregateFunction::BoolOr => so_far.max(value),
-        AggregateFunction::Count => value,
+        _ => value,
     })
 }
 
 /// One row per group, keys first. Without GROUP BY all rows are one group,
 /// even if there are none.
 pub(super) fn group(
-    run: &Execution<'_>,
+    reader: &Reader<'_, '_>,
     grouping: &Grouping,
-    tuples: &[Tuple],
+    base: usize,
+    outer: &[Row],
+    tuples: Vec<Tuple>,
 ) -> Result<Vec<Tuple>> {
-    let context = run.context();
+    let mut grouped = Vec::new();
+    for set in &grouping.sets {
+        group_by_set(reader, grouping, set, base, outer, &tuples, &mut grouped)?;
+    }
+    Ok(grouped)
+}
+
+fn group_by_set(
+    reader: &Reader<'_, '_>,
+    grouping: &Grouping,
+    set: &[usize],
+    base: usize,
+    outer: &[Row],
+    tuples: &[Tuple],
+    grouped: &mut Vec<Tuple>,
+) -> Result<()> {
     let mut groups: BTreeMap<Vec<Value>, Vec<State>> = BTreeMap::new();
     let fresh = vec![State::default(); grouping.aggregates.len()];
-    if grouping.keys.is_empty() {
-        groups.insert(Vec::new(), fresh.clone());
+    if set.is_empty() {
+        let nulls = vec![Value::Null; grouping.keys.len()];
+        groups.insert(nulls, fresh.clone());
     }
     for tuple in tuples {
-        let key = run.project(&grouping.keys, &tuple.rows)?;
+        let mut key = reader.project(&grouping.keys, &tuple.rows)?;
+        for (index, value) in key.iter_mut().enumerate() {
+            if !set.contains(&index) {
+                *value = Value::Null;
+            }
+        }
         let states = groups.entry(key).or_insert_with(|| fresh.clone());
         for (state, aggregate) in states.iter_mut().zip(&grouping.aggregates) {
-            state.add(aggregate, &tuple.rows, &context)?;
+            state.add(aggregate, &tuple.rows, reader)?;
         }
     }
-    let mut grouped = Vec::with_capacity(groups.len());
     for (mut row, states) in groups {
-        for (state, aggregate) in states.into_iter().zip(&grouping.aggregates) {
+        for (state, aggregate) in states.iter().zip(&grouping.aggregates) {
             row.push(state.finish(aggregate)?);
         }
-        let rows = vec![Row::from(row)];
+        let mut rows = super::reader::outer_frame(outer, base);
+        rows.push(Row::from(row));
         if let Some(having) = &grouping.having
-            && !holds(having, &rows, &context)?
+            && !holds(having, &rows, &reader.context())?
         {
             continue;
         }
-        grouped.push(Tuple {
-            rows,
-            origins: Vec::new(),
-        });
+        let origins = vec![None; rows.len()];
+        grouped.push(Tuple { rows, origins });
     }
-    Ok(grouped)
+    Ok(())
 }

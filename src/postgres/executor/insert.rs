@@ -1,7 +1,8 @@
 //! INSERT, with ON CONFLICT.
 
+use super::reader::Reader;
 use super::row_lock::{RowOutcome, Target, claim, concurrent, note_lock};
-use super::select::SelectWork;
+use super::select::QueryWork;
 use super::unique::{Key, look_up, wait_for};
 use super::update::{Entries, assign, check, replace};
 use super::{Execution, Outcome, Step, Work};
@@ -20,7 +21,7 @@ use crate::postgres::types::Row;
 pub(super) struct InsertWork<'a> {
     plan: &'a Insert,
     /// The query of INSERT ... SELECT, until it is done.
-    query: Option<SelectWork<'a>>,
+    query: Option<QueryWork<'a>>,
     /// What the query gave.
     source: Vec<Row>,
     next: usize,
@@ -51,7 +52,7 @@ impl Work for InsertWork<'_> {
             }
             self.query = None;
         }
-        while self.row.is_some() || self.make_row(run)? {
+        while self.row.is_some() || self.make_row(run, engine)? {
             if let Step::Wait(id) = self.insert(run, engine)? {
                 return Ok(Step::Wait(id));
             }
@@ -66,7 +67,7 @@ impl<'a> InsertWork<'a> {
     pub(super) fn new(plan: &'a Insert) -> InsertWork<'a> {
         let query = match &plan.source {
             InsertSource::Values(_) => None,
-            InsertSource::Query(select, _) => Some(SelectWork::new(select)),
+            InsertSource::Query(query, _) => Some(QueryWork::new(query)),
         };
         InsertWork {
             plan,
@@ -81,7 +82,7 @@ impl<'a> InsertWork<'a> {
     }
 
     /// Computes the next row, if there is one.
-    fn make_row(&mut self, run: &Execution<'_>) -> Result<bool> {
+    fn make_row(&mut self, run: &Execution<'_>, engine: &Engine) -> Result<bool> {
         let (exprs, input): (&[Expr], &[Row]) = match &self.plan.source {
             InsertSource::Values(rows) => match rows.get(self.next) {
                 Some(exprs) => (exprs, &[]),
@@ -92,8 +93,9 @@ impl<'a> InsertWork<'a> {
                 None => return Ok(false),
             },
         };
-        let row: Row = run.project(exprs, input)?.into();
-        check(run, &self.plan.table, &row)?;
+        let reader = Reader::new(run, engine);
+        let row: Row = reader.project(exprs, input)?.into();
+        check(&self.plan.table, &row, &reader.context())?;
         self.row = Some(row);
         self.next += 1;
         Ok(true)
@@ -111,7 +113,7 @@ impl<'a> InsertWork<'a> {
                 Verdict::Wait(id) => return Ok(Step::Wait(id)),
                 Verdict::Settled(updated) => {
                     return match updated {
-                        Some(row) => self.done(run, row).map(Step::Done),
+                        Some(row) => self.done(run, engine, row).map(Step::Done),
                         None => Ok(Step::Done(())),
                     };
                 }
@@ -127,7 +129,7 @@ impl<'a> InsertWork<'a> {
         if let Step::Wait(id) = entries.add(run, engine)? {
             return Ok(Step::Wait(id));
         }
-        self.done(run, row).map(Step::Done)
+        self.done(run, engine, row).map(Step::Done)
     }
 
     fn put(&self, run: &mut Execution<'_>, engine: &mut Engine, row: Row) -> Result<Entries> {
@@ -143,6 +145,7 @@ impl<'a> InsertWork<'a> {
             old: None,
             new: Some((tid, row.clone())),
         });
+        run.note_references(engine, id, Some((row_id, tid)), None, Some(&row));
         Ok(Entries {
             table: id,
             id: row_id,
@@ -152,10 +155,10 @@ impl<'a> InsertWork<'a> {
         })
     }
 
-    fn done(&mut self, run: &Execution<'_>, row: Row) -> Result<()> {
+    fn done(&mut self, run: &Execution<'_>, engine: &Engine, row: Row) -> Result<()> {
         self.outcome.affected += 1;
         if let Some(returning) = &self.plan.returning {
-            let row = run.project(returning, &[row])?;
+            let row = Reader::new(run, engine).project(returning, &[row])?;
             self.outcome.rows.push(row);
         }
         Ok(())
@@ -181,8 +184,9 @@ impl<'a> InsertWork<'a> {
             let top = run.transaction.xid;
             let found = indexes
                 .into_iter()
-                .map(|index| (index, look_up(table, &engine.clog, top, index, row, None)))
-                .find(|(_, key)| !matches!(key, Key::Free));
+                .map(|index| Ok((index, look_up(table, &engine.clog, top, index, row, None)?)))
+                .find(|found| !matches!(found, Ok((_, Key::Free))))
+                .transpose()?;
             if let Some((index, Key::Taken(existing))) = found
                 && run.shared.options.on_conflict_reads
             {
@@ -291,16 +295,18 @@ impl<'a> InsertWork<'a> {
             RowOutcome::Free => {}
         }
         let rows = [old, excluded.clone()];
+        let reader = Reader::new(run, engine);
+        let context = reader.context();
         let wanted = match &update.filter {
-            Some(filter) => holds(filter, &rows, &run.context())?,
+            Some(filter) => holds(filter, &rows, &context)?,
             None => true,
         };
         if !wanted {
             note_lock(run, engine, &target, mode)?;
             return Ok(Some(Verdict::Settled(None)));
         }
-        let new = assign(run, assigned, &rows)?;
-        check(run, &table, &new)?;
+        let new = assign(&table, assigned, &rows, &context)?;
+        check(&table, &new, &context)?;
         let mut entries = replace(run, engine, &target, mode, new.clone())?;
         if let Step::Wait(id) = entries.add(run, engine)? {
             // The row is updated; what is left are its entries.

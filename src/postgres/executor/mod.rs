@@ -7,30 +7,40 @@
 //! which nothing that happens meanwhile can change.
 
 mod call;
+mod catalog_rows;
 mod collect;
 mod ddl;
 mod delete;
+mod foreign_key;
 mod group;
 mod insert;
+mod query;
+mod reader;
 mod row_lock;
 mod select;
 mod unique;
 mod update;
+mod window;
 
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use self::foreign_key::References;
 use super::engine::{Engine, Shared};
 use super::error::{Error, Result, SqlState};
 use super::locks::{LockMode, LockTag, Request, WaitId, WaitLimits, wait};
 use super::options::Bug;
 use super::settings::Settings;
-use super::sql::{Action, Calls, Context, Expr, Plan, eval};
+use super::sql::{Action, Calls, CteBody, Plan};
 use super::ssi::{Read, Reads};
-use super::storage::RowLockMode;
 use super::storage::clog::{Snapshot, Xid};
 use super::storage::table::TableId;
 use super::transaction::Transaction;
 use super::types::{Row, Value};
 
 pub(super) use ddl::define;
+pub(super) use foreign_key::{Event, check_deferred};
 
 /// How far a step got.
 enum Step<T> {
@@ -60,6 +70,42 @@ pub(super) struct Execution<'a> {
     pub(super) notices: Vec<Error>,
     /// What a SERIALIZABLE transaction has read since the last look.
     pub(super) reads: Reads,
+    /// The results of WITH so far, and of subqueries that stay the same.
+    pub(super) ctes: Vec<Option<Arc<Vec<Row>>>>,
+    pub(super) cached: RefCell<BTreeMap<usize, Arc<Vec<Row>>>>,
+    /// The foreign keys to look after once the statement has made its
+    /// changes, and those that are to be known for each table.
+    pub(super) events: Vec<Event>,
+    pub(super) references: BTreeMap<TableId, References>,
+}
+
+impl<'a> Execution<'a> {
+    /// What a statement of a transaction runs with.
+    pub(super) fn new(
+        shared: &'a Shared,
+        transaction: &'a mut Transaction,
+        settings: &'a mut Settings,
+        params: &'a [Value],
+        statement_start: i64,
+        snapshot: Snapshot,
+    ) -> Execution<'a> {
+        let reads = Reads::new(transaction.ssi.is_some());
+        Execution {
+            shared,
+            transaction,
+            settings,
+            params,
+            statement_start,
+            snapshot,
+            calls: Calls::default(),
+            notices: Vec::new(),
+            reads,
+            ctes: Vec::new(),
+            cached: RefCell::default(),
+            events: Vec::new(),
+            references: BTreeMap::new(),
+        }
+    }
 }
 
 /// A statement in progress.
@@ -68,25 +114,10 @@ trait Work {
 }
 
 impl Execution<'_> {
-    fn context(&self) -> Context<'_> {
-        Context {
-            params: self.params,
-            pid: self.transaction.pid,
-            xid: self.transaction.xid,
-            transaction_start: self.transaction.start,
-            statement_start: self.statement_start,
-            settings: self.settings,
-            sequences: &self.shared.sequences,
-            calls: &self.calls,
-        }
-    }
-
-    fn project(&self, exprs: &[Expr], rows: &[Row]) -> Result<Vec<Value>> {
-        let context = self.context();
-        exprs
-            .iter()
-            .map(|expr| eval(expr, rows, &context))
-            .collect()
+    /// The rows of a query of WITH that has run.
+    fn cte(&self, index: usize) -> Arc<Vec<Row>> {
+        let rows = self.ctes.get(index).cloned().flatten();
+        rows.unwrap_or_default()
     }
 
     /// Writing begins: the transaction gets its id, and sees its own writes.
@@ -220,13 +251,14 @@ pub(super) fn try_lock_relations(
 
 /// Runs a plan whose relations are locked.
 pub(super) async fn execute(run: &mut Execution<'_>, plan: &Plan) -> Result<Outcome> {
-    let writes = !matches!(&plan.action, Action::Select(select) if select.locks.is_empty());
-    if writes && run.transaction.read_only {
-        return Err(read_only(&plan.action));
+    if run.transaction.read_only
+        && let Some(command) = plan.writes()
+    {
+        return Err(read_only(command));
     }
     loop {
         let place = run.transaction.place();
-        let attempt = attempt(run, &plan.action).await;
+        let attempt = attempt(run, plan).await;
         let call = match &attempt {
             Err(_) => run.calls.take_pending(),
             Ok(_) => None,
@@ -240,27 +272,74 @@ pub(super) async fn execute(run: &mut Execution<'_>, plan: &Plan) -> Result<Outc
     }
 }
 
-async fn attempt(run: &mut Execution<'_>, action: &Action) -> Result<Outcome> {
+async fn attempt(run: &mut Execution<'_>, plan: &Plan) -> Result<Outcome> {
+    run.ctes = vec![None; plan.ctes.len()];
+    run.events.clear();
+    run.cached.borrow_mut().clear();
+    for (index, cte) in plan.ctes.iter().enumerate() {
+        if cte.read {
+            let rows = run_cte(run, index, &cte.body).await?;
+            run.ctes[index] = Some(rows);
+        }
+    }
+    let outcome = run_action(run, &plan.action).await?;
+    for cte in plan.ctes.iter().filter(|cte| !cte.read) {
+        // Changes that nothing reads are made too.
+        if let CteBody::Action(action) = &cte.body
+            && !matches!(**action, Action::Select(_))
+        {
+            run_action(run, action).await?;
+        }
+    }
+    foreign_key::after_statement(run).await?;
+    Ok(outcome)
+}
+
+async fn run_action(run: &mut Execution<'_>, action: &Action) -> Result<Outcome> {
     match action {
-        Action::Select(select) => run.run(&mut select::SelectWork::new(select)).await,
+        Action::Select(query) => run.run(&mut select::QueryWork::new(query)).await,
         Action::Insert(insert) => run.run(&mut insert::InsertWork::new(insert)).await,
         Action::Update(update) => run.run(&mut update::UpdateWork::new(update)).await,
         Action::Delete(delete) => run.run(&mut delete::DeleteWork::new(delete)).await,
     }
 }
 
-fn read_only(action: &Action) -> Error {
-    let command = match action {
-        Action::Select(select) => match select.locks.first().map(|lock| lock.mode) {
-            Some(RowLockMode::KeyShare) => "SELECT FOR KEY SHARE",
-            Some(RowLockMode::Share) => "SELECT FOR SHARE",
-            Some(RowLockMode::NoKeyUpdate) => "SELECT FOR NO KEY UPDATE",
-            Some(RowLockMode::Update) | None => "SELECT FOR UPDATE",
-        },
-        Action::Insert(_) => "INSERT",
-        Action::Update(_) => "UPDATE",
-        Action::Delete(_) => "DELETE",
+async fn run_cte(run: &mut Execution<'_>, index: usize, body: &CteBody) -> Result<Arc<Vec<Row>>> {
+    let rows = |outcome: Outcome| -> Vec<Row> { outcome.rows.into_iter().map(Row::from).collect() };
+    let (first, step, all) = match body {
+        CteBody::Action(action) => return Ok(Arc::new(rows(run_action(run, action).await?))),
+        CteBody::Recursive { first, step, all } => (first, step, *all),
     };
+    let mut seen = BTreeSet::new();
+    let mut fresh = |mut rows: Vec<Row>| {
+        if !all {
+            rows.retain(|row| seen.insert(row.clone()));
+        }
+        rows
+    };
+    let found = run.run(&mut select::QueryWork::new(first)).await?;
+    let mut working = fresh(rows(found));
+    let mut result = Vec::new();
+    while !working.is_empty() {
+        result.extend(working.iter().cloned());
+        if result.len() > RECURSION_MAX {
+            return Err(Error::unsupported(
+                "WITH RECURSIVE with more than 10 million rows",
+            ));
+        }
+        run.ctes[index] = Some(Arc::new(working));
+        // What does not depend on the working rows may be kept, the rest not.
+        run.cached.borrow_mut().clear();
+        let found = run.run(&mut select::QueryWork::new(step)).await?;
+        working = fresh(rows(found));
+    }
+    Ok(Arc::new(result))
+}
+
+/// A recursion that gives more rows than this is taken to have no end.
+const RECURSION_MAX: usize = 10_000_000;
+
+fn read_only(command: &str) -> Error {
     Error::new(
         SqlState::READ_ONLY_SQL_TRANSACTION,
         format!("cannot execute {command} in a read-only transaction"),

@@ -12,8 +12,7 @@ use crate::postgres::locks::WaitId;
 use crate::postgres::options::Bug;
 use crate::postgres::storage::clog::{Clog, Status, Xid};
 use crate::postgres::storage::heap::{Chain, RowId};
-use crate::postgres::storage::index::key_of;
-use crate::postgres::storage::table::{Table, TableId};
+use crate::postgres::storage::table::{IndexDef, Table, TableId};
 use crate::postgres::types::{Row, Value};
 
 /// What a unique index says about a key.
@@ -32,19 +31,33 @@ pub(super) fn look_up(
     clog: &Clog,
     top: Xid,
     index: usize,
-    row: &[Value],
+    row: &Row,
+    own: Option<RowId>,
+) -> Result<Key> {
+    let def = &table.def.indexes[index];
+    Ok(match def.try_key(row)? {
+        Some(key) => look_up_key(table, clog, top, index, &key, own),
+        None => Key::Free,
+    })
+}
+
+fn look_up_key(
+    table: &Table,
+    clog: &Clog,
+    top: Xid,
+    index: usize,
+    key: &[Value],
     own: Option<RowId>,
 ) -> Key {
-    let columns = &table.def.indexes[index].columns;
-    let key = key_of(columns, row);
-    if key.iter().any(Value::is_null) {
+    let def = &table.def.indexes[index];
+    if def.nulls_distinct && key.iter().any(Value::is_null) {
         return Key::Free;
     }
-    for id in table.indexes[index].get(&key) {
+    for id in table.indexes[index].get(key) {
         if Some(id) == own {
             continue;
         }
-        match fate(table.heap.chain(id), clog, top, columns, &key) {
+        match fate(table.heap.chain(id), clog, top, def, key) {
             Fate::Without => {}
             Fate::With => return Key::Taken(id),
             Fate::Open(owner) => return Key::DependsOn(owner),
@@ -60,11 +73,11 @@ enum Fate {
     Open(Xid),
 }
 
-fn fate(chain: &Chain, clog: &Clog, top: Xid, columns: &[usize], key: &[Value]) -> Fate {
+fn fate(chain: &Chain, clog: &Clog, top: Xid, def: &IndexDef, key: &[Value]) -> Fate {
     let Some(newest) = chain.newest() else {
         return Fate::Without;
     };
-    let has_key = |row: &Row| columns.iter().zip(key).all(|(c, value)| row[*c] == *value);
+    let has_key = |row: &Row| def.has_key(row, key);
     let others = |xid: Xid| clog.running(xid).is_some_and(|owner| owner != top);
     if others(newest.xmin) {
         // An insert, or an update to or from this key, that is not decided.
@@ -123,11 +136,13 @@ pub(super) fn add_entries(
             // is told rather than a violation.
             ssi.insert_entry(sxact, def.id)?;
         }
-        if !unchanged(index) {
+        if !unchanged(index)
+            && let Some(key) = def.try_key(row)?
+        {
             if def.unique {
-                match look_up(table, clog, top, index, row, Some(id)) {
+                match look_up_key(table, clog, top, index, &key, Some(id)) {
                     Key::Free => {}
-                    Key::Taken(_) => return Err(violation(table, index, row)),
+                    Key::Taken(_) => return Err(violation(table, index, &key)),
                     // The planted bug: whoever is first to ask goes on.
                     Key::DependsOn(_) if run.shared.planted(Bug::ForgetUniqueWait) => {}
                     Key::DependsOn(holder) => {
@@ -139,7 +154,7 @@ pub(super) fn add_entries(
                     }
                 }
             }
-            table.add_entry(index, row, id);
+            table.add_entry(index, key, id);
         }
         *next += 1;
     }
@@ -156,9 +171,8 @@ pub(super) fn wait_for(
     Ok(await_end(run, engine, holder, &name))
 }
 
-fn violation(table: &Table, index: usize, row: &[Value]) -> Error {
+fn violation(table: &Table, index: usize, key: &[Value]) -> Error {
     let def = &table.def.indexes[index];
-    let key = key_of(&def.columns, row);
     Error::new(
         SqlState::UNIQUE_VIOLATION,
         format!(
@@ -166,10 +180,7 @@ fn violation(table: &Table, index: usize, row: &[Value]) -> Error {
             def.name
         ),
     )
-    .detail(format!(
-        "Key {} already exists.",
-        table.def.show_key(def, &key)
-    ))
+    .detail(format!("Key {} already exists.", def.show_key(key)))
     .table(&table.def.name)
     .constraint(&def.name)
 }

@@ -1,13 +1,14 @@
 //! UPDATE, and what it shares with the others that make rows.
 
-use super::collect::{Tuple, collect, recheck};
+use super::collect::{Tuple, all_hold, collect, recheck, shown_row};
+use super::reader::Reader;
 use super::row_lock::{RowOutcome, Target, claim, note_lock, release_place};
 use super::unique::add_entries;
 use super::{Execution, Outcome, Step, Work};
 use crate::postgres::engine::Engine;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::options::Bug;
-use crate::postgres::sql::{Expr, Scan, Update, WaitPolicy, eval};
+use crate::postgres::sql::{Context, Expr, Matching, Update, WaitPolicy, eval};
 use crate::postgres::storage::RowLockMode;
 use crate::postgres::storage::heap::RowId;
 use crate::postgres::storage::table::{TableDef, TableId};
@@ -39,10 +40,8 @@ impl Entries {
         let def = engine.table(self.table)?.def.clone();
         let (old, new) = (&self.old, &self.new);
         let unchanged = |index: usize| {
-            old.as_ref().is_some_and(|old| {
-                let columns = &def.indexes[index].columns;
-                columns.iter().all(|column| old[*column] == new[*column])
-            })
+            old.as_ref()
+                .is_some_and(|old| def.indexes[index].same_key(old, new))
         };
         add_entries(
             run,
@@ -62,7 +61,7 @@ impl Work for UpdateWork<'_> {
             Some(tuples) => tuples,
             None => {
                 panic_if_planted(run);
-                collect(run, engine, &self.plan.from)?
+                matching(run, engine, &self.plan.source)?
             }
         };
         while let Some(tuple) = tuples.get_mut(self.next) {
@@ -74,6 +73,19 @@ impl Work for UpdateWork<'_> {
         }
         Ok(Step::Done(std::mem::take(&mut self.outcome)))
     }
+}
+
+/// The tuples whose first rows are to change.
+pub(super) fn matching(
+    run: &Execution<'_>,
+    engine: &Engine,
+    source: &Matching,
+) -> Result<Vec<Tuple>> {
+    let reader = Reader::new(run, engine);
+    if !all_hold(&source.filter, &[], &reader.context())? {
+        return Ok(Vec::new());
+    }
+    collect(&reader, &[], &source.from, usize::MAX)
 }
 
 /// The planted bug: a crash of the engine's own code, lock in hand.
@@ -105,15 +117,17 @@ impl<'a> UpdateWork<'a> {
         if self.entries.is_none() {
             let plan = self.plan;
             let new = &mut self.new;
-            let mut mode_of = |run: &Execution<'_>, tuple: &Tuple, moved: bool| {
-                let table = &plan.from[0].table;
+            let mut mode_of = |run: &Execution<'_>, engine: &Engine, tuple: &Tuple, moved: bool| {
+                let table = &plan.table;
                 // Once for every version: the values may cost a sequence its
                 // numbers. PostgreSQL checks them too before it waits.
                 let row = match new.take().filter(|_| !moved) {
                     Some(row) => row,
                     None => {
-                        let row = assign(run, &plan.assignments, &tuple.rows)?;
-                        check(run, table, &row)?;
+                        let reader = Reader::new(run, engine);
+                        let context = reader.context();
+                        let row = assign(table, &plan.assignments, &tuple.rows, &context)?;
+                        check(table, &row, &context)?;
                         row
                     }
                 };
@@ -121,8 +135,8 @@ impl<'a> UpdateWork<'a> {
                 *new = Some(row);
                 Ok(mode)
             };
-            let (from, target) = (&plan.from, &mut self.target);
-            match claim_tuple(run, engine, from, tuple, target, &mut mode_of)? {
+            let (source, target) = (&plan.source, &mut self.target);
+            match claim_tuple(run, engine, source, tuple, target, &mut mode_of)? {
                 Step::Wait(id) => return Ok(Step::Wait(id)),
                 Step::Done(None) => {
                     self.new = None;
@@ -139,12 +153,17 @@ impl<'a> UpdateWork<'a> {
             if let Step::Wait(id) = entries.add(run, engine)? {
                 return Ok(Step::Wait(id));
             }
-            tuple.rows[0] = entries.new.clone();
+            let table = engine.table(entries.table)?;
+            let newest = table.heap.chain(entries.id).newest();
+            tuple.rows[0] = match (self.plan.source.from.scan(0), newest) {
+                (Some(scan), Some(version)) => shown_row(scan, version),
+                _ => entries.new.clone(),
+            };
         }
         self.entries = None;
         self.outcome.affected += 1;
         if let Some(returning) = &self.plan.returning {
-            let row = run.project(returning, &tuple.rows)?;
+            let row = Reader::new(run, engine).project(returning, &tuple.rows)?;
             self.outcome.rows.push(row);
         }
         Ok(Step::Done(()))
@@ -153,29 +172,32 @@ impl<'a> UpdateWork<'a> {
 
 /// How strongly a tuple's row is to be held; asked again, with true, once it
 /// has moved on to a newer version.
-type ModeOf<'a> = dyn FnMut(&Execution<'_>, &Tuple, bool) -> Result<RowLockMode> + 'a;
+type ModeOf<'a> = dyn FnMut(&Execution<'_>, &Engine, &Tuple, bool) -> Result<RowLockMode> + 'a;
 
 /// Claims the row of the first table of `from` for a change. None if the row
 /// is not to be changed after all.
 pub(super) fn claim_tuple(
     run: &mut Execution<'_>,
     engine: &mut Engine,
-    from: &[Scan],
+    source: &Matching,
     tuple: &mut Tuple,
     kept: &mut Option<Target>,
     mode_of: &mut ModeOf<'_>,
 ) -> Result<Step<Option<(Target, RowLockMode)>>> {
-    let Some(Some((row, tid))) = tuple.origins.first().copied() else {
+    let (Some(Some((row, tid))), Some(scan)) =
+        (tuple.origins.first().copied(), source.from.scan(0))
+    else {
         return Ok(Step::Done(None));
     };
+    let table = scan.table.id;
     let mut target = kept.take().unwrap_or(Target {
-        table: from[0].table.id,
+        table,
         row,
         tid,
         lock_only: false,
         moved: false,
     });
-    let mode = mode_of(run, tuple, false)?;
+    let mode = mode_of(run, engine, tuple, false)?;
     match claim(run, engine, &mut target, mode, WaitPolicy::Block)? {
         RowOutcome::Wait(id) => {
             *kept = Some(target);
@@ -189,20 +211,21 @@ pub(super) fn claim_tuple(
         let Some(version) = chain.version(target.tid) else {
             return Ok(Step::Done(None));
         };
-        tuple.rows[0] = version.row.clone();
-        let matches = run.shared.planted(Bug::SkipRecheck) || recheck(run, from, &tuple.rows)?;
+        tuple.rows[0] = shown_row(scan, version);
+        let matches = run.shared.planted(Bug::SkipRecheck)
+            || recheck(&Reader::new(run, engine), &source.from, tuple)?;
         if !matches {
             // PostgreSQL has locked the newest version before it asked.
             note_lock(run, engine, &target, mode)?;
             return Ok(Step::Done(None));
         }
         // The newest version may need a stronger lock than the one we saw.
-        let needed = mode_of(run, tuple, true)?;
+        let needed = mode_of(run, engine, tuple, true)?;
         if needed > mode {
             target.moved = false;
             *kept = Some(target);
             tuple.origins[0] = Some((target.row, target.tid));
-            return claim_tuple(run, engine, from, tuple, kept, mode_of);
+            return claim_tuple(run, engine, source, tuple, kept, mode_of);
         }
     }
     Ok(Step::Done(Some((target, mode))))
@@ -230,6 +253,8 @@ pub(super) fn replace(
         new: Some((tid, new.clone())),
     });
     release_place(run, engine);
+    let place = Some((target.row, tid));
+    run.note_references(engine, target.table, place, old.as_ref(), Some(&new));
     Ok(Entries {
         table: target.table,
         id: target.row,
@@ -241,14 +266,14 @@ pub(super) fn replace(
 
 /// The first row with the assignments done, all from the old values.
 pub(super) fn assign(
-    run: &Execution<'_>,
+    table: &TableDef,
     assignments: &[(usize, Expr)],
     rows: &[Row],
+    context: &Context<'_>,
 ) -> Result<Row> {
-    let context = run.context();
-    let mut new: Vec<Value> = rows[0].to_vec();
+    let mut new: Vec<Value> = rows[0].iter().take(table.columns.len()).cloned().collect();
     for (column, expr) in assignments {
-        new[*column] = eval(expr, rows, &context)?;
+        new[*column] = eval(expr, rows, context)?;
     }
     Ok(new.into())
 }
@@ -265,7 +290,7 @@ pub(super) fn lock_mode(table: &TableDef, old: &Row, new: &Row) -> RowLockMode {
 }
 
 /// NOT NULL and CHECK.
-pub(super) fn check(run: &Execution<'_>, table: &TableDef, row: &Row) -> Result<()> {
+pub(super) fn check(table: &TableDef, row: &Row, context: &Context<'_>) -> Result<()> {
     for (column, value) in table.columns.iter().zip(row.iter()) {
         if column.not_null && value.is_null() {
             return Err(Error::new(
@@ -280,9 +305,8 @@ pub(super) fn check(run: &Execution<'_>, table: &TableDef, row: &Row) -> Result<
             .column(&column.name));
         }
     }
-    let context = run.context();
     for check in &table.checks {
-        let value = eval(&check.condition, std::slice::from_ref(row), &context)?;
+        let value = eval(&check.condition, std::slice::from_ref(row), context)?;
         if value.as_bool() == Some(false) {
             return Err(Error::new(
                 SqlState::CHECK_VIOLATION,
@@ -299,7 +323,7 @@ pub(super) fn check(run: &Execution<'_>, table: &TableDef, row: &Row) -> Result<
     Ok(())
 }
 
-fn failing_row(row: &Row) -> String {
+pub(super) fn failing_row(row: &Row) -> String {
     let values: Vec<String> = row.iter().map(ToString::to_string).collect();
     format!("Failing row contains ({}).", values.join(", "))
 }

@@ -5,19 +5,31 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::expr::{Arithmetic, Comparison, Expr, Function, Truth};
+use super::expr::{Arithmetic, Comparison, Expr, Sublink, Truth};
+use super::functions::like;
+use super::plan::SubPlan;
 use super::system::Calls;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::locks::Pid;
 use crate::postgres::settings::Settings;
 use crate::postgres::storage::clog::Xid;
-use crate::postgres::storage::sequence::Sequences;
-use crate::postgres::types::{Interval, Numeric, Row, Type, Value, cast, fit, from_unix};
+use crate::postgres::storage::sequence::{SequenceId, Sequences};
+use crate::postgres::types::{
+    Interval, MICROS_PER_DAY, Numeric, Row, Type, Value, cast, fit, from_unix,
+};
 use crate::rt;
 
 /// What an expression may look at besides rows.
+#[derive(Clone, Copy)]
 pub(in crate::postgres) struct Context<'a> {
     pub(in crate::postgres) params: &'a [Value],
+    /// None where only what never changes may be asked: index expressions.
+    pub(in crate::postgres) session: Option<&'a SessionView<'a>>,
+    pub(in crate::postgres) database: Option<&'a dyn Database>,
+}
+
+/// The session and transaction in which an expression is evaluated.
+pub(in crate::postgres) struct SessionView<'a> {
     pub(in crate::postgres) pid: Pid,
     pub(in crate::postgres) xid: Xid,
     /// When the transaction and the statement began.
@@ -28,12 +40,45 @@ pub(in crate::postgres) struct Context<'a> {
     pub(in crate::postgres) calls: &'a Calls,
 }
 
+/// What expressions ask of the tables.
+pub(in crate::postgres) trait Database {
+    /// The rows of a subquery, of which the first `at_most` are enough; `rows`
+    /// are those of the queries around it.
+    fn subquery(&self, plan: &SubPlan, rows: &[Row], at_most: usize) -> Result<Arc<Vec<Row>>>;
+
+    /// The sequence of a name.
+    fn sequence(&self, name: &str) -> Result<SequenceId>;
+
+    /// The name of the sequence that a column owns.
+    fn owned_sequence(&self, table: &str, column: &str) -> Result<Option<String>>;
+
+    /// True if there is a relation of this name.
+    fn has_relation(&self, name: &str) -> bool;
+}
+
+impl<'a> Context<'a> {
+    /// For what depends on nothing but a row.
+    pub(in crate::postgres) const IMMUTABLE: Context<'static> = Context {
+        params: &[],
+        session: None,
+        database: None,
+    };
+
+    pub(in crate::postgres) fn session(&self) -> Result<&'a SessionView<'a>> {
+        self.session.ok_or_else(super::functions::not_immutable)
+    }
+
+    pub(in crate::postgres) fn database(&self) -> Result<&'a dyn Database> {
+        self.database.ok_or_else(super::functions::not_immutable)
+    }
+}
+
 /// Evaluates `expr`; column references pick from `rows`.
 pub(in crate::postgres) fn eval(expr: &Expr, rows: &[Row], context: &Context<'_>) -> Result<Value> {
     Ok(match expr {
         Expr::Const(value) => value.clone(),
         Expr::Param(index) => context.params[*index].clone(),
-        Expr::Column { relation, column } => rows[*relation][*column].clone(),
+        Expr::Column { slot, column } => rows[*slot][*column].clone(),
         Expr::Not(operand) => match eval(operand, rows, context)? {
             Value::Bool(value) => Value::Bool(!value),
             other => other,
@@ -55,10 +100,7 @@ pub(in crate::postgres) fn eval(expr: &Expr, rows: &[Row], context: &Context<'_>
         }
         Expr::Compare(comparison, left, right) => {
             let (left, right) = (eval(left, rows, context)?, eval(right, rows, context)?);
-            if left.is_null() || right.is_null() {
-                return Ok(Value::Null);
-            }
-            Value::Bool(comparison.holds(left.cmp(&right)))
+            compare(*comparison, &left, &right)
         }
         Expr::Distinct {
             left,
@@ -80,14 +122,6 @@ pub(in crate::postgres) fn eval(expr: &Expr, rows: &[Row], context: &Context<'_>
 /// What is more than an operator.
 fn eval_construct(expr: &Expr, rows: &[Row], context: &Context<'_>) -> Result<Value> {
     Ok(match expr {
-        Expr::Concat(left, right) => {
-            match (eval(left, rows, context)?, eval(right, rows, context)?) {
-                (Value::Text(left), Value::Text(right)) => {
-                    Value::Text([&*left, &*right].concat().into())
-                }
-                _ => Value::Null,
-            }
-        }
         Expr::Like {
             operand,
             pattern,
@@ -110,6 +144,23 @@ fn eval_construct(expr: &Expr, rows: &[Row], context: &Context<'_>) -> Result<Va
             list,
             negated,
         } => contained(operand, list, *negated, rows, context)?,
+        Expr::Quantified {
+            comparison,
+            operand,
+            array,
+            all,
+        } => {
+            let (operand, array) = (eval(operand, rows, context)?, eval(array, rows, context)?);
+            match array {
+                Value::Array(values) => quantified(
+                    values
+                        .iter()
+                        .map(|value| compare(*comparison, &operand, value)),
+                    *all,
+                ),
+                _ => Value::Null,
+            }
+        }
         Expr::Case { arms, otherwise } => {
             for (condition, result) in arms {
                 if holds(condition, rows, context)? {
@@ -127,6 +178,15 @@ fn eval_construct(expr: &Expr, rows: &[Row], context: &Context<'_>) -> Result<Va
             }
             Value::Null
         }
+        Expr::Extreme(wanted, list) => extreme(*wanted, &eval_all(list, rows, context)?),
+        Expr::NullIf(left, right) => {
+            let (left, right) = (eval(left, rows, context)?, eval(right, rows, context)?);
+            if !right.is_null() && left == right {
+                Value::Null
+            } else {
+                left
+            }
+        }
         Expr::Cast { operand, from, to } => cast(&eval(operand, rows, context)?, *from, *to)?,
         Expr::Limit {
             operand,
@@ -134,9 +194,108 @@ fn eval_construct(expr: &Expr, rows: &[Row], context: &Context<'_>) -> Result<Va
             modifier,
             explicit,
         } => limit(eval(operand, rows, context)?, *ty, *modifier, *explicit)?,
-        Expr::Call(function, arguments) => call(function, arguments, rows, context)?,
+        Expr::Array(list) => Value::Array(eval_all(list, rows, context)?.into()),
+        Expr::Call(builtin, arguments) => {
+            builtin.call(&eval_all(arguments, rows, context)?, context)?
+        }
+        Expr::System(function, arguments) => {
+            let arguments = eval_all(arguments, rows, context)?;
+            context.session()?.calls.call(*function, arguments)?
+        }
+        Expr::NextValue(id) => {
+            let session = context.session()?;
+            Value::Int(session.sequences.lock().next(*id, session.pid)?)
+        }
+        Expr::Subquery(plan, link) => subquery(plan, link, rows, context)?,
         _ => Value::Null,
     })
+}
+
+/// Evaluates a list.
+pub(in crate::postgres) fn eval_all(
+    list: &[Expr],
+    rows: &[Row],
+    context: &Context<'_>,
+) -> Result<Vec<Value>> {
+    list.iter().map(|expr| eval(expr, rows, context)).collect()
+}
+
+fn subquery(plan: &SubPlan, link: &Sublink, rows: &[Row], context: &Context<'_>) -> Result<Value> {
+    let at_most = match link {
+        Sublink::Exists => 1,
+        // A second row is one too many.
+        Sublink::Scalar => 2,
+        Sublink::Array | Sublink::Quantified { .. } => usize::MAX,
+    };
+    let found = context.database()?.subquery(plan, rows, at_most)?;
+    Ok(match link {
+        Sublink::Exists => Value::Bool(!found.is_empty()),
+        Sublink::Array => Value::Array(found.iter().map(|row| row[0].clone()).collect()),
+        Sublink::Scalar => match found.as_slice() {
+            [] => Value::Null,
+            [row] => row[0].clone(),
+            _ => {
+                return Err(Error::new(
+                    SqlState::CARDINALITY_VIOLATION,
+                    "more than one row returned by a subquery used as an expression",
+                ));
+            }
+        },
+        Sublink::Quantified {
+            comparison,
+            operands,
+            all,
+        } => {
+            let operands = eval_all(operands, rows, context)?;
+            let one = |row: &Row| compare_rows(*comparison, &operands, row);
+            quantified(found.iter().map(one), *all)
+        }
+    })
+}
+
+/// The greatest or least of some values; NULLs do not count.
+fn extreme(wanted: Comparison, values: &[Value]) -> Value {
+    let mut best = Value::Null;
+    for value in values.iter().filter(|value| !value.is_null()) {
+        if best.is_null() || wanted.holds(value.cmp(&best)) {
+            best = value.clone();
+        }
+    }
+    best
+}
+
+/// ANY (or, with `all`, ALL) of these truths.
+fn quantified(truths: impl Iterator<Item = Value>, all: bool) -> Value {
+    let mut unknown = false;
+    for truth in truths {
+        match truth {
+            Value::Bool(truth) if truth != all => return Value::Bool(truth),
+            Value::Bool(_) => {}
+            _ => unknown = true,
+        }
+    }
+    if unknown {
+        Value::Null
+    } else {
+        Value::Bool(all)
+    }
+}
+
+fn compare(comparison: Comparison, left: &Value, right: &Value) -> Value {
+    if left.is_null() || right.is_null() {
+        return Value::Null;
+    }
+    Value::Bool(comparison.holds(left.cmp(right)))
+}
+
+/// `=` and `<>` of rows: every pair counts, and NULLs only where the others
+/// leave it open.
+fn compare_rows(comparison: Comparison, left: &[Value], right: &[Value]) -> Value {
+    let pairs = left.iter().zip(right);
+    match comparison {
+        Comparison::NotEqual => quantified(pairs.map(|(l, r)| compare(comparison, l, r)), false),
+        _ => quantified(pairs.map(|(l, r)| compare(comparison, l, r)), true),
+    }
 }
 
 /// True if a condition is true: neither false nor unknown.
@@ -240,7 +399,49 @@ pub(in crate::postgres) fn arithmetic(
             .after(*at)
             .map(Value::Timestamp)
             .ok_or_else(timestamp_out_of_range),
-        (Value::Timestamp(a), Value::Timestamp(b)) => interval(Interval::between(*b, *a)),
+        (Value::Timestamp(a), Value::Timestamp(b)) | (Value::Local(a), Value::Local(b)) => {
+            interval(Interval::between(*b, *a))
+        }
+        (Value::Local(at), Value::Interval(by)) => by_interval(*at, operator, **by),
+        (Value::Interval(by), Value::Local(at)) => by_interval(*at, operator, **by),
+        (Value::Date(at), Value::Interval(by)) | (Value::Interval(by), Value::Date(at)) => {
+            by_interval(i64::from(*at) * MICROS_PER_DAY, operator, **by)
+        }
+        (Value::Date(a), Value::Date(b)) => Ok(Value::Int(i64::from(*a) - i64::from(*b))),
+        (Value::Date(at), Value::Int(by)) | (Value::Int(by), Value::Date(at)) => {
+            let by = if operator == Arithmetic::Subtract {
+                -by
+            } else {
+                *by
+            };
+            let days = i64::from(*at)
+                .checked_add(by)
+                .and_then(|d| i32::try_from(d).ok());
+            days.map(Value::Date)
+                .ok_or_else(|| Error::new(SqlState::DATETIME_FIELD_OVERFLOW, "date out of range"))
+        }
+        (Value::Date(at), Value::Time(time)) | (Value::Time(time), Value::Date(at)) => {
+            Ok(Value::Local(i64::from(*at) * MICROS_PER_DAY + time))
+        }
+        (Value::Time(a), Value::Time(b)) => interval(Some(Interval {
+            micros: a - b,
+            ..Interval::default()
+        })),
+        (Value::Time(at), Value::Interval(by)) | (Value::Interval(by), Value::Time(at)) => {
+            let micros = by.micros.rem_euclid(MICROS_PER_DAY);
+            let moved = match operator {
+                Arithmetic::Subtract => at - micros,
+                _ => at + micros,
+            };
+            Ok(Value::Time(moved.rem_euclid(MICROS_PER_DAY)))
+        }
+        (Value::Interval(by), Value::Float(factor))
+        | (Value::Float(factor), Value::Interval(by)) => interval(match operator {
+            Arithmetic::Divide if *factor == 0.0 => return Err(division_by_zero()),
+            Arithmetic::Divide => by.scale(1.0 / factor),
+            _ => by.scale(*factor),
+        }),
+        (Value::Real(a), Value::Real(b)) => reals(operator, *a, *b),
         (Value::Interval(a), Value::Interval(b)) => interval(match operator {
             Arithmetic::Subtract => b.negate().and_then(|b| a.add(b)),
             _ => a.add(**b),
@@ -249,6 +450,23 @@ pub(in crate::postgres) fn arithmetic(
             interval(by.times(*factor))
         }
         _ => Ok(Value::Null),
+    }
+}
+
+fn by_interval(at: i64, operator: Arithmetic, by: Interval) -> Result<Value> {
+    let by = match operator {
+        Arithmetic::Subtract => by.negate(),
+        _ => Some(by),
+    };
+    by.and_then(|by| by.after(at))
+        .map(Value::Local)
+        .ok_or_else(timestamp_out_of_range)
+}
+
+fn reals(operator: Arithmetic, a: f32, b: f32) -> Result<Value> {
+    match floats(operator, a.into(), b.into())? {
+        Value::Float(result) => cast(&Value::Float(result), Type::Float8, Type::Float4),
+        other => Ok(other),
     }
 }
 
@@ -307,71 +525,53 @@ fn negate(ty: Type, value: &Value) -> Result<Value> {
     Ok(match value {
         Value::Int(value) => fit(ty, value.checked_neg().ok_or_else(|| out_of_range(ty))?)?,
         Value::Float(value) => Value::Float(-value),
+        Value::Real(value) => Value::Real(-value),
         Value::Numeric(value) => Value::Numeric(Arc::new(value.negate())),
         Value::Interval(value) => interval(value.negate())?,
         _ => Value::Null,
     })
 }
 
-/// LIKE: `%` is any string, `_` any character, a backslash takes the next one
-/// literally.
-fn like(text: &str, pattern: &str) -> Result<bool> {
-    let Some(first) = pattern.chars().next() else {
-        return Ok(text.is_empty());
-    };
-    let rest = &pattern[first.len_utf8()..];
-    let after_one = |text: &str| text.chars().next().map(char::len_utf8);
-    match first {
-        '%' => {
-            let starts = text.char_indices().map(|(at, _)| at).chain([text.len()]);
-            for at in starts {
-                if like(&text[at..], rest)? {
-                    return Ok(true);
-                }
-            }
-            Ok(false)
-        }
-        '_' => match after_one(text) {
-            Some(length) => like(&text[length..], rest),
-            None => Ok(false),
-        },
-        '\\' => {
-            let Some(literal) = rest.chars().next() else {
-                return Err(Error::new(
-                    SqlState("22025"),
-                    "LIKE pattern must not end with escape character",
-                ));
-            };
-            match text.strip_prefix(literal) {
-                Some(text) => like(text, &rest[literal.len_utf8()..]),
-                None => Ok(false),
-            }
-        }
-        literal => match text.strip_prefix(literal) {
-            Some(text) => like(text, rest),
-            None => Ok(false),
-        },
-    }
-}
-
 /// What a type modifier adds to itself before it is stored in the catalog.
 pub(in crate::postgres) const MODIFIER_HEADER: i32 = 4;
 
 fn limit(value: Value, ty: Type, modifier: i32, explicit: bool) -> Result<Value> {
+    if let Type::Array(element) = ty
+        && let Value::Array(values) = &value
+    {
+        let one = |value: &Value| limit(value.clone(), *element, modifier, explicit);
+        return Ok(Value::Array(values.iter().map(one).collect::<Result<_>>()?));
+    }
+    if let Some(value) = limit_time(&value, ty, modifier) {
+        return Ok(value);
+    }
     let Ok(size) = u32::try_from(modifier - MODIFIER_HEADER) else {
         return Ok(value);
     };
+    let too_long = || {
+        Error::new(
+            SqlState::STRING_DATA_RIGHT_TRUNCATION,
+            format!("value too long for type {ty}({size})"),
+        )
+    };
     match (&value, ty) {
-        (Value::Text(text), Type::Varchar) => {
-            let Some((cut, _)) = text.char_indices().nth(size as usize) else {
-                return Ok(value);
+        (Value::Text(text) | Value::Padded(text), Type::Varchar | Type::Bpchar) => {
+            let cut = text.char_indices().nth(size as usize).map(|(cut, _)| cut);
+            let kept = match cut {
+                Some(cut) if explicit || text[cut..].chars().all(|c| c == ' ') => &text[..cut],
+                Some(_) => return Err(too_long()),
+                None => text,
             };
-            if explicit || text[cut..].chars().all(|c| c == ' ') {
-                return Ok(Value::text(&text[..cut]));
+            if ty == Type::Varchar {
+                return Ok(if cut.is_none() {
+                    value
+                } else {
+                    Value::text(kept)
+                });
             }
-            Err(Error::new(
-                SqlState::STRING_DATA_RIGHT_TRUNCATION,
-                format!("value too long for type character varying({size})"),
+            let missing = (size as usize).saturating_sub(kept.chars().count());
+            Ok(Value::Padded(
+                (kept.to_owned() + &" ".repeat(missing)).into(),
             ))
         }
         (Value::Numeric(number), Type::Numeric) => {
@@ -395,99 +595,19 @@ fn limit(value: Value, ty: Type, modifier: i32, explicit: bool) -> Result<Value>
     }
 }
 
-fn call(
-    function: &Function,
-    arguments: &[Expr],
-    rows: &[Row],
-    context: &Context<'_>,
-) -> Result<Value> {
-    let argument = |index: usize| eval(&arguments[index], rows, context);
-    Ok(match function {
-        Function::Now => Value::Timestamp(context.transaction_start),
-        Function::StatementTimestamp => Value::Timestamp(context.statement_start),
-        Function::ClockTimestamp => Value::Timestamp(from_unix(rt::unix_time())),
-        Function::BackendPid => Value::Int(context.pid.into()),
-        Function::RandomUuid => random_uuid(),
-        Function::NextValue(id) => Value::Int(context.sequences.lock().next(*id)?),
-        Function::Version => Value::text(super::VERSION),
-        Function::CurrentUser => Value::text(&context.settings.user),
-        Function::CurrentDatabase => Value::text(&context.settings.database),
-        Function::CurrentXid if context.xid.is_some() => {
-            Value::Text(context.xid.0.to_string().into())
-        }
-        Function::CurrentXid => Value::Null,
-        Function::CurrentSetting => match argument(0)? {
-            Value::Text(name) => Value::Text(context.settings.show(&name)?.into()),
-            _ => Value::Null,
-        },
-        Function::System(system) => {
-            let values = (0..arguments.len()).map(argument);
-            context
-                .calls
-                .call(*system, values.collect::<Result<_>>()?)?
-        }
-        Function::Lower => map_text(&argument(0)?, |text| {
-            Value::Text(text.to_lowercase().into())
-        }),
-        Function::Upper => map_text(&argument(0)?, |text| {
-            Value::Text(text.to_uppercase().into())
-        }),
-        Function::Length => map_text(&argument(0)?, |text| {
-            Value::Int(i64::try_from(text.chars().count()).unwrap_or(i64::MAX))
-        }),
-        Function::Abs => match argument(0)? {
-            Value::Int(value) => Value::Int(
-                value
-                    .checked_abs()
-                    .ok_or_else(|| out_of_range(Type::Int8))?,
-            ),
-            Value::Float(value) => Value::Float(value.abs()),
-            Value::Numeric(value) if *value < Numeric::from_int(0) => {
-                Value::Numeric(Arc::new(value.negate()))
-            }
-            other => other,
-        },
-        Function::Greatest => extreme(arguments, Ordering::Greater, rows, context)?,
-        Function::Least => extreme(arguments, Ordering::Less, rows, context)?,
-        Function::NullIf => {
-            let (left, right) = (argument(0)?, argument(1)?);
-            if !right.is_null() && left == right {
-                Value::Null
-            } else {
-                left
-            }
-        }
-    })
-}
-
-fn map_text(value: &Value, map: impl FnOnce(&str) -> Value) -> Value {
-    value.as_str().map_or(Value::Null, map)
-}
-
-fn extreme(
-    arguments: &[Expr],
-    wanted: Ordering,
-    rows: &[Row],
-    context: &Context<'_>,
-) -> Result<Value> {
-    let mut best = Value::Null;
-    for argument in arguments {
-        let value = eval(argument, rows, context)?;
-        if !value.is_null() && (best.is_null() || value.cmp(&best) == wanted) {
-            best = value;
-        }
+/// Rounds a time to the decimals that its modifier allows.
+fn limit_time(value: &Value, ty: Type, modifier: i32) -> Option<Value> {
+    if !matches!(ty, Type::Timestamp | Type::Timestamptz | Type::Time) {
+        return None;
     }
-    Ok(best)
-}
-
-/// A version 4 UUID from the node's own randomness.
-fn random_uuid() -> Value {
-    let mut bytes = [0u8; 16];
-    bytes[..8].copy_from_slice(&rt::random_u64().to_be_bytes());
-    bytes[8..].copy_from_slice(&rt::random_u64().to_be_bytes());
-    bytes[6] = bytes[6] & 0x0f | 0x40;
-    bytes[8] = bytes[8] & 0x3f | 0x80;
-    Value::Uuid(bytes)
+    let unit = 10i64.pow(u32::try_from(6 - modifier).ok()?);
+    let round = |micros: i64| (micros.saturating_add(unit / 2)).div_euclid(unit) * unit;
+    Some(match value {
+        Value::Timestamp(micros) => Value::Timestamp(round(*micros)),
+        Value::Local(micros) => Value::Local(round(*micros)),
+        Value::Time(micros) => Value::Time(round(*micros)),
+        _ => return None,
+    })
 }
 
 /// The current time as PostgreSQL counts it.

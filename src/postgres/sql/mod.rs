@@ -4,18 +4,23 @@
 //! in one server's catalog and gives every expression its type.
 
 mod analyse;
+mod catalog;
 mod client;
 mod eval;
 mod expr;
+mod functions;
 mod parse;
 mod plan;
 mod system;
+mod target;
 
-pub(super) use analyse::{Analyser, column_type, fold, object_name};
+pub(super) use analyse::{Analyser, column_type, find_rows, fold, object_name};
+pub(super) use catalog::catalog_table;
 pub(super) use client::{Direction, is_client, is_moot, is_move_only};
-pub(super) use eval::arithmetic;
-pub(super) use eval::{Context, current_timestamp, eval, holds};
-pub(super) use expr::{Arithmetic, Expr};
+pub(super) use eval::{Context, Database, SessionView, arithmetic, current_timestamp};
+pub(super) use eval::{eval, eval_all, holds};
+pub(super) use expr::{Arithmetic, Comparison, Expr};
+pub(super) use functions::to_json;
 pub(super) use parse::{Keyword, Source, parse};
 pub(super) use plan::*;
 pub(super) use system::{AdvisoryLock, Call, Calls, System};
@@ -24,8 +29,3 @@ pub(super) use system::{AdvisoryLock, Call, Calls, System};
 pub(super) const VERSION: &str = "PostgreSQL 15.18 (simulated by doublebuy)";
 /// The version of PostgreSQL whose behaviour is simulated.
 pub(super) const SERVER_VERSION: &str = "15.18";
-
-/// `nextval` of a sequence, as the default of a column.
-pub(super) fn function_next_value(id: super::storage::sequence::SequenceId) -> Expr {
-    Expr::Call(expr::Function::NextValue(id), Vec::new())
-}

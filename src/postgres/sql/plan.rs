@@ -1,4 +1,9 @@
 //! What a statement will do, with nothing left to look up.
+//!
+//! Every relation of a statement has a slot of its own in the frame of rows
+//! that expressions read. The slots of a subquery come after those of the
+//! queries around it, so a correlated subquery finds the rows of the outer
+//! query where its own analysis put them.
 
 use std::sync::Arc;
 
@@ -12,12 +17,45 @@ use crate::postgres::types::Type;
 #[derive(Debug)]
 pub(in crate::postgres) struct Plan {
     pub(in crate::postgres) action: Action,
+    /// What WITH names, and what must be run once before the rest.
+    pub(in crate::postgres) ctes: Vec<Cte>,
     pub(in crate::postgres) params: Vec<Type>,
     pub(in crate::postgres) output: Vec<OutputColumn>,
     /// The locks to hold before it runs.
     pub(in crate::postgres) tables: Vec<(TableId, LockMode)>,
     /// The catalog that it was made for.
     pub(in crate::postgres) catalog_version: u64,
+}
+
+impl Plan {
+    /// The command that a read-only transaction must not run, if this is or
+    /// has one.
+    pub(in crate::postgres) fn writes(&self) -> Option<&'static str> {
+        let within = self.ctes.iter().filter_map(|cte| match &cte.body {
+            CteBody::Action(action) => action.writes(),
+            CteBody::Recursive { .. } => None,
+        });
+        within.chain(self.action.writes()).next()
+    }
+}
+
+impl Action {
+    fn writes(&self) -> Option<&'static str> {
+        match self {
+            Action::Select(Query::Select(select)) => {
+                select.locks.first().map(|lock| match lock.mode {
+                    RowLockMode::KeyShare => "SELECT FOR KEY SHARE",
+                    RowLockMode::Share => "SELECT FOR SHARE",
+                    RowLockMode::NoKeyUpdate => "SELECT FOR NO KEY UPDATE",
+                    RowLockMode::Update => "SELECT FOR UPDATE",
+                })
+            }
+            Action::Select(_) => None,
+            Action::Insert(_) => Some("INSERT"),
+            Action::Update(_) => Some("UPDATE"),
+            Action::Delete(_) => Some("DELETE"),
+        }
+    }
 }
 
 /// A column of the result.
@@ -32,54 +70,234 @@ pub(in crate::postgres) struct OutputColumn {
 
 #[derive(Debug)]
 pub(in crate::postgres) enum Action {
-    Select(Select),
+    Select(Query),
     Insert(Insert),
     Update(Update),
     Delete(Delete),
 }
 
-/// One table of FROM, and how to find its rows. Rows of the tables before it
-/// are at hand.
+/// One query of WITH.
 #[derive(Debug)]
+pub(in crate::postgres) struct Cte {
+    pub(in crate::postgres) body: CteBody,
+    /// True once something reads it. A SELECT that nothing reads is not run;
+    /// a change that nothing reads is made after the main statement.
+    pub(in crate::postgres) read: bool,
+}
+
+#[derive(Debug)]
+pub(in crate::postgres) enum CteBody {
+    Action(Box<Action>),
+    /// WITH RECURSIVE: the first rows, and what follows from the last ones.
+    Recursive {
+        first: Query,
+        step: Query,
+        /// UNION ALL keeps duplicates.
+        all: bool,
+    },
+}
+
+/// What gives rows.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::postgres) enum Query {
+    Select(Box<Select>),
+    Values(Vec<Vec<Expr>>),
+    Set(Box<SetOperation>),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::postgres) struct SetOperation {
+    pub(in crate::postgres) kind: SetKind,
+    pub(in crate::postgres) all: bool,
+    pub(in crate::postgres) left: Query,
+    pub(in crate::postgres) right: Query,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::postgres) enum SetKind {
+    Union,
+    Intersect,
+    Except,
+}
+
+/// A query inside an expression.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::postgres) struct SubPlan {
+    /// Tells it from the others of its statement.
+    pub(in crate::postgres) id: usize,
+    /// Its first slot: the frame around it is cut here.
+    pub(in crate::postgres) base: usize,
+    /// False if its result is the same every time.
+    pub(in crate::postgres) correlated: bool,
+    pub(in crate::postgres) query: Query,
+}
+
+/// A part of FROM.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::postgres) enum Node {
+    Scan(Scan),
+    Rows(RowSource),
+    Join(Box<Join>),
+}
+
+/// A table, and how to find its rows. Rows of what stands to the left of it
+/// in the joins around it are at hand.
+#[derive(Debug, Clone)]
 pub(in crate::postgres) struct Scan {
+    pub(in crate::postgres) slot: usize,
     pub(in crate::postgres) table: Arc<TableDef>,
     pub(in crate::postgres) access: Access,
-    /// LEFT JOIN: without a match, a row of NULLs.
-    pub(in crate::postgres) outer: bool,
-    /// What makes a row match.
-    pub(in crate::postgres) matches: Vec<Expr>,
+    /// What is asked of a row.
+    pub(in crate::postgres) filter: Vec<Expr>,
+    /// True if ctid, xmin and their kin are appended to the row.
+    pub(in crate::postgres) system: bool,
+}
+
+impl PartialEq for Scan {
+    fn eq(&self, other: &Scan) -> bool {
+        self.slot == other.slot && self.table.id == other.table.id && self.filter == other.filter
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::postgres) enum Access {
+    /// All rows, in physical order.
+    Sequential,
+    /// Rows whose leading key columns have one of these lists of values, the
+    /// next one within bounds.
+    Index {
+        index: usize,
+        keys: Vec<Vec<Expr>>,
+        range: Range,
+    },
+    /// Rows by these columns' values, in a table of the statement's own: a
+    /// hash join.
+    Hash { columns: Vec<usize>, key: Vec<Expr> },
+}
+
+/// Bounds of one index column: each with whether it belongs to the range.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(in crate::postgres) struct Range {
+    pub(in crate::postgres) low: Option<(Expr, bool)>,
+    pub(in crate::postgres) high: Option<(Expr, bool)>,
+}
+
+/// Rows that are no table's.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::postgres) struct RowSource {
+    pub(in crate::postgres) slot: usize,
+    pub(in crate::postgres) width: usize,
+    pub(in crate::postgres) rows: Rows,
+    pub(in crate::postgres) filter: Vec<Expr>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::postgres) enum Rows {
+    Query(SubPlan),
+    /// A set-returning function: each of its values is a row.
+    Function(Expr),
+    /// The result of a query of WITH.
+    Cte(usize),
+    /// A table of the system catalog.
+    Catalog(&'static str),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::postgres) struct Join {
+    pub(in crate::postgres) kind: JoinKind,
+    pub(in crate::postgres) left: Node,
+    pub(in crate::postgres) right: Node,
+    /// What makes rows of both sides match.
+    pub(in crate::postgres) on: Vec<Expr>,
     /// What is asked of the joined row after that.
     pub(in crate::postgres) filter: Vec<Expr>,
 }
 
-#[derive(Debug)]
-pub(in crate::postgres) enum Access {
-    /// All rows, in physical order.
-    Sequential,
-    /// Rows whose leading key columns have one of these lists of values.
-    Index { index: usize, keys: Vec<Vec<Expr>> },
+/// A right join is a left join the other way round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::postgres) enum JoinKind {
+    Inner,
+    Left,
+    Full,
 }
 
-#[derive(Debug)]
+impl Node {
+    /// The slots that it fills, with the widths of their rows.
+    pub(in crate::postgres) fn slots(&self) -> Vec<(usize, usize)> {
+        match self {
+            Node::Scan(scan) => vec![(scan.slot, scan.width())],
+            Node::Rows(source) => vec![(source.slot, source.width)],
+            Node::Join(join) => {
+                let mut slots = join.left.slots();
+                slots.extend(join.right.slots());
+                slots
+            }
+        }
+    }
+
+    /// The scan of a slot, if a table stands there.
+    pub(in crate::postgres) fn scan(&self, slot: usize) -> Option<&Scan> {
+        match self {
+            Node::Scan(scan) => (scan.slot == slot).then_some(scan),
+            Node::Rows(_) => None,
+            Node::Join(join) => join.left.scan(slot).or_else(|| join.right.scan(slot)),
+        }
+    }
+}
+
+/// The columns that every table has and no `*` shows, in the order in which
+/// they are appended to a row.
+pub(in crate::postgres) const SYSTEM_COLUMNS: [(&str, Type); 6] = [
+    ("ctid", Type::Tid),
+    ("xmin", Type::Xid),
+    ("xmax", Type::Xid),
+    ("cmin", Type::Cid),
+    ("cmax", Type::Cid),
+    ("tableoid", Type::Oid),
+];
+
+impl Scan {
+    fn width(&self) -> usize {
+        let system = if self.system { SYSTEM_COLUMNS.len() } else { 0 };
+        self.table.columns.len() + system
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
 pub(in crate::postgres) struct Select {
-    pub(in crate::postgres) from: Vec<Scan>,
-    /// A condition without columns, or one on no table.
+    /// Its first slot.
+    pub(in crate::postgres) base: usize,
+    pub(in crate::postgres) from: Option<Node>,
+    /// A condition without columns of FROM.
     pub(in crate::postgres) filter: Vec<Expr>,
     pub(in crate::postgres) grouping: Option<Grouping>,
+    pub(in crate::postgres) windows: Option<Windows>,
     pub(in crate::postgres) output: Vec<Expr>,
-    pub(in crate::postgres) distinct: bool,
+    pub(in crate::postgres) distinct: Distinct,
     pub(in crate::postgres) order: Vec<SortKey>,
     pub(in crate::postgres) limit: Option<Expr>,
+    /// FETCH ... WITH TIES: the limit takes in what sorts equal to its last.
+    pub(in crate::postgres) with_ties: bool,
     pub(in crate::postgres) offset: Option<Expr>,
     pub(in crate::postgres) locks: Vec<RowLock>,
-    /// VALUES: these rows instead of a FROM.
-    pub(in crate::postgres) values: Option<Vec<Vec<Expr>>>,
 }
 
-/// GROUP BY: rows become one row of keys and aggregates per group.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::postgres) enum Distinct {
+    No,
+    /// Every result row once.
+    Rows,
+    /// The first row of each list of values.
+    On(Vec<Expr>),
+}
+
+/// GROUP BY: rows become one row of keys and aggregates per group, in the
+/// first slot of the query.
+#[derive(Debug, Clone, PartialEq)]
 pub(in crate::postgres) struct Grouping {
     pub(in crate::postgres) keys: Vec<Expr>,
+    /// Which keys count, for each grouping set; the others are NULL.
+    pub(in crate::postgres) sets: Vec<Vec<usize>>,
     pub(in crate::postgres) aggregates: Vec<Aggregate>,
     pub(in crate::postgres) having: Option<Expr>,
 }
@@ -88,8 +306,9 @@ pub(in crate::postgres) struct Grouping {
 pub(in crate::postgres) struct Aggregate {
     pub(in crate::postgres) function: AggregateFunction,
     /// None for count(*).
-    pub(in crate::postgres) argument: Option<Expr>,
+    pub(in crate::postgres) arguments: Vec<Expr>,
     pub(in crate::postgres) distinct: bool,
+    pub(in crate::postgres) order: Vec<SortKey>,
     pub(in crate::postgres) filter: Option<Expr>,
     pub(in crate::postgres) ty: Type,
 }
@@ -103,9 +322,57 @@ pub(in crate::postgres) enum AggregateFunction {
     Max,
     BoolAnd,
     BoolOr,
+    StringAgg,
+    ArrayAgg,
+    JsonAgg,
+    JsonObjectAgg,
 }
 
-#[derive(Debug)]
+/// Window functions: their values fill a slot of their own.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::postgres) struct Windows {
+    pub(in crate::postgres) slot: usize,
+    pub(in crate::postgres) calls: Vec<WindowCall>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::postgres) struct WindowCall {
+    pub(in crate::postgres) function: WindowFunction,
+    pub(in crate::postgres) partition: Vec<Expr>,
+    pub(in crate::postgres) order: Vec<SortKey>,
+    pub(in crate::postgres) frame: Frame,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::postgres) enum WindowFunction {
+    Aggregate(Aggregate),
+    RowNumber,
+    Rank,
+    DenseRank,
+    /// A value of the row this many before (or, if negative, after) it, or
+    /// the default.
+    Lag {
+        value: Expr,
+        offset: Expr,
+        default: Expr,
+        forward: bool,
+    },
+    FirstValue(Expr),
+    LastValue(Expr),
+}
+
+/// Which rows of its partition a window function sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::postgres) enum Frame {
+    /// All of the partition.
+    Partition,
+    /// From its start to the last peer of the current row.
+    Range,
+    /// From its start to the current row.
+    Rows,
+}
+
+#[derive(Debug, Clone, PartialEq)]
 pub(in crate::postgres) struct SortKey {
     pub(in crate::postgres) expr: Expr,
     pub(in crate::postgres) descending: bool,
@@ -113,9 +380,10 @@ pub(in crate::postgres) struct SortKey {
 }
 
 /// FOR UPDATE and its kin, on one table of FROM.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(in crate::postgres) struct RowLock {
-    pub(in crate::postgres) relation: usize,
+    pub(in crate::postgres) slot: usize,
+    pub(in crate::postgres) table: TableId,
     pub(in crate::postgres) mode: RowLockMode,
     pub(in crate::postgres) policy: WaitPolicy,
 }
@@ -141,7 +409,7 @@ pub(in crate::postgres) enum InsertSource {
     /// Whole rows.
     Values(Vec<Vec<Expr>>),
     /// A query, and the whole row made from each of its rows.
-    Query(Box<Select>, Vec<Expr>),
+    Query(Query, Vec<Expr>),
 }
 
 #[derive(Debug)]
@@ -151,23 +419,35 @@ pub(in crate::postgres) struct OnConflict {
     pub(in crate::postgres) update: Option<ConflictUpdate>,
 }
 
-/// DO UPDATE. The existing row is relation 0, EXCLUDED is relation 1.
+/// DO UPDATE. The existing row is in slot 0, EXCLUDED in slot 1.
 #[derive(Debug)]
 pub(in crate::postgres) struct ConflictUpdate {
     pub(in crate::postgres) assignments: Vec<(usize, Expr)>,
     pub(in crate::postgres) filter: Option<Expr>,
 }
 
-/// The target is the first table of `from`.
+/// The target is in slot 0.
 #[derive(Debug)]
 pub(in crate::postgres) struct Update {
-    pub(in crate::postgres) from: Vec<Scan>,
+    pub(in crate::postgres) table: Arc<TableDef>,
+    pub(in crate::postgres) source: Matching,
     pub(in crate::postgres) assignments: Vec<(usize, Expr)>,
     pub(in crate::postgres) returning: Option<Vec<Expr>>,
 }
 
+/// The target is in slot 0.
 #[derive(Debug)]
 pub(in crate::postgres) struct Delete {
-    pub(in crate::postgres) from: Vec<Scan>,
+    pub(in crate::postgres) table: Arc<TableDef>,
+    pub(in crate::postgres) source: Matching,
     pub(in crate::postgres) returning: Option<Vec<Expr>>,
+}
+
+/// The rows that UPDATE or DELETE is about, joined with those of the other
+/// tables.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::postgres) struct Matching {
+    pub(in crate::postgres) from: Node,
+    /// A condition without columns.
+    pub(in crate::postgres) filter: Vec<Expr>,
 }

@@ -1,20 +1,59 @@
-//! Which tables there are.
+//! Which tables, views and sequences there are.
 //!
-//! A table that its transaction has not committed is seen by that
-//! transaction alone; so is its absence after DROP TABLE. Every change gets
-//! the catalog a new version, by which plans know that they are out of date.
+//! What its transaction has not committed is seen by that transaction alone;
+//! so is an absence after DROP. Every change gets the catalog a new version,
+//! by which plans know that they are out of date.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::clog::{Clog, Status, Xid};
-use super::table::{Table, TableId};
+use super::sequence::{SequenceDef, SequenceId};
+use super::table::{ForeignKey, Table, TableId};
 
-/// The tables of the database.
+/// Since when something is there, and until when.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::postgres) struct Presence {
+    /// Who made it: nobody else sees it before that commits.
+    pub(in crate::postgres) created_by: Xid,
+    /// Who is dropping it.
+    pub(in crate::postgres) dropped_by: Xid,
+}
+
+impl Presence {
+    /// Made by a transaction, and not dropped.
+    pub(in crate::postgres) fn since(created_by: Xid) -> Presence {
+        Presence {
+            created_by,
+            dropped_by: Xid::NONE,
+        }
+    }
+
+    /// True if the transaction `top` sees it.
+    pub(in crate::postgres) fn seen(&self, clog: &Clog, top: Xid) -> bool {
+        let happened = |xid: Xid| match clog.status(xid) {
+            Status::Committed(_) => true,
+            Status::InProgress(running) => running == top,
+            Status::Aborted => false,
+        };
+        happened(self.created_by) && !(self.dropped_by.is_some() && happened(self.dropped_by))
+    }
+}
+
+/// A view: a query under a name.
+#[derive(Debug, Clone)]
+pub(in crate::postgres) struct View {
+    pub(in crate::postgres) name: Arc<str>,
+    pub(in crate::postgres) query: Arc<sqlparser::ast::Query>,
+}
+
+/// Everything that has a name, by number.
 #[derive(Debug, Default)]
 pub(in crate::postgres) struct Catalog {
     tables: BTreeMap<TableId, Table>,
     names: BTreeMap<Arc<str>, Vec<TableId>>,
+    views: BTreeMap<u32, (View, Presence)>,
+    sequences: BTreeMap<SequenceId, (Arc<SequenceDef>, Presence)>,
     last_id: u32,
     version: u64,
     /// Changes of transactions that still run.
@@ -71,13 +110,26 @@ impl Catalog {
 
     pub(in crate::postgres) fn remove(&mut self, id: TableId) -> Option<Table> {
         let table = self.tables.remove(&id)?;
-        if let Some(ids) = self.names.get_mut(&table.def.name) {
+        self.forget_name(&table.def.name.clone(), id);
+        Some(table)
+    }
+
+    fn forget_name(&mut self, name: &Arc<str>, id: TableId) {
+        if let Some(ids) = self.names.get_mut(name) {
             ids.retain(|other| *other != id);
             if ids.is_empty() {
-                self.names.remove(&table.def.name);
+                self.names.remove(name);
             }
         }
-        Some(table)
+    }
+
+    /// Keeps the names in step with a table whose definition was replaced.
+    pub(in crate::postgres) fn renamed(&mut self, id: TableId, before: &Arc<str>) {
+        self.forget_name(before, id);
+        if let Some(table) = self.tables.get(&id) {
+            let name = table.def.name.clone();
+            self.names.entry(name).or_default().push(id);
+        }
     }
 
     pub(in crate::postgres) fn table(&self, id: TableId) -> Option<&Table> {
@@ -94,18 +146,117 @@ impl Catalog {
 
     /// The table of this name that the transaction `top` sees.
     pub(in crate::postgres) fn find(&self, name: &str, clog: &Clog, top: Xid) -> Option<&Table> {
-        let happened = |xid: Xid| match clog.status(xid) {
-            Status::Committed(_) => true,
-            Status::InProgress(running) => running == top,
-            Status::Aborted => false,
-        };
         self.names
             .get(name)?
             .iter()
             .filter_map(|id| self.tables.get(id))
-            .find(|table| {
-                happened(table.created_by)
-                    && !(table.dropped_by.is_some() && happened(table.dropped_by))
+            .find(|table| table.presence.seen(clog, top))
+    }
+
+    /// The foreign keys that refer to a table, with the tables they are of.
+    pub(in crate::postgres) fn references(
+        &self,
+        parent: TableId,
+        clog: &Clog,
+        top: Xid,
+    ) -> Vec<(TableId, ForeignKey)> {
+        let tables = self.tables.values();
+        tables
+            .filter(|table| !table.def.foreign_keys.is_empty() && table.presence.seen(clog, top))
+            .flat_map(|table| {
+                let keys = table.def.foreign_keys.iter();
+                keys.map(|key| (table.def.id, key))
             })
+            .filter(|(_, key)| key.parent == parent)
+            .map(|(id, key)| (id, key.clone()))
+            .collect()
+    }
+
+    pub(in crate::postgres) fn add_view(&mut self, id: u32, view: View, presence: Presence) {
+        self.views.insert(id, (view, presence));
+    }
+
+    pub(in crate::postgres) fn remove_view(&mut self, id: u32) {
+        self.views.remove(&id);
+    }
+
+    pub(in crate::postgres) fn view_by_id(&self, id: u32) -> Option<&View> {
+        self.views.get(&id).map(|(view, _)| view)
+    }
+
+    /// Notes who is dropping a view; [`Xid::NONE`] takes it back.
+    pub(in crate::postgres) fn drop_view(&mut self, id: u32, xid: Xid) {
+        if let Some((_, presence)) = self.views.get_mut(&id) {
+            presence.dropped_by = xid;
+        }
+    }
+
+    /// The number of the view of this name.
+    pub(in crate::postgres) fn view_id(&self, name: &str, clog: &Clog, top: Xid) -> Option<u32> {
+        let mut views = self.views.iter();
+        let named = views.find(|(_, (view, seen))| *view.name == *name && seen.seen(clog, top));
+        named.map(|(id, _)| *id)
+    }
+
+    /// The view of this name that the transaction `top` sees.
+    pub(in crate::postgres) fn view(&self, name: &str, clog: &Clog, top: Xid) -> Option<&View> {
+        if self.views.is_empty() {
+            return None;
+        }
+        self.view_by_id(self.view_id(name, clog, top)?)
+    }
+
+    pub(in crate::postgres) fn add_sequence(&mut self, def: Arc<SequenceDef>, presence: Presence) {
+        self.sequences.insert(def.id, (def, presence));
+    }
+
+    pub(in crate::postgres) fn remove_sequence(&mut self, id: SequenceId) {
+        self.sequences.remove(&id);
+    }
+
+    /// Notes who is dropping a sequence; [`Xid::NONE`] takes it back.
+    pub(in crate::postgres) fn drop_sequence(&mut self, id: SequenceId, xid: Xid) {
+        if let Some((_, presence)) = self.sequences.get_mut(&id) {
+            presence.dropped_by = xid;
+        }
+    }
+
+    pub(in crate::postgres) fn sequence(&self, id: SequenceId) -> Option<&Arc<SequenceDef>> {
+        self.sequences.get(&id).map(|(def, _)| def)
+    }
+
+    /// The sequence of this name that the transaction `top` sees.
+    pub(in crate::postgres) fn find_sequence(
+        &self,
+        name: &str,
+        clog: &Clog,
+        top: Xid,
+    ) -> Option<&Arc<SequenceDef>> {
+        let sequences = self.sequences.values();
+        let mut seen = sequences.filter(|(_, presence)| presence.seen(clog, top));
+        seen.find(|(def, _)| *def.name == *name).map(|(def, _)| def)
+    }
+
+    /// The sequences that a table's columns own.
+    pub(in crate::postgres) fn owned_sequences(&self, table: TableId) -> Vec<Arc<SequenceDef>> {
+        let sequences = self.sequences.values().map(|(def, _)| def);
+        let owned =
+            |def: &&Arc<SequenceDef>| def.owner.as_ref().is_some_and(|(id, _)| *id == table);
+        sequences.filter(owned).cloned().collect()
+    }
+
+    /// True if a table, index, view or sequence has this name.
+    pub(in crate::postgres) fn has_relation(&self, name: &str, clog: &Clog, top: Xid) -> bool {
+        let indexed = || {
+            let mut tables = self.tables.values();
+            tables.any(|table| {
+                table.presence.seen(clog, top)
+                    && table.def.indexes.iter().any(|index| *index.name == *name)
+            })
+        };
+        self.find(name, clog, top).is_some()
+            || self.view(name, clog, top).is_some()
+            || self.find_sequence(name, clog, top).is_some()
+            || indexed()
     }
 }

@@ -19,8 +19,17 @@ pub(in crate::postgres) struct RowId(u32);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub(in crate::postgres) struct Tid(pub(in crate::postgres) u64);
 
+impl Tid {
+    /// The place as a ctid shows it: block and item.
+    pub(in crate::postgres) fn place(self) -> (u64, u64) {
+        let per_block = u64::from(RowId::PER_BLOCK);
+        let at = self.0.saturating_sub(1);
+        (at / per_block, at % per_block + 1)
+    }
+}
+
 /// One state of a row.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(in crate::postgres) struct Version {
     pub(in crate::postgres) tid: Tid,
     pub(in crate::postgres) xmin: Xid,
@@ -48,7 +57,7 @@ pub(in crate::postgres) struct Locker {
 }
 
 /// A row: its versions, oldest first, and who has locked it.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(in crate::postgres) struct Chain {
     versions: Vec<Version>,
     lockers: Vec<Locker>,
@@ -118,7 +127,7 @@ impl Chain {
 }
 
 /// The rows of a table.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(in crate::postgres) struct Heap {
     slots: Vec<Chain>,
     free: Vec<RowId>,
@@ -251,6 +260,20 @@ impl Heap {
         let rows = chain.versions.drain(..dead).map(|v| v.row).collect();
         self.free_if_empty(id);
         rows
+    }
+
+    /// The heap with every version's row changed, all else as it is.
+    pub(in crate::postgres) fn rewritten<E>(
+        &self,
+        mut change: impl FnMut(&Row) -> Result<Row, E>,
+    ) -> Result<Heap, E> {
+        let mut heap = self.clone();
+        for chain in &mut heap.slots {
+            for version in &mut chain.versions {
+                version.row = change(&version.row)?;
+            }
+        }
+        Ok(heap)
     }
 
     fn free_if_empty(&mut self, id: RowId) {

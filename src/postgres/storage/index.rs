@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use super::heap::{Chain, RowId};
-use crate::postgres::types::Value;
+use super::table::IndexDef;
+use crate::postgres::types::{Row, Value};
 
 /// Almost every key has one row; more only while versions overlap, or in an
 /// index that is not unique.
@@ -22,15 +23,6 @@ struct Postings {
 #[derive(Debug, Default)]
 pub(in crate::postgres) struct Index {
     entries: BTreeMap<Box<[Value]>, Postings>,
-}
-
-/// The key of a row: the values of the index's columns.
-pub(in crate::postgres) fn key_of(columns: &[usize], row: &[Value]) -> Box<[Value]> {
-    columns.iter().map(|column| row[*column].clone()).collect()
-}
-
-fn same_key(columns: &[usize], a: &[Value], b: &[Value]) -> bool {
-    columns.iter().all(|column| a[*column] == b[*column])
 }
 
 impl Index {
@@ -69,17 +61,17 @@ impl Index {
     /// row still has its key.
     pub(in crate::postgres) fn forget(
         &mut self,
-        columns: &[usize],
-        dropped: &[Value],
+        def: &IndexDef,
+        dropped: &Row,
         id: RowId,
         chain: &Chain,
     ) {
-        let needed = chain
-            .versions()
-            .iter()
-            .any(|version| same_key(columns, &version.row, dropped));
-        if !needed {
-            self.remove(&key_of(columns, dropped), id);
+        let Some(key) = def.key(dropped) else {
+            return;
+        };
+        let mut versions = chain.versions().iter();
+        if !versions.any(|version| def.has_key(&version.row, &key)) {
+            self.remove(&key, id);
         }
     }
 
@@ -88,15 +80,27 @@ impl Index {
         self.entries.get(key).into_iter().flat_map(Postings::rows)
     }
 
-    /// The rows whose key starts with `prefix`, in key order.
-    pub(in crate::postgres) fn prefix<'a>(
+    /// The rows whose key starts with `prefix`, the column after it from
+    /// `low` to `high`, in key order. NULL is in no range.
+    pub(in crate::postgres) fn range<'a>(
         &'a self,
         prefix: &'a [Value],
+        low: Option<&Value>,
+        high: Option<&'a Value>,
     ) -> impl Iterator<Item = RowId> + 'a {
+        let start: Box<[Value]> = prefix.iter().chain(low).cloned().collect();
+        let bounded = low.is_some() || high.is_some();
         self.entries
-            .range::<[Value], _>((Bound::Included(prefix), Bound::Unbounded))
-            .take_while(move |(key, _)| key.starts_with(prefix))
+            .range::<[Value], _>((Bound::Included(&*start), Bound::Unbounded))
+            .take_while(move |(key, _)| {
+                let next = key.get(prefix.len());
+                key.starts_with(prefix)
+                    && high.is_none_or(|high| next.is_some_and(|value| value <= high))
+                    && !(bounded && next.is_none_or(Value::is_null))
+            })
             .flat_map(|(_, postings)| postings.rows())
+            .collect::<Vec<_>>()
+            .into_iter()
     }
 }
 

@@ -4,8 +4,12 @@
 //! was reserved and not handed out, and never hands a number out twice.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use super::table::TableId;
 use crate::postgres::error::{Error, Result, SqlState};
+use crate::postgres::locks::Pid;
+use crate::postgres::types::Type;
 
 /// Numbers that one log record reserves.
 const LOG_AHEAD: i64 = 32;
@@ -14,10 +18,54 @@ const LOG_AHEAD: i64 = 32;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(in crate::postgres) struct SequenceId(pub(in crate::postgres) u32);
 
-#[derive(Debug, Clone, Copy, Default)]
+/// What a sequence is.
+#[derive(Debug, Clone)]
+pub(in crate::postgres) struct SequenceDef {
+    pub(in crate::postgres) id: SequenceId,
+    pub(in crate::postgres) name: Arc<str>,
+    pub(in crate::postgres) start: i64,
+    pub(in crate::postgres) increment: i64,
+    pub(in crate::postgres) min: i64,
+    pub(in crate::postgres) max: i64,
+    pub(in crate::postgres) cycle: bool,
+    /// The table and column that own it: it goes with them.
+    pub(in crate::postgres) owner: Option<(TableId, Arc<str>)>,
+}
+
+impl SequenceDef {
+    /// One that counts up from 1 within a type.
+    pub(in crate::postgres) fn new(id: SequenceId, name: &str, ty: Type) -> SequenceDef {
+        SequenceDef {
+            id,
+            name: name.into(),
+            start: 1,
+            increment: 1,
+            min: 1,
+            max: match ty {
+                Type::Int2 => i16::MAX.into(),
+                Type::Int4 => i32::MAX.into(),
+                _ => i64::MAX,
+            },
+            cycle: false,
+            owner: None,
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
 struct Sequence {
-    last: i64,
-    reserved: i64,
+    def: Arc<SequenceDef>,
+    /// What was handed out last; None if the start is next.
+    last: Option<i64>,
+    /// What the log has reserved, in the direction of counting.
+    reserved: Option<i64>,
+}
+
+/// The numbers of a sequence, as a transaction sets them aside.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::postgres) struct SequenceState {
+    last: Option<i64>,
+    reserved: Option<i64>,
 }
 
 /// Every sequence of the server.
@@ -25,11 +73,26 @@ struct Sequence {
 pub(in crate::postgres) struct Sequences {
     sequences: BTreeMap<SequenceId, Sequence>,
     unlogged: Vec<(SequenceId, i64)>,
+    /// What each session was handed last, by sequence and of all.
+    current: BTreeMap<(Pid, SequenceId), i64>,
+    last: BTreeMap<Pid, SequenceId>,
+}
+
+fn missing() -> Error {
+    Error::new(
+        SqlState::UNDEFINED_TABLE,
+        "the sequence of this column does not exist",
+    )
 }
 
 impl Sequences {
-    pub(in crate::postgres) fn create(&mut self, id: SequenceId) {
-        self.sequences.insert(id, Sequence::default());
+    pub(in crate::postgres) fn create(&mut self, def: Arc<SequenceDef>) {
+        let sequence = Sequence {
+            last: None,
+            reserved: None,
+            def,
+        };
+        self.sequences.insert(sequence.def.id, sequence);
     }
 
     pub(in crate::postgres) fn remove(&mut self, id: SequenceId) {
@@ -37,31 +100,162 @@ impl Sequences {
     }
 
     /// Starts after what the log had reserved.
-    pub(in crate::postgres) fn restore(&mut self, id: SequenceId, reserved: i64) {
+    pub(in crate::postgres) fn restore(&mut self, def: Arc<SequenceDef>, reserved: Option<i64>) {
         let sequence = Sequence {
             last: reserved,
             reserved,
+            def,
         };
-        self.sequences.insert(id, sequence);
+        self.sequences.insert(sequence.def.id, sequence);
     }
 
-    pub(in crate::postgres) fn next(&mut self, id: SequenceId) -> Result<i64> {
-        let sequence = self.sequences.get_mut(&id).ok_or_else(|| {
-            Error::new(
-                SqlState::UNDEFINED_TABLE,
-                "the sequence of this column does not exist",
-            )
-        })?;
-        sequence.last = sequence.last.saturating_add(1);
-        if sequence.last > sequence.reserved {
-            sequence.reserved = sequence.last.saturating_add(LOG_AHEAD);
-            self.unlogged.push((id, sequence.reserved));
+    /// Forgets a session.
+    pub(in crate::postgres) fn disconnect(&mut self, pid: Pid) {
+        self.last.remove(&pid);
+        self.current.retain(|(session, _), _| *session != pid);
+    }
+
+    /// Hands out the next number.
+    pub(in crate::postgres) fn next(&mut self, id: SequenceId, pid: Pid) -> Result<i64> {
+        let sequence = self.sequences.get_mut(&id).ok_or_else(missing)?;
+        let value = sequence.following()?;
+        sequence.last = Some(value);
+        let up = sequence.def.increment > 0;
+        let beyond = |reserved: i64| {
+            if up {
+                value > reserved
+            } else {
+                value < reserved
+            }
+        };
+        if sequence.reserved.is_none_or(beyond) {
+            let ahead = sequence.def.increment.saturating_mul(LOG_AHEAD);
+            let reserved = value.saturating_add(ahead);
+            let reserved = reserved.clamp(sequence.def.min, sequence.def.max);
+            sequence.reserved = Some(reserved);
+            self.unlogged.push((id, reserved));
         }
-        Ok(sequence.last)
+        self.current.insert((pid, id), value);
+        self.last.insert(pid, id);
+        Ok(value)
+    }
+
+    /// currval
+    pub(in crate::postgres) fn current(&self, id: SequenceId, pid: Pid, name: &str) -> Result<i64> {
+        self.current.get(&(pid, id)).copied().ok_or_else(|| {
+            Error::new(
+                SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
+                format!("currval of sequence \"{name}\" is not yet defined in this session"),
+            )
+        })
+    }
+
+    /// lastval
+    pub(in crate::postgres) fn last(&self, pid: Pid) -> Result<i64> {
+        let id = self
+            .last
+            .get(&pid)
+            .filter(|id| self.sequences.contains_key(id));
+        let value = id.and_then(|id| self.current.get(&(pid, *id)));
+        value.copied().ok_or_else(|| {
+            Error::new(
+                SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
+                "lastval is not yet defined in this session",
+            )
+        })
+    }
+
+    /// setval: the next number is the one after `value`, or itself if it was
+    /// not `called`.
+    pub(in crate::postgres) fn set(
+        &mut self,
+        id: SequenceId,
+        pid: Pid,
+        name: &str,
+        value: i64,
+        called: bool,
+    ) -> Result<()> {
+        let sequence = self.sequences.get_mut(&id).ok_or_else(missing)?;
+        let def = &sequence.def;
+        if !(def.min..=def.max).contains(&value) {
+            return Err(Error::new(
+                SqlState::NUMERIC_VALUE_OUT_OF_RANGE,
+                format!(
+                    "setval: value {value} is out of bounds for sequence \"{name}\" ({}..{})",
+                    def.min, def.max
+                ),
+            ));
+        }
+        let last = if called {
+            value
+        } else {
+            value.saturating_sub(def.increment)
+        };
+        sequence.last = Some(last);
+        sequence.reserved = Some(last);
+        self.unlogged.push((id, last));
+        if called {
+            self.current.insert((pid, id), value);
+            self.last.insert(pid, id);
+        }
+        Ok(())
+    }
+
+    /// Starts over: what it was before, to be put back by a rollback.
+    pub(in crate::postgres) fn restart(&mut self, id: SequenceId) -> Option<SequenceState> {
+        let sequence = self.sequences.get_mut(&id)?;
+        let before = SequenceState {
+            last: sequence.last,
+            reserved: sequence.reserved,
+        };
+        let first = sequence.def.start.saturating_sub(sequence.def.increment);
+        sequence.last = Some(first);
+        sequence.reserved = Some(first);
+        self.unlogged.push((id, first));
+        Some(before)
+    }
+
+    /// Undoes `restart`.
+    pub(in crate::postgres) fn put_back(&mut self, id: SequenceId, state: SequenceState) {
+        if let Some(sequence) = self.sequences.get_mut(&id) {
+            sequence.last = state.last;
+            sequence.reserved = state.reserved;
+            let logged = state.reserved.unwrap_or(sequence.def.start);
+            self.unlogged.push((id, logged));
+        }
     }
 
     /// What must reach the log before the next commit.
     pub(in crate::postgres) fn take_unlogged(&mut self) -> Vec<(SequenceId, i64)> {
         std::mem::take(&mut self.unlogged)
+    }
+}
+
+impl Sequence {
+    fn following(&self) -> Result<i64> {
+        let def = &self.def;
+        let Some(last) = self.last else {
+            return Ok(def.start);
+        };
+        let next = last.checked_add(def.increment);
+        if let Some(next) = next.filter(|next| (def.min..=def.max).contains(next)) {
+            return Ok(next);
+        }
+        let up = def.increment > 0;
+        if def.cycle {
+            return Ok(if up { def.min } else { def.max });
+        }
+        let (word, bound) = if up {
+            ("maximum", def.max)
+        } else {
+            ("minimum", def.min)
+        };
+        Err(Error::new(
+            SqlState("2200H"),
+            format!(
+                "nextval: reached {word} value of sequence \"{}\" ({bound})",
+                def.name
+            ),
+        ))
     }
 }

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use super::catalog::Presence;
 use super::clog::{Clog, Csn, Xid};
 use super::heap::{Heap, RowId, Tid};
-use super::index::{Index, key_of};
+use super::index::Index;
 use super::row_lock::RowLockMode;
 use super::sequence::SequenceId;
-use crate::postgres::sql::Expr;
+use crate::postgres::error::Result;
+use crate::postgres::sql::{Context, Expr, eval, holds};
 use crate::postgres::types::{Row, Type, Value};
 
 /// A table's number in the catalog.
@@ -36,13 +38,144 @@ pub(in crate::postgres) struct Check {
     pub(in crate::postgres) condition: Expr,
 }
 
+/// One key of an index.
+#[derive(Debug, Clone)]
+pub(in crate::postgres) struct IndexKey {
+    /// Over the row of its table, in slot 0.
+    pub(in crate::postgres) expr: Expr,
+    /// As details show it.
+    pub(in crate::postgres) text: String,
+}
+
+impl IndexKey {
+    /// The column that it is, if it is no expression.
+    pub(in crate::postgres) fn column(&self) -> Option<usize> {
+        match self.expr {
+            Expr::Column { column, .. } => Some(column),
+            _ => None,
+        }
+    }
+}
+
+/// The constraint that an index stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::postgres) enum KeyConstraint {
+    Primary,
+    Unique,
+}
+
 /// What an index is over.
 #[derive(Debug, Clone)]
 pub(in crate::postgres) struct IndexDef {
     pub(in crate::postgres) id: u32,
     pub(in crate::postgres) name: Arc<str>,
-    pub(in crate::postgres) columns: Vec<usize>,
+    pub(in crate::postgres) keys: Vec<IndexKey>,
+    /// Columns that INCLUDE adds: they are no part of the key.
+    pub(in crate::postgres) include: Vec<usize>,
+    /// A partial index has only the rows of which this is true.
+    pub(in crate::postgres) predicate: Option<Expr>,
     pub(in crate::postgres) unique: bool,
+    /// False for NULLS NOT DISTINCT.
+    pub(in crate::postgres) nulls_distinct: bool,
+    pub(in crate::postgres) constraint: Option<KeyConstraint>,
+}
+
+impl IndexDef {
+    pub(in crate::postgres) fn is_primary(&self) -> bool {
+        self.constraint == Some(KeyConstraint::Primary)
+    }
+
+    pub(in crate::postgres) fn is_constraint(&self) -> bool {
+        self.constraint.is_some()
+    }
+
+    /// The columns that it is over, if all its keys are columns.
+    pub(in crate::postgres) fn columns(&self) -> Option<Vec<usize>> {
+        self.keys.iter().map(IndexKey::column).collect()
+    }
+
+    /// The key of a row; None if the row does not belong into the index.
+    pub(in crate::postgres) fn try_key(&self, row: &Row) -> Result<Option<Box<[Value]>>> {
+        let rows = std::slice::from_ref(row);
+        if let Some(predicate) = &self.predicate
+            && !holds(predicate, rows, &Context::IMMUTABLE)?
+        {
+            return Ok(None);
+        }
+        let value = |key: &IndexKey| match key.column() {
+            Some(column) => Ok(row[column].clone()),
+            None => eval(&key.expr, rows, &Context::IMMUTABLE),
+        };
+        self.keys.iter().map(value).collect::<Result<_>>().map(Some)
+    }
+
+    /// The key of a row that is in the table already, and so has one.
+    pub(in crate::postgres) fn key(&self, row: &Row) -> Option<Box<[Value]>> {
+        self.try_key(row).ok().flatten()
+    }
+
+    /// True if a row has this key.
+    pub(in crate::postgres) fn has_key(&self, row: &Row, key: &[Value]) -> bool {
+        if self.predicate.is_none()
+            && let Some(same) = self.same_columns(row, key)
+        {
+            return same;
+        }
+        self.key(row).is_some_and(|own| own.starts_with(key))
+    }
+
+    fn same_columns(&self, row: &Row, key: &[Value]) -> Option<bool> {
+        for (def, value) in self.keys.iter().zip(key) {
+            if row[def.column()?] != *value {
+                return Some(false);
+            }
+        }
+        Some(true)
+    }
+
+    /// True if an entry for either row is one for the other.
+    pub(in crate::postgres) fn same_key(&self, a: &Row, b: &Row) -> bool {
+        if self.predicate.is_none() {
+            let columns = self.keys.iter().map(IndexKey::column);
+            let same = |column: Option<usize>| column.map(|column| a[column] == b[column]);
+            if let Some(same) = columns.map(same).collect::<Option<Vec<bool>>>() {
+                return same.into_iter().all(|same| same);
+            }
+        }
+        self.key(a) == self.key(b)
+    }
+
+    /// `(a, b)=(1, 2)`, as details name a key.
+    pub(in crate::postgres) fn show_key(&self, key: &[Value]) -> String {
+        let names: Vec<&str> = self.keys.iter().map(|key| &*key.text).collect();
+        let values: Vec<String> = key.iter().map(ToString::to_string).collect();
+        format!("({})=({})", names.join(", "), values.join(", "))
+    }
+}
+
+/// What happens to the rows that refer to a row that goes or changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::postgres) enum Referential {
+    NoAction,
+    Restrict,
+    Cascade,
+    SetNull,
+    SetDefault,
+}
+
+/// A FOREIGN KEY constraint, in the table that refers.
+#[derive(Debug, Clone)]
+pub(in crate::postgres) struct ForeignKey {
+    pub(in crate::postgres) name: Arc<str>,
+    pub(in crate::postgres) columns: Vec<usize>,
+    pub(in crate::postgres) parent: TableId,
+    pub(in crate::postgres) parent_columns: Vec<usize>,
+    pub(in crate::postgres) on_delete: Referential,
+    pub(in crate::postgres) on_update: Referential,
+    /// MATCH FULL: NULL in all columns or in none.
+    pub(in crate::postgres) full: bool,
+    /// INITIALLY DEFERRED: checked at the end of the transaction.
+    pub(in crate::postgres) deferred: bool,
 }
 
 /// What a table is. Replaced as a whole when it changes.
@@ -53,6 +186,7 @@ pub(in crate::postgres) struct TableDef {
     pub(in crate::postgres) columns: Vec<Column>,
     pub(in crate::postgres) checks: Vec<Check>,
     pub(in crate::postgres) indexes: Vec<IndexDef>,
+    pub(in crate::postgres) foreign_keys: Vec<ForeignKey>,
 }
 
 impl TableDef {
@@ -63,18 +197,11 @@ impl TableDef {
     /// True if a foreign key could refer to the column: an update of it
     /// takes the strongest row lock.
     pub(in crate::postgres) fn is_key(&self, column: usize) -> bool {
-        self.indexes
-            .iter()
-            .any(|index| index.unique && index.columns.contains(&column))
-    }
-
-    /// `(a, b)=(1, 2)`, as details name a key.
-    pub(in crate::postgres) fn show_key(&self, index: &IndexDef, key: &[Value]) -> String {
-        let join = |parts: Vec<String>| parts.join(", ");
-        let names = index.columns.iter();
-        let names = names.map(|column| self.columns[*column].name.to_string());
-        let values = key.iter().map(ToString::to_string);
-        format!("({})=({})", join(names.collect()), join(values.collect()))
+        let plain = |index: &&IndexDef| index.unique && index.predicate.is_none();
+        self.indexes.iter().filter(plain).any(|index| {
+            let columns = index.columns();
+            columns.is_some_and(|columns| columns.contains(&column))
+        })
     }
 }
 
@@ -84,10 +211,7 @@ pub(in crate::postgres) struct Table {
     pub(in crate::postgres) def: Arc<TableDef>,
     pub(in crate::postgres) heap: Heap,
     pub(in crate::postgres) indexes: Vec<Index>,
-    /// Who created it: nobody else sees it before that commits.
-    pub(in crate::postgres) created_by: Xid,
-    /// Who is dropping it.
-    pub(in crate::postgres) dropped_by: Xid,
+    pub(in crate::postgres) presence: Presence,
 }
 
 /// A table's contents, set aside by TRUNCATE.
@@ -104,8 +228,7 @@ impl Table {
             def,
             heap: Heap::default(),
             indexes,
-            created_by,
-            dropped_by: Xid::NONE,
+            presence: Presence::since(created_by),
         }
     }
 
@@ -119,12 +242,13 @@ impl Table {
     pub(in crate::postgres) fn restore(&mut self, tid: Tid, row: Row) {
         let id = self.heap.restore(tid, row.clone());
         for (def, index) in self.def.indexes.iter().zip(&mut self.indexes) {
-            index.insert(key_of(&def.columns, &row), id);
+            if let Some(key) = def.key(&row) {
+                index.insert(key, id);
+            }
         }
     }
 
-    pub(in crate::postgres) fn add_entry(&mut self, index: usize, row: &[Value], id: RowId) {
-        let key = key_of(&self.def.indexes[index].columns, row);
+    pub(in crate::postgres) fn add_entry(&mut self, index: usize, key: Box<[Value]>, id: RowId) {
         self.indexes[index].insert(key, id);
     }
 
@@ -155,35 +279,32 @@ impl Table {
         }
     }
 
-    fn forget(&mut self, row: &[Value], id: RowId) {
+    fn forget(&mut self, row: &Row, id: RowId) {
         let chain = self.heap.chain(id);
         for (def, index) in self.def.indexes.iter().zip(&mut self.indexes) {
-            index.forget(&def.columns, row, id, chain);
+            index.forget(def, row, id, chain);
         }
     }
 
-    /// Takes over a definition with one more index and fills it.
-    pub(in crate::postgres) fn add_index(&mut self, def: Arc<TableDef>) {
-        self.def = def;
-        if let Some(added) = self.def.indexes.last() {
+    /// Takes over another definition, and fills its indexes anew. With rows,
+    /// takes these over too.
+    pub(in crate::postgres) fn redefine(&mut self, def: Arc<TableDef>, heap: Option<Heap>) {
+        if let Some(heap) = heap {
+            self.heap = heap;
+        }
+        let indexes = def.indexes.iter().map(|def| {
             let mut index = Index::default();
             for (id, chain) in self.heap.rows() {
                 for version in chain.versions() {
-                    index.insert(key_of(&added.columns, &version.row), id);
+                    if let Some(key) = def.key(&version.row) {
+                        index.insert(key, id);
+                    }
                 }
             }
-            self.indexes.push(index);
-        }
-    }
-
-    /// Takes back an index.
-    pub(in crate::postgres) fn remove_index(&mut self, index_id: u32) {
-        if let Some(at) = self.def.indexes.iter().position(|i| i.id == index_id) {
-            let mut def = (*self.def).clone();
-            def.indexes.remove(at);
-            self.def = Arc::new(def);
-            self.indexes.remove(at);
-        }
+            index
+        });
+        self.indexes = indexes.collect();
+        self.def = def;
     }
 
     /// Empties the table, and returns what was in it.

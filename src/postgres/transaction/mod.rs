@@ -18,12 +18,13 @@ use self::savepoint::Level;
 use super::disk::{Entry, Record};
 use super::engine::{Engine, Shared};
 use super::error::{Result, SqlState};
+use super::executor::Event;
 use super::locks::{LockMode, LockTag, Pid};
 use super::observer::{Abort, Change, Commit, NamedRow};
 use super::ssi::{Safety, SxactId};
 use super::storage::clog::{Csn, Snapshot, Xid};
-use super::storage::heap::{RowId, Tid};
-use super::storage::sequence::SequenceId;
+use super::storage::heap::{Heap, RowId, Tid};
+use super::storage::sequence::{SequenceId, SequenceState};
 use super::storage::table::{Contents, TableDef, TableId};
 use super::types::Row;
 use crate::rt;
@@ -45,9 +46,18 @@ pub(super) struct RowChange {
 pub(super) enum Definition {
     Created(TableId),
     Dropped(TableId),
-    Indexed { table: TableId, index: u32 },
+    /// A table has another definition, and perhaps other rows.
+    Altered {
+        table: TableId,
+        before: Arc<TableDef>,
+        heap: Option<Box<Heap>>,
+    },
     Truncated(TableId, Box<Contents>),
-    Sequence(SequenceId),
+    SequenceCreated(SequenceId),
+    SequenceDropped(SequenceId),
+    SequenceRestarted(SequenceId, SequenceState),
+    ViewCreated(u32),
+    ViewDropped(u32),
 }
 
 #[derive(Debug)]
@@ -82,6 +92,8 @@ pub(super) struct Transaction {
     /// The snapshot of the statement that runs.
     statement_snapshot: Option<Csn>,
     steps: Vec<Step>,
+    /// The foreign keys that are looked after at its end.
+    pub(super) deferred: Vec<Event>,
     /// LISTEN, UNLISTEN and NOTIFY, done when it commits.
     messages: Vec<Message>,
     /// Locks held until the end.
@@ -107,6 +119,7 @@ impl Transaction {
             ssi: None,
             statement_snapshot: None,
             steps: Vec::new(),
+            deferred: Vec::new(),
             messages: Vec::new(),
             locks: Vec::new(),
             tuple_lock: None,
@@ -285,7 +298,7 @@ impl Transaction {
                         entries.push(Entry::Put(change.table, *tid, row.clone()));
                     }
                 }
-                Step::Definition(definition) => entries.extend(definition.entry(engine)),
+                Step::Definition(definition) => definition.log(engine, &mut entries),
             }
         }
         records.push(Record::Commit {
@@ -353,16 +366,16 @@ impl Transaction {
                 continue;
             };
             settled += 1;
-            if let Definition::Dropped(id) = definition
-                && let Some(table) = engine.catalog.remove(*id)
-            {
-                let mut sequences = shared.sequences.lock();
-                for column in &table.def.columns {
-                    column
-                        .sequence
-                        .into_iter()
-                        .for_each(|id| sequences.remove(id));
+            match definition {
+                Definition::Dropped(id) => {
+                    engine.catalog.remove(*id);
                 }
+                Definition::SequenceDropped(id) => {
+                    engine.catalog.remove_sequence(*id);
+                    shared.sequences.lock().remove(*id);
+                }
+                Definition::ViewDropped(id) => engine.catalog.remove_view(*id),
+                _ => {}
             }
         }
         engine.catalog.settled(settled);
@@ -451,15 +464,43 @@ fn undo_row(engine: &mut Engine, change: &RowChange) {
 }
 
 impl Definition {
-    fn entry(&self, engine: &Engine) -> Option<Entry> {
-        Some(match self {
-            Definition::Created(id) | Definition::Indexed { table: id, .. } => {
-                Entry::Define(engine.catalog.table(*id)?.def.clone())
+    /// What the log says of it.
+    fn log(&self, engine: &Engine, entries: &mut Vec<Entry>) {
+        let table = |id: &TableId| engine.catalog.table(*id);
+        match self {
+            Definition::Created(id) => {
+                entries.extend(table(id).map(|table| Entry::Define(table.def.clone())));
             }
-            Definition::Dropped(id) => Entry::Drop(*id),
-            Definition::Truncated(id, _) => Entry::Truncate(*id),
-            Definition::Sequence(_) => return None,
-        })
+            Definition::Altered {
+                table: id, heap, ..
+            } => {
+                let Some(table) = table(id) else {
+                    return;
+                };
+                entries.push(Entry::Define(table.def.clone()));
+                if heap.is_some() {
+                    entries.push(Entry::Truncate(*id));
+                    let newest = table.heap.rows().filter_map(|(_, chain)| chain.newest());
+                    let live = newest.filter(|version| !version.xmax.is_some());
+                    entries.extend(
+                        live.map(|version| Entry::Put(*id, version.tid, version.row.clone())),
+                    );
+                }
+            }
+            Definition::Dropped(id) => entries.push(Entry::Drop(*id)),
+            Definition::Truncated(id, _) => entries.push(Entry::Truncate(*id)),
+            Definition::SequenceCreated(id) => {
+                let def = engine.catalog.sequence(*id).cloned();
+                entries.extend(def.map(Entry::DefineSequence));
+            }
+            Definition::SequenceDropped(id) => entries.push(Entry::DropSequence(*id)),
+            Definition::SequenceRestarted(..) => {}
+            Definition::ViewCreated(id) => {
+                let view = engine.catalog.view_by_id(*id).cloned();
+                entries.extend(view.map(|view| Entry::DefineView(*id, view)));
+            }
+            Definition::ViewDropped(id) => entries.push(Entry::DropView(*id)),
+        }
     }
 
     fn undo(self, shared: &Shared, engine: &mut Engine) {
@@ -469,12 +510,21 @@ impl Definition {
             }
             Definition::Dropped(id) => {
                 if let Some(table) = engine.catalog.table_mut(id) {
-                    table.dropped_by = Xid::NONE;
+                    table.presence.dropped_by = Xid::NONE;
                 }
             }
-            Definition::Indexed { table, index } => {
-                if let Some(table) = engine.catalog.table_mut(table) {
-                    table.remove_index(index);
+            Definition::Altered {
+                table: id,
+                before,
+                heap,
+            } => {
+                let Some(table) = engine.catalog.table_mut(id) else {
+                    return;
+                };
+                let name = table.def.name.clone();
+                table.redefine(before, heap.map(|heap| *heap));
+                if table.def.name != name {
+                    engine.catalog.renamed(id, &name);
                 }
             }
             Definition::Truncated(id, contents) => {
@@ -482,7 +532,16 @@ impl Definition {
                     table.refill(*contents);
                 }
             }
-            Definition::Sequence(id) => shared.sequences.lock().remove(id),
+            Definition::SequenceCreated(id) => {
+                engine.catalog.remove_sequence(id);
+                shared.sequences.lock().remove(id);
+            }
+            Definition::SequenceDropped(id) => engine.catalog.drop_sequence(id, Xid::NONE),
+            Definition::SequenceRestarted(id, state) => {
+                shared.sequences.lock().put_back(id, state);
+            }
+            Definition::ViewCreated(id) => engine.catalog.remove_view(id),
+            Definition::ViewDropped(id) => engine.catalog.drop_view(id, Xid::NONE),
         }
     }
 }

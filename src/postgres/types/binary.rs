@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::datetime::Interval;
-use super::{Numeric, Type, Value, write_text};
+use super::{Json, Numeric, Type, Value, write_text};
 use crate::postgres::error::{Error, Result, SqlState};
 
 /// Appends a value as `ty` sends it; nothing for NULL.
@@ -16,15 +16,26 @@ pub(in crate::postgres) fn to_binary(ty: Type, value: &Value, out: &mut Vec<u8>)
             let bytes = value.to_be_bytes();
             let width = match ty {
                 Type::Int2 => 2,
-                Type::Int4 => 4,
+                Type::Int4 | Type::Oid | Type::Xid | Type::Cid => 4,
                 _ => 8,
             };
             out.extend_from_slice(&bytes[8 - width..]);
         }
         Value::Float(value) => out.extend_from_slice(&value.to_be_bytes()),
         Value::Numeric(value) => write_numeric(**value, out),
-        Value::Text(_) => write_text(value, out),
-        Value::Timestamp(micros) => out.extend_from_slice(&micros.to_be_bytes()),
+        Value::Real(value) => out.extend_from_slice(&value.to_be_bytes()),
+        Value::Text(_) if ty == Type::Tid => write_tid(value, out),
+        Value::Text(_) | Value::Padded(_) => write_text(value, out),
+        Value::Json(_) => {
+            out.push(1);
+            write_text(value, out);
+        }
+        Value::Bytes(bytes) => out.extend_from_slice(bytes),
+        Value::Date(days) => out.extend_from_slice(&days.to_be_bytes()),
+        Value::Array(values) => write_array(ty, values, out),
+        Value::Timestamp(micros) | Value::Local(micros) | Value::Time(micros) => {
+            out.extend_from_slice(&micros.to_be_bytes())
+        }
         Value::Interval(value) => {
             out.extend_from_slice(&value.micros.to_be_bytes());
             out.extend_from_slice(&value.days.to_be_bytes());
@@ -32,6 +43,86 @@ pub(in crate::postgres) fn to_binary(ty: Type, value: &Value, out: &mut Vec<u8>)
         }
         Value::Uuid(bytes) => out.extend_from_slice(bytes),
     }
+}
+
+/// A version's place: its block and its number there.
+fn write_tid(value: &Value, out: &mut Vec<u8>) {
+    let text = value.as_str().unwrap_or("").trim_matches(['(', ')']);
+    let (block, number) = text.split_once(',').unwrap_or(("0", "0"));
+    out.extend_from_slice(&block.parse().unwrap_or(0u32).to_be_bytes());
+    out.extend_from_slice(&number.parse().unwrap_or(0u16).to_be_bytes());
+}
+
+fn write_array(ty: Type, values: &[Value], out: &mut Vec<u8>) {
+    let element = match ty {
+        Type::Array(element) => *element,
+        _ => Type::Text,
+    };
+    let length = |length: usize| i32::try_from(length).unwrap_or(i32::MAX).to_be_bytes();
+    let dimensions = i32::from(!values.is_empty());
+    let nulls = i32::from(values.iter().any(Value::is_null));
+    out.extend_from_slice(&dimensions.to_be_bytes());
+    out.extend_from_slice(&nulls.to_be_bytes());
+    out.extend_from_slice(&element.oid().to_be_bytes());
+    if values.is_empty() {
+        return;
+    }
+    out.extend_from_slice(&length(values.len()));
+    out.extend_from_slice(&1i32.to_be_bytes());
+    for value in values {
+        if value.is_null() {
+            out.extend_from_slice(&(-1i32).to_be_bytes());
+            continue;
+        }
+        let mut bytes = Vec::new();
+        to_binary(element, value, &mut bytes);
+        out.extend_from_slice(&length(bytes.len()));
+        out.extend_from_slice(&bytes);
+    }
+}
+
+/// Takes a number off the front of bytes.
+fn take_int(bytes: &mut &[u8], parameter: usize) -> Result<i32> {
+    let (word, rest) = bytes
+        .split_first_chunk::<4>()
+        .ok_or_else(|| wrong_format(parameter))?;
+    *bytes = rest;
+    Ok(i32::from_be_bytes(*word))
+}
+
+fn read_array(element: Type, mut bytes: &[u8], parameter: usize) -> Result<Value> {
+    let dimensions = take_int(&mut bytes, parameter)?;
+    let _nulls = take_int(&mut bytes, parameter)?;
+    let oid = take_int(&mut bytes, parameter)?;
+    if u32::try_from(oid) != Ok(element.oid()) {
+        return Err(Error::new(
+            SqlState::DATATYPE_MISMATCH,
+            "wrong element type",
+        ));
+    }
+    if dimensions > 1 {
+        return Err(Error::unsupported("an array of several dimensions"));
+    }
+    let count = if dimensions == 0 {
+        0
+    } else {
+        let count = take_int(&mut bytes, parameter)?;
+        let _from = take_int(&mut bytes, parameter)?;
+        count
+    };
+    let mut values = Vec::new();
+    for _ in 0..count {
+        let Ok(length) = usize::try_from(take_int(&mut bytes, parameter)?) else {
+            values.push(Value::Null);
+            continue;
+        };
+        let (value, rest) = bytes
+            .split_at_checked(length)
+            .ok_or_else(|| wrong_format(parameter))?;
+        bytes = rest;
+        values.push(from_binary(element, value, parameter)?);
+    }
+    Ok(Value::Array(values.into()))
 }
 
 fn write_numeric(value: Numeric, out: &mut Vec<u8>) {
@@ -69,9 +160,34 @@ pub(in crate::postgres) fn from_binary(ty: Type, bytes: &[u8], parameter: usize)
         Type::Int4 => Value::Int(i32::from_be_bytes(array(bytes, parameter)?).into()),
         Type::Int8 => Value::Int(i64::from_be_bytes(array(bytes, parameter)?)),
         Type::Float8 => Value::Float(f64::from_be_bytes(array(bytes, parameter)?)),
+        Type::Float4 => Value::Real(f32::from_be_bytes(array(bytes, parameter)?)),
+        Type::Oid | Type::Xid | Type::Cid => {
+            Value::Int(u32::from_be_bytes(array(bytes, parameter)?).into())
+        }
         Type::Numeric => read_numeric(bytes, parameter)?,
-        Type::Text | Type::Varchar | Type::Unknown | Type::Void => Value::text(valid_text(bytes)?),
+        Type::Text | Type::Varchar | Type::Name | Type::Char | Type::Unknown | Type::Void => {
+            Value::text(valid_text(bytes)?)
+        }
+        Type::Bpchar => Value::Padded(valid_text(bytes)?.into()),
+        Type::Json => super::from_text(Type::Json, valid_text(bytes)?)?,
+        Type::Jsonb => match bytes.split_first() {
+            Some((1, text)) => Value::Json(Arc::new(Json::parse(valid_text(text)?)?)),
+            _ => return Err(wrong_format(parameter)),
+        },
+        Type::Bytea => Value::Bytes(bytes.into()),
+        Type::Array(element) => read_array(*element, bytes, parameter)?,
+        Type::Date => Value::Date(i32::from_be_bytes(array(bytes, parameter)?)),
+        Type::Time => Value::Time(i64::from_be_bytes(array(bytes, parameter)?)),
+        Type::Timestamp => Value::Local(i64::from_be_bytes(array(bytes, parameter)?)),
         Type::Timestamptz => Value::Timestamp(i64::from_be_bytes(array(bytes, parameter)?)),
+        Type::Tid
+        | Type::Regclass
+        | Type::Record
+        | Type::Any
+        | Type::AnyArray
+        | Type::AnyElement => {
+            return Err(Error::unsupported(format!("binary input of type {ty}")));
+        }
         Type::Interval => {
             let bytes: [u8; 16] = array(bytes, parameter)?;
             let (micros, rest) = bytes.split_at(8);

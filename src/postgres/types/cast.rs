@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Numeric, Type, Value, from_text, write_text};
+use super::datetime::MICROS_PER_DAY;
+use super::text::to_real;
+use super::{Json, Numeric, Type, Value, from_text, write_text};
 use crate::postgres::error::{Error, Result, SqlState};
 
 fn out_of_range(ty: Type) -> Error {
@@ -17,6 +19,7 @@ pub(in crate::postgres) fn fit(ty: Type, value: i64) -> Result<Value> {
     let fits = match ty {
         Type::Int2 => i16::try_from(value).is_ok(),
         Type::Int4 => i32::try_from(value).is_ok(),
+        Type::Oid | Type::Xid | Type::Cid => u32::try_from(value).is_ok(),
         _ => true,
     };
     if fits {
@@ -32,9 +35,20 @@ pub(in crate::postgres) fn cast(value: &Value, from: Type, to: Type) -> Result<V
     match (value, to) {
         (Value::Null, _) => Ok(Value::Null),
         (_, _) if from == to => Ok(value.clone()),
-        (Value::Text(text), _) => from_text(to, text),
-        (_, Type::Text | Type::Varchar) => Ok(to_text(value)),
-        (Value::Int(value), _) if to.is_integer() => fit(to, *value),
+        (Value::Array(values), Type::Array(element)) => {
+            let from = match from {
+                Type::Array(from) => *from,
+                _ => *element,
+            };
+            let values = values.iter().map(|value| cast(value, from, *element));
+            Ok(Value::Array(values.collect::<Result<_>>()?))
+        }
+        (Value::Text(text), Type::Bpchar) => Ok(Value::Padded(text.clone())),
+        (Value::Padded(text), _) if to.is_string() => Ok(Value::text(text.trim_end_matches(' '))),
+        (Value::Text(text) | Value::Padded(text), _) => from_text(to, text),
+        (_, Type::Bpchar) => Ok(Value::Padded(shown(value).into())),
+        (_, Type::Text | Type::Varchar | Type::Name | Type::Json) => Ok(to_text(value)),
+        (Value::Int(value), _) if to.is_integer() || to.is_catalog_number() => fit(to, *value),
         (Value::Int(value), Type::Numeric) => {
             Ok(Value::Numeric(Arc::new(Numeric::from_int(*value))))
         }
@@ -43,6 +57,16 @@ pub(in crate::postgres) fn cast(value: &Value, from: Type, to: Type) -> Result<V
             reason = "PostgreSQL's cast rounds the same way"
         )]
         (Value::Int(value), Type::Float8) => Ok(Value::Float(*value as f64)),
+        (Value::Int(_), Type::Float4) | (Value::Numeric(_), Type::Float4) => {
+            from_text(to, &shown(value))
+        }
+        (Value::Real(value), Type::Float8) => Ok(Value::Float((*value).into())),
+        (Value::Real(value), _) if to.is_integer() => float_to_int((*value).into(), to),
+        (Value::Real(_), Type::Numeric) => from_text(to, &shown(value)),
+        (Value::Float(value), Type::Float4) => to_real(*value).map(Value::Real).ok_or_else(|| {
+            let message = "value out of range: overflow";
+            Error::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, message)
+        }),
         (Value::Int(value), Type::Bool) => Ok(Value::Bool(*value != 0)),
         (Value::Bool(value), Type::Int4) => Ok(Value::Int(i64::from(*value))),
         (Value::Numeric(value), _) if to.is_integer() => {
@@ -50,14 +74,72 @@ pub(in crate::postgres) fn cast(value: &Value, from: Type, to: Type) -> Result<V
             fit(to, value)
         }
         (Value::Numeric(_) | Value::Float(_), Type::Float8 | Type::Numeric) => {
-            let Value::Text(text) = to_text(value) else {
-                return Err(impossible(from, to));
-            };
-            from_text(to, &text)
+            from_text(to, &shown(value))
         }
         (Value::Float(value), _) if to.is_integer() => float_to_int(*value, to),
-        _ => Err(impossible(from, to)),
+        (Value::Json(json), _) => from_json(json, to),
+        _ => time(value, to).ok_or_else(|| impossible(from, to)),
     }
+}
+
+/// Points in time among each other: the session's zone is UTC.
+fn time(value: &Value, to: Type) -> Option<Value> {
+    let (days, micros) = match value {
+        Value::Timestamp(micros) | Value::Local(micros) => {
+            let days = match *micros {
+                i64::MAX => i32::MAX,
+                i64::MIN => i32::MIN,
+                micros => i32::try_from(micros.div_euclid(MICROS_PER_DAY)).ok()?,
+            };
+            (days, *micros)
+        }
+        Value::Date(days) => {
+            let micros = match *days {
+                i32::MAX => i64::MAX,
+                i32::MIN => i64::MIN,
+                days => i64::from(days).checked_mul(MICROS_PER_DAY)?,
+            };
+            (*days, micros)
+        }
+        Value::Interval(span) if to == Type::Time => (0, span.micros),
+        Value::Time(micros) if to == Type::Interval => {
+            let span = super::Interval {
+                micros: *micros,
+                ..super::Interval::default()
+            };
+            return Some(Value::Interval(Arc::new(span)));
+        }
+        _ => return None,
+    };
+    Some(match to {
+        Type::Timestamptz => Value::Timestamp(micros),
+        Type::Timestamp => Value::Local(micros),
+        Type::Date => Value::Date(days),
+        Type::Time => Value::Time(micros.rem_euclid(MICROS_PER_DAY)),
+        _ => return None,
+    })
+}
+
+/// The scalars of jsonb have casts of their own.
+fn from_json(json: &Json, to: Type) -> Result<Value> {
+    match (json, to) {
+        (_, Type::Jsonb) => Ok(Value::Json(Arc::new(json.clone()))),
+        (Json::Bool(value), Type::Bool) => Ok(Value::Bool(*value)),
+        (Json::Number(number), _) if to.is_number() => {
+            let number = Value::Numeric(Arc::new(*number));
+            cast(&number, Type::Numeric, to)
+        }
+        _ => Err(Error::new(
+            SqlState::INVALID_PARAMETER_VALUE,
+            format!("cannot cast jsonb {} to type {to}", json.kind()),
+        )),
+    }
+}
+
+fn shown(value: &Value) -> String {
+    let mut out = Vec::new();
+    write_text(value, &mut out);
+    String::from_utf8_lossy(&out).into_owned()
 }
 
 fn to_text(value: &Value) -> Value {
@@ -65,9 +147,7 @@ fn to_text(value: &Value) -> Value {
     if let Value::Bool(value) = value {
         return Value::text(if *value { "true" } else { "false" });
     }
-    let mut out = Vec::new();
-    write_text(value, &mut out);
-    Value::text(&String::from_utf8_lossy(&out))
+    Value::text(&shown(value))
 }
 
 fn float_to_int(value: f64, to: Type) -> Result<Value> {

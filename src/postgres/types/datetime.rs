@@ -6,7 +6,8 @@ use std::time::Duration;
 
 /// Microseconds in a second.
 const MICROS_PER_SECOND: i64 = 1_000_000;
-const MICROS_PER_DAY: i64 = 86_400 * MICROS_PER_SECOND;
+/// Microseconds in a day.
+pub(in crate::postgres) const MICROS_PER_DAY: i64 = 86_400 * MICROS_PER_SECOND;
 /// Seconds from 1970-01-01 to 2000-01-01, PostgreSQL's epoch.
 const EPOCH_SECONDS: i64 = 946_684_800;
 
@@ -52,8 +53,8 @@ fn days_in_month(year: i64, month: i64) -> i64 {
     days_from_civil(next_year, next_month, 1) - days_from_civil(year, month, 1)
 }
 
-/// Writes `2026-11-23 12:00:00.5+00`.
-pub(super) fn write_timestamp(micros: i64, out: &mut impl fmt::Write) -> fmt::Result {
+/// Writes `2026-11-23 12:00:00.5`, and what `zone` says after it.
+pub(super) fn write_timestamp(micros: i64, zone: &str, out: &mut impl fmt::Write) -> fmt::Result {
     match micros {
         i64::MAX => return out.write_str("infinity"),
         i64::MIN => return out.write_str("-infinity"),
@@ -63,14 +64,31 @@ pub(super) fn write_timestamp(micros: i64, out: &mut impl fmt::Write) -> fmt::Re
     let shown = if year > 0 { year } else { 1 - year };
     write!(out, "{shown:04}-{month:02}-{day:02} ")?;
     write_time(micros.rem_euclid(MICROS_PER_DAY), out)?;
-    out.write_str("+00")?;
+    out.write_str(zone)?;
     if year <= 0 {
         out.write_str(" BC")?;
     }
     Ok(())
 }
 
-fn write_time(micros: i64, out: &mut impl fmt::Write) -> fmt::Result {
+/// Writes `2026-11-23`.
+pub(super) fn write_date(days: i32, out: &mut impl fmt::Write) -> fmt::Result {
+    match days {
+        i32::MAX => return out.write_str("infinity"),
+        i32::MIN => return out.write_str("-infinity"),
+        _ => {}
+    }
+    let (year, month, day) = civil_from_days(days.into());
+    let (shown, era) = if year > 0 {
+        (year, "")
+    } else {
+        (1 - year, " BC")
+    };
+    write!(out, "{shown:04}-{month:02}-{day:02}{era}")
+}
+
+/// Writes `12:30:00.25`.
+pub(super) fn write_time(micros: i64, out: &mut impl fmt::Write) -> fmt::Result {
     let seconds = micros / MICROS_PER_SECOND;
     let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
     write!(out, "{hours:02}:{minutes:02}:{:02}", seconds % 60)?;
@@ -91,8 +109,8 @@ pub(super) enum Unreadable {
 }
 
 /// Reads ISO 8601 dates with or without a time and a zone; without a zone it
-/// is UTC.
-pub(super) fn parse_timestamp(text: &str) -> Result<i64, Unreadable> {
+/// is UTC. A timestamp of no zone leaves a zone that is written out of count.
+pub(super) fn parse_timestamp(text: &str, zoned: bool) -> Result<i64, Unreadable> {
     let text = text.trim();
     match text.to_ascii_lowercase().as_str() {
         "infinity" => return Ok(i64::MAX),
@@ -124,7 +142,157 @@ pub(super) fn parse_timestamp(text: &str) -> Result<i64, Unreadable> {
     } else {
         parse_time(time)?
     };
+    let offset = if zoned { offset } else { 0 };
     Ok(days * MICROS_PER_DAY + micros - offset * MICROS_PER_SECOND)
+}
+
+/// Reads a date; a time after it is left out of count.
+pub(super) fn parse_date(text: &str) -> Result<i32, Unreadable> {
+    match parse_timestamp(text, false)? {
+        i64::MAX => Ok(i32::MAX),
+        i64::MIN => Ok(i32::MIN),
+        micros => i32::try_from(micros.div_euclid(MICROS_PER_DAY)).map_err(|_| Unreadable::Range),
+    }
+}
+
+/// Reads a time of day.
+pub(super) fn parse_clock(text: &str) -> Result<i64, Unreadable> {
+    let (time, zone) = split_zone(text.trim());
+    parse_zone(zone).ok_or(Unreadable::Syntax)?;
+    let time = time.rsplit_once(' ').map_or(time, |(_, time)| time);
+    match parse_time(time)? {
+        micros if micros <= MICROS_PER_DAY => Ok(micros),
+        _ => Err(Unreadable::Range),
+    }
+}
+
+/// A part of a date or time, as extract and date_trunc name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::postgres) enum Field {
+    Microseconds,
+    Milliseconds,
+    Second,
+    Minute,
+    Hour,
+    Day,
+    Week,
+    Month,
+    Quarter,
+    Year,
+    Decade,
+    Century,
+    Millennium,
+    DayOfWeek,
+    IsoDayOfWeek,
+    DayOfYear,
+    IsoYear,
+    Epoch,
+}
+
+impl Field {
+    /// The field of this name.
+    pub(in crate::postgres) fn named(name: &str) -> Option<Field> {
+        let name = name.to_ascii_lowercase();
+        let singular = match name.strip_suffix('s') {
+            Some(rest) if !matches!(name.as_str(), "s" | "us" | "ms") => rest,
+            _ => &name,
+        };
+        Some(match singular {
+            "microsecond" | "us" | "usec" => Field::Microseconds,
+            "millisecond" | "ms" | "msec" => Field::Milliseconds,
+            "second" | "sec" | "s" => Field::Second,
+            "minute" | "min" | "m" => Field::Minute,
+            "hour" | "hr" | "h" => Field::Hour,
+            "day" | "d" => Field::Day,
+            "week" | "w" => Field::Week,
+            "month" | "mon" => Field::Month,
+            "quarter" => Field::Quarter,
+            "year" | "yr" | "y" => Field::Year,
+            "decade" => Field::Decade,
+            "century" | "centurie" => Field::Century,
+            "millennium" | "millennia" => Field::Millennium,
+            "dow" => Field::DayOfWeek,
+            "isodow" => Field::IsoDayOfWeek,
+            "doy" => Field::DayOfYear,
+            "isoyear" => Field::IsoYear,
+            "epoch" => Field::Epoch,
+            _ => return None,
+        })
+    }
+}
+
+/// Days from a Monday.
+fn weekday(days: i64) -> i64 {
+    // 2000-01-01 was a Saturday.
+    (days + 5).rem_euclid(7)
+}
+
+/// The ISO 8601 year and week.
+fn iso_week(days: i64) -> (i64, i64) {
+    let thursday = days - weekday(days) + 3;
+    let (year, _, _) = civil_from_days(thursday);
+    (year, (thursday - days_from_civil(year, 1, 1)) / 7 + 1)
+}
+
+fn ceiling(value: i64, by: i64) -> i64 {
+    (value + by - 1).div_euclid(by)
+}
+
+/// A field of a point in time, as a number and its decimals.
+pub(in crate::postgres) fn extract(field: Field, micros: i64) -> (i64, u8) {
+    let days = micros.div_euclid(MICROS_PER_DAY);
+    let time = micros.rem_euclid(MICROS_PER_DAY);
+    let (year, month, day) = civil_from_days(days);
+    let within_minute = time % (60 * MICROS_PER_SECOND);
+    let whole = match field {
+        Field::Microseconds => within_minute,
+        Field::Milliseconds => return (within_minute, 3),
+        Field::Second => return (within_minute, 6),
+        Field::Epoch => return (micros + EPOCH_SECONDS * MICROS_PER_SECOND, 6),
+        Field::Minute => time / (60 * MICROS_PER_SECOND) % 60,
+        Field::Hour => time / (3_600 * MICROS_PER_SECOND),
+        Field::Day => day,
+        Field::Week => iso_week(days).1,
+        Field::Month => month,
+        Field::Quarter => (month - 1) / 3 + 1,
+        Field::Year => year,
+        Field::Decade => year.div_euclid(10),
+        Field::Century => ceiling(year, 100),
+        Field::Millennium => ceiling(year, 1_000),
+        Field::DayOfWeek => (weekday(days) + 1) % 7,
+        Field::IsoDayOfWeek => weekday(days) + 1,
+        Field::DayOfYear => days - days_from_civil(year, 1, 1) + 1,
+        Field::IsoYear => iso_week(days).0,
+    };
+    (whole, 0)
+}
+
+/// A point in time cut to the precision of a field; None if one cannot.
+pub(in crate::postgres) fn truncate(field: Field, micros: i64) -> Option<i64> {
+    let days = micros.div_euclid(MICROS_PER_DAY);
+    let (year, month, _) = civil_from_days(days);
+    let first = |year: i64| days_from_civil(year, 1, 1) * MICROS_PER_DAY;
+    let down = |unit: i64| micros - micros.rem_euclid(unit);
+    Some(match field {
+        Field::Microseconds => micros,
+        Field::Milliseconds => down(1_000),
+        Field::Second => down(MICROS_PER_SECOND),
+        Field::Minute => down(60 * MICROS_PER_SECOND),
+        Field::Hour => down(3_600 * MICROS_PER_SECOND),
+        Field::Day => down(MICROS_PER_DAY),
+        Field::Week => (days - weekday(days)) * MICROS_PER_DAY,
+        Field::Month => days_from_civil(year, month, 1) * MICROS_PER_DAY,
+        Field::Quarter => days_from_civil(year, (month - 1) / 3 * 3 + 1, 1) * MICROS_PER_DAY,
+        Field::Year => first(year),
+        Field::Decade => first(year.div_euclid(10) * 10),
+        Field::Century => first((ceiling(year, 100) - 1) * 100 + 1),
+        Field::Millennium => first((ceiling(year, 1_000) - 1) * 1_000 + 1),
+        Field::DayOfWeek
+        | Field::IsoDayOfWeek
+        | Field::DayOfYear
+        | Field::IsoYear
+        | Field::Epoch => return None,
+    })
 }
 
 fn number(digits: &str) -> Option<i64> {
@@ -304,6 +472,59 @@ impl Interval {
         })
     }
 
+    /// The span times a factor: a fraction of a month goes to days of which it
+    /// has 30, a fraction of a day to microseconds.
+    pub(in crate::postgres) fn scale(self, factor: f64) -> Option<Interval> {
+        let months = f64::from(self.months) * factor;
+        let days = f64::from(self.days) * factor + months.fract() * 30.0;
+        #[expect(clippy::cast_precision_loss, reason = "as PostgreSQL multiplies")]
+        let micros = self.micros as f64 * factor + days.fract() * MICROS_PER_DAY as f64;
+        let whole = |value: f64| {
+            let fits = value.abs() < f64::from(i32::MAX);
+            #[expect(clippy::cast_possible_truncation, reason = "the range is checked")]
+            fits.then_some(value as i32)
+        };
+        #[expect(clippy::cast_possible_truncation, reason = "the range is checked")]
+        let micros = (micros.abs() < 9e18).then_some(micros.round_ties_even() as i64);
+        Some(Interval {
+            months: whole(months)?,
+            days: whole(days)?,
+            micros: micros?,
+        })
+    }
+
+    /// The span between two points in time in years, months and days.
+    pub(in crate::postgres) fn age(later: i64, earlier: i64) -> Interval {
+        if later < earlier {
+            let span = Interval::age(earlier, later);
+            return span.negate().unwrap_or_default();
+        }
+        let parts = |micros: i64| {
+            let (year, month, day) = civil_from_days(micros.div_euclid(MICROS_PER_DAY));
+            (
+                year * 12 + month - 1,
+                day,
+                micros.rem_euclid(MICROS_PER_DAY),
+            )
+        };
+        let (late, early) = (parts(later), parts(earlier));
+        let (mut months, mut days, mut micros) =
+            (late.0 - early.0, late.1 - early.1, late.2 - early.2);
+        if micros < 0 {
+            micros += MICROS_PER_DAY;
+            days -= 1;
+        }
+        if days < 0 {
+            months -= 1;
+            days += days_in_month(early.0.div_euclid(12), early.0.rem_euclid(12) + 1);
+        }
+        Interval {
+            months: i32::try_from(months).unwrap_or(i32::MAX),
+            days: i32::try_from(days).unwrap_or(0),
+            micros,
+        }
+    }
+
     /// The timestamp this much later.
     pub(in crate::postgres) fn after(self, timestamp: i64) -> Option<i64> {
         let mut at = timestamp;
@@ -358,6 +579,7 @@ impl Eq for Interval {}
 impl fmt::Display for Interval {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut separator = "";
+        let mut negative = false;
         let parts = [
             (self.months / 12, "year"),
             (self.months % 12, "mon"),
@@ -366,12 +588,19 @@ impl fmt::Display for Interval {
         for (amount, unit) in parts {
             if amount != 0 {
                 let plural = if amount == 1 { "" } else { "s" };
-                write!(f, "{separator}{amount} {unit}{plural}")?;
+                // After a negative part a positive one shows its sign.
+                let sign = if negative && amount > 0 { "+" } else { "" };
+                write!(f, "{separator}{sign}{amount} {unit}{plural}")?;
                 separator = " ";
+                negative = amount < 0;
             }
         }
         if self.micros != 0 || separator.is_empty() {
-            let sign = if self.micros < 0 { "-" } else { "" };
+            let sign = match self.micros {
+                ..0 => "-",
+                _ if negative => "+",
+                _ => "",
+            };
             write!(f, "{separator}{sign}")?;
             let micros = i64::try_from(self.micros.unsigned_abs()).unwrap_or(i64::MAX);
             write_time(micros, f)?;

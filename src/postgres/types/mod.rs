@@ -5,9 +5,11 @@
 //! Values of one type have one total order, which indexes and ORDER BY share:
 //! text compares by bytes (collation "C"), NULL sorts last.
 
+mod array;
 mod binary;
 mod cast;
 mod datetime;
+mod json;
 mod numeric;
 mod text;
 
@@ -16,112 +18,167 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use datetime::Interval;
+pub use json::Json;
 pub use numeric::Numeric;
 
 pub(super) use binary::{from_binary, to_binary};
 pub(super) use cast::{cast, fit};
-pub(super) use datetime::from_unix;
+pub(super) use datetime::{Field, MICROS_PER_DAY, extract, from_unix, truncate};
 pub(super) use text::{from_text, write_text};
 
-/// The type of a column or expression.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Type {
+/// Defines the scalar types in one table: variant, meaning, name in messages,
+/// OID, width on the wire, OID and name of the array.
+macro_rules! types {
+    ($($(#[$doc:meta])* $variant:ident $name:literal $oid:literal $width:literal $array:literal;)*) => {
+        /// The type of a column or expression.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Type {
+            $($(#[$doc])* $variant,)*
+            /// A literal or parameter whose context has not said what it is.
+            Unknown,
+            /// An array of such elements.
+            Array(&'static Type),
+        }
+
+        impl Type {
+            const SCALARS: &'static [Type] = &[$(Type::$variant),*];
+
+            /// PostgreSQL's name for it, as its messages use it.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Type::$variant => $name,)*
+                    Type::Unknown => "unknown",
+                    $(Type::Array(Type::$variant) => concat!($name, "[]"),)*
+                    Type::Array(_) => "anyarray",
+                }
+            }
+
+            /// Its number in pg_type.
+            pub fn oid(self) -> u32 {
+                match self {
+                    $(Type::$variant => $oid,)*
+                    Type::Unknown => 705,
+                    $(Type::Array(Type::$variant) => $array,)*
+                    Type::Array(_) => 0,
+                }
+            }
+
+            /// The width that RowDescription states: -1 for what varies.
+            pub(super) fn width(self) -> i16 {
+                match self {
+                    $(Type::$variant => $width,)*
+                    Type::Unknown => -2,
+                    Type::Array(_) => -1,
+                }
+            }
+
+            /// The type of arrays of this.
+            pub(super) fn array(self) -> Option<Type> {
+                match self {
+                    $(Type::$variant => Some(Type::Array(&Type::$variant)).filter(|_| $array != 0),)*
+                    Type::Unknown => Some(Type::Array(&Type::Text)),
+                    Type::Array(_) => None,
+                }
+            }
+        }
+    };
+}
+
+types! {
     /// boolean
-    Bool,
+    Bool "boolean" 16 1 1000;
     /// smallint
-    Int2,
+    Int2 "smallint" 21 2 1005;
     /// integer
-    Int4,
+    Int4 "integer" 23 4 1007;
     /// bigint
-    Int8,
+    Int8 "bigint" 20 8 1016;
+    /// real
+    Float4 "real" 700 4 1021;
     /// double precision
-    Float8,
+    Float8 "double precision" 701 8 1022;
     /// numeric
-    Numeric,
+    Numeric "numeric" 1700 -1 1231;
     /// text
-    Text,
+    Text "text" 25 -1 1009;
     /// character varying
-    Varchar,
+    Varchar "character varying" 1043 -1 1015;
+    /// character: blank-padded
+    Bpchar "character" 1042 -1 1014;
+    /// name: of an object of the database
+    Name "name" 19 64 1003;
+    /// "char": one byte, in the system catalog
+    Char "\"char\"" 18 1 1002;
+    /// date
+    Date "date" 1082 4 1182;
+    /// time without time zone
+    Time "time without time zone" 1083 8 1183;
+    /// timestamp without time zone
+    Timestamp "timestamp without time zone" 1114 8 1115;
     /// timestamp with time zone
-    Timestamptz,
+    Timestamptz "timestamp with time zone" 1184 8 1185;
     /// interval
-    Interval,
+    Interval "interval" 1186 16 1187;
     /// uuid
-    Uuid,
+    Uuid "uuid" 2950 16 2951;
+    /// json: kept as written
+    Json "json" 114 -1 199;
+    /// jsonb: kept by meaning
+    Jsonb "jsonb" 3802 -1 3807;
+    /// bytea
+    Bytea "bytea" 17 -1 1001;
+    /// oid: the number of an object
+    Oid "oid" 26 4 1028;
+    /// xid: a transaction's number
+    Xid "xid" 28 4 1011;
+    /// cid: a command's number
+    Cid "cid" 29 4 1012;
+    /// tid: a version's place in its table
+    Tid "tid" 27 6 1010;
+    /// regclass: a relation by name
+    Regclass "regclass" 2205 4 2210;
     /// What pg_sleep returns.
-    Void,
-    /// A literal or parameter whose context has not said what it is.
-    Unknown,
+    Void "void" 2278 4 0;
+    /// record: a row without a named type
+    Record "record" 2249 -1 2287;
+    /// anyarray: what a function takes that takes any array
+    AnyArray "anyarray" 2277 -1 0;
+    /// anyelement: what goes with such an array
+    AnyElement "anyelement" 2283 4 0;
+    /// "any": what a function takes that takes anything
+    Any "\"any\"" 2276 4 0;
 }
 
 impl Type {
-    /// PostgreSQL's name for it, as its messages use it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Type::Bool => "boolean",
-            Type::Int2 => "smallint",
-            Type::Int4 => "integer",
-            Type::Int8 => "bigint",
-            Type::Float8 => "double precision",
-            Type::Numeric => "numeric",
-            Type::Text => "text",
-            Type::Varchar => "character varying",
-            Type::Timestamptz => "timestamp with time zone",
-            Type::Interval => "interval",
-            Type::Uuid => "uuid",
-            Type::Void => "void",
-            Type::Unknown => "unknown",
-        }
-    }
-
-    /// Its number in pg_type.
-    pub fn oid(self) -> u32 {
-        match self {
-            Type::Bool => 16,
-            Type::Int8 => 20,
-            Type::Int2 => 21,
-            Type::Int4 => 23,
-            Type::Text => 25,
-            Type::Float8 => 701,
-            Type::Varchar => 1043,
-            Type::Timestamptz => 1184,
-            Type::Interval => 1186,
-            Type::Numeric => 1700,
-            Type::Void => 2278,
-            Type::Uuid => 2950,
-            Type::Unknown => 705,
-        }
-    }
-
     pub(super) fn from_oid(oid: u32) -> Option<Type> {
-        Some(match oid {
-            16 => Type::Bool,
-            20 => Type::Int8,
-            21 => Type::Int2,
-            23 => Type::Int4,
-            25 => Type::Text,
-            701 => Type::Float8,
-            1043 => Type::Varchar,
-            1184 => Type::Timestamptz,
-            1186 => Type::Interval,
-            1700 => Type::Numeric,
-            2278 => Type::Void,
-            2950 => Type::Uuid,
-            705 => Type::Unknown,
-            _ => return None,
-        })
+        let all = Type::all().chain([Type::Unknown]);
+        all.into_iter().find(|ty| ty.oid() == oid)
     }
 
-    /// The width that RowDescription states: -1 for what varies.
-    pub(super) fn width(self) -> i16 {
+    /// Every type that a column can have, and the pseudo-types.
+    pub(super) fn all() -> impl Iterator<Item = Type> {
+        let scalars = Type::SCALARS.iter().copied();
+        scalars.clone().chain(scalars.filter_map(Type::array))
+    }
+
+    /// Its name in pg_type.
+    pub(super) fn catalog_name(self) -> String {
         match self {
-            Type::Bool => 1,
-            Type::Int2 => 2,
-            Type::Int4 | Type::Void => 4,
-            Type::Int8 | Type::Float8 | Type::Timestamptz => 8,
-            Type::Interval | Type::Uuid => 16,
-            Type::Unknown => -2,
-            Type::Numeric | Type::Text | Type::Varchar => -1,
+            Type::Array(element) => format!("_{}", element.catalog_name()),
+            Type::Bool => "bool".to_owned(),
+            Type::Int2 => "int2".to_owned(),
+            Type::Int4 => "int4".to_owned(),
+            Type::Int8 => "int8".to_owned(),
+            Type::Float4 => "float4".to_owned(),
+            Type::Float8 => "float8".to_owned(),
+            Type::Varchar => "varchar".to_owned(),
+            Type::Bpchar => "bpchar".to_owned(),
+            Type::Char => "char".to_owned(),
+            Type::Time => "time".to_owned(),
+            Type::Timestamp => "timestamp".to_owned(),
+            Type::Timestamptz => "timestamptz".to_owned(),
+            Type::Any => "any".to_owned(),
+            other => other.name().to_owned(),
         }
     }
 
@@ -130,11 +187,22 @@ impl Type {
     }
 
     pub(super) fn is_number(self) -> bool {
-        self.is_integer() || matches!(self, Type::Float8 | Type::Numeric)
+        self.is_integer() || matches!(self, Type::Float4 | Type::Float8 | Type::Numeric)
+    }
+
+    /// True for the numbers of the catalog, which are integers of their own.
+    pub(super) fn is_catalog_number(self) -> bool {
+        matches!(self, Type::Oid | Type::Xid | Type::Cid)
     }
 
     pub(super) fn is_string(self) -> bool {
-        matches!(self, Type::Text | Type::Varchar | Type::Unknown)
+        use Type::{Bpchar, Char, Name, Text, Unknown, Varchar};
+        matches!(self, Text | Varchar | Bpchar | Name | Char | Unknown)
+    }
+
+    /// True for what is a point in time.
+    pub(super) fn is_time(self) -> bool {
+        matches!(self, Type::Date | Type::Timestamp | Type::Timestamptz)
     }
 }
 
@@ -155,16 +223,32 @@ pub enum Value {
     Int(i64),
     /// A double.
     Float(f64),
+    /// A float of half the size.
+    Real(f32),
     /// An exact decimal.
     Numeric(Arc<Numeric>),
-    /// A string of any character type.
+    /// A string of any character type but the blank-padded one.
     Text(Arc<str>),
+    /// A blank-padded string: trailing blanks do not count.
+    Padded(Arc<str>),
     /// Microseconds since 2000-01-01 00:00:00 UTC.
     Timestamp(i64),
+    /// Microseconds since 2000-01-01 00:00:00 in no particular zone.
+    Local(i64),
+    /// Days since 2000-01-01.
+    Date(i32),
+    /// Microseconds since midnight.
+    Time(i64),
     /// Months, days and microseconds.
     Interval(Arc<Interval>),
     /// A UUID's bytes.
     Uuid([u8; 16]),
+    /// A JSON document.
+    Json(Arc<Json>),
+    /// Bytes.
+    Bytes(Arc<[u8]>),
+    /// An array of one dimension, counted from 1.
+    Array(Row),
 }
 
 /// The values of a row, in column order.
@@ -182,7 +266,7 @@ impl Value {
     /// The string, if it is one.
     pub fn as_str(&self) -> Option<&str> {
         match self {
-            Value::Text(value) => Some(value),
+            Value::Text(value) | Value::Padded(value) => Some(value),
             _ => None,
         }
     }
@@ -209,12 +293,20 @@ impl Value {
             Value::Bool(_) => 0,
             Value::Int(_) => 1,
             Value::Float(_) => 2,
-            Value::Numeric(_) => 3,
-            Value::Text(_) => 4,
-            Value::Timestamp(_) => 5,
-            Value::Interval(_) => 6,
-            Value::Uuid(_) => 7,
-            Value::Null => 8,
+            Value::Real(_) => 3,
+            Value::Numeric(_) => 4,
+            Value::Text(_) => 5,
+            Value::Padded(_) => 6,
+            Value::Timestamp(_) => 7,
+            Value::Local(_) => 8,
+            Value::Date(_) => 9,
+            Value::Time(_) => 10,
+            Value::Interval(_) => 11,
+            Value::Uuid(_) => 12,
+            Value::Json(_) => 13,
+            Value::Bytes(_) => 14,
+            Value::Array(_) => 15,
+            Value::Null => 16,
         }
     }
 }
@@ -237,6 +329,16 @@ impl Ord for Value {
             (Value::Timestamp(a), Value::Timestamp(b)) => a.cmp(b),
             (Value::Interval(a), Value::Interval(b)) => a.cmp(b),
             (Value::Uuid(a), Value::Uuid(b)) => a.cmp(b),
+            (Value::Local(a), Value::Local(b)) | (Value::Time(a), Value::Time(b)) => a.cmp(b),
+            (Value::Date(a), Value::Date(b)) => a.cmp(b),
+            (Value::Real(a), Value::Real(b)) => compare_floats((*a).into(), (*b).into()),
+            (Value::Padded(a), Value::Padded(b)) => {
+                let significant = |text: &str| text.trim_end_matches(' ').as_bytes().to_vec();
+                significant(a).cmp(&significant(b))
+            }
+            (Value::Json(a), Value::Json(b)) => a.cmp(b),
+            (Value::Bytes(a), Value::Bytes(b)) => a.cmp(b),
+            (Value::Array(a), Value::Array(b)) => a.cmp(b),
             _ => self.rank().cmp(&other.rank()),
         }
     }

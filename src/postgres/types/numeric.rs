@@ -204,6 +204,47 @@ impl Numeric {
         Ok(Numeric { unscaled, scale })
     }
 
+    /// Cuts off what is beyond `scale` decimals.
+    pub(in crate::postgres) fn truncate(self, scale: u8) -> Result<Numeric> {
+        if scale >= self.scale {
+            return self.round(scale);
+        }
+        let unscaled = self.unscaled / power(u32::from(self.scale - scale))?;
+        Ok(Numeric { unscaled, scale })
+    }
+
+    /// Applies `change`, which works on decimals, `places` to the left of the
+    /// decimal point.
+    pub(in crate::postgres) fn at_left(
+        self,
+        places: u64,
+        change: fn(Numeric, u8) -> Result<Numeric>,
+    ) -> Result<Numeric> {
+        let Some(shifted) = u8::try_from(places)
+            .ok()
+            .and_then(|places| self.scale.checked_add(places))
+            .filter(|scale| *scale <= SCALE_MAX)
+        else {
+            return Ok(Numeric::from_int(0));
+        };
+        let small = Numeric {
+            unscaled: self.unscaled,
+            scale: shifted,
+        };
+        let changed = change(small, 0)?;
+        let factor = power(u32::try_from(places).unwrap_or(u32::MAX))?;
+        let unscaled = changed
+            .unscaled
+            .checked_mul(factor)
+            .ok_or_else(out_of_range)?;
+        Ok(Numeric { unscaled, scale: 0 })
+    }
+
+    /// `unscaled / 10^scale`.
+    pub(in crate::postgres) fn scaled(unscaled: i128, scale: u8) -> Numeric {
+        Numeric { unscaled, scale }
+    }
+
     /// True if it has no more than `digits` digits before the decimal point.
     pub(in crate::postgres) fn fits(self, digits: u32) -> bool {
         10u128

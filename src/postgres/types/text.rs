@@ -4,8 +4,12 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use super::datetime::{Interval, Unreadable, parse_timestamp, write_timestamp};
-use super::{Numeric, Type, Value};
+use super::array::{parse_array, write_array};
+use super::datetime::{
+    Interval, Unreadable, parse_clock, parse_date, parse_timestamp, write_date, write_time,
+    write_timestamp,
+};
+use super::{Json, Numeric, Type, Value};
 use crate::postgres::error::{Error, Result, SqlState};
 
 /// Lets `write!` append to bytes.
@@ -25,10 +29,17 @@ pub(in crate::postgres) fn write_text(value: &Value, out: &mut Vec<u8>) {
         Value::Null => Ok(()),
         Value::Bool(value) => Bytes(out).write_str(if *value { "t" } else { "f" }),
         Value::Int(value) => return write_int(*value, out),
-        Value::Float(value) => write_float(*value, &mut Bytes(out)),
+        Value::Float(value) => write_float(*value, 15, &mut Bytes(out)),
+        Value::Real(value) => write_real(*value, &mut Bytes(out)),
         Value::Numeric(value) => write!(Bytes(out), "{value}"),
-        Value::Text(value) => Bytes(out).write_str(value),
-        Value::Timestamp(micros) => write_timestamp(*micros, &mut Bytes(out)),
+        Value::Text(value) | Value::Padded(value) => Bytes(out).write_str(value),
+        Value::Timestamp(micros) => write_timestamp(*micros, "+00", &mut Bytes(out)),
+        Value::Local(micros) => write_timestamp(*micros, "", &mut Bytes(out)),
+        Value::Date(days) => write_date(*days, &mut Bytes(out)),
+        Value::Time(micros) => write_time(*micros, &mut Bytes(out)),
+        Value::Json(value) => write!(Bytes(out), "{value}"),
+        Value::Bytes(bytes) => write_bytes(bytes, &mut Bytes(out)),
+        Value::Array(values) => write_array(values, &mut Bytes(out)),
         Value::Interval(value) => write!(Bytes(out), "{value}"),
         Value::Uuid(bytes) => write_uuid(bytes, &mut Bytes(out)),
     };
@@ -52,22 +63,48 @@ fn write_int(value: i64, out: &mut Vec<u8>) {
     out.extend_from_slice(&digits[at..]);
 }
 
-/// The shortest digits that read back the same, in `%g`'s form.
-fn write_float(value: f64, out: &mut impl Write) -> std::fmt::Result {
+/// The shortest digits that read back the same, in `%g`'s form: exponents
+/// from `digits` on are shown as such.
+fn write_float(value: f64, digits: i32, out: &mut impl Write) -> std::fmt::Result {
+    write_shortest(
+        value,
+        &format!("{value:e}"),
+        &value.to_string(),
+        digits,
+        out,
+    )
+}
+
+fn write_real(value: f32, out: &mut impl Write) -> std::fmt::Result {
+    let (scientific, plain) = (format!("{value:e}"), value.to_string());
+    write_shortest(value.into(), &scientific, &plain, 6, out)
+}
+
+fn write_shortest(
+    value: f64,
+    scientific: &str,
+    plain: &str,
+    digits: i32,
+    out: &mut impl Write,
+) -> std::fmt::Result {
     if value.is_nan() {
         return out.write_str("NaN");
     }
     if value.is_infinite() {
         return out.write_str(if value > 0.0 { "Infinity" } else { "-Infinity" });
     }
-    let scientific = format!("{value:e}");
-    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    if (-5..15).contains(&exponent) {
-        return write!(out, "{value}");
+    if (-4..digits).contains(&exponent) {
+        return out.write_str(plain);
     }
     let sign = if exponent < 0 { '-' } else { '+' };
     write!(out, "{mantissa}e{sign}{:02}", exponent.abs())
+}
+
+fn write_bytes(bytes: &[u8], out: &mut impl Write) -> std::fmt::Result {
+    out.write_str("\\x")?;
+    bytes.iter().try_for_each(|byte| write!(out, "{byte:02x}"))
 }
 
 fn write_uuid(bytes: &[u8; 16], out: &mut impl Write) -> std::fmt::Result {
@@ -96,27 +133,104 @@ fn out_of_range(ty: Type, text: &str) -> Error {
 
 /// Reads a value of type `ty`.
 pub(in crate::postgres) fn from_text(ty: Type, text: &str) -> Result<Value> {
+    let time = |why: Unreadable| unreadable_time(ty, text, &why);
     match ty {
         Type::Bool => parse_bool(text)
             .map(Value::Bool)
             .ok_or_else(|| invalid(ty, text)),
         Type::Int2 | Type::Int4 | Type::Int8 => parse_int(ty, text),
-        Type::Float8 => parse_float(text),
+        Type::Oid | Type::Xid | Type::Cid => parse_int(Type::Int8, text)
+            .ok()
+            .filter(|value| value.as_int().is_some_and(|oid| u32::try_from(oid).is_ok()))
+            .ok_or_else(|| invalid(ty, text)),
+        Type::Float8 => parse_float(ty, text),
+        Type::Float4 => parse_real(text),
         Type::Numeric => Numeric::parse(text.trim())
             .ok_or_else(|| invalid(ty, text))?
             .map(|value| Value::Numeric(Arc::new(value))),
-        Type::Text | Type::Varchar | Type::Unknown => Ok(Value::text(text)),
-        Type::Void => Ok(Value::text("")),
-        Type::Timestamptz => parse_timestamp(text)
+        Type::Bpchar => Ok(Value::Padded(text.into())),
+        Type::Json => Json::parse(text).map(|_| Value::text(text)),
+        Type::Jsonb => Json::parse(text).map(|value| Value::Json(Arc::new(value))),
+        Type::Bytea => parse_bytes(text),
+        Type::Array(element) => parse_array(*element, text),
+        Type::Timestamptz => parse_timestamp(text, true)
             .map(Value::Timestamp)
-            .map_err(|why| unreadable_time(ty, text, &why)),
+            .map_err(time),
+        Type::Timestamp => parse_timestamp(text, false).map(Value::Local).map_err(time),
+        Type::Date => parse_date(text).map(Value::Date).map_err(time),
+        Type::Time => parse_clock(text).map(Value::Time).map_err(time),
         Type::Interval => Interval::parse(text)
             .map(|value| Value::Interval(Arc::new(value)))
-            .ok_or_else(|| unreadable_time(ty, text, &Unreadable::Syntax)),
+            .ok_or_else(|| time(Unreadable::Syntax)),
         Type::Uuid => parse_uuid(text)
             .map(Value::Uuid)
             .ok_or_else(|| invalid(ty, text)),
+        Type::Void => Ok(Value::text("")),
+        Type::Tid
+        | Type::Regclass
+        | Type::Text
+        | Type::Varchar
+        | Type::Name
+        | Type::Char
+        | Type::Unknown => Ok(Value::text(text)),
+        Type::Record | Type::Any | Type::AnyArray | Type::AnyElement => Err(Error::new(
+            SqlState::FEATURE_NOT_SUPPORTED,
+            format!("input of a value of type {ty} is not supported by this server"),
+        )),
     }
+}
+
+/// `\x` with two digits for each byte, or text in which a backslash stands
+/// before three octal digits or another one.
+fn parse_bytes(text: &str) -> Result<Value> {
+    let bad = || {
+        Error::new(
+            SqlState::INVALID_TEXT_REPRESENTATION,
+            "invalid input syntax for type bytea",
+        )
+    };
+    let mut bytes = Vec::new();
+    if let Some(digits) = text.strip_prefix("\\x") {
+        let mut high = None;
+        for digit in digits.chars().filter(|c| !c.is_ascii_whitespace()) {
+            let value = digit.to_digit(16).ok_or_else(|| {
+                let message = format!("invalid hexadecimal digit: \"{digit}\"");
+                Error::new(SqlState::INVALID_PARAMETER_VALUE, message)
+            })?;
+            let value = u8::try_from(value).unwrap_or(0);
+            match high.take() {
+                None => high = Some(value),
+                Some(high) => bytes.push(high << 4 | value),
+            }
+        }
+        if high.is_some() {
+            let message = "invalid hexadecimal data: odd number of digits";
+            return Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, message));
+        }
+        return Ok(Value::Bytes(bytes.into()));
+    }
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        if byte != b'\\' {
+            bytes.push(byte);
+            continue;
+        }
+        match rest.next() {
+            Some(b'\\') => bytes.push(b'\\'),
+            Some(first @ b'0'..=b'3') => {
+                let mut value = first - b'0';
+                for _ in 0..2 {
+                    match rest.next() {
+                        Some(digit @ b'0'..=b'7') => value = value << 3 | (digit - b'0'),
+                        _ => return Err(bad()),
+                    }
+                }
+                bytes.push(value);
+            }
+            _ => return Err(bad()),
+        }
+    }
+    Ok(Value::Bytes(bytes.into()))
 }
 
 fn unreadable_time(ty: Type, text: &str, why: &Unreadable) -> Error {
@@ -152,19 +266,42 @@ fn parse_int(ty: Type, text: &str) -> Result<Value> {
         .ok_or_else(|| out_of_range(ty, text))
 }
 
-fn parse_float(text: &str) -> Result<Value> {
+fn parse_real(text: &str) -> Result<Value> {
+    let Value::Float(value) = parse_float(Type::Float4, text)? else {
+        return Err(invalid(Type::Float4, text));
+    };
+    to_real(value)
+        .filter(|real| *real != 0.0 || value == 0.0)
+        .map(Value::Real)
+        .ok_or_else(|| {
+            let message = format!("\"{text}\" is out of range for type real");
+            Error::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, message)
+        })
+}
+
+/// The nearest float of half the size, if there is one.
+pub(super) fn to_real(value: f64) -> Option<f32> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "rounding is what is asked for"
+    )]
+    let real = value as f32;
+    (real.is_finite() || !value.is_finite()).then_some(real)
+}
+
+fn parse_float(ty: Type, text: &str) -> Result<Value> {
     let trimmed = text.trim();
     let valid = trimmed
         .bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
     let value: f64 = match trimmed.parse() {
         Ok(value) if valid => value,
-        _ => return Err(invalid(Type::Float8, text)),
+        _ => return Err(invalid(ty, text)),
     };
     if value.is_infinite() && trimmed.bytes().any(|byte| byte.is_ascii_digit()) {
         return Err(Error::new(
             SqlState::NUMERIC_VALUE_OUT_OF_RANGE,
-            format!("\"{text}\" is out of range for type double precision"),
+            format!("\"{text}\" is out of range for type {ty}"),
         ));
     }
     Ok(Value::Float(value))

@@ -11,7 +11,7 @@ use sqlparser::ast::{CloseCursor, Declare, FetchDirection, Ident, Statement};
 
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::session::{Answer, Block, Prepared, Session, Tag};
-use crate::postgres::sql::{Action, Direction, Source, fold, is_move_only};
+use crate::postgres::sql::{Direction, Source, fold, is_move_only};
 use crate::postgres::types::Value;
 
 /// A statement bound to its parameters, or a cursor.
@@ -194,7 +194,7 @@ impl Session {
         let Some(plan) = prepared.plan.clone() else {
             return Err(Error::unsupported("a cursor for this statement"));
         };
-        if matches!(&plan.action, Action::Select(select) if !select.locks.is_empty()) {
+        if plan.writes().is_some() {
             return Err(Error::unsupported("a cursor that locks rows"));
         }
         let answer = self.run_plan(&plan, &source, &[], true).await?;

@@ -1,17 +1,18 @@
 //! Aggregates and GROUP BY.
 
 use sqlparser::ast::{
-    DuplicateTreatment, Function as Call, FunctionArg, FunctionArgExpr, FunctionArguments,
+    DuplicateTreatment, Function as Call, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
+    FunctionArguments,
 };
 
-use super::function::plain_arguments;
+use super::call::plain_arguments;
 use super::{AGGREGATES, Analyser, Typed};
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::sql::expr::Expr;
-use crate::postgres::sql::plan::{Aggregate, AggregateFunction};
+use crate::postgres::sql::plan::{Aggregate, AggregateFunction, Windows};
 use crate::postgres::types::Type;
 
-fn by_name(name: &str) -> Option<AggregateFunction> {
+pub(super) fn by_name(name: &str) -> Option<AggregateFunction> {
     Some(match name {
         "count" => AggregateFunction::Count,
         "sum" => AggregateFunction::Sum,
@@ -20,6 +21,10 @@ fn by_name(name: &str) -> Option<AggregateFunction> {
         "max" => AggregateFunction::Max,
         "bool_and" | "every" => AggregateFunction::BoolAnd,
         "bool_or" => AggregateFunction::BoolOr,
+        "string_agg" => AggregateFunction::StringAgg,
+        "array_agg" => AggregateFunction::ArrayAgg,
+        "json_agg" | "jsonb_agg" => AggregateFunction::JsonAgg,
+        "json_object_agg" | "jsonb_object_agg" => AggregateFunction::JsonObjectAgg,
         _ => return None,
     })
 }
@@ -30,19 +35,37 @@ impl Analyser<'_> {
         let Some(function) = by_name(name) else {
             return Ok(None);
         };
-        let Some(outer) = self.aggregates.take() else {
+        let scope = self.scope();
+        let clause = scope.clause;
+        let Some(outer) = scope.aggregates.take() else {
             return Err(Error::new(
                 SqlState::GROUPING_ERROR,
-                format!(
-                    "aggregate functions are not allowed in {}",
-                    self.no_aggregates
-                ),
+                if clause == AGGREGATE_ARGUMENT {
+                    "aggregate function calls cannot be nested".to_owned()
+                } else {
+                    format!("aggregate functions are not allowed in {clause}")
+                },
             ));
         };
-        self.no_aggregates = "the argument of an aggregate";
+        let windows = scope.windows.take();
+        scope.clause = AGGREGATE_ARGUMENT;
         let aggregate = self.aggregate_call(function, name, call);
-        let aggregates = self.aggregates.insert(outer);
+        let own = self.own_slots();
+        let scope = self.scope();
+        scope.clause = clause;
+        scope.windows = windows;
+        let aggregates = scope.aggregates.insert(outer);
         let aggregate = aggregate?;
+        // One over columns of the outer query alone would be that query's.
+        let read = aggregate
+            .arguments
+            .iter()
+            .fold(0, |set, expr| set | expr.slots());
+        if read != 0 && read & own == 0 {
+            return Err(Error::unsupported(
+                "an aggregate of an outer query's columns",
+            ));
+        }
         let ty = aggregate.ty;
         let column = match aggregates.iter().position(|other| *other == aggregate) {
             Some(column) => column,
@@ -52,91 +75,184 @@ impl Analyser<'_> {
             }
         };
         let expr = Expr::Column {
-            relation: AGGREGATES,
+            slot: AGGREGATES,
             column,
         };
         Ok(Some(Typed::new(expr, ty)))
     }
 
-    fn aggregate_call(
+    /// The slots of the innermost query's FROM.
+    pub(super) fn own_slots(&mut self) -> u64 {
+        let relations = self.scope().relations.iter();
+        relations.fold(0, |set, relation| set | 1 << relation.slot)
+    }
+
+    /// Analyses the call of an aggregate.
+    pub(super) fn aggregate_call(
         &mut self,
         function: AggregateFunction,
         name: &str,
         call: &Call,
     ) -> Result<Aggregate> {
+        if !call.within_group.is_empty() {
+            return Err(Error::unsupported("WITHIN GROUP"));
+        }
         let filter = match &call.filter {
             Some(filter) => Some(self.condition(filter, "FILTER")?),
             None => None,
         };
-        let distinct = match &call.args {
+        let (distinct, order) = match &call.args {
             FunctionArguments::List(list) => {
-                if !list.clauses.is_empty() {
-                    return Err(Error::unsupported("ORDER BY in an aggregate"));
+                let mut order = Vec::new();
+                for clause in &list.clauses {
+                    let FunctionArgumentClause::OrderBy(keys) = clause else {
+                        return Err(Error::unsupported(format!("{clause} in an aggregate")));
+                    };
+                    order = self.sort_keys(keys)?;
                 }
-                list.duplicate_treatment == Some(DuplicateTreatment::Distinct)
+                let distinct = list.duplicate_treatment == Some(DuplicateTreatment::Distinct);
+                (distinct, order)
             }
-            _ => false,
+            _ => (false, Vec::new()),
+        };
+        let mut aggregate = Aggregate {
+            function,
+            arguments: Vec::new(),
+            distinct,
+            order,
+            filter,
+            ty: Type::Int8,
         };
         if function == AggregateFunction::Count && is_star(call) {
-            return Ok(Aggregate {
-                function,
-                argument: None,
-                distinct: false,
-                filter,
-                ty: Type::Int8,
-            });
+            return Ok(aggregate);
         }
-        let argument = match plain_arguments(call)?.as_slice() {
-            [argument] => self.expr(argument)?,
-            _ => return Err(no_aggregate(name, "")),
-        };
-        let argument = self.settle(argument)?;
-        let (operand, ty) = result_type(function, argument.ty)
-            .ok_or_else(|| no_aggregate(name, argument.ty.name()))?;
-        Ok(Aggregate {
-            function,
-            argument: Some(self.implicit(argument, operand)?),
-            distinct,
-            filter,
-            ty,
-        })
+        let mut arguments = Vec::new();
+        for argument in plain_arguments(call)? {
+            arguments.push(self.expr(argument)?);
+        }
+        let types: Vec<Type> = arguments.iter().map(|argument| argument.ty).collect();
+        let unknown = arguments
+            .iter()
+            .any(|argument| argument.ty == Type::Unknown);
+        let (wanted, ty) = result_type(function, name, &types).ok_or_else(|| {
+            let names: Vec<&str> = types.iter().map(|ty| ty.name()).collect();
+            no_aggregate(name, &names.join(", "), unknown)
+        })?;
+        for (argument, ty) in arguments.into_iter().zip(wanted) {
+            aggregate.arguments.push(self.implicit(argument, ty)?);
+        }
+        if distinct
+            && aggregate
+                .order
+                .iter()
+                .any(|key| !aggregate.arguments.contains(&key.expr))
+        {
+            return Err(Error::new(
+                SqlState::INVALID_COLUMN_REFERENCE,
+                "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list",
+            ));
+        }
+        aggregate.ty = ty;
+        Ok(aggregate)
     }
 
-    /// Turns an expression over the joined rows into one over the grouped
-    /// row: keys first, then aggregates.
-    pub(super) fn over_groups(&self, expr: &mut Expr, keys: &[Expr]) -> Result<()> {
-        let mut ungrouped = None;
-        expr.rewrite(&mut |part| {
-            if let Some(column) = keys.iter().position(|key| key == part) {
-                return Some(Expr::Column {
-                    relation: 0,
-                    column,
-                });
+    /// Turns expressions over the joined rows into ones over the grouped row:
+    /// keys first, then aggregates. Other columns of a table whose primary
+    /// key is among the keys become keys too.
+    pub(super) fn over_groups(
+        &mut self,
+        mut exprs: Vec<&mut Expr>,
+        mut windows: Option<&mut Windows>,
+        keys: &mut Vec<Expr>,
+        base: usize,
+    ) -> Result<()> {
+        let own = self.own_slots();
+        let mut ungrouped = Vec::new();
+        for expr in &exprs {
+            ungrouped_columns(expr, keys, own, &mut ungrouped);
+        }
+        if let Some(windows) = &windows {
+            for call in &windows.calls {
+                call.visit_call(&mut |expr| ungrouped_columns(expr, keys, own, &mut ungrouped));
             }
-            if let Expr::Column { relation, column } = *part {
-                if relation == AGGREGATES {
-                    return Some(Expr::Column {
-                        relation: 0,
-                        column: keys.len() + column,
-                    });
-                }
-                ungrouped.get_or_insert((relation, column));
+        }
+        for (slot, column) in ungrouped {
+            self.depends_on_keys(slot, column, keys)?;
+            keys.push(Expr::Column { slot, column });
+        }
+        let mut replace = |part: &Expr| grouped(part, keys, base);
+        for expr in &mut exprs {
+            expr.rewrite(&mut replace);
+        }
+        if let Some(windows) = &mut windows {
+            for call in &mut windows.calls {
+                call.visit_call_mut(&mut |expr| expr.rewrite(&mut replace));
             }
-            None
-        });
-        let Some((relation, column)) = ungrouped else {
-            return Ok(());
+        }
+        Ok(())
+    }
+
+    /// Refuses a column that may differ within a group.
+    fn depends_on_keys(&mut self, slot: usize, column: usize, keys: &[Expr]) -> Result<()> {
+        let relations = &self.scope().relations;
+        let Some(relation) = relations.iter().find(|relation| relation.slot == slot) else {
+            return Err(Error::unsupported("this column beside GROUP BY"));
         };
-        let relation = &self.relations[relation];
-        let column = &relation.table.columns[column].name;
+        let is_key = |column: usize| keys.contains(&Expr::Column { slot, column });
+        let primary = relation.table.iter().flat_map(|table| &table.indexes);
+        let mut primary = primary.filter(|index| index.is_primary());
+        let determined = primary.any(|index| {
+            let columns = index.columns();
+            columns.is_some_and(|columns| columns.into_iter().all(is_key))
+        });
+        if determined {
+            return Ok(());
+        }
+        let name = relation
+            .columns
+            .get(column)
+            .map_or("?", |column| &column.name);
         Err(Error::new(
             SqlState::GROUPING_ERROR,
             format!(
-                "column \"{}.{column}\" must appear in the GROUP BY clause or be used in an aggregate function",
+                "column \"{}.{name}\" must appear in the GROUP BY clause or be used in an aggregate function",
                 relation.name
             ),
         ))
     }
+}
+
+/// What is being read while the argument of an aggregate is.
+const AGGREGATE_ARGUMENT: &str = "aggregate function calls";
+
+fn grouped(part: &Expr, keys: &[Expr], base: usize) -> Option<Expr> {
+    if let Some(column) = keys.iter().position(|key| key == part) {
+        return Some(Expr::Column { slot: base, column });
+    }
+    match *part {
+        Expr::Column { slot, column } if slot == AGGREGATES => Some(Expr::Column {
+            slot: base,
+            column: keys.len() + column,
+        }),
+        _ => None,
+    }
+}
+
+/// Notes the columns of FROM that an expression reads outside of keys.
+fn ungrouped_columns(expr: &Expr, keys: &[Expr], own: u64, found: &mut Vec<(usize, usize)>) {
+    expr.clone().rewrite(&mut |part| {
+        if keys.contains(part) {
+            return Some(part.clone());
+        }
+        if let Expr::Column { slot, column } = *part
+            && slot != AGGREGATES
+            && own & 1 << slot != 0
+            && !found.contains(&(slot, column))
+        {
+            found.push((slot, column));
+        }
+        None
+    });
 }
 
 fn is_star(call: &Call) -> bool {
@@ -144,28 +260,77 @@ fn is_star(call: &Call) -> bool {
         if matches!(list.args.as_slice(), [FunctionArg::Unnamed(FunctionArgExpr::Wildcard)]))
 }
 
-fn no_aggregate(name: &str, ty: &str) -> Error {
+fn no_aggregate(name: &str, types: &str, unknown: bool) -> Error {
+    if unknown && !types.contains(',') {
+        return Error::new(
+            SqlState("42725"),
+            format!("function {name}({types}) is not unique"),
+        )
+        .hint("Could not choose a best candidate function. You might need to add explicit type casts.");
+    }
     Error::new(
         SqlState::UNDEFINED_FUNCTION,
-        format!("function {name}({ty}) does not exist"),
+        format!("function {name}({types}) does not exist"),
     )
     .hint("No function matches the given name and argument types. You might need to add explicit type casts.")
 }
 
-/// The type that the argument is brought to, and that of the result.
-fn result_type(function: AggregateFunction, argument: Type) -> Option<(Type, Type)> {
-    use AggregateFunction::{Avg, BoolAnd, BoolOr, Count, Max, Min, Sum};
-    Some(match (function, argument) {
-        (Count, _) => (argument, Type::Int8),
-        (Sum, Type::Int2 | Type::Int4) => (argument, Type::Int8),
-        (Sum | Avg, Type::Int8 | Type::Numeric) | (Avg, Type::Int2 | Type::Int4) => {
-            (Type::Numeric, Type::Numeric)
+/// The types that the arguments are brought to, and that of the result.
+fn result_type(
+    function: AggregateFunction,
+    name: &str,
+    arguments: &[Type],
+) -> Option<(Vec<Type>, Type)> {
+    use AggregateFunction::{
+        ArrayAgg, Avg, BoolAnd, BoolOr, Count, JsonAgg, JsonObjectAgg, Max, Min, StringAgg, Sum,
+    };
+    let text = |ty: Type| if ty == Type::Unknown { Type::Text } else { ty };
+    let json = |name: &str| {
+        if name.starts_with("jsonb") {
+            Type::Jsonb
+        } else {
+            Type::Json
         }
-        (Sum | Avg, Type::Float8) => (argument, argument),
-        (Min | Max, Type::Varchar) => (Type::Text, Type::Text),
-        (Min | Max, Type::Bool | Type::Uuid | Type::Void) => return None,
-        (Min | Max, _) => (argument, argument),
-        (BoolAnd | BoolOr, Type::Bool) => (Type::Bool, Type::Bool),
-        _ => return None,
-    })
+    };
+    let [first, rest @ ..] = arguments else {
+        return None;
+    };
+    let one = |wanted: Type, result: Type| rest.is_empty().then(|| (vec![wanted], result));
+    match (function, *first) {
+        (Count, ty) => one(text(ty), Type::Int8),
+        (Sum, Type::Int2 | Type::Int4) => one(*first, Type::Int8),
+        (Sum | Avg, Type::Int8 | Type::Numeric) | (Avg, Type::Int2 | Type::Int4) => {
+            one(Type::Numeric, Type::Numeric)
+        }
+        (Sum, Type::Float4) => one(Type::Float4, Type::Float4),
+        (Avg, Type::Float4) => one(Type::Float8, Type::Float8),
+        (Sum | Avg, Type::Float8 | Type::Interval) => one(*first, *first),
+        (Min | Max, Type::Varchar | Type::Name | Type::Unknown) => one(Type::Text, Type::Text),
+        (Min | Max, Type::Bool | Type::Uuid | Type::Void | Type::Json | Type::Jsonb) => None,
+        (Min | Max, ty) => one(ty, ty),
+        (BoolAnd | BoolOr, Type::Bool | Type::Unknown) => one(Type::Bool, Type::Bool),
+        (StringAgg, ty) => match rest {
+            [separator] if ty.is_string() && separator.is_string() => {
+                Some((vec![Type::Text, Type::Text], Type::Text))
+            }
+            [Type::Bytea | Type::Unknown] if ty == Type::Bytea => {
+                Some((vec![Type::Bytea, Type::Bytea], Type::Bytea))
+            }
+            _ => None,
+        },
+        (ArrayAgg, ty) => one(text(ty), text(ty).array()?),
+        (JsonAgg, ty) => one(
+            if ty == Type::Json {
+                Type::Jsonb
+            } else {
+                text(ty)
+            },
+            json(name),
+        ),
+        (JsonObjectAgg, key) => match rest {
+            [value] => Some((vec![text(key), text(*value)], json(name))),
+            _ => None,
+        },
+        _ => None,
+    }
 }

@@ -3,25 +3,41 @@
 use std::sync::Arc;
 
 use sqlparser::ast::{
-    Assignment, AssignmentTarget, ConflictTarget, Delete as AstDelete, Expr as Ast, FromTable,
-    Insert as AstInsert, ObjectName, ObjectNamePart, OnConflictAction, OnInsert, Query, SelectItem,
-    SetExpr, TableObject, TableWithJoins, Update as AstUpdate, UpdateTableFromKind,
+    Assignment, AssignmentTarget, Delete as AstDelete, Expr as Ast, FromTable, Insert as AstInsert,
+    ObjectName, ObjectNamePart, OnInsert, Query, SelectItem, SetExpr, TableFactor, TableObject,
+    TableWithJoins, Update as AstUpdate, UpdateTableFromKind,
 };
 
-use super::{Analyser, Relation, Typed, fold, object_name};
+use super::from::{Tree, scan};
+use super::join::plan_joins;
+use super::scope::Relation;
+use super::{Analyser, Scope, Typed, fold, object_name};
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::locks::LockMode;
-use crate::postgres::sql::expr::Expr;
+use crate::postgres::sql::expr::{Expr, Sublink};
 use crate::postgres::sql::plan::{
-    ConflictUpdate, Delete, Insert, InsertSource, OnConflict, OutputColumn, Scan, Update,
+    Delete, Insert, InsertSource, Matching, OutputColumn, Query as PlanQuery, Update,
 };
 use crate::postgres::storage::table::{Column, TableDef};
-use crate::postgres::types::Value;
+use crate::postgres::types::{Type, Value};
 
 type Returning = (Option<Vec<Expr>>, Vec<OutputColumn>);
 
 impl Analyser<'_> {
+    /// A change has a scope of its own, with its target in slot 0.
+    fn in_scope<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        self.scopes.push(Scope::default());
+        let result = work(self);
+        self.scopes.pop();
+        self.next_slot = 0;
+        result
+    }
+
     pub(super) fn insert(&mut self, insert: &AstInsert) -> Result<(Insert, Vec<OutputColumn>)> {
+        self.in_scope(|analyser| analyser.insert_in_scope(insert))
+    }
+
+    fn insert_in_scope(&mut self, insert: &AstInsert) -> Result<(Insert, Vec<OutputColumn>)> {
         let TableObject::TableName(name) = &insert.table else {
             return Err(Error::unsupported(&insert.table));
         };
@@ -37,11 +53,10 @@ impl Analyser<'_> {
             }
             Some(query) => self.insert_source(&table, &columns, query)?,
         };
-        self.relations.clear();
-        self.relations.push(Relation {
-            name: alias,
-            table: table.clone(),
-        });
+        let slot = self.new_slot()?;
+        let target = Relation::of_table(alias, slot, table.clone());
+        let visible = self.add_relation(target)?;
+        self.scope().visible = visible;
         let conflict = match &insert.on {
             None => None,
             Some(OnInsert::OnConflict(conflict)) => Some(self.on_conflict(&table, conflict)?),
@@ -74,23 +89,36 @@ impl Analyser<'_> {
                 .collect::<Result<_>>()?;
             return Ok(InsertSource::Values(rows));
         }
-        let (select, output) = self.query(query)?;
+        let (mut query, mut output) = self.query(query)?;
+        if output.len() > columns.len() {
+            return Err(Error::new(
+                SqlState::SYNTAX_ERROR,
+                "INSERT has more expressions than target columns",
+            ));
+        }
+        // A literal without a type takes that of its column.
+        let types: Vec<_> = output
+            .iter()
+            .zip(columns)
+            .map(|(output, column)| match output.ty {
+                Type::Unknown => table.columns[*column].ty,
+                ty => ty,
+            })
+            .collect();
+        self.retype(&mut query, &mut output, &types)?;
         let values = output
             .iter()
             .enumerate()
             .map(|(column, output)| {
                 Some(Typed {
-                    expr: Expr::Column {
-                        relation: 0,
-                        column,
-                    },
+                    expr: Expr::Column { slot: 0, column },
                     ty: output.ty,
                     modifier: output.modifier,
                 })
             })
             .collect();
         let row = self.whole_row(table, columns, values, false)?;
-        Ok(InsertSource::Query(Box::new(select), row))
+        Ok(InsertSource::Query(query, row))
     }
 
     fn values_row(
@@ -99,7 +127,7 @@ impl Analyser<'_> {
         columns: &[usize],
         row: &[Ast],
     ) -> Result<Vec<Expr>> {
-        self.no_aggregates = "VALUES";
+        self.enter("VALUES");
         let values = row
             .iter()
             .map(|value| {
@@ -148,68 +176,8 @@ impl Analyser<'_> {
         Ok(row)
     }
 
-    fn on_conflict(
-        &mut self,
-        table: &Arc<TableDef>,
-        conflict: &sqlparser::ast::OnConflict,
-    ) -> Result<OnConflict> {
-        let arbiters = match &conflict.conflict_target {
-            None => Vec::new(),
-            Some(ConflictTarget::Columns(names)) => {
-                let names: Vec<ObjectName> = names
-                    .iter()
-                    .map(|name| ObjectName::from(vec![name.clone()]))
-                    .collect();
-                arbiters(table, target_columns(table, &names)?)?
-            }
-            Some(ConflictTarget::OnConstraint(name)) => {
-                let name = object_name(name)?;
-                let index = table
-                    .indexes
-                    .iter()
-                    .position(|i| *i.name == *name && i.unique);
-                vec![index.ok_or_else(|| {
-                    Error::new(
-                        SqlState::UNDEFINED_OBJECT,
-                        format!(
-                            "constraint \"{name}\" for table \"{}\" does not exist",
-                            table.name
-                        ),
-                    )
-                })?]
-            }
-        };
-        let update = match &conflict.action {
-            OnConflictAction::DoNothing => None,
-            OnConflictAction::DoUpdate(_) if arbiters.is_empty() => {
-                return Err(Error::new(
-                    SqlState::SYNTAX_ERROR,
-                    "ON CONFLICT DO UPDATE requires inference specification or constraint name",
-                ));
-            }
-            OnConflictAction::DoUpdate(update) => {
-                self.relations.push(Relation {
-                    name: "excluded".to_owned(),
-                    table: table.clone(),
-                });
-                let assignments = self.assignments(table, &update.assignments)?;
-                self.no_aggregates = "ON CONFLICT DO UPDATE WHERE";
-                let filter = match &update.selection {
-                    Some(filter) => Some(self.condition(filter, "WHERE")?),
-                    None => None,
-                };
-                self.relations.pop();
-                Some(ConflictUpdate {
-                    assignments,
-                    filter,
-                })
-            }
-        };
-        Ok(OnConflict { arbiters, update })
-    }
-
     fn returning(&mut self, list: Option<&[SelectItem]>) -> Result<Returning> {
-        self.no_aggregates = "RETURNING";
+        self.enter("RETURNING");
         let Some(list) = list else {
             return Ok((None, Vec::new()));
         };
@@ -221,35 +189,65 @@ impl Analyser<'_> {
         Ok((Some(exprs), columns))
     }
 
-    /// The table that UPDATE or DELETE changes.
-    fn target(&mut self, target: &TableWithJoins, scans: &mut Vec<Scan>) -> Result<Arc<TableDef>> {
+    /// The table that UPDATE or DELETE changes, and the others of FROM or
+    /// USING.
+    fn target(
+        &mut self,
+        target: &TableWithJoins,
+        others: &[TableWithJoins],
+    ) -> Result<(Arc<TableDef>, Tree)> {
+        let TableFactor::Table { name, alias, .. } = &target.relation else {
+            return Err(Error::unsupported(format!("the target {target}")));
+        };
         if !target.joins.is_empty() {
             return Err(Error::unsupported("a join as the target"));
         }
-        self.add_from(std::slice::from_ref(target), LockMode::RowExclusive, scans)?;
-        match scans.first() {
-            Some(scan) => Ok(scan.table.clone()),
-            None => Err(Error::unsupported("this target")),
+        let table = self.table(name, LockMode::RowExclusive)?;
+        let alias = match alias {
+            Some(alias) => fold(&alias.name),
+            None => object_name(name)?,
+        };
+        let slot = self.new_slot()?;
+        let relation = Relation::of_table(alias, slot, table.clone());
+        let mut tree = Tree::default();
+        tree.nodes.extend(scan(&relation));
+        let visible = self.add_relation(relation)?;
+        self.scope().visible = visible;
+        self.from(others, &mut tree)?;
+        Ok((table, tree))
+    }
+
+    /// The rows to change: WHERE, and the joins in order.
+    fn matching(&mut self, mut tree: Tree, selection: Option<&Ast>) -> Result<Matching> {
+        self.enter("WHERE");
+        if let Some(selection) = selection {
+            let condition = self.condition(selection, "WHERE")?;
+            tree.conditions.extend(condition.conjuncts());
         }
+        let (from, filter) = plan_joins(tree, 0);
+        Ok(Matching { from, filter })
     }
 
     pub(super) fn update(&mut self, update: &AstUpdate) -> Result<(Update, Vec<OutputColumn>)> {
-        let mut from = Vec::new();
-        let table = self.target(&update.table, &mut from)?;
-        if let Some(
-            UpdateTableFromKind::AfterSet(others) | UpdateTableFromKind::BeforeSet(others),
-        ) = &update.from
-        {
-            self.add_from(others, LockMode::AccessShare, &mut from)?;
-        }
-        self.no_aggregates = "UPDATE";
+        self.in_scope(|analyser| analyser.update_in_scope(update))
+    }
+
+    fn update_in_scope(&mut self, update: &AstUpdate) -> Result<(Update, Vec<OutputColumn>)> {
+        let others = match &update.from {
+            Some(
+                UpdateTableFromKind::AfterSet(others) | UpdateTableFromKind::BeforeSet(others),
+            ) => others.as_slice(),
+            None => &[],
+        };
+        let (table, tree) = self.target(&update.table, others)?;
+        self.enter("UPDATE");
         let assignments = self.assignments(&table, &update.assignments)?;
-        self.no_aggregates = "WHERE";
-        let rest = self.where_clause(update.selection.as_ref(), &mut from)?;
-        add_constant_conditions(rest, &mut from);
+        let mut source = self.matching(tree, update.selection.as_ref())?;
         let (returning, output) = self.returning(update.returning.as_deref())?;
+        self.mark_system(&mut source.from);
         let update = Update {
-            from,
+            table,
+            source,
             assignments,
             returning,
         };
@@ -257,22 +255,31 @@ impl Analyser<'_> {
     }
 
     pub(super) fn delete(&mut self, delete: &AstDelete) -> Result<(Delete, Vec<OutputColumn>)> {
+        self.in_scope(|analyser| analyser.delete_in_scope(delete))
+    }
+
+    fn delete_in_scope(&mut self, delete: &AstDelete) -> Result<(Delete, Vec<OutputColumn>)> {
         let (FromTable::WithFromKeyword(tables) | FromTable::WithoutKeyword(tables)) = &delete.from;
         let [target] = tables.as_slice() else {
             return Err(Error::unsupported("DELETE from several tables"));
         };
-        let mut from = Vec::new();
-        self.target(target, &mut from)?;
-        if let Some(others) = &delete.using {
-            self.add_from(others, LockMode::AccessShare, &mut from)?;
-        }
-        let rest = self.where_clause(delete.selection.as_ref(), &mut from)?;
-        add_constant_conditions(rest, &mut from);
+        let (table, tree) = self.target(target, delete.using.as_deref().unwrap_or(&[]))?;
+        let mut source = self.matching(tree, delete.selection.as_ref())?;
         let (returning, output) = self.returning(delete.returning.as_deref())?;
-        Ok((Delete { from, returning }, output))
+        self.mark_system(&mut source.from);
+        let delete = Delete {
+            table,
+            source,
+            returning,
+        };
+        Ok((delete, output))
     }
 
-    fn assignments(&mut self, table: &TableDef, list: &[Assignment]) -> Result<Vec<(usize, Expr)>> {
+    pub(super) fn assignments(
+        &mut self,
+        table: &TableDef,
+        list: &[Assignment],
+    ) -> Result<Vec<(usize, Expr)>> {
         let mut assignments: Vec<(usize, Expr)> = Vec::new();
         for Assignment { target, value } in list {
             match (target, value) {
@@ -286,10 +293,57 @@ impl Analyser<'_> {
                         self.assignment(table, name, value, &mut assignments)?;
                     }
                 }
+                (AssignmentTarget::Tuple(names), Ast::Subquery(query)) => {
+                    self.assign_subquery(table, names, query, &mut assignments)?;
+                }
+                (AssignmentTarget::Tuple(_), Ast::Tuple(_)) => {
+                    return Err(Error::new(
+                        SqlState::SYNTAX_ERROR,
+                        "number of columns does not match number of values",
+                    ));
+                }
+                (AssignmentTarget::Tuple(names), value) if names.len() == 1 => {
+                    self.assignment(table, &names[0], value, &mut assignments)?;
+                }
                 _ => return Err(Error::unsupported("this assignment to several columns")),
             }
         }
         Ok(assignments)
+    }
+
+    /// `(a, b) = (SELECT x, y ...)`: each column has the subquery for itself.
+    fn assign_subquery(
+        &mut self,
+        table: &TableDef,
+        names: &[ObjectName],
+        query: &Query,
+        assignments: &mut Vec<(usize, Expr)>,
+    ) -> Result<()> {
+        let base = self.next_slot;
+        let (query, columns) = self.settled_query(query)?;
+        if columns.len() != names.len() {
+            return Err(Error::new(
+                SqlState::SYNTAX_ERROR,
+                "number of columns does not match number of values",
+            ));
+        }
+        let PlanQuery::Select(select) = query else {
+            return Err(Error::unsupported("this assignment to several columns"));
+        };
+        for ((index, name), column) in names.iter().enumerate().zip(&columns) {
+            let mut one = (*select).clone();
+            one.output = vec![select.output[index].clone()];
+            let plan = self.subplan(PlanQuery::Select(Box::new(one)), base);
+            let value = Typed {
+                expr: Expr::Subquery(Arc::new(plan), Sublink::Scalar),
+                ty: column.ty,
+                modifier: column.modifier,
+            };
+            let target = target_column(table, name)?;
+            let expr = self.assign(value, &table.columns[target], "expression")?;
+            assignments.push((target, expr));
+        }
+        Ok(())
     }
 
     fn assignment(
@@ -317,13 +371,6 @@ impl Analyser<'_> {
         };
         assignments.push((index, expr));
         Ok(())
-    }
-}
-
-/// A condition without columns filters at the target.
-fn add_constant_conditions(conditions: Vec<Expr>, scans: &mut [Scan]) {
-    if let Some(scan) = scans.first_mut() {
-        scan.matches.extend(conditions);
     }
 }
 
@@ -397,27 +444,4 @@ fn target_column(table: &TableDef, name: &ObjectName) -> Result<usize> {
         );
         super::located(error, name.0.last().and_then(ObjectNamePart::as_ident))
     })
-}
-
-/// The unique indexes over exactly these columns.
-fn arbiters(table: &TableDef, mut columns: Vec<usize>) -> Result<Vec<usize>> {
-    columns.sort_unstable();
-    let matching: Vec<usize> = table
-        .indexes
-        .iter()
-        .enumerate()
-        .filter(|(_, index)| {
-            let mut over = index.columns.clone();
-            over.sort_unstable();
-            index.unique && over == columns
-        })
-        .map(|(position, _)| position)
-        .collect();
-    if matching.is_empty() {
-        return Err(Error::new(
-            SqlState::INVALID_COLUMN_REFERENCE,
-            "there is no unique or exclusion constraint matching the ON CONFLICT specification",
-        ));
-    }
-    Ok(matching)
 }

@@ -1,6 +1,6 @@
 //! Type names.
 
-use sqlparser::ast::{CharacterLength, DataType, ExactNumberInfo, TimezoneInfo};
+use sqlparser::ast::{ArrayElemTypeDef, CharacterLength, DataType, ExactNumberInfo, TimezoneInfo};
 
 use super::object_name;
 use crate::postgres::error::{Error, Result, SqlState};
@@ -14,24 +14,60 @@ pub(in crate::postgres) fn column_type(name: &DataType) -> Result<(Type, i32)> {
         DataType::Int(None) | DataType::Int4(None) | DataType::Integer(None) => Type::Int4,
         DataType::Int8(None) | DataType::BigInt(None) => Type::Int8,
         DataType::Bool | DataType::Boolean => Type::Bool,
-        DataType::Float8 | DataType::DoublePrecision => Type::Float8,
+        DataType::Float4 | DataType::Real => Type::Float4,
+        DataType::Float8 | DataType::DoublePrecision | DataType::Double(ExactNumberInfo::None) => {
+            Type::Float8
+        }
+        DataType::Float(info) => float(info)?,
         DataType::Text => Type::Text,
         DataType::Uuid => Type::Uuid,
+        DataType::JSON => Type::Json,
+        DataType::JSONB => Type::Jsonb,
+        DataType::Bytea => Type::Bytea,
+        DataType::Date => Type::Date,
+        DataType::Regclass => Type::Regclass,
         DataType::Interval {
             fields: None,
             precision: None,
         } => Type::Interval,
-        DataType::Timestamp(None, TimezoneInfo::WithTimeZone | TimezoneInfo::Tz) => {
-            Type::Timestamptz
+        DataType::Timestamp(precision, TimezoneInfo::WithTimeZone | TimezoneInfo::Tz) => {
+            return Ok((Type::Timestamptz, time_modifier(*precision)));
         }
-        DataType::Varchar(length) | DataType::CharacterVarying(length) => {
-            return Ok((Type::Varchar, length_modifier(length.as_ref())?));
+        DataType::Timestamp(precision, _) => {
+            return Ok((Type::Timestamp, time_modifier(*precision)));
         }
-        DataType::Numeric(info) | DataType::Decimal(info) => {
+        DataType::Time(precision, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => {
+            return Ok((Type::Time, time_modifier(*precision)));
+        }
+        DataType::Varchar(length)
+        | DataType::CharacterVarying(length)
+        | DataType::CharVarying(length) => {
+            return Ok((Type::Varchar, length_modifier(length.as_ref(), "varchar")?));
+        }
+        DataType::Char(length) | DataType::Character(length) => {
+            let modifier = match length_modifier(length.as_ref(), "char")? {
+                -1 => 1 + MODIFIER_HEADER,
+                modifier => modifier,
+            };
+            return Ok((Type::Bpchar, modifier));
+        }
+        DataType::Numeric(info) | DataType::Decimal(info) | DataType::Dec(info) => {
             return Ok((Type::Numeric, numeric_modifier(info)?));
         }
-        DataType::Custom(name, modifiers) if modifiers.is_empty() => {
-            return custom(&object_name(name)?).map(|ty| (ty, -1));
+        DataType::Array(
+            ArrayElemTypeDef::SquareBracket(element, _) | ArrayElemTypeDef::AngleBracket(element),
+        ) => {
+            let (element, modifier) = column_type(element)?;
+            // int[][] is int[].
+            let ty = match element {
+                array @ Type::Array(_) => Some(array),
+                element => element.array(),
+            };
+            let ty = ty.ok_or_else(|| Error::unsupported(format!("type {element}[]")))?;
+            return Ok((ty, modifier));
+        }
+        DataType::Custom(name, modifiers) => {
+            return custom(&object_name(name)?, modifiers);
         }
         other => {
             let name = other.to_string().to_lowercase();
@@ -41,45 +77,74 @@ pub(in crate::postgres) fn column_type(name: &DataType) -> Result<(Type, i32)> {
     Ok((ty, -1))
 }
 
-fn custom(name: &str) -> Result<Type> {
-    Ok(match name {
-        "timestamptz" => Type::Timestamptz,
-        "varchar" => Type::Varchar,
-        "int2" => Type::Int2,
-        "int4" => Type::Int4,
-        "int8" => Type::Int8,
-        "float8" => Type::Float8,
-        "bool" => Type::Bool,
-        "name" | "regclass" | "jsonb" | "json" | "bytea" | "date" | "timestamp" | "oid"
-        | "char" | "bpchar" | "time" | "inet" | "point" => {
+fn custom(name: &str, modifiers: &[String]) -> Result<(Type, i32)> {
+    // "char" in quotes is a type of its own; _int4 is int4[].
+    let named = |name: &str| Type::all().find(|ty| ty.catalog_name() == name);
+    let ty = named(name).filter(|ty| {
+        !matches!(
+            ty,
+            Type::Void | Type::Record | Type::Any | Type::AnyArray | Type::AnyElement
+        )
+    });
+    let Some(ty) = ty else {
+        if matches!(
+            name,
+            "inet" | "cidr" | "point" | "xml" | "money" | "tsvector" | "int4range"
+        ) {
             return Err(Error::unsupported(format!("type {name}")));
         }
-        _ => {
-            return Err(Error::new(
-                SqlState::UNDEFINED_OBJECT,
-                format!("type \"{name}\" does not exist"),
-            ));
-        }
-    })
+        return Err(Error::new(
+            SqlState::UNDEFINED_OBJECT,
+            format!("type \"{name}\" does not exist"),
+        ));
+    };
+    let size = modifiers.first().and_then(|text| text.parse::<i32>().ok());
+    let modifier = match (ty, size) {
+        (_, None) => -1,
+        (Type::Timestamp | Type::Timestamptz | Type::Time, Some(digits)) => digits.min(6),
+        (Type::Varchar | Type::Bpchar, Some(length)) => length + MODIFIER_HEADER,
+        _ => return Err(Error::unsupported(format!("type {name} with a modifier"))),
+    };
+    Ok((ty, modifier))
 }
 
-fn length_modifier(length: Option<&CharacterLength>) -> Result<i32> {
+fn float(info: &ExactNumberInfo) -> Result<Type> {
+    match info {
+        ExactNumberInfo::None => Ok(Type::Float8),
+        ExactNumberInfo::Precision(1..=24) => Ok(Type::Float4),
+        ExactNumberInfo::Precision(25..=53) => Ok(Type::Float8),
+        ExactNumberInfo::Precision(0) => Err(Error::new(
+            SqlState::INVALID_PARAMETER_VALUE,
+            "precision for type float must be at least 1 bit",
+        )),
+        _ => Err(Error::new(
+            SqlState::INVALID_PARAMETER_VALUE,
+            "precision for type float must be less than 54 bits",
+        )),
+    }
+}
+
+fn time_modifier(precision: Option<u64>) -> i32 {
+    precision.map_or(-1, |digits| i32::try_from(digits.min(6)).unwrap_or(6))
+}
+
+fn length_modifier(length: Option<&CharacterLength>, name: &str) -> Result<i32> {
     match length {
         None => Ok(-1),
         Some(CharacterLength::IntegerLength { length, unit: None }) => {
             match i32::try_from(*length) {
                 Ok(0) => Err(Error::new(
                     SqlState::INVALID_PARAMETER_VALUE,
-                    "length for type varchar must be at least 1",
+                    format!("length for type {name} must be at least 1"),
                 )),
                 Ok(length) if length <= 10_485_760 => Ok(length + MODIFIER_HEADER),
                 _ => Err(Error::new(
                     SqlState::INVALID_PARAMETER_VALUE,
-                    "length for type varchar cannot exceed 10485760",
+                    format!("length for type {name} cannot exceed 10485760"),
                 )),
             }
         }
-        Some(other) => Err(Error::unsupported(format!("varchar({other})"))),
+        Some(other) => Err(Error::unsupported(format!("{name}({other})"))),
     }
 }
 

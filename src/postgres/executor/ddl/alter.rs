@@ -1,0 +1,600 @@
+//! ALTER TABLE: every form takes the strongest lock, where PostgreSQL takes
+//! weaker ones for some.
+
+use std::sync::Arc;
+
+use sqlparser::ast::{
+    AlterColumnOperation, AlterTable, AlterTableOperation, DataType, Expr as Ast, Ident,
+    RenameTableNameKind,
+};
+
+use super::constraint::{Constraint, has_constraint};
+use super::index::check_index;
+use super::table::define_column;
+use super::{Work, already_exists, analyser, live_rows, undefined_table};
+use crate::postgres::engine::Engine;
+use crate::postgres::error::{Error, Result, SqlState};
+use crate::postgres::locks::LockMode;
+use crate::postgres::sql::{Context, Expr, column_type, eval, fold, object_name};
+use crate::postgres::storage::heap::Heap;
+use crate::postgres::storage::table::{Check, Column, ForeignKey, Table, TableDef, TableId};
+use crate::postgres::transaction::Definition;
+use crate::postgres::types::{Row, Value, cast};
+
+fn no_column(def: &TableDef, name: &str) -> Error {
+    Error::new(
+        SqlState::UNDEFINED_COLUMN,
+        format!(
+            "column \"{name}\" of relation \"{}\" does not exist",
+            def.name
+        ),
+    )
+}
+
+fn column_of(def: &TableDef, name: &Ident) -> Result<usize> {
+    let name = fold(name);
+    def.column(&name).ok_or_else(|| no_column(def, &name))
+}
+
+impl Work<'_> {
+    pub(super) async fn alter_table(&mut self, alter: &AlterTable) -> Result<()> {
+        let name = object_name(&alter.name)?;
+        let found = self.lock_table(&name, LockMode::AccessExclusive).await?;
+        let Some(id) = found else {
+            if alter.if_exists {
+                let message = format!("relation \"{name}\" does not exist, skipping");
+                self.notice(SqlState::SUCCESSFUL_COMPLETION, message);
+                return Ok(());
+            }
+            return Err(undefined_table(&name));
+        };
+        for operation in &alter.operations {
+            self.alter(id, &name, operation).await?;
+        }
+        Ok(())
+    }
+
+    async fn alter(&mut self, id: TableId, name: &str, op: &AlterTableOperation) -> Result<()> {
+        match op {
+            AlterTableOperation::AddColumn {
+                if_not_exists,
+                column_def,
+                ..
+            } => self.add_column(id, name, column_def, *if_not_exists).await,
+            AlterTableOperation::DropColumn {
+                column_names,
+                if_exists,
+                ..
+            } => {
+                let mut columns = column_names.iter();
+                columns.try_for_each(|column| self.drop_column(id, column, *if_exists))
+            }
+            AlterTableOperation::AddConstraint {
+                constraint,
+                not_valid: false,
+            } => {
+                let constraints = [Constraint::of_table(constraint)?];
+                self.add_constraints(id, name, &constraints).await
+            }
+            AlterTableOperation::DropConstraint {
+                name, if_exists, ..
+            } => self.drop_constraint(id, &fold(name), *if_exists),
+            AlterTableOperation::AlterColumn { column_name, op } => {
+                self.alter_column(id, column_name, op)
+            }
+            AlterTableOperation::RenameColumn {
+                old_column_name,
+                new_column_name,
+            } => self.redefine(id, |def| {
+                rename_column(def, old_column_name, new_column_name)
+            }),
+            AlterTableOperation::RenameTable {
+                table_name: RenameTableNameKind::To(new) | RenameTableNameKind::As(new),
+            } => {
+                let new = object_name(new)?;
+                if self.taken(&new, false)? {
+                    return Err(already_exists(&new));
+                }
+                self.redefine(id, |def| {
+                    def.name = new.as_str().into();
+                    Ok(())
+                })
+            }
+            other => Err(Error::unsupported(format!("ALTER TABLE {other}"))),
+        }
+    }
+
+    /// Changes a definition, and the rows with it.
+    fn rewrite(
+        &mut self,
+        engine: &mut Engine,
+        id: TableId,
+        def: TableDef,
+        change: impl FnMut(&Row) -> Result<Row>,
+    ) -> Result<()> {
+        let table = engine.table(id)?;
+        let before = table.def.clone();
+        let heap: Heap = table.heap.rewritten(change)?;
+        let old = table.heap.clone();
+        self.transaction.xid(engine);
+        engine.table_mut(id)?.redefine(Arc::new(def), Some(heap));
+        let altered = Definition::Altered {
+            table: id,
+            before,
+            heap: Some(Box::new(old)),
+        };
+        self.transaction.defined(engine, altered);
+        Ok(())
+    }
+
+    async fn add_column(
+        &mut self,
+        id: TableId,
+        name: &str,
+        ast: &sqlparser::ast::ColumnDef,
+        if_not_exists: bool,
+    ) -> Result<()> {
+        let index = {
+            let engine = self.shared.lock();
+            let def = engine.table(id)?.def.clone();
+            let column = fold(&ast.name);
+            if def.column(&column).is_some() {
+                let message = format!("column \"{column}\" of relation \"{name}\" already exists");
+                if !if_not_exists {
+                    return Err(Error::new(SqlState::DUPLICATE_COLUMN, message));
+                }
+                drop(engine);
+                self.notice(SqlState::DUPLICATE_COLUMN, format!("{message}, skipping"));
+                return Ok(());
+            }
+            def.columns.len()
+        };
+        {
+            let mut engine = self.shared.lock();
+            let xid = self.transaction.xid(&mut engine);
+            let top = self.transaction.xid;
+            let mut def = (*engine.table(id)?.def).clone();
+            let mut sequences = Vec::new();
+            let column = define_column(&mut engine, top, &def, ast, &mut sequences)?;
+            self.add_sequences(&mut engine, xid, sequences);
+            def.columns.push(column.clone());
+            if column.not_null && column.default.is_none() {
+                self.refuse_rows(&engine, id, &column)?;
+            }
+            let (sequences, pid) = (&self.shared.sequences, self.transaction.pid);
+            let start = self.transaction.start;
+            self.rewrite(&mut engine, id, def, |row| {
+                let value = match &column.default {
+                    None => Value::Null,
+                    Some(Expr::NextValue(id)) => Value::Int(sequences.lock().next(*id, pid)?),
+                    Some(default) => default_value(default, start)?,
+                };
+                Ok(row.iter().cloned().chain([value]).collect())
+            })?;
+        }
+        let mut constraints = Vec::new();
+        Constraint::of_column(ast, index, &mut constraints)?;
+        self.add_constraints(id, name, &constraints).await
+    }
+
+    /// A column that takes no NULL cannot join rows without a value for it.
+    fn refuse_rows(&self, engine: &Engine, id: TableId, column: &Column) -> Result<()> {
+        let table = engine.table(id)?;
+        match live_rows(table, &engine.clog).next() {
+            Some(_) => Err(contains_nulls(table, column)),
+            None => Ok(()),
+        }
+    }
+
+    async fn add_constraints(
+        &mut self,
+        id: TableId,
+        name: &str,
+        constraints: &[Constraint<'_>],
+    ) -> Result<()> {
+        if constraints.is_empty() {
+            return Ok(());
+        }
+        let parents = self.lock_parents(constraints, name).await?;
+        let mut engine = self.shared.lock();
+        let before = engine.table(id)?.def.clone();
+        let mut def = (*before).clone();
+        let top = self.transaction.xid;
+        for constraint in constraints {
+            constraint.add(&mut engine, top, &mut def, &parents)?;
+        }
+        verify(&engine, id, &before, &def)?;
+        self.transaction.xid(&mut engine);
+        engine.table_mut(id)?.redefine(Arc::new(def), None);
+        let altered = Definition::Altered {
+            table: id,
+            before,
+            heap: None,
+        };
+        self.transaction.defined(&mut engine, altered);
+        Ok(())
+    }
+
+    fn drop_constraint(&mut self, id: TableId, name: &str, if_exists: bool) -> Result<()> {
+        let def = self.shared.lock().table(id)?.def.clone();
+        if !has_constraint(&def, name) {
+            let message = format!(
+                "constraint \"{name}\" of relation \"{}\" does not exist",
+                def.name
+            );
+            if !if_exists {
+                return Err(Error::new(SqlState::UNDEFINED_OBJECT, message));
+            }
+            self.notice(
+                SqlState::SUCCESSFUL_COMPLETION,
+                format!("{message}, skipping"),
+            );
+            return Ok(());
+        }
+        self.redefine(id, |def| {
+            def.checks.retain(|check| *check.name != *name);
+            def.foreign_keys.retain(|key| *key.name != *name);
+            def.indexes
+                .retain(|index| !(index.is_constraint() && *index.name == *name));
+            Ok(())
+        })
+    }
+
+    fn drop_column(&mut self, id: TableId, name: &Ident, if_exists: bool) -> Result<()> {
+        let mut engine = self.shared.lock();
+        let mut def = (*engine.table(id)?.def).clone();
+        let Some(gone) = def.column(&fold(name)) else {
+            let error = no_column(&def, &fold(name));
+            if !if_exists {
+                return Err(error);
+            }
+            let message = format!("{}, skipping", error.fields().message);
+            drop(engine);
+            self.notice(SqlState::SUCCESSFUL_COMPLETION, message);
+            return Ok(());
+        };
+        let referred = engine
+            .catalog
+            .references(id, &engine.clog, self.transaction.xid);
+        if referred
+            .iter()
+            .any(|(_, key)| key.parent_columns.iter().any(|c| *c >= gone))
+        {
+            return Err(Error::unsupported(
+                "DROP COLUMN in a table that a foreign key refers to by this or a later column",
+            ));
+        }
+        let sequence = def.columns[gone].sequence;
+        without_column(&mut def, gone);
+        self.rewrite(&mut engine, id, def, |row| {
+            let kept = row.iter().enumerate().filter(|(index, _)| *index != gone);
+            Ok(kept.map(|(_, value)| value.clone()).collect())
+        })?;
+        if let Some(sequence) = sequence {
+            let xid = self.transaction.xid(&mut engine);
+            engine.catalog.drop_sequence(sequence, xid);
+            let dropped = Definition::SequenceDropped(sequence);
+            self.transaction.defined(&mut engine, dropped);
+        }
+        Ok(())
+    }
+
+    fn alter_column(&mut self, id: TableId, name: &Ident, op: &AlterColumnOperation) -> Result<()> {
+        match op {
+            AlterColumnOperation::SetNotNull => {
+                {
+                    let engine = self.shared.lock();
+                    let table = engine.table(id)?;
+                    let index = column_of(&table.def, name)?;
+                    if live_rows(table, &engine.clog).any(|row| row[index].is_null()) {
+                        return Err(contains_nulls(table, &table.def.columns[index]));
+                    }
+                }
+                self.redefine(id, |def| {
+                    let index = column_of(def, name)?;
+                    def.columns[index].not_null = true;
+                    Ok(())
+                })
+            }
+            AlterColumnOperation::DropNotNull => self.redefine(id, |def| {
+                let index = column_of(def, name)?;
+                let primary = def.indexes.iter().filter(|index| index.is_primary());
+                if primary
+                    .filter_map(|i| i.columns())
+                    .any(|columns| columns.contains(&index))
+                {
+                    return Err(Error::new(
+                        SqlState::INVALID_TABLE_DEFINITION,
+                        format!("column \"{}\" is in a primary key", fold(name)),
+                    ));
+                }
+                def.columns[index].not_null = false;
+                Ok(())
+            }),
+            AlterColumnOperation::SetDefault { value } => {
+                let default = {
+                    let engine = self.shared.lock();
+                    let def = &engine.table(id)?.def;
+                    let column = &def.columns[column_of(def, name)?];
+                    analyser(&engine, self.transaction.xid).default(value, column)?
+                };
+                self.redefine(id, |def| {
+                    let index = column_of(def, name)?;
+                    def.columns[index].default = Some(default);
+                    Ok(())
+                })
+            }
+            AlterColumnOperation::DropDefault => self.redefine(id, |def| {
+                let index = column_of(def, name)?;
+                def.columns[index].default = None;
+                Ok(())
+            }),
+            AlterColumnOperation::SetDataType {
+                data_type, using, ..
+            } => self.retype_column(id, name, data_type, using.as_ref()),
+            AlterColumnOperation::AddGenerated { .. } => {
+                Err(Error::unsupported("ALTER COLUMN ... ADD GENERATED"))
+            }
+        }
+    }
+
+    fn retype_column(
+        &mut self,
+        id: TableId,
+        name: &Ident,
+        data_type: &DataType,
+        using: Option<&Ast>,
+    ) -> Result<()> {
+        let mut engine = self.shared.lock();
+        let before = engine.table(id)?.def.clone();
+        let index = column_of(&before, name)?;
+        let (ty, modifier) = column_type(data_type)?;
+        let mut def = (*before).clone();
+        let own = Ast::Identifier(name.clone());
+        let from = def.columns[index].ty;
+        def.columns[index].ty = ty;
+        def.columns[index].modifier = modifier;
+        let analyser = analyser(&engine, self.transaction.xid).for_table(&before);
+        let convert = analyser.conversion(using.unwrap_or(&own), &def.columns[index]);
+        let convert = convert.map_err(|error| {
+            if error.code() != SqlState::DATATYPE_MISMATCH {
+                return error;
+            }
+            Error::new(
+                SqlState::DATATYPE_MISMATCH,
+                format!(
+                    "column \"{}\" cannot be cast automatically to type {ty}",
+                    fold(name)
+                ),
+            )
+            .hint(format!(
+                "You might need to specify \"USING {}::{ty}\".",
+                fold(name)
+            ))
+        })?;
+        let default = def.columns[index].default.take();
+        def.columns[index].default = match default {
+            Some(Expr::Const(value)) => Some(Expr::Const(cast(&value, from, ty)?)),
+            other => other,
+        };
+        let uses = |expr: &Expr| {
+            expr.any(&mut |part| matches!(part, Expr::Column { column, .. } if *column == index))
+        };
+        let typed = def.checks.iter().any(|check| uses(&check.condition))
+            || def.indexes.iter().any(|index| {
+                let mut keys = index.keys.iter();
+                index.predicate.as_ref().is_some_and(&uses)
+                    || keys.any(|key| key.column().is_none() && uses(&key.expr))
+            });
+        if typed {
+            return Err(Error::unsupported(
+                "a new type for a column that a check or an index expression uses",
+            ));
+        }
+        self.rewrite(&mut engine, id, def, |row| {
+            let mut new = row.to_vec();
+            let rows = std::slice::from_ref(row);
+            new[index] = eval(&convert, rows, &Context::IMMUTABLE)?;
+            Ok(new.into())
+        })?;
+        let table = engine.table(id)?;
+        for index in &table.def.indexes {
+            check_index(table, &engine.clog, index)?;
+        }
+        Ok(())
+    }
+}
+
+/// The value of a default for rows that are there already.
+fn default_value(default: &Expr, start: i64) -> Result<Value> {
+    let now = Expr::Const(Value::Timestamp(start));
+    let mut default = default.clone();
+    default.rewrite(&mut |part| match part {
+        Expr::Call(builtin, _) if matches!(builtin.name, "now" | "current_timestamp") => {
+            Some(now.clone())
+        }
+        _ => None,
+    });
+    eval(&default, &[], &Context::IMMUTABLE)
+}
+
+fn contains_nulls(table: &Table, column: &Column) -> Error {
+    Error::new(
+        SqlState::NOT_NULL_VIOLATION,
+        format!(
+            "column \"{}\" of relation \"{}\" contains null values",
+            column.name, table.def.name
+        ),
+    )
+    .table(&table.def.name)
+    .column(&column.name)
+}
+
+fn rename_column(def: &mut TableDef, old: &Ident, new: &Ident) -> Result<()> {
+    let old_name = fold(old);
+    let index = def.column(&old_name).ok_or_else(|| {
+        Error::new(
+            SqlState::UNDEFINED_COLUMN,
+            format!("column \"{old_name}\" does not exist"),
+        )
+    })?;
+    let new = fold(new);
+    if def.column(&new).is_some() {
+        return Err(Error::new(
+            SqlState::DUPLICATE_COLUMN,
+            format!(
+                "column \"{new}\" of relation \"{}\" already exists",
+                def.name
+            ),
+        ));
+    }
+    for index_def in &mut def.indexes {
+        for key in &mut index_def.keys {
+            if key.column() == Some(index) {
+                key.text.clone_from(&new);
+            }
+        }
+    }
+    def.columns[index].name = new.as_str().into();
+    Ok(())
+}
+
+/// Takes a column out of a definition, with what stands on it.
+fn without_column(def: &mut TableDef, gone: usize) {
+    let uses = |expr: &Expr| {
+        expr.any(&mut |part| matches!(part, Expr::Column { column, .. } if *column == gone))
+    };
+    def.columns.remove(gone);
+    def.checks.retain(|check| !uses(&check.condition));
+    def.foreign_keys.retain(|key| !key.columns.contains(&gone));
+    def.indexes.retain(|index| {
+        !index.keys.iter().any(|key| uses(&key.expr))
+            && !index.include.contains(&gone)
+            && !index.predicate.as_ref().is_some_and(uses)
+    });
+    let shift = |column: &mut usize| {
+        if *column > gone {
+            *column -= 1;
+        }
+    };
+    let shift_expr = |expr: &mut Expr| {
+        expr.rewrite(&mut |part| match part {
+            Expr::Column { slot, column } if *column > gone => Some(Expr::Column {
+                slot: *slot,
+                column: column - 1,
+            }),
+            _ => None,
+        });
+    };
+    for Check { condition, .. } in &mut def.checks {
+        shift_expr(condition);
+    }
+    for index in &mut def.indexes {
+        index
+            .keys
+            .iter_mut()
+            .for_each(|key| shift_expr(&mut key.expr));
+        index.predicate.iter_mut().for_each(shift_expr);
+        index.include.iter_mut().for_each(shift);
+    }
+    for key in &mut def.foreign_keys {
+        key.columns.iter_mut().for_each(shift);
+    }
+}
+
+/// What is in the table must meet what is new in its definition.
+fn verify(engine: &Engine, id: TableId, before: &TableDef, def: &TableDef) -> Result<()> {
+    let table = engine.table(id)?;
+    for (index, column) in def.columns.iter().enumerate() {
+        let was = before
+            .columns
+            .get(index)
+            .is_some_and(|column| column.not_null);
+        let null = |row: &Row| row.get(index).is_some_and(Value::is_null);
+        if column.not_null && !was && live_rows(table, &engine.clog).any(null) {
+            return Err(contains_nulls(table, column));
+        }
+    }
+    for index in &def.indexes {
+        if !before.indexes.iter().any(|other| other.id == index.id) {
+            check_index(table, &engine.clog, index)?;
+        }
+    }
+    for check in &def.checks {
+        if before.checks.iter().any(|other| other.name == check.name) {
+            continue;
+        }
+        for row in live_rows(table, &engine.clog) {
+            let rows = std::slice::from_ref(row);
+            let value = eval(&check.condition, rows, &Context::IMMUTABLE)?;
+            if value.as_bool() == Some(false) {
+                return Err(Error::new(
+                    SqlState::CHECK_VIOLATION,
+                    format!(
+                        "check constraint \"{}\" of relation \"{}\" is violated by some row",
+                        check.name, def.name
+                    ),
+                )
+                .table(&def.name)
+                .constraint(&check.name));
+            }
+        }
+    }
+    for key in &def.foreign_keys {
+        if !before
+            .foreign_keys
+            .iter()
+            .any(|other| other.name == key.name)
+        {
+            verify_reference(engine, table, def, key)?;
+        }
+    }
+    Ok(())
+}
+
+fn verify_reference(
+    engine: &Engine,
+    table: &Table,
+    def: &TableDef,
+    key: &ForeignKey,
+) -> Result<()> {
+    let parent = engine.table(key.parent)?;
+    let rows = live_rows(parent, &engine.clog);
+    let keys: std::collections::BTreeSet<Vec<Value>> = rows
+        .map(|row| key.parent_columns.iter().map(|c| row[*c].clone()).collect())
+        .collect();
+    for row in live_rows(table, &engine.clog) {
+        if key.columns.iter().any(|c| row[*c].is_null()) {
+            continue;
+        }
+        let pairs = key.columns.iter().zip(&key.parent_columns);
+        let wanted = pairs.map(|(own, other)| {
+            cast(
+                &row[*own],
+                def.columns[*own].ty,
+                parent.def.columns[*other].ty,
+            )
+        });
+        let wanted: Vec<Value> = wanted.collect::<Result<_>>()?;
+        if !keys.contains(&wanted) {
+            let names: Vec<&str> = key.columns.iter().map(|c| &*def.columns[*c].name).collect();
+            let values: Vec<String> = key.columns.iter().map(|c| row[*c].to_string()).collect();
+            return Err(Error::new(
+                SqlState("23503"),
+                format!(
+                    "insert or update on table \"{}\" violates foreign key constraint \"{}\"",
+                    def.name, key.name
+                ),
+            )
+            .detail(format!(
+                "Key ({})=({}) is not present in table \"{}\".",
+                names.join(", "),
+                values.join(", "),
+                parent.def.name
+            ))
+            .table(&def.name)
+            .constraint(&key.name));
+        }
+    }
+    Ok(())
+}

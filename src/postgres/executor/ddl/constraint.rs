@@ -1,0 +1,530 @@
+//! Constraints: keys, checks, references, of a column or of a table.
+
+use std::sync::Arc;
+
+use sqlparser::ast::{
+    ColumnDef, ColumnOption, ConstraintCharacteristics, ConstraintReferenceMatchKind,
+    DeferrableInitial, Expr as Ast, ForeignKeyConstraint, Ident, IndexColumn, NullsDistinctOption,
+    ReferentialAction, TableConstraint,
+};
+
+use super::table::unique_name;
+use super::{analyser, undefined_table};
+use crate::postgres::engine::Engine;
+use crate::postgres::error::{Error, Result, SqlState};
+use crate::postgres::sql::{Expr, fold, object_name};
+use crate::postgres::storage::Xid;
+use crate::postgres::storage::table::{
+    Check, ForeignKey, IndexDef, IndexKey, KeyConstraint, Referential, TableDef, TableId,
+};
+
+/// A constraint as it was written.
+pub(super) struct Constraint<'a> {
+    name: Option<&'a Ident>,
+    what: What<'a>,
+}
+
+enum What<'a> {
+    Key {
+        kind: KeyConstraint,
+        columns: Columns<'a>,
+        include: &'a [Ident],
+        nulls_distinct: bool,
+    },
+    Check {
+        condition: &'a Ast,
+        /// The column at which it stands.
+        column: Option<usize>,
+    },
+    Reference {
+        key: &'a ForeignKeyConstraint,
+        /// The column at which it stands.
+        column: Option<usize>,
+    },
+}
+
+enum Columns<'a> {
+    One(usize),
+    Named(&'a [IndexColumn]),
+}
+
+fn refuse_deferrable(characteristics: Option<&ConstraintCharacteristics>) -> Result<()> {
+    match characteristics {
+        Some(found) if found.deferrable == Some(true) || found.initially.is_some() => {
+            Err(Error::unsupported("a DEFERRABLE unique constraint"))
+        }
+        _ => Ok(()),
+    }
+}
+
+impl<'a> Constraint<'a> {
+    /// Adds the constraints that stand at a column.
+    pub(super) fn of_column(
+        ast: &'a ColumnDef,
+        index: usize,
+        constraints: &mut Vec<Constraint<'a>>,
+    ) -> Result<()> {
+        for option in &ast.options {
+            let key = |kind, name: &'a Option<Ident>| Constraint {
+                name: option.name.as_ref().or(name.as_ref()),
+                what: What::Key {
+                    kind,
+                    columns: Columns::One(index),
+                    include: &[],
+                    nulls_distinct: true,
+                },
+            };
+            constraints.push(match &option.option {
+                ColumnOption::PrimaryKey(found) => {
+                    refuse_deferrable(found.characteristics.as_ref())?;
+                    key(KeyConstraint::Primary, &found.name)
+                }
+                ColumnOption::Unique(found) => {
+                    refuse_deferrable(found.characteristics.as_ref())?;
+                    key(KeyConstraint::Unique, &found.name)
+                }
+                ColumnOption::Check(check) => Constraint {
+                    name: option.name.as_ref().or(check.name.as_ref()),
+                    what: What::Check {
+                        condition: &check.expr,
+                        column: Some(index),
+                    },
+                },
+                ColumnOption::ForeignKey(key) => Constraint {
+                    name: option.name.as_ref().or(key.name.as_ref()),
+                    what: What::Reference {
+                        key,
+                        column: Some(index),
+                    },
+                },
+                _ => continue,
+            });
+        }
+        Ok(())
+    }
+
+    /// A constraint of a table.
+    pub(super) fn of_table(constraint: &'a TableConstraint) -> Result<Constraint<'a>> {
+        Ok(match constraint {
+            TableConstraint::PrimaryKey(key) => {
+                refuse_deferrable(key.characteristics.as_ref())?;
+                Constraint {
+                    name: key.name.as_ref(),
+                    what: What::Key {
+                        kind: KeyConstraint::Primary,
+                        columns: Columns::Named(&key.columns),
+                        include: &key.include,
+                        nulls_distinct: true,
+                    },
+                }
+            }
+            TableConstraint::Unique(key) => {
+                refuse_deferrable(key.characteristics.as_ref())?;
+                let distinct = !matches!(key.nulls_distinct, NullsDistinctOption::NotDistinct);
+                Constraint {
+                    name: key.name.as_ref(),
+                    what: What::Key {
+                        kind: KeyConstraint::Unique,
+                        columns: Columns::Named(&key.columns),
+                        include: &key.include,
+                        nulls_distinct: distinct,
+                    },
+                }
+            }
+            TableConstraint::Check(check) => Constraint {
+                name: check.name.as_ref(),
+                what: What::Check {
+                    condition: &check.expr,
+                    column: None,
+                },
+            },
+            TableConstraint::ForeignKey(key) => Constraint {
+                name: key.name.as_ref(),
+                what: What::Reference { key, column: None },
+            },
+            other => return Err(Error::unsupported(format!("{other}"))),
+        })
+    }
+
+    /// The table that it refers to.
+    pub(super) fn parent(&self) -> Result<Option<String>> {
+        match &self.what {
+            What::Reference { key, .. } => object_name(&key.foreign_table).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// Adds it to a definition.
+    pub(super) fn add(
+        &self,
+        engine: &mut Engine,
+        top: Xid,
+        def: &mut TableDef,
+        parents: &[(String, TableId)],
+    ) -> Result<()> {
+        match &self.what {
+            What::Key {
+                kind,
+                columns,
+                include,
+                nulls_distinct,
+            } => {
+                let columns = match columns {
+                    Columns::One(column) => vec![*column],
+                    Columns::Named(names) => key_columns(def, names)?,
+                };
+                let include = include_columns(def, include)?;
+                self.add_key(engine, top, def, *kind, columns, include, *nulls_distinct)
+            }
+            What::Check { condition, column } => {
+                self.add_check(engine, top, def, condition, *column)
+            }
+            What::Reference { key, column } => {
+                self.add_reference(engine, def, key, *column, parents)
+            }
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one key has that many parts")]
+    fn add_key(
+        &self,
+        engine: &mut Engine,
+        top: Xid,
+        def: &mut TableDef,
+        kind: KeyConstraint,
+        columns: Vec<usize>,
+        include: Vec<usize>,
+        nulls_distinct: bool,
+    ) -> Result<()> {
+        if kind == KeyConstraint::Primary {
+            if def.indexes.iter().any(IndexDef::is_primary) {
+                return Err(Error::new(
+                    SqlState::INVALID_TABLE_DEFINITION,
+                    format!(
+                        "multiple primary keys for table \"{}\" are not allowed",
+                        def.name
+                    ),
+                ));
+            }
+            for column in &columns {
+                def.columns[*column].not_null = true;
+            }
+        }
+        let base = match self.name {
+            Some(name) => {
+                let name = fold(name);
+                if engine.catalog.has_relation(&name, &engine.clog, top) {
+                    return Err(super::already_exists(&name));
+                }
+                name
+            }
+            None if kind == KeyConstraint::Primary => format!("{}_pkey", def.name),
+            None => {
+                let all = columns.iter().chain(&include);
+                format!("{}_{}_key", def.name, column_names(def, all))
+            }
+        };
+        let taken = |name: &str| {
+            engine.catalog.has_relation(name, &engine.clog, top)
+                || def.indexes.iter().any(|index| *index.name == *name)
+        };
+        let name = unique_name(&base, taken);
+        let index = IndexDef {
+            id: engine.catalog.new_id(),
+            name: name.as_str().into(),
+            keys: columns
+                .iter()
+                .map(|column| column_key(def, *column))
+                .collect(),
+            include,
+            predicate: None,
+            unique: true,
+            nulls_distinct,
+            constraint: Some(kind),
+        };
+        // Primary keys come first, as PostgreSQL looks at them.
+        if kind == KeyConstraint::Primary {
+            def.indexes.insert(0, index);
+        } else {
+            def.indexes.push(index);
+        }
+        Ok(())
+    }
+
+    fn add_check(
+        &self,
+        engine: &Engine,
+        top: Xid,
+        def: &mut TableDef,
+        condition: &Ast,
+        column: Option<usize>,
+    ) -> Result<()> {
+        let shared_def = Arc::new(def.clone());
+        let condition = analyser(engine, top)
+            .for_table(&shared_def)
+            .check(condition)?;
+        let base = match (self.name, column.or_else(|| only_column(&condition))) {
+            (Some(name), _) => fold(name),
+            (None, Some(column)) => format!("{}_{}_check", def.name, def.columns[column].name),
+            (None, None) => format!("{}_check", def.name),
+        };
+        if self.name.is_some() && has_constraint(def, &base) {
+            return Err(Error::new(
+                SqlState::DUPLICATE_OBJECT,
+                format!(
+                    "constraint \"{base}\" for relation \"{}\" already exists",
+                    def.name
+                ),
+            ));
+        }
+        let name = unique_name(&base, |name| has_constraint(def, name));
+        def.checks.push(Check {
+            name: name.as_str().into(),
+            condition,
+        });
+        Ok(())
+    }
+
+    fn add_reference(
+        &self,
+        engine: &Engine,
+        def: &mut TableDef,
+        key: &ForeignKeyConstraint,
+        column: Option<usize>,
+        parents: &[(String, TableId)],
+    ) -> Result<()> {
+        let columns = match column {
+            Some(column) => vec![column],
+            None => named_columns(def, &key.columns)?,
+        };
+        let parent_name = object_name(&key.foreign_table)?;
+        let locked = parents.iter().find(|(name, _)| *name == parent_name);
+        let own = def.clone();
+        let parent = match locked {
+            Some((_, id)) => engine.table(*id)?.def.clone(),
+            None if *def.name == *parent_name => Arc::new(own),
+            None => return Err(undefined_table(&parent_name)),
+        };
+        let parent_columns = referred_columns(&parent, &key.referred_columns)?;
+        if parent_columns.len() != columns.len() {
+            return Err(Error::new(
+                SqlState("42830"),
+                "number of referencing and referenced columns for foreign key disagree",
+            ));
+        }
+        let base = match self.name {
+            Some(name) => fold(name),
+            None => format!("{}_{}_fkey", def.name, column_names(def, columns.iter())),
+        };
+        if self.name.is_some() && has_constraint(def, &base) {
+            return Err(Error::new(
+                SqlState::DUPLICATE_OBJECT,
+                format!(
+                    "constraint \"{base}\" for relation \"{}\" already exists",
+                    def.name
+                ),
+            ));
+        }
+        let name = unique_name(&base, |name| has_constraint(def, name));
+        compatible(def, &columns, &parent, &parent_columns, &name)?;
+        let deferrable = deferrable(key.characteristics.as_ref())?;
+        let full = match key.match_kind {
+            None | Some(ConstraintReferenceMatchKind::Simple) => false,
+            Some(ConstraintReferenceMatchKind::Full) => true,
+            Some(ConstraintReferenceMatchKind::Partial) => {
+                return Err(Error::new(
+                    SqlState::FEATURE_NOT_SUPPORTED,
+                    "MATCH PARTIAL not yet implemented",
+                ));
+            }
+        };
+        def.foreign_keys.push(ForeignKey {
+            name: name.as_str().into(),
+            columns,
+            parent: parent.id,
+            parent_columns,
+            on_delete: action(key.on_delete),
+            on_update: action(key.on_update),
+            full,
+            deferred: deferrable,
+        });
+        Ok(())
+    }
+}
+
+/// True if the constraint is INITIALLY DEFERRED.
+fn deferrable(characteristics: Option<&ConstraintCharacteristics>) -> Result<bool> {
+    let Some(found) = characteristics else {
+        return Ok(false);
+    };
+    let deferred = found.initially == Some(DeferrableInitial::Deferred);
+    if deferred && found.deferrable == Some(false) {
+        return Err(Error::new(
+            SqlState::SYNTAX_ERROR,
+            "constraint declared INITIALLY DEFERRED must be DEFERRABLE",
+        ));
+    }
+    Ok(deferred)
+}
+
+fn action(action: Option<ReferentialAction>) -> Referential {
+    match action {
+        None | Some(ReferentialAction::NoAction) => Referential::NoAction,
+        Some(ReferentialAction::Restrict) => Referential::Restrict,
+        Some(ReferentialAction::Cascade) => Referential::Cascade,
+        Some(ReferentialAction::SetNull) => Referential::SetNull,
+        Some(ReferentialAction::SetDefault) => Referential::SetDefault,
+    }
+}
+
+/// True if a constraint of a table has this name.
+pub(super) fn has_constraint(def: &TableDef, name: &str) -> bool {
+    def.checks.iter().any(|check| *check.name == *name)
+        || def.foreign_keys.iter().any(|key| *key.name == *name)
+        || def
+            .indexes
+            .iter()
+            .any(|index| index.is_constraint() && *index.name == *name)
+}
+
+fn column_names<'c>(def: &TableDef, columns: impl Iterator<Item = &'c usize>) -> String {
+    let names: Vec<&str> = columns.map(|column| &*def.columns[*column].name).collect();
+    names.join("_")
+}
+
+/// A column as the key of an index.
+pub(super) fn column_key(def: &TableDef, column: usize) -> IndexKey {
+    IndexKey {
+        expr: Expr::Column { slot: 0, column },
+        text: def.columns[column].name.to_string(),
+    }
+}
+
+fn named_column(def: &TableDef, name: &Ident) -> Result<usize> {
+    let folded = fold(name);
+    def.column(&folded).ok_or_else(|| {
+        Error::new(
+            SqlState::UNDEFINED_COLUMN,
+            format!("column \"{folded}\" named in key does not exist"),
+        )
+    })
+}
+
+fn key_columns(def: &TableDef, columns: &[IndexColumn]) -> Result<Vec<usize>> {
+    let mut key = Vec::new();
+    for column in columns {
+        let Ast::Identifier(name) = &column.column.expr else {
+            return Err(Error::unsupported("a constraint on an expression"));
+        };
+        let column = named_column(def, name)?;
+        if key.contains(&column) {
+            return Err(Error::new(
+                SqlState::DUPLICATE_COLUMN,
+                format!(
+                    "column \"{}\" appears twice in key",
+                    def.columns[column].name
+                ),
+            ));
+        }
+        key.push(column);
+    }
+    Ok(key)
+}
+
+/// The columns that INCLUDE names.
+pub(super) fn include_columns(def: &TableDef, names: &[Ident]) -> Result<Vec<usize>> {
+    names.iter().map(|name| named_column(def, name)).collect()
+}
+
+fn named_columns(def: &TableDef, names: &[Ident]) -> Result<Vec<usize>> {
+    let one = |name: &Ident| {
+        let folded = fold(name);
+        def.column(&folded).ok_or_else(|| {
+            Error::new(
+                SqlState::UNDEFINED_COLUMN,
+                format!("column \"{folded}\" referenced in foreign key constraint does not exist"),
+            )
+        })
+    };
+    names.iter().map(one).collect()
+}
+
+/// The columns of the parent: those that are named, of a unique index, or
+/// its primary key.
+fn referred_columns(parent: &TableDef, names: &[Ident]) -> Result<Vec<usize>> {
+    if names.is_empty() {
+        let primary = parent.indexes.iter().find(|index| index.is_primary());
+        let columns = primary.and_then(IndexDef::columns);
+        return columns.ok_or_else(|| {
+            Error::new(
+                SqlState::UNDEFINED_OBJECT,
+                format!(
+                    "there is no primary key for referenced table \"{}\"",
+                    parent.name
+                ),
+            )
+        });
+    }
+    let columns = named_columns(parent, names)?;
+    let mut wanted = columns.clone();
+    wanted.sort_unstable();
+    let unique = parent.indexes.iter().any(|index| {
+        let mut over = index.columns().unwrap_or_default();
+        over.sort_unstable();
+        index.unique && index.predicate.is_none() && over == wanted
+    });
+    if !unique {
+        return Err(Error::new(
+            SqlState("42830"),
+            format!(
+                "there is no unique constraint matching given keys for referenced table \"{}\"",
+                parent.name
+            ),
+        ));
+    }
+    Ok(columns)
+}
+
+fn compatible(
+    def: &TableDef,
+    columns: &[usize],
+    parent: &TableDef,
+    parent_columns: &[usize],
+    name: &str,
+) -> Result<()> {
+    for (own, other) in columns.iter().zip(parent_columns) {
+        let (own, other) = (&def.columns[*own], &parent.columns[*other]);
+        let alike = own.ty == other.ty
+            || (own.ty.is_number() && other.ty.is_number())
+            || (own.ty.is_string() && other.ty.is_string())
+            || (own.ty.is_time() && other.ty.is_time());
+        if !alike {
+            return Err(Error::new(
+                SqlState::DATATYPE_MISMATCH,
+                format!("foreign key constraint \"{name}\" cannot be implemented"),
+            )
+            .detail(format!(
+                "Key columns \"{}\" and \"{}\" are of incompatible types: {} and {}.",
+                own.name, other.name, own.ty, other.ty
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// The one column that a condition is about, if it is one.
+fn only_column(condition: &Expr) -> Option<usize> {
+    let mut columns = Vec::new();
+    condition.any(&mut |expr| {
+        if let Expr::Column { column, .. } = expr
+            && !columns.contains(column)
+        {
+            columns.push(*column);
+        }
+        false
+    });
+    match columns.as_slice() {
+        [column] => Some(*column),
+        _ => None,
+    }
+}

@@ -1,0 +1,241 @@
+//! DROP TABLE, INDEX, SEQUENCE and VIEW.
+
+use std::sync::Arc;
+
+use sqlparser::ast::{ObjectName, ObjectType};
+
+use super::Work;
+use crate::postgres::error::{Error, Result, SqlState};
+use crate::postgres::locks::LockMode;
+use crate::postgres::sql::object_name;
+use crate::postgres::storage::table::{ForeignKey, TableId};
+use crate::postgres::transaction::Definition;
+
+/// An object of another kind has the name.
+fn wrong_kind(name: &str, kind: &str) -> Error {
+    let article = if kind == "index" { "an" } else { "a" };
+    Error::new(
+        SqlState("42809"),
+        format!("\"{name}\" is not {article} {kind}"),
+    )
+    .hint(match kind {
+        "table" => "Use DROP VIEW to remove a view.",
+        _ => "Use DROP TABLE to remove a table.",
+    })
+}
+
+impl Work<'_> {
+    pub(super) async fn drop_object(
+        &mut self,
+        kind: &ObjectType,
+        name: &ObjectName,
+        if_exists: bool,
+        cascade: bool,
+    ) -> Result<()> {
+        let name = object_name(name)?;
+        let (word, found) = match kind {
+            ObjectType::Table => ("table", self.drop_table(&name, cascade).await?),
+            ObjectType::Index => ("index", self.drop_index(&name).await?),
+            ObjectType::Sequence => ("sequence", self.drop_sequence(&name)?),
+            _ => ("view", self.drop_view(&name)),
+        };
+        if found {
+            return Ok(());
+        }
+        let exists = {
+            let engine = self.shared.lock();
+            let top = self.transaction.xid;
+            engine.catalog.has_relation(&name, &engine.clog, top)
+        };
+        if exists {
+            return Err(wrong_kind(&name, word));
+        }
+        if if_exists {
+            let message = format!("{word} \"{name}\" does not exist, skipping");
+            self.notice(SqlState::SUCCESSFUL_COMPLETION, message);
+            return Ok(());
+        }
+        let code = if word == "index" {
+            SqlState::UNDEFINED_OBJECT
+        } else {
+            SqlState::UNDEFINED_TABLE
+        };
+        Err(Error::new(
+            code,
+            format!("{word} \"{name}\" does not exist"),
+        ))
+    }
+
+    async fn drop_table(&mut self, name: &str, cascade: bool) -> Result<bool> {
+        let mode = LockMode::AccessExclusive;
+        let Some(id) = self.lock_table(name, mode).await? else {
+            return Ok(false);
+        };
+        self.drop_references(id, name, cascade).await?;
+        let mut engine = self.shared.lock();
+        if let Some(sxact) = self.transaction.ssi {
+            engine.ssi.remove_table(sxact, id)?;
+        }
+        let xid = self.transaction.xid(&mut engine);
+        engine.table_mut(id)?.presence.dropped_by = xid;
+        self.transaction
+            .defined(&mut engine, Definition::Dropped(id));
+        for sequence in engine.catalog.owned_sequences(id) {
+            engine.catalog.drop_sequence(sequence.id, xid);
+            let dropped = Definition::SequenceDropped(sequence.id);
+            self.transaction.defined(&mut engine, dropped);
+        }
+        Ok(true)
+    }
+
+    /// The foreign keys of other tables that refer to a table go with it, if
+    /// that is what was asked for.
+    async fn drop_references(&mut self, id: TableId, name: &str, cascade: bool) -> Result<()> {
+        let references: Vec<(TableId, String, ForeignKey)> = {
+            let engine = self.shared.lock();
+            let found = engine
+                .catalog
+                .references(id, &engine.clog, self.transaction.xid);
+            let others = found.into_iter().filter(|(child, _)| *child != id);
+            others
+                .filter_map(|(child, key)| {
+                    let name = engine.catalog.table(child)?.def.name.to_string();
+                    Some((child, name, key))
+                })
+                .collect()
+        };
+        if !cascade && !references.is_empty() {
+            let lines: Vec<String> = references
+                .iter()
+                .map(|(_, child, key)| {
+                    format!(
+                        "constraint {} on table {child} depends on table {name}",
+                        key.name
+                    )
+                })
+                .collect();
+            return Err(Error::new(
+                SqlState("2BP01"),
+                format!("cannot drop table {name} because other objects depend on it"),
+            )
+            .detail(lines.join("\n"))
+            .hint("Use DROP ... CASCADE to drop the dependent objects too."));
+        }
+        for (child, child_name, key) in references {
+            self.existing_table(&child_name, LockMode::AccessExclusive)
+                .await?;
+            let message = format!(
+                "drop cascades to constraint {} on table {child_name}",
+                key.name
+            );
+            self.notice(SqlState::SUCCESSFUL_COMPLETION, message);
+            self.redefine(child, |def| {
+                def.foreign_keys.retain(|other| other.name != key.name);
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Changes a definition without touching rows.
+    pub(super) fn redefine(
+        &mut self,
+        id: TableId,
+        change: impl FnOnce(&mut crate::postgres::storage::table::TableDef) -> Result<()>,
+    ) -> Result<()> {
+        let mut engine = self.shared.lock();
+        let before = engine.table(id)?.def.clone();
+        let mut def = (*before).clone();
+        change(&mut def)?;
+        self.transaction.xid(&mut engine);
+        engine.table_mut(id)?.redefine(Arc::new(def), None);
+        if engine.table(id)?.def.name != before.name {
+            engine.catalog.renamed(id, &before.name);
+        }
+        let altered = Definition::Altered {
+            table: id,
+            before,
+            heap: None,
+        };
+        self.transaction.defined(&mut engine, altered);
+        Ok(())
+    }
+
+    async fn drop_index(&mut self, name: &str) -> Result<bool> {
+        let found = {
+            let engine = self.shared.lock();
+            let top = self.transaction.xid;
+            let mut tables = engine.catalog.tables();
+            tables.find_map(|table| {
+                let index = table
+                    .def
+                    .indexes
+                    .iter()
+                    .find(|index| *index.name == *name)?;
+                let seen = table.presence.seen(&engine.clog, top);
+                seen.then(|| (table.def.name.to_string(), index.is_constraint()))
+            })
+        };
+        let Some((table, is_constraint)) = found else {
+            return Ok(false);
+        };
+        if is_constraint {
+            return Err(Error::new(
+                SqlState("2BP01"),
+                format!(
+                    "cannot drop index {name} because constraint {name} on table {table} requires it"
+                ),
+            )
+            .hint(format!("You can drop constraint {name} on table {table} instead.")));
+        }
+        let id = self
+            .existing_table(&table, LockMode::AccessExclusive)
+            .await?;
+        self.redefine(id, |def| {
+            def.indexes.retain(|index| *index.name != *name);
+            Ok(())
+        })?;
+        Ok(true)
+    }
+
+    fn drop_sequence(&mut self, name: &str) -> Result<bool> {
+        let mut engine = self.shared.lock();
+        let top = self.transaction.xid;
+        let Some(def) = engine
+            .catalog
+            .find_sequence(name, &engine.clog, top)
+            .cloned()
+        else {
+            return Ok(false);
+        };
+        if let Some((table, column)) = &def.owner {
+            let table = engine.table(*table)?.def.name.to_string();
+            return Err(Error::new(
+                SqlState("2BP01"),
+                format!("cannot drop sequence {name} because other objects depend on it"),
+            )
+            .detail(format!(
+                "default value for column {column} of table {table} depends on sequence {name}"
+            ))
+            .hint("Use DROP ... CASCADE to drop the dependent objects too."));
+        }
+        let xid = self.transaction.xid(&mut engine);
+        engine.catalog.drop_sequence(def.id, xid);
+        self.transaction
+            .defined(&mut engine, Definition::SequenceDropped(def.id));
+        Ok(true)
+    }
+
+    fn drop_view(&mut self, name: &str) -> bool {
+        let mut engine = self.shared.lock();
+        let top = self.transaction.xid;
+        let Some(id) = engine.catalog.view_id(name, &engine.clog, top) else {
+            return false;
+        };
+        let xid = self.transaction.xid(&mut engine);
+        engine.catalog.drop_view(id, xid);
+        self.transaction
+            .defined(&mut engine, Definition::ViewDropped(id));
+        true
+    }
+}

@@ -1,0 +1,208 @@
+//! DDL: one file for each kind of definition.
+//!
+//! A definition takes effect inside its transaction at once, under a lock
+//! that keeps everybody else away from the table until the end, and is undone
+//! by a rollback.
+
+mod alter;
+mod constraint;
+mod drop;
+mod index;
+mod sequence;
+mod table;
+mod truncate;
+mod view;
+
+use sqlparser::ast::Statement;
+
+use super::lock_relation;
+use crate::postgres::engine::{Engine, Shared};
+use crate::postgres::error::{Error, Result, SqlState};
+use crate::postgres::locks::{LockMode, LockTag};
+use crate::postgres::settings::Settings;
+use crate::postgres::sql::Analyser;
+use crate::postgres::storage::Xid;
+use crate::postgres::storage::clog::{Clog, Status};
+use crate::postgres::storage::table::{Table, TableId};
+use crate::postgres::transaction::Transaction;
+use crate::postgres::types::Row;
+
+/// What a definition gives back: its tag, and perhaps notices.
+pub(in crate::postgres) struct Defined {
+    pub(in crate::postgres) tag: &'static str,
+    pub(in crate::postgres) notices: Vec<Error>,
+}
+
+/// What a definition works with.
+pub(super) struct Work<'a> {
+    shared: &'a Shared,
+    transaction: &'a mut Transaction,
+    settings: &'a Settings,
+    notices: Vec<Error>,
+}
+
+/// Runs a statement that defines something; None if it is of another kind.
+pub(in crate::postgres) async fn define(
+    shared: &Shared,
+    transaction: &mut Transaction,
+    settings: &Settings,
+    statement: &Statement,
+) -> Result<Option<Defined>> {
+    let Some(tag) = tag(statement)? else {
+        return Ok(None);
+    };
+    if transaction.read_only {
+        return Err(Error::new(
+            SqlState::READ_ONLY_SQL_TRANSACTION,
+            format!("cannot execute {tag} in a read-only transaction"),
+        ));
+    }
+    let mut work = Work {
+        shared,
+        transaction,
+        settings,
+        notices: Vec::new(),
+    };
+    match statement {
+        Statement::CreateTable(create) => work.create_table(create).await?,
+        Statement::CreateIndex(create) => work.create_index(create).await?,
+        Statement::CreateView(create) => work.create_view(create)?,
+        Statement::CreateSequence {
+            temporary: false,
+            if_not_exists,
+            name,
+            data_type,
+            sequence_options,
+            owned_by,
+        } => {
+            let options = sequence_options.as_slice();
+            let ty = data_type.as_ref();
+            work.create_sequence(name, *if_not_exists, ty, options, owned_by.as_ref())?;
+        }
+        Statement::AlterTable(alter) => work.alter_table(alter).await?,
+        Statement::Drop {
+            object_type,
+            if_exists,
+            names,
+            cascade,
+            ..
+        } => {
+            for name in names {
+                work.drop_object(object_type, name, *if_exists, *cascade)
+                    .await?;
+            }
+        }
+        Statement::Truncate(truncate) => work.truncate(truncate).await?,
+        other => return Err(Error::unsupported(first_words(other))),
+    }
+    Ok(Some(Defined {
+        tag,
+        notices: work.notices,
+    }))
+}
+
+fn tag(statement: &Statement) -> Result<Option<&'static str>> {
+    use sqlparser::ast::ObjectType;
+    Ok(Some(match statement {
+        Statement::CreateTable(_) => "CREATE TABLE",
+        Statement::CreateIndex(_) => "CREATE INDEX",
+        Statement::CreateView(_) => "CREATE VIEW",
+        Statement::CreateSequence { .. } => "CREATE SEQUENCE",
+        Statement::AlterTable(_) => "ALTER TABLE",
+        Statement::Drop { object_type, .. } => match object_type {
+            ObjectType::Table => "DROP TABLE",
+            ObjectType::Index => "DROP INDEX",
+            ObjectType::Sequence => "DROP SEQUENCE",
+            ObjectType::View => "DROP VIEW",
+            other => return Err(Error::unsupported(format!("DROP {other}"))),
+        },
+        Statement::Truncate(_) => "TRUNCATE TABLE",
+        _ => return Ok(None),
+    }))
+}
+
+fn first_words(statement: &Statement) -> String {
+    let text = statement.to_string();
+    text.split_whitespace()
+        .take(2)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn undefined_table(name: &str) -> Error {
+    Error::new(
+        SqlState::UNDEFINED_TABLE,
+        format!("relation \"{name}\" does not exist"),
+    )
+}
+
+fn already_exists(name: &str) -> Error {
+    Error::new(
+        SqlState::DUPLICATE_TABLE,
+        format!("relation \"{name}\" already exists"),
+    )
+}
+
+fn analyser<'e>(engine: &'e Engine, top: Xid) -> Analyser<'e> {
+    Analyser::new(&engine.catalog, &engine.clog, top, &[])
+}
+
+/// The newest state of every row: under a lock that keeps writers away it is
+/// decided, or our own.
+fn live_rows<'t>(table: &'t Table, clog: &'t Clog) -> impl Iterator<Item = &'t Row> {
+    table.heap.rows().filter_map(|(_, chain)| {
+        let newest = chain.newest()?;
+        let gone = newest.xmax.is_some() && !matches!(clog.status(newest.xmax), Status::Aborted);
+        (!gone).then_some(&newest.row)
+    })
+}
+
+impl Work<'_> {
+    fn notice(&mut self, code: SqlState, message: String) {
+        self.notices.push(Error::new(code, message));
+    }
+
+    /// True if a relation has this name; with IF NOT EXISTS that is a notice,
+    /// without it an error.
+    fn taken(&mut self, name: &str, if_not_exists: bool) -> Result<bool> {
+        let engine = self.shared.lock();
+        let top = self.transaction.xid;
+        if !engine.catalog.has_relation(name, &engine.clog, top) {
+            return Ok(false);
+        }
+        drop(engine);
+        if !if_not_exists {
+            return Err(already_exists(name));
+        }
+        let message = format!("relation \"{name}\" already exists, skipping");
+        self.notice(SqlState::DUPLICATE_TABLE, message);
+        Ok(true)
+    }
+
+    /// Finds a table, locks it, and makes sure that it is still the one.
+    async fn lock_table(&mut self, name: &str, mode: LockMode) -> Result<Option<TableId>> {
+        loop {
+            let top = self.transaction.xid;
+            let find = |engine: &Engine| {
+                let table = engine.catalog.find(name, &engine.clog, top);
+                table.map(|table| table.def.id)
+            };
+            let found = find(&self.shared.lock());
+            let Some(id) = found else {
+                return Ok(None);
+            };
+            let tag = LockTag::Relation(id);
+            let (shared, settings) = (self.shared, self.settings);
+            lock_relation(shared, self.transaction, settings, tag, mode, name).await?;
+            if find(&self.shared.lock()) == Some(id) {
+                return Ok(Some(id));
+            }
+        }
+    }
+
+    /// Locks a table that must be there.
+    async fn existing_table(&mut self, name: &str, mode: LockMode) -> Result<TableId> {
+        let found = self.lock_table(name, mode).await?;
+        found.ok_or_else(|| undefined_table(name))
+    }
+}

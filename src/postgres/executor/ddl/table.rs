@@ -1,0 +1,239 @@
+//! CREATE TABLE.
+
+use std::sync::Arc;
+
+use sqlparser::ast::{
+    ColumnDef, ColumnOption, CreateTable, DataType, GeneratedAs, SequenceOptions,
+};
+
+use super::constraint::Constraint;
+use super::sequence::apply_options;
+use super::{Work, analyser};
+use crate::postgres::engine::Engine;
+use crate::postgres::error::{Error, Result, SqlState};
+use crate::postgres::locks::{LockMode, LockTag};
+use crate::postgres::sql::{Expr, column_type, fold, object_name};
+use crate::postgres::storage::Xid;
+use crate::postgres::storage::sequence::{SequenceDef, SequenceId};
+use crate::postgres::storage::table::{Column, Table, TableDef, TableId};
+use crate::postgres::transaction::Definition;
+use crate::postgres::types::Type;
+
+impl Work<'_> {
+    pub(super) async fn create_table(&mut self, create: &CreateTable) -> Result<()> {
+        let refused = [
+            (create.query.is_some(), "CREATE TABLE AS"),
+            (create.inherits.is_some(), "INHERITS"),
+            (create.partition_by.is_some(), "PARTITION BY"),
+            (create.partition_of.is_some(), "PARTITION OF"),
+            (create.like.is_some(), "LIKE in CREATE TABLE"),
+            (create.temporary, "CREATE TEMPORARY TABLE"),
+        ];
+        if let Some((_, what)) = refused.iter().find(|(present, _)| *present) {
+            return Err(Error::unsupported(what));
+        }
+        let name = object_name(&create.name)?;
+        if self.taken(&name, create.if_not_exists)? {
+            return Ok(());
+        }
+        let mut constraints = Vec::new();
+        for (index, column) in create.columns.iter().enumerate() {
+            Constraint::of_column(column, index, &mut constraints)?;
+        }
+        for constraint in &create.constraints {
+            constraints.push(Constraint::of_table(constraint)?);
+        }
+        let parents = self.lock_parents(&constraints, &name).await?;
+        let mut engine = self.shared.lock();
+        let xid = self.transaction.xid(&mut engine);
+        let top = self.transaction.xid;
+        let mut def = TableDef {
+            id: TableId(engine.catalog.new_id()),
+            name: name.as_str().into(),
+            columns: Vec::new(),
+            checks: Vec::new(),
+            indexes: Vec::new(),
+            foreign_keys: Vec::new(),
+        };
+        let mut sequences = Vec::new();
+        for column in &create.columns {
+            let column = define_column(&mut engine, top, &def, column, &mut sequences)?;
+            def.columns.push(column);
+        }
+        for constraint in constraints {
+            constraint.add(&mut engine, top, &mut def, &parents)?;
+        }
+        self.add_sequences(&mut engine, xid, sequences);
+        let id = def.id;
+        engine.catalog.add(Table::new(Arc::new(def), xid));
+        self.transaction
+            .defined(&mut engine, Definition::Created(id));
+        let (tag, mode) = (LockTag::Relation(id), LockMode::AccessExclusive);
+        if engine.locks.try_acquire(tag, mode, self.transaction.pid) {
+            self.transaction.keep_lock(tag, mode);
+        }
+        Ok(())
+    }
+
+    /// Locks the tables that foreign keys refer to, other than `own`.
+    pub(super) async fn lock_parents(
+        &mut self,
+        constraints: &[Constraint<'_>],
+        own: &str,
+    ) -> Result<Vec<(String, TableId)>> {
+        let mut parents = Vec::new();
+        for constraint in constraints {
+            let Some(name) = constraint.parent()? else {
+                continue;
+            };
+            if name != own {
+                let mode = LockMode::ShareRowExclusive;
+                let id = self.existing_table(&name, mode).await?;
+                parents.push((name, id));
+            }
+        }
+        Ok(parents)
+    }
+
+    pub(super) fn add_sequences(
+        &mut self,
+        engine: &mut Engine,
+        xid: Xid,
+        sequences: Vec<SequenceDef>,
+    ) {
+        for def in sequences {
+            self.add_sequence(engine, xid, def);
+        }
+    }
+}
+
+fn serial(data_type: &DataType) -> Option<Type> {
+    let DataType::Custom(name, _) = data_type else {
+        return None;
+    };
+    match object_name(name).ok()?.as_str() {
+        "smallserial" | "serial2" => Some(Type::Int2),
+        "serial" | "serial4" => Some(Type::Int4),
+        "bigserial" | "serial8" => Some(Type::Int8),
+        _ => None,
+    }
+}
+
+/// A column of `def`, which it is to join; constraints come later.
+pub(super) fn define_column(
+    engine: &mut Engine,
+    top: Xid,
+    def: &TableDef,
+    ast: &ColumnDef,
+    sequences: &mut Vec<SequenceDef>,
+) -> Result<Column> {
+    let name = fold(&ast.name);
+    if def.column(&name).is_some() {
+        return Err(Error::new(
+            SqlState::DUPLICATE_COLUMN,
+            format!("column \"{name}\" specified more than once"),
+        ));
+    }
+    if crate::postgres::sql::SYSTEM_COLUMNS
+        .iter()
+        .any(|(column, _)| *column == name)
+    {
+        return Err(Error::new(
+            SqlState::DUPLICATE_COLUMN,
+            format!("column name \"{name}\" conflicts with a system column name"),
+        ));
+    }
+    let serial = serial(&ast.data_type);
+    let (ty, modifier) = match serial {
+        Some(ty) => (ty, -1),
+        None => column_type(&ast.data_type)?,
+    };
+    if matches!(ty, Type::Void | Type::Unknown | Type::Record) {
+        return Err(Error::new(
+            SqlState::INVALID_TABLE_DEFINITION,
+            format!("column \"{name}\" has pseudo-type {ty}"),
+        ));
+    }
+    let mut column = Column {
+        name: name.as_str().into(),
+        ty,
+        modifier,
+        not_null: false,
+        default: None,
+        generated_always: false,
+        sequence: None,
+    };
+    if serial.is_some() {
+        let sequence = own_sequence(engine, top, def, &mut column, sequences, &[])?;
+        sequences.push(sequence);
+    }
+    for option in &ast.options {
+        match &option.option {
+            ColumnOption::NotNull => column.not_null = true,
+            ColumnOption::Default(value) => {
+                column.default = Some(analyser(engine, top).default(value, &column)?);
+            }
+            ColumnOption::Generated {
+                generated_as: how @ (GeneratedAs::Always | GeneratedAs::ByDefault),
+                generation_expr: None,
+                sequence_options,
+                ..
+            } => {
+                if !ty.is_integer() {
+                    return Err(Error::new(
+                        SqlState::INVALID_PARAMETER_VALUE,
+                        "identity column type must be smallint, integer, or bigint",
+                    ));
+                }
+                column.generated_always = matches!(how, GeneratedAs::Always);
+                let options = sequence_options.as_deref().unwrap_or(&[]);
+                let sequence = own_sequence(engine, top, def, &mut column, sequences, options)?;
+                sequences.push(sequence);
+            }
+            ColumnOption::Collation(name) if matches!(name.to_string().as_str(), "\"C\"") => {}
+            ColumnOption::Null
+            | ColumnOption::PrimaryKey(_)
+            | ColumnOption::Unique(_)
+            | ColumnOption::Check(_)
+            | ColumnOption::ForeignKey(_) => {}
+            other => return Err(Error::unsupported(format!("{other}"))),
+        }
+    }
+    Ok(column)
+}
+
+/// Gives a column a sequence of its own.
+fn own_sequence(
+    engine: &mut Engine,
+    top: Xid,
+    def: &TableDef,
+    column: &mut Column,
+    others: &[SequenceDef],
+    options: &[SequenceOptions],
+) -> Result<SequenceDef> {
+    let id = SequenceId(engine.catalog.new_id());
+    let base = format!("{}_{}_seq", def.name, column.name);
+    let taken = |name: &str| {
+        engine.catalog.has_relation(name, &engine.clog, top)
+            || others.iter().any(|other| *other.name == *name)
+    };
+    let name = unique_name(&base, taken);
+    let mut sequence = SequenceDef::new(id, &name, column.ty);
+    apply_options(&mut sequence, options, column.ty)?;
+    sequence.owner = Some((def.id, column.name.clone()));
+    column.not_null = true;
+    column.sequence = Some(id);
+    column.default = Some(Expr::NextValue(id));
+    Ok(sequence)
+}
+
+/// The name, with the first number after it that makes it a new one.
+pub(super) fn unique_name(base: &str, taken: impl Fn(&str) -> bool) -> String {
+    let mut name = base.to_owned();
+    let mut number = 1;
+    while taken(&name) {
+        name = format!("{base}{number}");
+        number += 1;
+    }
+    name
+}

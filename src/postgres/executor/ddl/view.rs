@@ -1,0 +1,50 @@
+//! CREATE VIEW.
+
+use std::sync::Arc;
+
+use sqlparser::ast::CreateView;
+
+use super::{Work, analyser};
+use crate::postgres::error::{Error, Result};
+use crate::postgres::sql::object_name;
+use crate::postgres::storage::catalog::{Presence, View};
+use crate::postgres::transaction::Definition;
+
+impl Work<'_> {
+    pub(super) fn create_view(&mut self, create: &CreateView) -> Result<()> {
+        let refused = [
+            (create.materialized, "CREATE MATERIALIZED VIEW"),
+            (create.temporary, "CREATE TEMPORARY VIEW"),
+            (!create.columns.is_empty(), "column names of a view"),
+        ];
+        if let Some((_, what)) = refused.iter().find(|(present, _)| *present) {
+            return Err(Error::unsupported(what));
+        }
+        let name = object_name(&create.name)?;
+        let top = self.transaction.xid;
+        let replaced = {
+            let engine = self.shared.lock();
+            engine.catalog.view_id(&name, &engine.clog, top)
+        };
+        if !(create.or_replace && replaced.is_some()) && self.taken(&name, create.if_not_exists)? {
+            return Ok(());
+        }
+        let mut engine = self.shared.lock();
+        analyser(&engine, top).view_query(&create.query)?;
+        let xid = self.transaction.xid(&mut engine);
+        if let Some(old) = replaced {
+            engine.catalog.drop_view(old, xid);
+            self.transaction
+                .defined(&mut engine, Definition::ViewDropped(old));
+        }
+        let view = View {
+            name: name.as_str().into(),
+            query: Arc::new((*create.query).clone()),
+        };
+        let id = engine.catalog.new_id();
+        engine.catalog.add_view(id, view, Presence::since(xid));
+        self.transaction
+            .defined(&mut engine, Definition::ViewCreated(id));
+        Ok(())
+    }
+}

@@ -1,0 +1,418 @@
+//! Foreign keys: what a change of a row asks of the rows that it refers to,
+//! and of those that refer to it.
+//!
+//! As PostgreSQL's triggers do it: after the statement has made its changes,
+//! with a query of its own for each, which takes KEY SHARE on the row that it
+//! finds and so waits for whoever is about to take that row away. What is
+//! INITIALLY DEFERRED is asked at the end of the transaction.
+
+use std::sync::Arc;
+
+use super::collect::Origin;
+use super::{Execution, lock_relation, run_action};
+use crate::postgres::engine::{Engine, Shared};
+use crate::postgres::error::{Error, Result, SqlState};
+use crate::postgres::locks::{LockMode, LockTag};
+use crate::postgres::settings::Settings;
+use crate::postgres::sql::{
+    Action, Comparison, Delete, Distinct, Expr, Matching, Query, RowLock, Select, Update,
+    WaitPolicy, current_timestamp, find_rows,
+};
+use crate::postgres::storage::RowLockMode;
+use crate::postgres::storage::table::{ForeignKey, Referential, TableDef, TableId};
+use crate::postgres::transaction::Transaction;
+use crate::postgres::types::{Row, Value, cast};
+
+/// The foreign keys of a table, and those that refer to it.
+#[derive(Debug, Clone, Default)]
+pub(in crate::postgres) struct References {
+    own: Arc<Vec<Arc<ForeignKey>>>,
+    by: Arc<Vec<(TableId, Arc<ForeignKey>)>>,
+}
+
+/// Something to look after.
+#[derive(Debug, Clone)]
+pub(in crate::postgres) struct Event {
+    key: Arc<ForeignKey>,
+    /// The table that refers.
+    child: TableId,
+    what: What,
+}
+
+#[derive(Debug, Clone)]
+enum What {
+    /// A row that refers is new, or refers to something else now.
+    Refers { place: Origin, row: Row },
+    /// A row that may be referred to is gone, or has another key.
+    Leaves { old: Row, new: Option<Row> },
+}
+
+impl Execution<'_> {
+    /// Notes what a change of a row means for foreign keys. `place` is that of
+    /// the new version.
+    pub(super) fn note_references(
+        &mut self,
+        engine: &Engine,
+        table: TableId,
+        place: Origin,
+        old: Option<&Row>,
+        new: Option<&Row>,
+    ) {
+        let references = self.references(engine, table);
+        for key in references.own.iter() {
+            let Some(row) = new else {
+                continue;
+            };
+            let changed = |old: &Row| key.columns.iter().any(|c| old[*c] != row[*c]);
+            if old.is_none_or(changed) {
+                self.events.push(Event {
+                    key: key.clone(),
+                    child: table,
+                    what: What::Refers {
+                        place,
+                        row: row.clone(),
+                    },
+                });
+            }
+        }
+        for (child, key) in references.by.iter() {
+            let Some(old) = old else {
+                continue;
+            };
+            let columns = &key.parent_columns;
+            let same = |new: &Row| columns.iter().all(|c| old[*c] == new[*c]);
+            if columns.iter().any(|c| old[*c].is_null()) || new.is_some_and(same) {
+                continue;
+            }
+            self.events.push(Event {
+                key: key.clone(),
+                child: *child,
+                what: What::Leaves {
+                    old: old.clone(),
+                    new: new.cloned(),
+                },
+            });
+        }
+    }
+
+    fn references(&mut self, engine: &Engine, table: TableId) -> References {
+        if let Some(known) = self.references.get(&table) {
+            return known.clone();
+        }
+        let own = engine.catalog.table(table).map(|table| {
+            let keys = table.def.foreign_keys.iter().cloned();
+            keys.map(Arc::new).collect::<Vec<_>>()
+        });
+        let by = engine
+            .catalog
+            .references(table, &engine.clog, self.transaction.xid);
+        let by = by.into_iter().map(|(child, key)| (child, Arc::new(key)));
+        let references = References {
+            own: Arc::new(own.unwrap_or_default()),
+            by: Arc::new(by.collect()),
+        };
+        self.references.insert(table, references.clone());
+        references
+    }
+}
+
+/// Looks after what the statement has changed.
+pub(super) async fn after_statement(run: &mut Execution<'_>) -> Result<()> {
+    if run.events.is_empty() {
+        return Ok(());
+    }
+    // The queries see what the statement did.
+    run.transaction.command += 1;
+    let mut next = 0;
+    while let Some(event) = run.events.get(next).cloned() {
+        next += 1;
+        let action = match event.what {
+            What::Refers { .. } => Referential::NoAction,
+            What::Leaves { .. } => event.action(),
+        };
+        if event.key.deferred && action == Referential::NoAction {
+            run.transaction.deferred.push(event);
+        } else {
+            event.look_after(run).await?;
+        }
+    }
+    run.events.clear();
+    Ok(())
+}
+
+/// Looks after what was put off to the end of the transaction.
+pub(in crate::postgres) async fn check_deferred(
+    shared: &Shared,
+    transaction: &mut Transaction,
+    settings: &mut Settings,
+) -> Result<()> {
+    let events = std::mem::take(&mut transaction.deferred);
+    transaction.command += 1;
+    let snapshot = transaction.take_snapshot(&mut shared.lock());
+    let start = current_timestamp();
+    let mut run = Execution::new(shared, transaction, settings, &[], start, snapshot);
+    for event in events {
+        event.look_after(&mut run).await?;
+    }
+    transaction.release_snapshot(&mut shared.lock());
+    Ok(())
+}
+
+impl Event {
+    fn action(&self) -> Referential {
+        match &self.what {
+            What::Leaves { new: Some(_), .. } => self.key.on_update,
+            _ => self.key.on_delete,
+        }
+    }
+
+    async fn look_after(self, run: &mut Execution<'_>) -> Result<()> {
+        match self.what.clone() {
+            What::Refers { place, row } => self.check_parent(run, place, &row).await,
+            What::Leaves { old, new } => self.leave(run, &old, new.as_ref()).await,
+        }
+    }
+
+    /// The row must refer to one that is there.
+    async fn check_parent(&self, run: &mut Execution<'_>, place: Origin, row: &Row) -> Result<()> {
+        let key = &self.key;
+        let nulls = key.columns.iter().filter(|c| row[**c].is_null()).count();
+        let child = run.shared.lock().table(self.child)?.def.clone();
+        if nulls > 0 {
+            if key.full && nulls < key.columns.len() {
+                return Err(self.violation(
+                    &child,
+                    format!(
+                        "insert or update on table \"{}\" violates foreign key constraint \"{}\"",
+                        child.name, key.name
+                    ),
+                    "MATCH FULL does not allow mixing of null and nonnull key values.".to_owned(),
+                ));
+            }
+            return Ok(());
+        }
+        let mode = LockMode::RowShare;
+        let parent = lock(run, key.parent, mode).await?;
+        if !is_live(run, self.child, place) {
+            return Ok(());
+        }
+        let keys = key.columns.iter().zip(&key.parent_columns);
+        let conditions = keys
+            .map(|(own, other)| {
+                let value = cast(
+                    &row[*own],
+                    child.columns[*own].ty,
+                    parent.columns[*other].ty,
+                )?;
+                Ok(equals(*other, value))
+            })
+            .collect::<Result<_>>()?;
+        look(run, false);
+        let query = locking(&parent, conditions);
+        let found = run_action(run, &Action::Select(query)).await?;
+        if !found.rows.is_empty() {
+            return Ok(());
+        }
+        Err(self.violation(
+            &child,
+            format!(
+                "insert or update on table \"{}\" violates foreign key constraint \"{}\"",
+                child.name, key.name
+            ),
+            format!(
+                "Key {} is not present in table \"{}\".",
+                shown(&child, &key.columns, row),
+                parent.name
+            ),
+        ))
+    }
+
+    /// Rows that refer to the old row forbid the change, or follow it.
+    async fn leave(self, run: &mut Execution<'_>, old: &Row, new: Option<&Row>) -> Result<()> {
+        let action = self.action();
+        let changes = matches!(
+            action,
+            Referential::Cascade | Referential::SetNull | Referential::SetDefault
+        );
+        let mode = if changes {
+            LockMode::RowExclusive
+        } else {
+            LockMode::RowShare
+        };
+        let child = lock(run, self.child, mode).await?;
+        let parent = run.shared.lock().table(self.key.parent)?.def.clone();
+        let key = self.key.clone();
+        if action == Referential::NoAction && self.has_successor(run, &parent, old).await? {
+            return Ok(());
+        }
+        let keys = key.columns.iter().zip(&key.parent_columns);
+        let conditions: Vec<Expr> = keys
+            .clone()
+            .map(|(own, other)| {
+                let value = cast(
+                    &old[*other],
+                    parent.columns[*other].ty,
+                    child.columns[*own].ty,
+                )?;
+                Ok(equals(*own, value))
+            })
+            .collect::<Result<_>>()?;
+        look(run, true);
+        if !changes {
+            let found = run_action(run, &Action::Select(locking(&child, conditions))).await?;
+            if found.rows.is_empty() {
+                return Ok(());
+            }
+            return Err(self.violation(
+                &child,
+                format!(
+                    "update or delete on table \"{}\" violates foreign key constraint \"{}\" on table \"{}\"",
+                    parent.name, key.name, child.name
+                ),
+                format!(
+                    "Key {} is still referenced from table \"{}\".",
+                    shown(&parent, &key.parent_columns, old),
+                    child.name
+                ),
+            ));
+        }
+        let source = Matching {
+            from: find_rows(&child, conditions),
+            filter: Vec::new(),
+        };
+        let follow = match (action, new) {
+            (Referential::Cascade, None) => Action::Delete(Delete {
+                table: child.clone(),
+                source,
+                returning: None,
+            }),
+            (action, new) => {
+                let assignments = keys.map(|(own, other)| {
+                    let expr = match (action, new) {
+                        (Referential::Cascade, Some(new)) => {
+                            let (from, to) = (parent.columns[*other].ty, child.columns[*own].ty);
+                            Expr::Const(cast(&new[*other], from, to)?)
+                        }
+                        (Referential::SetDefault, _) => child.columns[*own]
+                            .default
+                            .clone()
+                            .unwrap_or(Expr::Const(Value::Null)),
+                        _ => Expr::Const(Value::Null),
+                    };
+                    Ok((*own, expr))
+                });
+                Action::Update(Update {
+                    assignments: assignments.collect::<Result<_>>()?,
+                    table: child.clone(),
+                    source,
+                    returning: None,
+                })
+            }
+        };
+        run_action(run, &follow).await?;
+        run.transaction.command += 1;
+        Ok(())
+    }
+
+    /// True if another row has taken over the key.
+    async fn has_successor(
+        &self,
+        run: &mut Execution<'_>,
+        parent: &Arc<TableDef>,
+        old: &Row,
+    ) -> Result<bool> {
+        look(run, true);
+        let columns = self.key.parent_columns.iter();
+        let conditions = columns.map(|column| equals(*column, old[*column].clone()));
+        let query = locking(parent, conditions.collect());
+        let found = run_action(run, &Action::Select(query)).await?;
+        Ok(!found.rows.is_empty())
+    }
+
+    fn violation(&self, child: &TableDef, message: String, detail: String) -> Error {
+        Error::new(SqlState("23503"), message)
+            .detail(detail)
+            .table(&child.name)
+            .constraint(&self.key.name)
+    }
+}
+
+/// Locks a table, and returns its definition.
+async fn lock(run: &mut Execution<'_>, table: TableId, mode: LockMode) -> Result<Arc<TableDef>> {
+    let def = run.shared.lock().table(table)?.def.clone();
+    let tag = LockTag::Relation(table);
+    lock_relation(
+        run.shared,
+        run.transaction,
+        run.settings,
+        tag,
+        mode,
+        &def.name,
+    )
+    .await?;
+    Ok(run.shared.lock().table(table)?.def.clone())
+}
+
+/// True if a version is still the newest of its row.
+fn is_live(run: &Execution<'_>, table: TableId, place: Origin) -> bool {
+    let Some((row, tid)) = place else {
+        return false;
+    };
+    let engine = run.shared.lock();
+    let chain = engine
+        .catalog
+        .table(table)
+        .map(|table| table.heap.chain(row));
+    let newest = chain.and_then(|chain| chain.newest());
+    newest.is_some_and(|newest| newest.tid == tid && !newest.xmax.is_some())
+}
+
+/// The next query looks at what is there now; at what the transaction's
+/// snapshot sees if it keeps one and `latest` is not asked for.
+fn look(run: &mut Execution<'_>, latest: bool) {
+    let engine = run.shared.lock();
+    run.snapshot.csn = match run.transaction.snapshot {
+        Some(kept) if !latest => kept,
+        _ => engine.clog.latest(),
+    };
+    run.snapshot.top = run.transaction.xid;
+    run.snapshot.command = run.transaction.command;
+}
+
+fn equals(column: usize, value: Value) -> Expr {
+    let column = Expr::Column { slot: 0, column };
+    Expr::Compare(
+        Comparison::Equal,
+        Box::new(column),
+        Box::new(Expr::Const(value)),
+    )
+}
+
+/// `SELECT 1 FROM table WHERE ... FOR KEY SHARE`
+fn locking(table: &Arc<TableDef>, conditions: Vec<Expr>) -> Query {
+    Query::Select(Box::new(Select {
+        base: 0,
+        from: Some(find_rows(table, conditions)),
+        filter: Vec::new(),
+        grouping: None,
+        windows: None,
+        output: vec![Expr::Const(Value::Int(1))],
+        distinct: Distinct::No,
+        order: Vec::new(),
+        limit: None,
+        with_ties: false,
+        offset: None,
+        locks: vec![RowLock {
+            slot: 0,
+            table: table.id,
+            mode: RowLockMode::KeyShare,
+            policy: WaitPolicy::Block,
+        }],
+    }))
+}
+
+fn shown(table: &TableDef, columns: &[usize], row: &Row) -> String {
+    let names: Vec<&str> = columns.iter().map(|c| &*table.columns[*c].name).collect();
+    let values: Vec<String> = columns.iter().map(|c| row[*c].to_string()).collect();
+    format!("({})=({})", names.join(", "), values.join(", "))
+}

@@ -1,0 +1,120 @@
+//! What expressions see of a running statement: its session, its parameters,
+//! and, through subqueries, the tables.
+
+use std::sync::Arc;
+
+use super::Execution;
+use super::query::evaluate;
+use crate::postgres::engine::Engine;
+use crate::postgres::error::{Error, Result, SqlState};
+use crate::postgres::sql::{Context, Database, Expr, SessionView, SubPlan, eval_all};
+use crate::postgres::storage::sequence::SequenceId;
+use crate::postgres::types::{Row, Value};
+
+/// The eyes of a statement, while the engine is locked.
+pub(super) struct Reader<'r, 'a> {
+    pub(super) run: &'r Execution<'a>,
+    pub(super) engine: &'r Engine,
+    session: SessionView<'r>,
+}
+
+impl<'r, 'a> Reader<'r, 'a> {
+    pub(super) fn new(run: &'r Execution<'a>, engine: &'r Engine) -> Reader<'r, 'a> {
+        let session = SessionView {
+            pid: run.transaction.pid,
+            xid: run.transaction.xid,
+            transaction_start: run.transaction.start,
+            statement_start: run.statement_start,
+            settings: run.settings,
+            sequences: &run.shared.sequences,
+            calls: &run.calls,
+        };
+        Reader {
+            run,
+            engine,
+            session,
+        }
+    }
+
+    pub(super) fn context(&self) -> Context<'_> {
+        Context {
+            params: self.run.params,
+            session: Some(&self.session),
+            database: Some(self),
+        }
+    }
+
+    pub(super) fn project(&self, exprs: &[Expr], rows: &[Row]) -> Result<Vec<Value>> {
+        eval_all(exprs, rows, &self.context())
+    }
+}
+
+/// The first `base` rows of a frame, with empty ones for what is not there.
+pub(super) fn outer_frame(rows: &[Row], base: usize) -> Vec<Row> {
+    let mut outer: Vec<Row> = rows.iter().take(base).cloned().collect();
+    if outer.len() < base {
+        outer.resize(base, Row::from([]));
+    }
+    outer
+}
+
+impl Database for Reader<'_, '_> {
+    fn subquery(&self, plan: &SubPlan, rows: &[Row], at_most: usize) -> Result<Arc<Vec<Row>>> {
+        if !plan.correlated
+            && let Some(found) = self.run.cached.borrow().get(&plan.id)
+        {
+            return Ok(found.clone());
+        }
+        let outer = outer_frame(rows, plan.base);
+        let found = Arc::new(evaluate(self, &plan.query, &outer, at_most)?);
+        if !plan.correlated {
+            let mut cached = self.run.cached.borrow_mut();
+            cached.insert(plan.id, found.clone());
+        }
+        Ok(found)
+    }
+
+    fn sequence(&self, name: &str) -> Result<SequenceId> {
+        let (catalog, top) = (&self.engine.catalog, self.run.transaction.xid);
+        let name = name.strip_prefix("public.").unwrap_or(name);
+        if let Some(def) = catalog.find_sequence(name, &self.engine.clog, top) {
+            return Ok(def.id);
+        }
+        Err(if catalog.has_relation(name, &self.engine.clog, top) {
+            Error::new(SqlState("42809"), format!("\"{name}\" is not a sequence"))
+        } else {
+            Error::new(
+                SqlState::UNDEFINED_TABLE,
+                format!("relation \"{name}\" does not exist"),
+            )
+        })
+    }
+
+    fn owned_sequence(&self, table: &str, column: &str) -> Result<Option<String>> {
+        let top = self.run.transaction.xid;
+        let table = table.strip_prefix("public.").unwrap_or(table);
+        let found = self.engine.catalog.find(table, &self.engine.clog, top);
+        let found = found.ok_or_else(|| {
+            Error::new(
+                SqlState::UNDEFINED_TABLE,
+                format!("relation \"{table}\" does not exist"),
+            )
+        })?;
+        let Some(index) = found.def.column(column) else {
+            return Err(Error::new(
+                SqlState::UNDEFINED_COLUMN,
+                format!("column \"{column}\" of relation \"{table}\" does not exist"),
+            ));
+        };
+        let id = found.def.columns[index].sequence;
+        let def = id.and_then(|id| self.engine.catalog.sequence(id));
+        Ok(def.map(|def| def.name.to_string()))
+    }
+
+    fn has_relation(&self, name: &str) -> bool {
+        let top = self.run.transaction.xid;
+        self.engine
+            .catalog
+            .has_relation(name, &self.engine.clog, top)
+    }
+}

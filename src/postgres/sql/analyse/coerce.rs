@@ -1,0 +1,276 @@
+//! Which type becomes which, and when it is told to.
+
+use super::{Analyser, Typed};
+use crate::postgres::error::{Error, Result, SqlState};
+use crate::postgres::sql::expr::Expr;
+use crate::postgres::storage::table::Column;
+use crate::postgres::types::{Type, Value, cast, from_text};
+
+/// Where a conversion is asked for: a written cast may do more than an
+/// assignment, and that more than an operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Coercion {
+    Implicit,
+    Assignment,
+    Explicit,
+}
+
+impl Analyser<'_> {
+    /// Converts for an operator, an argument, a comparison.
+    pub(super) fn implicit(&mut self, value: Typed, to: Type) -> Result<Expr> {
+        self.coerce(value, to, Coercion::Implicit)
+    }
+
+    pub(super) fn coerce(&mut self, value: Typed, to: Type, how: Coercion) -> Result<Expr> {
+        let Typed { expr, ty: from, .. } = value;
+        if from == to {
+            return Ok(expr);
+        }
+        if to == Type::Regclass {
+            return self.regclass(expr, from);
+        }
+        if from == Type::Unknown {
+            return self.decide(expr, to);
+        }
+        // An array of what is still unknown.
+        if let (Expr::Array(list), Type::Array(element)) = (&expr, to)
+            && from == Type::Array(&Type::Unknown)
+        {
+            let list = list
+                .clone()
+                .into_iter()
+                .map(|item| self.decide(item, *element));
+            return Ok(Expr::Array(list.collect::<Result<_>>()?));
+        }
+        if !convertible(from, to, how) {
+            return Err(Error::new(
+                SqlState::CANNOT_COERCE,
+                format!("cannot cast type {from} to {to}"),
+            ));
+        }
+        Ok(match expr {
+            // All integers and most strings are stored alike.
+            expr if from.is_integer() && to.is_integer() && from < to => expr,
+            expr if from.is_string()
+                && to.is_string()
+                && from != Type::Bpchar
+                && to != Type::Bpchar =>
+            {
+                expr
+            }
+            expr if from.is_integer() && to.is_catalog_number() && how == Coercion::Implicit => {
+                expr
+            }
+            Expr::Const(value) => Expr::Const(cast(&value, from, to)?),
+            expr => Expr::Cast {
+                operand: Box::new(expr),
+                from,
+                to,
+            },
+        })
+    }
+
+    /// Gives a literal or parameter the type that its context wants.
+    pub(super) fn decide(&mut self, mut expr: Expr, to: Type) -> Result<Expr> {
+        match &mut expr {
+            Expr::Const(value) => {
+                if let Value::Text(text) = value {
+                    *value = from_text(to, text)?;
+                }
+            }
+            Expr::Param(index) => {
+                let index = *index;
+                if self.param(index) == Type::Unknown {
+                    self.params[index] = to;
+                }
+            }
+            _ if matches!(to, Type::Text | Type::Unknown) => {}
+            _ => {
+                return Ok(Expr::Cast {
+                    operand: Box::new(expr),
+                    from: Type::Text,
+                    to,
+                });
+            }
+        }
+        Ok(expr)
+    }
+
+    /// A relation by name: what is written must exist.
+    fn regclass(&mut self, expr: Expr, from: Type) -> Result<Expr> {
+        match &expr {
+            Expr::Const(Value::Text(text)) => {
+                let name = text
+                    .strip_prefix("public.")
+                    .unwrap_or(text)
+                    .trim_matches('"');
+                if !self.catalog.has_relation(name, self.clog, self.top) {
+                    return Err(Error::new(
+                        SqlState::UNDEFINED_TABLE,
+                        format!("relation \"{text}\" does not exist"),
+                    ));
+                }
+                Ok(Expr::Const(Value::text(name)))
+            }
+            Expr::Param(index) => {
+                let index = *index;
+                if self.param(index) == Type::Unknown {
+                    self.params[index] = Type::Text;
+                }
+                Ok(expr)
+            }
+            _ if from.is_string() || from == Type::Oid => Ok(Expr::Cast {
+                operand: Box::new(expr),
+                from,
+                to: Type::Regclass,
+            }),
+            _ => Err(Error::new(
+                SqlState::CANNOT_COERCE,
+                format!("cannot cast type {from} to regclass"),
+            )),
+        }
+    }
+
+    /// What stays unknown is text.
+    pub(super) fn settle(&mut self, value: Typed) -> Result<Typed> {
+        if value.ty == Type::Array(&Type::Unknown) {
+            let ty = Type::Array(&Type::Text);
+            return Ok(Typed::new(self.coerce(value, ty, Coercion::Implicit)?, ty));
+        }
+        if value.ty != Type::Unknown {
+            return Ok(value);
+        }
+        Ok(Typed::new(self.decide(value.expr, Type::Text)?, Type::Text))
+    }
+
+    /// The type in which two operands meet, if there is one.
+    pub(super) fn common(left: Type, right: Type) -> Option<Type> {
+        match (left, right) {
+            _ if left == right => Some(left),
+            (Type::Unknown, other) | (other, Type::Unknown) => Some(other),
+            (Type::Array(Type::Unknown), other @ Type::Array(_))
+            | (other @ Type::Array(_), Type::Array(Type::Unknown)) => Some(other),
+            _ if left.is_number() && right.is_number() => Some(wider(left, right)),
+            _ if left.is_string() && right.is_string() => Some(Type::Text),
+            _ if left.is_time() && right.is_time() => Some(left.max(right)),
+            (Type::Oid, other) | (other, Type::Oid) if other.is_integer() => Some(Type::Oid),
+            (Type::Xid, other) | (other, Type::Xid) if other.is_integer() => Some(Type::Xid),
+            (Type::Regclass, other) | (other, Type::Regclass) if other.is_string() => {
+                Some(Type::Text)
+            }
+            (Type::Array(left), Type::Array(right)) => {
+                Analyser::common(*left, *right).and_then(Type::array)
+            }
+            _ => None,
+        }
+    }
+
+    /// Brings the alternatives of a construct to one type.
+    pub(super) fn unify(&mut self, values: Vec<Typed>, what: &str) -> Result<(Vec<Expr>, Type)> {
+        let mut ty = Type::Unknown;
+        for value in &values {
+            ty = Analyser::common(ty, value.ty).ok_or_else(|| {
+                Error::new(
+                    SqlState::DATATYPE_MISMATCH,
+                    format!("{what} types {ty} and {} cannot be matched", value.ty),
+                )
+            })?;
+        }
+        if ty == Type::Unknown {
+            ty = Type::Text;
+        }
+        let exprs = values
+            .into_iter()
+            .map(|value| self.implicit(value, ty))
+            .collect::<Result<_>>()?;
+        Ok((exprs, ty))
+    }
+
+    /// Converts a value for a column.
+    pub(super) fn assign(&mut self, value: Typed, column: &Column, what: &str) -> Result<Expr> {
+        let (from, to) = (value.ty, column.ty);
+        if !matches!(from, Type::Unknown | Type::Array(Type::Unknown))
+            && from != to
+            && !convertible(from, to, Coercion::Assignment)
+        {
+            return Err(Error::new(
+                SqlState::DATATYPE_MISMATCH,
+                format!(
+                    "column \"{}\" is of type {to} but {what} is of type {from}",
+                    column.name
+                ),
+            )
+            .hint("You will need to rewrite or cast the expression."));
+        }
+        let same = from == to && value.modifier == column.modifier;
+        let expr = self.coerce(value, to, Coercion::Assignment)?;
+        Ok(if same {
+            expr
+        } else {
+            with_limit(expr, to, column.modifier, false)
+        })
+    }
+}
+
+/// Holds a value to the size of its type.
+pub(super) fn with_limit(expr: Expr, ty: Type, modifier: i32, explicit: bool) -> Expr {
+    if modifier < 0 {
+        return expr;
+    }
+    Expr::Limit {
+        operand: Box::new(expr),
+        ty,
+        modifier,
+        explicit,
+    }
+}
+
+fn wider(left: Type, right: Type) -> Type {
+    let rank = |ty: Type| match ty {
+        Type::Int2 => 0,
+        Type::Int4 => 1,
+        Type::Int8 => 2,
+        Type::Numeric => 3,
+        Type::Float4 => 4,
+        _ => 5,
+    };
+    if rank(left) >= rank(right) {
+        left
+    } else {
+        right
+    }
+}
+
+/// True if there is such a conversion in such a place.
+pub(super) fn convertible(from: Type, to: Type, how: Coercion) -> bool {
+    use Type::{
+        Array, Bool, Bytea, Date, Int4, Int8, Interval, Json, Jsonb, Oid, Regclass, Time,
+        Timestamp, Timestamptz, Xid,
+    };
+    if from == to || (from.is_string() && to.is_string()) {
+        return true;
+    }
+    if from.is_number() && to.is_number() {
+        return wider(from, to) == to || how >= Coercion::Assignment;
+    }
+    match (from, to) {
+        (Array(from), Array(to)) => convertible(*from, *to, how),
+        (Date, Timestamp | Timestamptz) | (Timestamp, Timestamptz) | (Time, Interval) => true,
+        (Timestamp | Timestamptz, Date | Time)
+        | (Timestamptz, Timestamp)
+        | (Interval, Time)
+        | (Json, Jsonb)
+        | (Jsonb, Json) => how >= Coercion::Assignment,
+        (from, Oid | Regclass) if from.is_integer() => true,
+        (Oid | Regclass, Int8) | (Regclass, Oid) | (Oid, Regclass) => true,
+        (Oid | Regclass, Int4) => how >= Coercion::Assignment,
+        (from, Xid) if from.is_integer() => how == Coercion::Explicit,
+        (Int4, Bool) | (Bool, Int4) => how == Coercion::Explicit,
+        (Jsonb, to) if to.is_number() || to == Bool => how == Coercion::Explicit,
+        (Bytea, _) | (_, Bytea) if !from.is_string() && !to.is_string() => false,
+        (from, Regclass) if from.is_string() => true,
+        (_, to) if to.is_string() => how >= Coercion::Assignment,
+        (from, _) if from.is_string() => how == Coercion::Explicit,
+        _ => false,
+    }
+}

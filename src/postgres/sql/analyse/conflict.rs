@@ -1,0 +1,113 @@
+//! ON CONFLICT: which unique indexes arbitrate, and what happens then.
+
+use std::sync::Arc;
+
+use sqlparser::ast::{ConflictTarget, OnConflict as AstOnConflict, OnConflictAction};
+
+use super::scope::Relation;
+use super::{Analyser, object_name};
+use crate::postgres::error::{Error, Result, SqlState};
+use crate::postgres::sql::expr::Expr;
+use crate::postgres::sql::plan::{ConflictUpdate, OnConflict};
+use crate::postgres::sql::target::InferredTarget;
+use crate::postgres::storage::table::{IndexDef, TableDef};
+
+impl Analyser<'_> {
+    /// The existing row is in slot 0, EXCLUDED goes into slot 1.
+    pub(super) fn on_conflict(
+        &mut self,
+        table: &Arc<TableDef>,
+        conflict: &AstOnConflict,
+    ) -> Result<OnConflict> {
+        let arbiters = match &conflict.conflict_target {
+            None => Vec::new(),
+            Some(ConflictTarget::Columns(names)) => {
+                let target = InferredTarget::read(names)?;
+                self.inferred(table, &target)?
+            }
+            Some(ConflictTarget::OnConstraint(name)) => {
+                let name = object_name(name)?;
+                let index = table
+                    .indexes
+                    .iter()
+                    .position(|i| *i.name == *name && i.is_constraint());
+                vec![index.ok_or_else(|| {
+                    Error::new(
+                        SqlState::UNDEFINED_OBJECT,
+                        format!(
+                            "constraint \"{name}\" for table \"{}\" does not exist",
+                            table.name
+                        ),
+                    )
+                })?]
+            }
+        };
+        let update = match &conflict.action {
+            OnConflictAction::DoNothing => None,
+            OnConflictAction::DoUpdate(_) if arbiters.is_empty() => {
+                return Err(Error::new(
+                    SqlState::SYNTAX_ERROR,
+                    "ON CONFLICT DO UPDATE requires inference specification or constraint name",
+                )
+                .hint("For example, ON CONFLICT (column_name)."));
+            }
+            OnConflictAction::DoUpdate(update) => {
+                let slot = self.new_slot()?;
+                let excluded = Relation::of_table("excluded".to_owned(), slot, table.clone());
+                self.scope().relations.push(excluded);
+                self.enter("UPDATE");
+                let assignments = self.assignments(table, &update.assignments)?;
+                self.enter("WHERE");
+                let filter = match &update.selection {
+                    Some(filter) => Some(self.condition(filter, "WHERE")?),
+                    None => None,
+                };
+                self.scope().relations.pop();
+                Some(ConflictUpdate {
+                    assignments,
+                    filter,
+                })
+            }
+        };
+        Ok(OnConflict { arbiters, update })
+    }
+
+    /// The unique indexes over exactly these keys, whose predicate, if they
+    /// have one, follows from the target's.
+    fn inferred(&mut self, table: &Arc<TableDef>, target: &InferredTarget) -> Result<Vec<usize>> {
+        let mut keys = Vec::new();
+        for key in &target.keys {
+            let key = self.expr(key)?;
+            keys.push(self.settle(key)?.expr);
+        }
+        let predicate = match &target.predicate {
+            Some(predicate) => self.condition(predicate, "WHERE")?.conjuncts(),
+            None => Vec::new(),
+        };
+        let matches = |index: &IndexDef| {
+            let implied = |wanted: &Expr| predicate.contains(wanted);
+            let covered = index
+                .predicate
+                .as_ref()
+                .is_none_or(|wanted| wanted.clone().conjuncts().iter().all(implied));
+            index.unique
+                && covered
+                && index.keys.iter().all(|key| keys.contains(&key.expr))
+                && keys
+                    .iter()
+                    .all(|key| index.keys.iter().any(|own| own.expr == *key))
+        };
+        let indexes = table.indexes.iter().enumerate();
+        let matching: Vec<usize> = indexes
+            .filter(|(_, index)| matches(index))
+            .map(|(position, _)| position)
+            .collect();
+        if matching.is_empty() {
+            return Err(Error::new(
+                SqlState::INVALID_COLUMN_REFERENCE,
+                "there is no unique or exclusion constraint matching the ON CONFLICT specification",
+            ));
+        }
+        Ok(matching)
+    }
+}

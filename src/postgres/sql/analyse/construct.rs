@@ -1,0 +1,278 @@
+//! The constructs of expressions that have a syntax of their own.
+
+use sqlparser::ast::{
+    AccessExpr, BinaryOperator, CaseWhen, CeilFloorKind, DataType, DateTimeField, Expr as Ast,
+    Subscript, TrimWhereField,
+};
+
+use super::coerce::{Coercion, with_limit};
+use super::operator::{no_operator, row};
+use super::{Analyser, Typed, column_type};
+use crate::postgres::error::{Error, Result, SqlState};
+use crate::postgres::sql::expr::Expr;
+use crate::postgres::types::{Type, Value, from_text};
+
+impl Analyser<'_> {
+    pub(super) fn construct(&mut self, ast: &Ast) -> Result<Typed> {
+        match ast {
+            Ast::InList {
+                expr,
+                list,
+                negated,
+            } => self.in_list(expr, list, *negated),
+            Ast::Between {
+                expr,
+                negated,
+                low,
+                high,
+            } => self.between(expr, *negated, low, high),
+            Ast::Interval(interval) => self.interval(interval),
+            Ast::Case {
+                operand,
+                conditions,
+                else_result,
+                ..
+            } => self.case(operand.as_deref(), conditions, else_result.as_deref()),
+            Ast::Array(array) => self.array(&array.elem),
+            Ast::CompoundFieldAccess { root, access_chain } => self.access(root, access_chain),
+            Ast::Extract { field, expr, .. } => self.extract(field, expr),
+            Ast::Ceil {
+                expr,
+                field: CeilFloorKind::DateTimeField(DateTimeField::NoDateTime),
+            } => self.named("ceil", &[&**expr]),
+            Ast::Floor {
+                expr,
+                field: CeilFloorKind::DateTimeField(DateTimeField::NoDateTime),
+            } => self.named("floor", &[&**expr]),
+            Ast::Position { expr, r#in } => self.named("position", &[&**r#in, &**expr]),
+            Ast::Substring {
+                expr,
+                substring_from,
+                substring_for,
+                ..
+            } => self.substring(expr, substring_from.as_deref(), substring_for.as_deref()),
+            Ast::Trim {
+                trim_where,
+                trim_what,
+                expr,
+                trim_characters,
+            } => {
+                let listed = trim_characters.as_ref().and_then(|list| list.first());
+                let mut arguments: Vec<&Ast> = vec![&**expr];
+                arguments.extend(trim_what.as_deref().or(listed));
+                self.named(trim_name(*trim_where), &arguments)
+            }
+            Ast::AtTimeZone {
+                timestamp,
+                time_zone,
+            } => self.named("timezone", &[&**time_zone, &**timestamp]),
+            // There is one collation, that of bytes.
+            Ast::Collate { expr, collation } => {
+                let name = collation.to_string();
+                if !matches!(name.as_str(), "\"C\"" | "\"POSIX\"" | "\"default\"") {
+                    return Err(Error::unsupported(format!("the collation {name}")));
+                }
+                self.expr(expr)
+            }
+            other => Err(Error::unsupported(format!("the expression {other}"))),
+        }
+    }
+
+    fn named(&mut self, name: &str, arguments: &[&Ast]) -> Result<Typed> {
+        let arguments = arguments.iter().map(|ast| self.expr(ast));
+        let arguments = arguments.collect::<Result<_>>()?;
+        self.call(name, arguments)
+    }
+
+    fn extract(&mut self, field: &DateTimeField, expr: &Ast) -> Result<Typed> {
+        let name = field.to_string().to_lowercase();
+        let name = name.trim_matches('\'').to_owned();
+        let from = self.expr(expr)?;
+        let field = Typed::new(Expr::Const(Value::text(&name)), Type::Text);
+        self.call("extract", vec![field, from])
+    }
+
+    fn substring(&mut self, expr: &Ast, from: Option<&Ast>, length: Option<&Ast>) -> Result<Typed> {
+        let mut arguments = vec![self.expr(expr)?];
+        arguments.push(match from {
+            Some(from) => self.expr(from)?,
+            None => Typed::new(Expr::Const(Value::Int(1)), Type::Int4),
+        });
+        if let Some(length) = length {
+            arguments.push(self.expr(length)?);
+        }
+        self.call("substring", arguments)
+    }
+
+    fn in_list(&mut self, operand: &Ast, list: &[Ast], negated: bool) -> Result<Typed> {
+        if row(operand).is_some() {
+            // Rows are compared one by one.
+            let one = |item: &Ast| Ok(self.binary(operand, &BinaryOperator::Eq, item)?.expr);
+            let any = Expr::Or(list.iter().map(one).collect::<Result<_>>()?);
+            return Ok(Typed::boolean(if negated {
+                Expr::Not(Box::new(any))
+            } else {
+                any
+            }));
+        }
+        let operand = self.expr(operand)?;
+        let mut items = Vec::new();
+        let mut ty = operand.ty;
+        for item in list {
+            let item = self.expr(item)?;
+            ty = Analyser::common(ty, item.ty)
+                .ok_or_else(|| no_operator(operand.ty, "=", item.ty))?;
+            items.push(item);
+        }
+        if ty == Type::Unknown {
+            ty = Type::Text;
+        }
+        let operand_ty = if operand.ty.is_integer() && ty.is_integer() {
+            operand.ty
+        } else {
+            ty
+        };
+        let operand = self.implicit(operand, operand_ty)?;
+        let list = items
+            .into_iter()
+            .map(|item| self.implicit(item, ty))
+            .collect::<Result<_>>()?;
+        Ok(Typed::boolean(Expr::In {
+            operand: Box::new(operand),
+            list,
+            negated,
+        }))
+    }
+
+    fn between(&mut self, operand: &Ast, negated: bool, low: &Ast, high: &Ast) -> Result<Typed> {
+        let low = self.binary(operand, &BinaryOperator::GtEq, low)?.expr;
+        let high = self.binary(operand, &BinaryOperator::LtEq, high)?.expr;
+        let both = Expr::And(vec![low, high]);
+        Ok(Typed::boolean(if negated {
+            Expr::Not(Box::new(both))
+        } else {
+            both
+        }))
+    }
+
+    pub(super) fn cast(&mut self, operand: &Ast, to: &DataType) -> Result<Typed> {
+        let (ty, modifier) = column_type(to)?;
+        // '{1,2}'::int[] and ARRAY[]::int[] take their type from the cast.
+        if let (Ast::Array(array), Type::Array(_)) = (operand, ty)
+            && array.elem.is_empty()
+        {
+            return Ok(Typed::new(Expr::Array(Vec::new()), ty));
+        }
+        let operand = self.expr(operand)?;
+        let expr = self.coerce(operand, ty, Coercion::Explicit)?;
+        let expr = with_limit(expr, ty, modifier, true);
+        Ok(Typed { expr, ty, modifier })
+    }
+
+    fn interval(&mut self, interval: &sqlparser::ast::Interval) -> Result<Typed> {
+        let value = match &*interval.value {
+            Ast::Value(value) => value.value.clone().into_string(),
+            _ => None,
+        };
+        let Some(text) = value else {
+            return Err(Error::unsupported(format!("{interval}")));
+        };
+        let text = match &interval.leading_field {
+            Some(field) => format!("{text} {field}"),
+            None => text,
+        };
+        let value = from_text(Type::Interval, &text)?;
+        Ok(Typed::new(Expr::Const(value), Type::Interval))
+    }
+
+    fn case(
+        &mut self,
+        operand: Option<&Ast>,
+        conditions: &[CaseWhen],
+        otherwise: Option<&Ast>,
+    ) -> Result<Typed> {
+        let mut tests = Vec::new();
+        let mut results = Vec::new();
+        for CaseWhen { condition, result } in conditions {
+            tests.push(match operand {
+                Some(operand) => self.binary(operand, &BinaryOperator::Eq, condition)?.expr,
+                None => self.condition(condition, "CASE/WHEN")?,
+            });
+            results.push(self.expr(result)?);
+        }
+        results.push(match otherwise {
+            Some(otherwise) => self.expr(otherwise)?,
+            None => Typed::new(Expr::Const(Value::Null), Type::Unknown),
+        });
+        let (mut results, ty) = self.unify(results, "CASE")?;
+        let otherwise = results.pop().unwrap_or(Expr::Const(Value::Null));
+        let expr = Expr::Case {
+            arms: tests.into_iter().zip(results).collect(),
+            otherwise: Box::new(otherwise),
+        };
+        Ok(Typed::new(expr, ty))
+    }
+
+    fn array(&mut self, elements: &[Ast]) -> Result<Typed> {
+        if elements.is_empty() {
+            return Err(Error::new(
+                SqlState::INDETERMINATE_DATATYPE,
+                "cannot determine type of empty array",
+            )
+            .hint("Explicitly cast to the desired type, for example ARRAY[]::integer[]."));
+        }
+        let values: Vec<Typed> = elements
+            .iter()
+            .map(|ast| self.expr(ast))
+            .collect::<Result<_>>()?;
+        let (list, ty) = self.unify(values, "ARRAY")?;
+        let array = ty
+            .array()
+            .ok_or_else(|| Error::unsupported("an array of several dimensions"))?;
+        Ok(Typed::new(Expr::Array(list), array))
+    }
+
+    /// `a[1]`
+    fn access(&mut self, root: &Ast, chain: &[AccessExpr]) -> Result<Typed> {
+        let mut value = self.expr(root)?;
+        for access in chain {
+            let AccessExpr::Subscript(Subscript::Index { index }) = access else {
+                return Err(Error::unsupported(format!("the subscript {access}")));
+            };
+            let index = self.expr(index)?;
+            value = match value.ty {
+                Type::Array(_) => {
+                    if !index.ty.is_number() && index.ty != Type::Unknown {
+                        return Err(Error::new(
+                            SqlState::DATATYPE_MISMATCH,
+                            "array subscript must have type integer",
+                        ));
+                    }
+                    self.call("[]", vec![value, index])?
+                }
+                Type::Jsonb => {
+                    let arrow = BinaryOperator::Arrow;
+                    self.operate(&arrow, value, index)?
+                }
+                ty => {
+                    return Err(Error::new(
+                        SqlState::DATATYPE_MISMATCH,
+                        format!(
+                            "cannot subscript type {ty} because it does not support subscripting"
+                        ),
+                    ));
+                }
+            };
+        }
+        Ok(value)
+    }
+}
+
+/// The function that a form of TRIM is.
+pub(super) fn trim_name(place: Option<TrimWhereField>) -> &'static str {
+    match place {
+        None | Some(TrimWhereField::Both) => "btrim",
+        Some(TrimWhereField::Leading) => "ltrim",
+        Some(TrimWhereField::Trailing) => "rtrim",
+    }
+}

@@ -1,0 +1,373 @@
+//! Operators: comparisons, arithmetic, and those that are functions.
+
+use sqlparser::ast::{BinaryOperator, Expr as Ast, UnaryOperator, Value as Literal};
+
+use super::coerce::Coercion;
+use super::subquery::comparison;
+use super::{Analyser, Typed};
+use crate::postgres::error::{Error, Result, SqlState};
+use crate::postgres::sql::expr::{Arithmetic, Comparison, Expr};
+use crate::postgres::sql::functions::Resolved;
+use crate::postgres::types::{Type, Value};
+
+impl Analyser<'_> {
+    pub(super) fn binary(&mut self, left: &Ast, op: &BinaryOperator, right: &Ast) -> Result<Typed> {
+        if matches!(op, BinaryOperator::And | BinaryOperator::Or) {
+            return self.connect(left, op, right);
+        }
+        if let Some(comparison) = comparison(op) {
+            if let (Some(left), Some(right)) = (row(left), row(right)) {
+                return self.compare_rows(comparison, &op.to_string(), left, right);
+            }
+            if let (Some(row), Ast::Subquery(query)) = (row(left), right) {
+                let operand = Ast::Tuple(row.to_vec());
+                return self.quantified(&operand, comparison, &op.to_string(), query, false);
+            }
+        }
+        let (left, right) = (self.expr(left)?, self.expr(right)?);
+        self.operate(op, left, right)
+    }
+
+    pub(super) fn operate(
+        &mut self,
+        op: &BinaryOperator,
+        left: Typed,
+        right: Typed,
+    ) -> Result<Typed> {
+        if let Some(comparison) = comparison(op) {
+            return self.compare(comparison, left, right);
+        }
+        let arithmetic = match op {
+            BinaryOperator::Plus => Arithmetic::Add,
+            BinaryOperator::Minus => Arithmetic::Subtract,
+            BinaryOperator::Multiply => Arithmetic::Multiply,
+            BinaryOperator::Divide => Arithmetic::Divide,
+            BinaryOperator::Modulo => Arithmetic::Modulo,
+            BinaryOperator::StringConcat => return self.concat(left, right),
+            BinaryOperator::PGLikeMatch => return self.like_of(left, right, false, false),
+            BinaryOperator::PGILikeMatch => return self.like_of(left, right, false, true),
+            BinaryOperator::PGNotLikeMatch => return self.like_of(left, right, true, false),
+            BinaryOperator::PGNotILikeMatch => return self.like_of(left, right, true, true),
+            other => return self.custom(&sign(other), left, right),
+        };
+        self.arithmetic(arithmetic, op, left, right)
+    }
+
+    fn compare(&mut self, comparison: Comparison, left: Typed, right: Typed) -> Result<Typed> {
+        let sign = comparison_sign(comparison);
+        let (left, right, ty) = self.meet(left, right, sign)?;
+        if matches!(ty, Type::Json | Type::Void | Type::Record) {
+            return Err(no_operator(ty, sign, ty));
+        }
+        let expr = Expr::Compare(comparison, Box::new(left), Box::new(right));
+        Ok(Typed::boolean(expr))
+    }
+
+    /// `(a, b) < (c, d)`: the first pair that differs decides.
+    fn compare_rows(
+        &mut self,
+        comparison: Comparison,
+        sign: &str,
+        left: &[Ast],
+        right: &[Ast],
+    ) -> Result<Typed> {
+        if left.len() != right.len() {
+            return Err(Error::new(
+                SqlState::SYNTAX_ERROR,
+                "unequal number of entries in row expressions",
+            ));
+        }
+        let mut pairs = Vec::new();
+        for (left, right) in left.iter().zip(right) {
+            let (left, right) = (self.expr(left)?, self.expr(right)?);
+            let (left, right, _) = self.meet(left, right, sign)?;
+            pairs.push((left, right));
+        }
+        let one = |comparison: Comparison, pair: &(Expr, Expr)| {
+            Expr::Compare(
+                comparison,
+                Box::new(pair.0.clone()),
+                Box::new(pair.1.clone()),
+            )
+        };
+        let all = |comparison: Comparison| pairs.iter().map(move |pair| one(comparison, pair));
+        let expr = match comparison {
+            Comparison::Equal => Expr::And(all(comparison).collect()),
+            Comparison::NotEqual => Expr::Or(all(comparison).collect()),
+            _ => {
+                let strict = match comparison {
+                    Comparison::LessOrEqual => Comparison::Less,
+                    Comparison::GreaterOrEqual => Comparison::Greater,
+                    other => other,
+                };
+                let mut expr: Option<Expr> = None;
+                for pair in pairs.iter().rev() {
+                    expr = Some(match expr {
+                        None => one(comparison, pair),
+                        Some(rest) => Expr::Or(vec![
+                            one(strict, pair),
+                            Expr::And(vec![one(Comparison::Equal, pair), rest]),
+                        ]),
+                    });
+                }
+                expr.unwrap_or(Expr::Const(Value::Bool(true)))
+            }
+        };
+        Ok(Typed::boolean(expr))
+    }
+
+    fn connect(&mut self, left: &Ast, op: &BinaryOperator, right: &Ast) -> Result<Typed> {
+        let name = format!("argument of {op}");
+        // Chains of one operator are as long as their text: no recursion.
+        let mut sides = vec![right];
+        let mut rest = left;
+        while let Ast::BinaryOp {
+            left,
+            op: inner,
+            right,
+        } = rest
+            && inner == op
+        {
+            sides.push(right);
+            rest = left;
+        }
+        sides.push(rest);
+        let mut parts = Vec::new();
+        for side in sides.into_iter().rev() {
+            let value = self.expr(side)?;
+            let part = self.boolean(value, &name)?;
+            match (part, op) {
+                (Expr::And(inner), BinaryOperator::And) => parts.extend(inner),
+                (Expr::Or(inner), BinaryOperator::Or) => parts.extend(inner),
+                (part, _) => parts.push(part),
+            }
+        }
+        Ok(Typed::boolean(if *op == BinaryOperator::And {
+            Expr::And(parts)
+        } else {
+            Expr::Or(parts)
+        }))
+    }
+
+    /// Brings two operands to one type.
+    pub(super) fn meet(
+        &mut self,
+        left: Typed,
+        right: Typed,
+        operator: &str,
+    ) -> Result<(Expr, Expr, Type)> {
+        let ty = match Analyser::common(left.ty, right.ty) {
+            Some(Type::Unknown) => Type::Text,
+            Some(Type::Array(Type::Unknown)) => Type::Array(&Type::Text),
+            Some(ty) => ty,
+            None => return Err(no_operator(left.ty, operator, right.ty)),
+        };
+        // Integers of any width compare as they are.
+        let ty_of = |side: &Typed| {
+            if side.ty.is_integer() && ty.is_integer() {
+                side.ty
+            } else {
+                ty
+            }
+        };
+        let (left_ty, right_ty) = (ty_of(&left), ty_of(&right));
+        let left = self.coerce(left, left_ty, Coercion::Implicit)?;
+        let right = self.coerce(right, right_ty, Coercion::Implicit)?;
+        Ok((left, right, ty))
+    }
+
+    fn concat(&mut self, left: Typed, right: Typed) -> Result<Typed> {
+        let types = [left.ty, right.ty];
+        let of_its_own = |ty: &Type| matches!(ty, Type::Array(_) | Type::Jsonb | Type::Bytea);
+        if types.iter().any(of_its_own) {
+            return self.custom("||", left, right);
+        }
+        if !types.iter().any(|ty| ty.is_string()) {
+            return Err(no_operator(left.ty, "||", right.ty));
+        }
+        let left = self.coerce(left, Type::Text, Coercion::Explicit)?;
+        let right = self.coerce(right, Type::Text, Coercion::Explicit)?;
+        self.custom(
+            "||",
+            Typed::new(left, Type::Text),
+            Typed::new(right, Type::Text),
+        )
+    }
+
+    fn arithmetic(
+        &mut self,
+        arithmetic: Arithmetic,
+        op: &BinaryOperator,
+        left: Typed,
+        right: Typed,
+    ) -> Result<Typed> {
+        if let Some((left_ty, right_ty, ty)) = time_result(arithmetic, left.ty, right.ty) {
+            let left = self.implicit(left, left_ty)?;
+            let right = self.implicit(right, right_ty)?;
+            let expr = Expr::Arithmetic(arithmetic, ty, Box::new(left), Box::new(right));
+            return Ok(Typed::new(expr, ty));
+        }
+        if left.ty == Type::Jsonb {
+            return self.custom(&op.to_string(), left, right);
+        }
+        let numbers = |ty: Type| ty.is_number() || ty == Type::Unknown;
+        if !numbers(left.ty) || !numbers(right.ty) {
+            return Err(no_operator(left.ty, &op.to_string(), right.ty));
+        }
+        if left.ty == Type::Unknown && right.ty == Type::Unknown {
+            return Err(not_unique(left.ty, &op.to_string(), right.ty));
+        }
+        let (left, right, ty) = self.meet(left, right, &op.to_string())?;
+        if arithmetic == Arithmetic::Modulo && matches!(ty, Type::Float4 | Type::Float8) {
+            return Err(no_operator(ty, "%", ty));
+        }
+        let expr = Expr::Arithmetic(arithmetic, ty, Box::new(left), Box::new(right));
+        Ok(Typed::new(expr, ty))
+    }
+
+    /// An operator that is a function under its sign.
+    fn custom(&mut self, sign: &str, left: Typed, right: Typed) -> Result<Typed> {
+        let types = [left.ty, right.ty];
+        // json is taken apart by its meaning, and stays json.
+        let json = left.ty == Type::Json && matches!(sign, "->" | "->>" | "#>" | "#>>");
+        if json {
+            let expr = self.coerce(left, Type::Jsonb, Coercion::Assignment)?;
+            let value = self.custom(sign, Typed::new(expr, Type::Jsonb), right)?;
+            return Ok(if value.ty == Type::Jsonb {
+                let expr = self.coerce(value, Type::Json, Coercion::Assignment)?;
+                Typed::new(expr, Type::Json)
+            } else {
+                value
+            });
+        }
+        match self.resolve(sign, &types) {
+            Resolved::One(builtin) => self.apply(builtin, vec![left, right]),
+            Resolved::None => Err(no_operator(types[0], sign, types[1])),
+            Resolved::Ambiguous => Err(not_unique(types[0], sign, types[1])),
+        }
+    }
+
+    pub(super) fn unary(&mut self, op: &UnaryOperator, operand: &Ast) -> Result<Typed> {
+        match op {
+            UnaryOperator::Not => {
+                let operand = self.condition(operand, "NOT")?;
+                Ok(Typed::boolean(Expr::Not(Box::new(operand))))
+            }
+            UnaryOperator::Minus => {
+                if let Ast::Value(value) = operand
+                    && let Literal::Number(digits, _) = &value.value
+                {
+                    return super::expr::number(&format!("-{digits}"));
+                }
+                let operand = self.expr(operand)?;
+                if !operand.ty.is_number() && operand.ty != Type::Interval {
+                    return Err(Error::new(
+                        SqlState::UNDEFINED_FUNCTION,
+                        format!("operator does not exist: - {}", operand.ty),
+                    )
+                    .hint(NO_OPERATOR_HINT));
+                }
+                let ty = operand.ty;
+                Ok(Typed::new(Expr::Negate(ty, Box::new(operand.expr)), ty))
+            }
+            UnaryOperator::Plus => self.expr(operand),
+            other => Err(Error::unsupported(format!("the operator {other}"))),
+        }
+    }
+}
+
+/// The parts of a row constructor.
+pub(super) fn row(ast: &Ast) -> Option<&[Ast]> {
+    match ast {
+        Ast::Tuple(list) if list.len() > 1 => Some(list),
+        Ast::Nested(inner) => row(inner),
+        _ => None,
+    }
+}
+
+fn comparison_sign(comparison: Comparison) -> &'static str {
+    match comparison {
+        Comparison::Equal => "=",
+        Comparison::NotEqual => "<>",
+        Comparison::Less => "<",
+        Comparison::LessOrEqual => "<=",
+        Comparison::Greater => ">",
+        Comparison::GreaterOrEqual => ">=",
+    }
+}
+
+fn sign(op: &BinaryOperator) -> String {
+    match op {
+        BinaryOperator::BitwiseXor | BinaryOperator::PGBitwiseXor => "#".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// Arithmetic with times: operand types and result.
+fn time_result(op: Arithmetic, left: Type, right: Type) -> Option<(Type, Type, Type)> {
+    use Type::{
+        Date, Float4, Float8, Int2, Int4, Int8, Interval, Numeric, Time, Timestamp, Timestamptz,
+        Unknown,
+    };
+    let (add, subtract) = (op == Arithmetic::Add, op == Arithmetic::Subtract);
+    let either = add || subtract;
+    Some(match (left, right) {
+        (Timestamptz | Timestamp, Interval) if either => (left, Interval, left),
+        (Timestamptz | Timestamp, Unknown) if add => (left, Interval, left),
+        (Interval, Timestamptz | Timestamp) if add => (Interval, right, right),
+        (Timestamptz, Timestamptz | Timestamp | Date) if subtract => {
+            (Timestamptz, Timestamptz, Interval)
+        }
+        (Timestamp | Date, Timestamptz) if subtract => (Timestamptz, Timestamptz, Interval),
+        (Timestamp, Timestamp | Date) | (Date, Timestamp) if subtract => {
+            (Timestamp, Timestamp, Interval)
+        }
+        (Timestamptz | Timestamp, Unknown) | (Unknown, Timestamptz | Timestamp) if subtract => {
+            let ty = if left == Unknown { right } else { left };
+            (ty, ty, Interval)
+        }
+        (Date, Int2 | Int4) if either => (Date, right, Date),
+        (Int2 | Int4, Date) if add => (left, Date, Date),
+        (Date, Date | Unknown) | (Unknown, Date) if subtract => (Date, Date, Int4),
+        (Date, Interval) if either => (Date, Interval, Timestamp),
+        (Interval, Date) if add => (Interval, Date, Timestamp),
+        (Date, Time) if add => (Date, Time, Timestamp),
+        (Time, Date) if add => (Time, Date, Timestamp),
+        (Time, Interval) if either => (Time, Interval, Time),
+        (Interval, Time) if add => (Interval, Time, Time),
+        (Time, Time) if subtract => (Time, Time, Interval),
+        (Interval, Interval | Unknown) | (Unknown, Interval) if either => {
+            (Interval, Interval, Interval)
+        }
+        (Interval, Int2 | Int4 | Int8) if op == Arithmetic::Multiply => (Interval, right, Interval),
+        (Int2 | Int4 | Int8, Interval) if op == Arithmetic::Multiply => (left, Interval, Interval),
+        (Interval, Float8 | Float4 | Numeric) if op == Arithmetic::Multiply => {
+            (Interval, Float8, Interval)
+        }
+        (Float8 | Float4 | Numeric, Interval) if op == Arithmetic::Multiply => {
+            (Float8, Interval, Interval)
+        }
+        (Interval, ty) if op == Arithmetic::Divide && ty.is_number() => {
+            (Interval, Float8, Interval)
+        }
+        _ => return None,
+    })
+}
+
+const NO_OPERATOR_HINT: &str = "No operator matches the given name and argument types. You might need to add explicit type casts.";
+
+pub(super) fn no_operator(left: Type, operator: &str, right: Type) -> Error {
+    Error::new(
+        SqlState::UNDEFINED_FUNCTION,
+        format!("operator does not exist: {left} {operator} {right}"),
+    )
+    .hint(NO_OPERATOR_HINT)
+}
+
+fn not_unique(left: Type, operator: &str, right: Type) -> Error {
+    Error::new(
+        SqlState("42725"),
+        format!("operator is not unique: {left} {operator} {right}"),
+    )
+    .hint("Could not choose a best candidate operator. You might need to add explicit type casts.")
+}

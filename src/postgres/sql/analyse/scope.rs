@@ -1,0 +1,258 @@
+//! The names that an expression may use: relations, their columns, and what
+//! is in sight without a relation's name.
+
+use std::sync::Arc;
+
+use sqlparser::ast::Ident;
+
+use super::{Analyser, Typed, fold, located};
+use crate::postgres::error::{Error, Result, SqlState};
+use crate::postgres::sql::expr::Expr;
+use crate::postgres::sql::plan::{Aggregate, RowSource, SYSTEM_COLUMNS, WindowCall};
+use crate::postgres::storage::table::{TableDef, TableId};
+use crate::postgres::types::Type;
+
+/// A column of a relation.
+#[derive(Debug, Clone)]
+pub(super) struct RelationColumn {
+    pub(super) name: String,
+    pub(super) ty: Type,
+    pub(super) modifier: i32,
+    pub(super) origin: Option<(TableId, i16)>,
+}
+
+/// Something in FROM that names may refer to.
+#[derive(Debug, Clone)]
+pub(super) struct Relation {
+    pub(super) name: String,
+    pub(super) slot: usize,
+    pub(super) columns: Vec<RelationColumn>,
+    /// None for what is no table.
+    pub(super) table: Option<Arc<TableDef>>,
+    /// True once a system column is asked for.
+    pub(super) system: bool,
+    /// What FOR UPDATE says about it, if it is no table.
+    pub(super) kind: &'static str,
+}
+
+impl Relation {
+    /// A table under a name.
+    pub(super) fn of_table(name: String, slot: usize, table: Arc<TableDef>) -> Relation {
+        let columns = table.columns.iter().enumerate();
+        let columns = columns.map(|(index, column)| RelationColumn {
+            name: column.name.to_string(),
+            ty: column.ty,
+            modifier: column.modifier,
+            origin: Some((table.id, i16::try_from(index + 1).unwrap_or(0))),
+        });
+        Relation {
+            name,
+            slot,
+            columns: columns.collect(),
+            table: Some(table),
+            system: false,
+            kind: "a table",
+        }
+    }
+
+    /// Its columns as they are in sight.
+    pub(super) fn visible(&self) -> Vec<Visible> {
+        let columns = self.columns.iter().enumerate();
+        columns
+            .map(|(column, def)| Visible {
+                name: def.name.clone(),
+                value: Typed {
+                    expr: Expr::Column {
+                        slot: self.slot,
+                        column,
+                    },
+                    ty: def.ty,
+                    modifier: def.modifier,
+                },
+                origin: def.origin,
+            })
+            .collect()
+    }
+}
+
+/// A column that may be named without its relation: of the columns that a
+/// join merges there is one.
+#[derive(Debug, Clone)]
+pub(super) struct Visible {
+    pub(super) name: String,
+    pub(super) value: Typed,
+    pub(super) origin: Option<(TableId, i16)>,
+}
+
+/// The names of one query.
+#[derive(Debug, Default)]
+pub(super) struct Scope {
+    pub(super) relations: Vec<Relation>,
+    pub(super) visible: Vec<Visible>,
+    /// Relations before this one are out of sight: a join's ON sees its own
+    /// sides alone.
+    pub(super) first: usize,
+    /// The aggregates met so far; None where there may be none.
+    pub(super) aggregates: Option<Vec<Aggregate>>,
+    /// The window functions met so far; None where there may be none.
+    pub(super) windows: Option<Vec<WindowCall>>,
+    pub(super) window_slot: Option<usize>,
+    /// The set-returning functions of the select list; None elsewhere.
+    pub(super) sets: Option<Vec<RowSource>>,
+    /// Where we are, for those that must not be there.
+    pub(super) clause: &'static str,
+    /// The windows that WINDOW names.
+    pub(super) named_windows: Vec<(String, sqlparser::ast::WindowSpec)>,
+}
+
+impl Analyser<'_> {
+    pub(super) fn scope(&mut self) -> &mut Scope {
+        if self.scopes.is_empty() {
+            self.scopes.push(Scope::default());
+        }
+        let last = self.scopes.len() - 1;
+        &mut self.scopes[last]
+    }
+
+    /// Says where we are: no aggregates, windows or sets from here on.
+    pub(super) fn enter(&mut self, clause: &'static str) {
+        let scope = self.scope();
+        scope.clause = clause;
+        scope.aggregates = None;
+        scope.windows = None;
+        scope.sets = None;
+    }
+
+    /// Adds a relation with its columns.
+    pub(super) fn add_relation(&mut self, relation: Relation) -> Result<Vec<Visible>> {
+        let scope = self.scope();
+        if scope
+            .relations
+            .iter()
+            .any(|other| other.name == relation.name)
+        {
+            return Err(Error::new(
+                SqlState::DUPLICATE_ALIAS,
+                format!("table name \"{}\" specified more than once", relation.name),
+            ));
+        }
+        let visible = relation.visible();
+        scope.relations.push(relation);
+        Ok(visible)
+    }
+
+    /// A column by name, with or without that of its relation.
+    pub(super) fn column(&mut self, table: Option<&Ident>, name: &Ident) -> Result<Typed> {
+        let column = fold(name);
+        match table {
+            None => self.bare_column(name, &column),
+            Some(table) => self.column_of(table, &column),
+        }
+    }
+
+    fn bare_column(&mut self, name: &Ident, column: &str) -> Result<Typed> {
+        for scope in self.scopes.iter_mut().rev() {
+            let mut found = scope
+                .visible
+                .iter()
+                .filter(|visible| visible.name == column);
+            if let Some(visible) = found.next() {
+                if found.next().is_some() {
+                    let error = Error::new(
+                        SqlState::AMBIGUOUS_COLUMN,
+                        format!("column reference \"{column}\" is ambiguous"),
+                    );
+                    return Err(located(error, Some(name)));
+                }
+                return Ok(visible.value.clone());
+            }
+            if let [relation] = scope.relations.as_mut_slice()
+                && let Some(value) = system_column(relation, column)
+            {
+                return Ok(value);
+            }
+        }
+        let error = Error::new(
+            SqlState::UNDEFINED_COLUMN,
+            format!("column \"{column}\" does not exist"),
+        );
+        Err(located(error, Some(name)))
+    }
+
+    fn column_of(&mut self, table: &Ident, column: &str) -> Result<Typed> {
+        let table_name = fold(table);
+        for scope in self.scopes.iter_mut().rev() {
+            let in_sight = scope.relations.iter_mut().skip(scope.first);
+            let mut named = in_sight.filter(|relation| relation.name == table_name);
+            let Some(relation) = named.next() else {
+                continue;
+            };
+            let mut columns = relation.columns.iter().enumerate();
+            if let Some((index, def)) = columns.find(|(_, def)| def.name == column) {
+                if columns.any(|(_, def)| def.name == column) {
+                    let error = Error::new(
+                        SqlState::AMBIGUOUS_COLUMN,
+                        format!("column reference \"{column}\" is ambiguous"),
+                    );
+                    return Err(located(error, Some(table)));
+                }
+                return Ok(Typed {
+                    expr: Expr::Column {
+                        slot: relation.slot,
+                        column: index,
+                    },
+                    ty: def.ty,
+                    modifier: def.modifier,
+                });
+            }
+            return system_column(relation, column).ok_or_else(|| {
+                let error = Error::new(
+                    SqlState::UNDEFINED_COLUMN,
+                    format!("column {table_name}.{column} does not exist"),
+                );
+                located(error, Some(table))
+            });
+        }
+        Err(located(self.no_relation(&table_name), Some(table)))
+    }
+
+    /// The error for a relation that is not in sight.
+    pub(super) fn no_relation(&self, name: &str) -> Error {
+        let exists = self.scopes.iter().any(|scope| {
+            let mut relations = scope.relations.iter();
+            relations.any(|relation| relation.name == name)
+        });
+        if exists {
+            return Error::new(
+                SqlState::UNDEFINED_TABLE,
+                format!("invalid reference to FROM-clause entry for table \"{name}\""),
+            )
+            .detail(format!("There is an entry for table \"{name}\", but it cannot be referenced from this part of the query."));
+        }
+        Error::new(
+            SqlState::UNDEFINED_TABLE,
+            format!("missing FROM-clause entry for table \"{name}\""),
+        )
+    }
+
+    /// The innermost relation of this name.
+    pub(super) fn relation(&self, name: &str) -> Result<&Relation> {
+        self.scopes
+            .last()
+            .and_then(|scope| scope.relations.iter().find(|other| other.name == name))
+            .ok_or_else(|| self.no_relation(name))
+    }
+}
+
+fn system_column(relation: &mut Relation, name: &str) -> Option<Typed> {
+    relation.table.as_ref()?;
+    let index = SYSTEM_COLUMNS
+        .iter()
+        .position(|(column, _)| *column == name)?;
+    relation.system = true;
+    let expr = Expr::Column {
+        slot: relation.slot,
+        column: relation.columns.len() + index,
+    };
+    Some(Typed::new(expr, SYSTEM_COLUMNS[index].1))
+}

@@ -1,0 +1,113 @@
+//! The expressions of a table that is being defined: checks, defaults, keys
+//! and predicates of indexes.
+
+use std::sync::Arc;
+
+use sqlparser::ast::Expr as Ast;
+
+use super::scope::Relation;
+use super::{Analyser, Typed};
+use crate::postgres::error::{Error, Result, SqlState};
+use crate::postgres::sql::expr::Expr;
+use crate::postgres::sql::plan::{OutputColumn, Query};
+use crate::postgres::storage::table::{Column, TableDef};
+use crate::postgres::types::Type;
+
+impl Analyser<'_> {
+    /// The columns of this table are in sight.
+    pub(in crate::postgres) fn for_table(mut self, table: &Arc<TableDef>) -> Self {
+        let relation = Relation::of_table(table.name.to_string(), 0, table.clone());
+        let scope = self.scope();
+        scope.visible = relation.visible();
+        scope.relations.push(relation);
+        self.next_slot = 1;
+        self
+    }
+
+    /// The condition of a CHECK constraint.
+    pub(in crate::postgres) fn check(mut self, condition: &Ast) -> Result<Expr> {
+        self.enter("check constraints");
+        let condition = self.condition(condition, "CHECK")?;
+        refuse_subqueries(&condition, "check constraint")?;
+        Ok(condition)
+    }
+
+    /// The default of a column.
+    pub(in crate::postgres) fn default(mut self, value: &Ast, column: &Column) -> Result<Expr> {
+        self.enter("DEFAULT expressions");
+        if matches!(value, Ast::Identifier(_) | Ast::CompoundIdentifier(_)) {
+            return Err(Error::new(
+                SqlState::FEATURE_NOT_SUPPORTED,
+                "cannot use column reference in DEFAULT expression",
+            ));
+        }
+        let value = self.expr(value)?;
+        let expr = self.assign(value, column, "default expression")?;
+        refuse_subqueries(&expr, "DEFAULT expression")?;
+        Ok(expr)
+    }
+
+    /// A key of an index.
+    pub(in crate::postgres) fn index_key(mut self, key: &Ast) -> Result<Typed> {
+        self.enter("index expressions");
+        let value = self.expr(key)?;
+        let value = self.settle(value)?;
+        immutable(&value.expr, "index expression")?;
+        Ok(value)
+    }
+
+    /// The predicate of a partial index.
+    pub(in crate::postgres) fn predicate(mut self, predicate: &Ast) -> Result<Expr> {
+        self.enter("index predicates");
+        let condition = self.condition(predicate, "WHERE")?;
+        immutable(&condition, "index predicate")?;
+        Ok(condition)
+    }
+
+    /// The conversion of a column to another type.
+    pub(in crate::postgres) fn conversion(mut self, using: &Ast, column: &Column) -> Result<Expr> {
+        self.enter("transform expressions");
+        let value = self.expr(using)?;
+        self.assign(value, column, "expression")
+    }
+
+    /// The query of a view.
+    pub(in crate::postgres) fn view_query(
+        mut self,
+        query: &sqlparser::ast::Query,
+    ) -> Result<(Query, Vec<OutputColumn>)> {
+        self.settled_query(query)
+    }
+}
+
+fn refuse_subqueries(expr: &Expr, what: &str) -> Result<()> {
+    let found = expr.any(&mut |part| matches!(part, Expr::Subquery(..)));
+    if found {
+        return Err(Error::new(
+            SqlState::FEATURE_NOT_SUPPORTED,
+            format!("cannot use subquery in {what}"),
+        ));
+    }
+    Ok(())
+}
+
+/// What an index stores must not depend on when it is asked.
+fn immutable(expr: &Expr, what: &str) -> Result<()> {
+    refuse_subqueries(expr, what)?;
+    let changes = expr.is_volatile()
+        || expr.any(&mut |part| match part {
+            Expr::Call(builtin, _) => !builtin.is_immutable(),
+            Expr::Param(_) => true,
+            Expr::Cast { from, to, .. } => {
+                *from == Type::Timestamptz || (*to == Type::Timestamptz && *from != Type::Unknown)
+            }
+            _ => false,
+        });
+    if changes {
+        return Err(Error::new(
+            SqlState("42P17"),
+            format!("functions in {what} must be marked IMMUTABLE"),
+        ));
+    }
+    Ok(())
+}

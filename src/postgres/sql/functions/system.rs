@@ -1,0 +1,149 @@
+//! Functions about the session, the server and its objects.
+
+use super::{Builtin, int, text};
+use crate::postgres::error::{Error, Result, SqlState};
+use crate::postgres::sql::{Context, VERSION};
+use crate::postgres::types::{Type, Value};
+use crate::rt;
+
+use Type::{Any, Bool, Int4, Int8, Name, Oid, Regclass, Text};
+
+pub(super) const FUNCTIONS: &[Builtin] = &[
+    Builtin::new("version", &[], Text, |_, _| Ok(Value::text(VERSION))),
+    Builtin::new("current_user", &[], Name, |_, c| {
+        Ok(Value::text(&c.session()?.settings.user))
+    }),
+    Builtin::new("session_user", &[], Name, |_, c| {
+        Ok(Value::text(&c.session()?.settings.user))
+    }),
+    Builtin::new("user", &[], Name, |_, c| {
+        Ok(Value::text(&c.session()?.settings.user))
+    }),
+    Builtin::new("current_database", &[], Name, |_, c| {
+        Ok(Value::text(&c.session()?.settings.database))
+    }),
+    Builtin::new("current_catalog", &[], Name, |_, c| {
+        Ok(Value::text(&c.session()?.settings.database))
+    }),
+    Builtin::new("current_schema", &[], Name, |_, _| {
+        Ok(Value::text("public"))
+    }),
+    Builtin::new("current_setting", &[Text], Text, |a, c| {
+        Ok(Value::Text(
+            c.session()?.settings.show(text(&a[0])?)?.into(),
+        ))
+    }),
+    Builtin::new("current_setting", &[Text, Bool], Text, |a, c| {
+        match c.session()?.settings.show(text(&a[0])?) {
+            Ok(value) => Ok(Value::Text(value.into())),
+            Err(_) if a[1].as_bool() == Some(true) => Ok(Value::Null),
+            Err(error) => Err(error),
+        }
+    }),
+    Builtin::new("pg_backend_pid", &[], Int4, |_, c| {
+        Ok(Value::Int(c.session()?.pid.into()))
+    }),
+    Builtin::new("gen_random_uuid", &[], Type::Uuid, |_, _| Ok(random_uuid())).volatile(),
+    Builtin::new("pg_current_xact_id_if_assigned", &[], Text, |_, c| {
+        let xid = c.session()?.xid;
+        Ok(if xid.is_some() {
+            Value::Text(xid.0.to_string().into())
+        } else {
+            Value::Null
+        })
+    }),
+    Builtin::new("nextval", &[Regclass], Int8, |a, c| {
+        let id = sequence(&a[0], c)?;
+        let session = c.session()?;
+        session
+            .sequences
+            .lock()
+            .next(id, session.pid)
+            .map(Value::Int)
+    })
+    .volatile(),
+    Builtin::new("currval", &[Regclass], Int8, |a, c| {
+        let (id, name) = (sequence(&a[0], c)?, text(&a[0])?);
+        let session = c.session()?;
+        session
+            .sequences
+            .lock()
+            .current(id, session.pid, name)
+            .map(Value::Int)
+    })
+    .volatile(),
+    Builtin::new("lastval", &[], Int8, |_, c| {
+        let session = c.session()?;
+        session.sequences.lock().last(session.pid).map(Value::Int)
+    })
+    .volatile(),
+    Builtin::new("setval", &[Regclass, Int8], Int8, |a, c| {
+        set_sequence(a, true, c)
+    })
+    .volatile(),
+    Builtin::new("setval", &[Regclass, Int8, Bool], Int8, |a, c| {
+        set_sequence(a, a[2].as_bool() == Some(true), c)
+    })
+    .volatile(),
+    Builtin::new("pg_get_serial_sequence", &[Text, Text], Text, |a, c| {
+        let name = c.database()?.owned_sequence(text(&a[0])?, text(&a[1])?)?;
+        Ok(name.map_or(Value::Null, |name| {
+            Value::Text(format!("public.{name}").into())
+        }))
+    }),
+    Builtin::new("pg_typeof", &[Any], Text, |_, _| Err(super::unexpected())),
+    Builtin::new("pg_table_is_visible", &[Oid], Bool, |_, _| {
+        Ok(Value::Bool(true))
+    }),
+    Builtin::new("pg_type_is_visible", &[Oid], Bool, |_, _| {
+        Ok(Value::Bool(true))
+    }),
+    Builtin::new("format_type", &[Oid, Int4], Text, |a, _| {
+        let oid = u32::try_from(int(&a[0])?).unwrap_or(0);
+        Ok(Value::text(Type::from_oid(oid).map_or("???", Type::name)))
+    }),
+    Builtin::new("to_regclass", &[Text], Regclass, |a, c| {
+        let name = text(&a[0])?;
+        Ok(if c.database()?.has_relation(name) {
+            Value::text(name)
+        } else {
+            Value::Null
+        })
+    }),
+];
+
+fn sequence(
+    name: &Value,
+    context: &Context<'_>,
+) -> Result<crate::postgres::storage::sequence::SequenceId> {
+    context.database()?.sequence(text(name)?)
+}
+
+fn set_sequence(a: &[Value], called: bool, context: &Context<'_>) -> Result<Value> {
+    let (id, value) = (sequence(&a[0], context)?, int(&a[1])?);
+    let session = context.session()?;
+    let name = text(&a[0])?;
+    session
+        .sequences
+        .lock()
+        .set(id, session.pid, name, value, called)?;
+    Ok(Value::Int(value))
+}
+
+/// A version 4 UUID from the node's own randomness.
+fn random_uuid() -> Value {
+    let mut bytes = [0u8; 16];
+    bytes[..8].copy_from_slice(&rt::random_u64().to_be_bytes());
+    bytes[8..].copy_from_slice(&rt::random_u64().to_be_bytes());
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    Value::Uuid(bytes)
+}
+
+/// The error of a function that needs a session where there is none.
+pub(in crate::postgres) fn not_immutable() -> Error {
+    Error::new(
+        SqlState("42P17"),
+        "functions in index expression must be marked IMMUTABLE",
+    )
+}

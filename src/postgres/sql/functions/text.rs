@@ -1,0 +1,384 @@
+//! Functions of strings.
+
+use super::{Builtin, Kind, count, int, text};
+use crate::postgres::error::{Error, Result, SqlState};
+use crate::postgres::types::{Type, Value, write_text};
+
+use Type::{Any, Bytea, Int4, Text};
+
+pub(super) const FUNCTIONS: &[Builtin] = &[
+    Builtin::new("||", &[Text, Text], Text, concat_two),
+    Builtin::new("||", &[Bytea, Bytea], Bytea, |a, _| match a {
+        [Value::Bytes(a), Value::Bytes(b)] => Ok(Value::Bytes([&**a, &**b].concat().into())),
+        _ => Err(super::unexpected()),
+    }),
+    Builtin::new("lower", &[Text], Text, |a, _| map(&a[0], str::to_lowercase)),
+    Builtin::new("upper", &[Text], Text, |a, _| map(&a[0], str::to_uppercase)),
+    Builtin::new("initcap", &[Text], Text, |a, _| map(&a[0], initcap)),
+    Builtin::new("length", &[Text], Int4, |a, _| {
+        Ok(count(text(&a[0])?.chars().count()))
+    }),
+    Builtin::new("length", &[Bytea], Int4, |a, _| bytes_length(&a[0])),
+    Builtin::new("char_length", &[Text], Int4, |a, _| {
+        Ok(count(text(&a[0])?.chars().count()))
+    }),
+    Builtin::new("character_length", &[Text], Int4, |a, _| {
+        Ok(count(text(&a[0])?.chars().count()))
+    }),
+    Builtin::new("octet_length", &[Text], Int4, |a, _| {
+        Ok(count(text(&a[0])?.len()))
+    }),
+    Builtin::new("octet_length", &[Type::Bpchar], Int4, |a, _| {
+        Ok(count(text(&a[0])?.len()))
+    }),
+    Builtin::new("octet_length", &[Bytea], Int4, |a, _| bytes_length(&a[0])),
+    Builtin::new("substring", &[Text, Int4], Text, |a, _| {
+        substring(&a[0], int(&a[1])?, None)
+    }),
+    Builtin::new("substring", &[Text, Int4, Int4], Text, |a, _| {
+        substring(&a[0], int(&a[1])?, Some(int(&a[2])?))
+    }),
+    Builtin::new("substr", &[Text, Int4], Text, |a, _| {
+        substring(&a[0], int(&a[1])?, None)
+    }),
+    Builtin::new("substr", &[Text, Int4, Int4], Text, |a, _| {
+        substring(&a[0], int(&a[1])?, Some(int(&a[2])?))
+    }),
+    Builtin::new("btrim", &[Text], Text, |a, _| trim(a, true, true)),
+    Builtin::new("btrim", &[Text, Text], Text, |a, _| trim(a, true, true)),
+    Builtin::new("ltrim", &[Text], Text, |a, _| trim(a, true, false)),
+    Builtin::new("ltrim", &[Text, Text], Text, |a, _| trim(a, true, false)),
+    Builtin::new("rtrim", &[Text], Text, |a, _| trim(a, false, true)),
+    Builtin::new("rtrim", &[Text, Text], Text, |a, _| trim(a, false, true)),
+    Builtin::new("replace", &[Text, Text, Text], Text, |a, _| {
+        let (from, to) = (text(&a[1])?, text(&a[2])?);
+        map(&a[0], |text| {
+            if from.is_empty() {
+                text.to_owned()
+            } else {
+                text.replace(from, to)
+            }
+        })
+    }),
+    Builtin::new("translate", &[Text, Text, Text], Text, translate),
+    Builtin::new("position", &[Text, Text], Int4, |a, _| {
+        position(&a[0], &a[1])
+    }),
+    Builtin::new("strpos", &[Text, Text], Int4, |a, _| position(&a[0], &a[1])),
+    Builtin::new("left", &[Text, Int4], Text, |a, _| side(a, true)),
+    Builtin::new("right", &[Text, Int4], Text, |a, _| side(a, false)),
+    Builtin::new("lpad", &[Text, Int4], Text, |a, _| pad(a, true)),
+    Builtin::new("lpad", &[Text, Int4, Text], Text, |a, _| pad(a, true)),
+    Builtin::new("rpad", &[Text, Int4], Text, |a, _| pad(a, false)),
+    Builtin::new("rpad", &[Text, Int4, Text], Text, |a, _| pad(a, false)),
+    Builtin::new("repeat", &[Text, Int4], Text, |a, _| {
+        let times = usize::try_from(int(&a[1])?).unwrap_or(0);
+        let text = text(&a[0])?;
+        refuse_large(text.len().saturating_mul(times))?;
+        Ok(Value::Text(text.repeat(times).into()))
+    }),
+    Builtin::new("reverse", &[Text], Text, |a, _| {
+        map(&a[0], |text| text.chars().rev().collect())
+    }),
+    Builtin::new("starts_with", &[Text, Text], Type::Bool, |a, _| {
+        Ok(Value::Bool(text(&a[0])?.starts_with(text(&a[1])?)))
+    }),
+    Builtin::new("ascii", &[Text], Int4, |a, _| {
+        Ok(Value::Int(
+            text(&a[0])?
+                .chars()
+                .next()
+                .map_or(0, |c| u32::from(c).into()),
+        ))
+    }),
+    Builtin::new("chr", &[Int4], Text, |a, _| chr(int(&a[0])?)),
+    Builtin::new("split_part", &[Text, Text, Int4], Text, split_part),
+    Builtin::new("quote_literal", &[Text], Text, |a, _| {
+        map(&a[0], |text| format!("'{}'", text.replace('\'', "''")))
+    }),
+    Builtin::new("quote_ident", &[Text], Text, |a, _| map(&a[0], quote_ident)),
+    Builtin::new("to_hex", &[Type::Int8], Text, |a, _| {
+        Ok(Value::Text(format!("{:x}", int(&a[0])?).into()))
+    }),
+    Builtin::new("concat", &[Any], Text, |a, _| Ok(join("", a)))
+        .with(Kind::Variadic)
+        .for_nulls(),
+    Builtin::new("concat_ws", &[Text, Any], Text, |a, _| {
+        Ok(match a[0].as_str() {
+            Some(separator) => join(separator, &a[1..]),
+            None => Value::Null,
+        })
+    })
+    .with(Kind::Variadic)
+    .for_nulls(),
+    Builtin::new("format", &[Text], Text, |a, _| format_text(a)).for_nulls(),
+    Builtin::new("format", &[Text, Any], Text, |a, _| format_text(a))
+        .with(Kind::Variadic)
+        .for_nulls(),
+    Builtin::new("encode", &[Bytea, Text], Text, |a, _| {
+        encode(&a[0], text(&a[1])?)
+    }),
+    Builtin::new("decode", &[Text, Text], Bytea, |a, _| {
+        decode(text(&a[0])?, text(&a[1])?)
+    }),
+];
+
+/// PostgreSQL's limit on one value: 1 GB.
+const SIZE_MAX: usize = 1 << 30;
+
+fn refuse_large(size: usize) -> Result<()> {
+    if size >= SIZE_MAX {
+        return Err(Error::new(SqlState("54000"), "requested length too large"));
+    }
+    Ok(())
+}
+
+fn map(value: &Value, map: impl FnOnce(&str) -> String) -> Result<Value> {
+    Ok(Value::Text(map(text(value)?).into()))
+}
+
+fn concat_two(a: &[Value], _: &crate::postgres::sql::Context<'_>) -> Result<Value> {
+    Ok(Value::Text([text(&a[0])?, text(&a[1])?].concat().into()))
+}
+
+fn bytes_length(value: &Value) -> Result<Value> {
+    match value {
+        Value::Bytes(bytes) => Ok(count(bytes.len())),
+        _ => Err(super::unexpected()),
+    }
+}
+
+fn initcap(text: &str) -> String {
+    let mut inside = false;
+    let mut out = String::new();
+    for c in text.chars() {
+        if inside {
+            out.extend(c.to_lowercase());
+        } else {
+            out.extend(c.to_uppercase());
+        }
+        inside = c.is_alphanumeric();
+    }
+    out
+}
+
+/// Characters from `start`, counted from 1, `length` of them.
+fn substring(value: &Value, start: i64, length: Option<i64>) -> Result<Value> {
+    let end = match length {
+        Some(length) if length < 0 => {
+            return Err(Error::new(
+                SqlState("22011"),
+                "negative substring length not allowed",
+            ));
+        }
+        Some(length) => start.saturating_add(length),
+        None => i64::MAX,
+    };
+    let from = start.max(1);
+    let skip = usize::try_from(from - 1).unwrap_or(usize::MAX);
+    let take = usize::try_from(end.saturating_sub(from)).unwrap_or(0);
+    map(value, |text| text.chars().skip(skip).take(take).collect())
+}
+
+fn trim(a: &[Value], start: bool, end: bool) -> Result<Value> {
+    let set: Vec<char> = match a.get(1) {
+        Some(set) => text(set)?.chars().collect(),
+        None => vec![' '],
+    };
+    let mut rest = text(&a[0])?;
+    if start {
+        rest = rest.trim_start_matches(|c| set.contains(&c));
+    }
+    if end {
+        rest = rest.trim_end_matches(|c| set.contains(&c));
+    }
+    Ok(Value::text(rest))
+}
+
+fn translate(a: &[Value], _: &crate::postgres::sql::Context<'_>) -> Result<Value> {
+    let from: Vec<char> = text(&a[1])?.chars().collect();
+    let to: Vec<char> = text(&a[2])?.chars().collect();
+    map(&a[0], |text| {
+        let replaced = text
+            .chars()
+            .filter_map(|c| match from.iter().position(|f| *f == c) {
+                None => Some(c),
+                Some(at) => to.get(at).copied(),
+            });
+        replaced.collect()
+    })
+}
+
+fn position(haystack: &Value, needle: &Value) -> Result<Value> {
+    let haystack = text(haystack)?;
+    Ok(match haystack.find(text(needle)?) {
+        Some(at) => count(haystack[..at].chars().count() + 1),
+        None => Value::Int(0),
+    })
+}
+
+/// left() and right(): a negative count leaves that many out.
+fn side(a: &[Value], left: bool) -> Result<Value> {
+    let (wanted, all) = (int(&a[1])?, text(&a[0])?.chars().count());
+    let length = i64::try_from(all).unwrap_or(i64::MAX);
+    let kept = if wanted < 0 {
+        length + wanted
+    } else {
+        wanted.min(length)
+    };
+    let kept = usize::try_from(kept).unwrap_or(0);
+    map(&a[0], |text| {
+        let skipped = if left { 0 } else { all - kept };
+        text.chars().skip(skipped).take(kept).collect()
+    })
+}
+
+fn pad(a: &[Value], left: bool) -> Result<Value> {
+    let wanted = usize::try_from(int(&a[1])?).unwrap_or(0);
+    refuse_large(wanted)?;
+    let fill: Vec<char> = match a.get(2) {
+        Some(fill) => text(fill)?.chars().collect(),
+        None => vec![' '],
+    };
+    map(&a[0], |text| {
+        let length = text.chars().count();
+        if length >= wanted || fill.is_empty() {
+            return text.chars().take(wanted).collect();
+        }
+        let padding: String = fill.iter().cycle().take(wanted - length).collect();
+        if left {
+            padding + text
+        } else {
+            text.to_owned() + &padding
+        }
+    })
+}
+
+fn chr(code: i64) -> Result<Value> {
+    if code == 0 {
+        return Err(Error::new(
+            SqlState("54000"),
+            "null character not permitted",
+        ));
+    }
+    let c = u32::try_from(code).ok().and_then(char::from_u32);
+    c.map(|c| Value::text(c.encode_utf8(&mut [0; 4])))
+        .ok_or_else(|| {
+            Error::new(
+                SqlState("54000"),
+                "requested character too large for encoding: ".to_owned() + &code.to_string(),
+            )
+        })
+}
+
+fn split_part(a: &[Value], _: &crate::postgres::sql::Context<'_>) -> Result<Value> {
+    let (text, separator, wanted) = (text(&a[0])?, text(&a[1])?, int(&a[2])?);
+    if wanted == 0 {
+        return Err(Error::new(
+            SqlState::INVALID_PARAMETER_VALUE,
+            "field position must not be zero",
+        ));
+    }
+    let parts: Vec<&str> = if separator.is_empty() {
+        vec![text]
+    } else {
+        text.split(separator).collect()
+    };
+    let length = i64::try_from(parts.len()).unwrap_or(i64::MAX);
+    let index = if wanted < 0 {
+        length + wanted
+    } else {
+        wanted - 1
+    };
+    let part = usize::try_from(index)
+        .ok()
+        .and_then(|index| parts.get(index));
+    Ok(Value::text(part.unwrap_or(&"")))
+}
+
+fn quote_ident(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    let starts = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
+    if starts && name.chars().all(plain) {
+        name.to_owned()
+    } else {
+        format!("\"{}\"", name.replace('"', "\"\""))
+    }
+}
+
+/// A value as a function of any type shows it.
+fn shown(value: &Value) -> String {
+    let mut out = Vec::new();
+    write_text(value, &mut out);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+fn join(separator: &str, values: &[Value]) -> Value {
+    let parts: Vec<String> = values.iter().filter(|v| !v.is_null()).map(shown).collect();
+    Value::Text(parts.join(separator).into())
+}
+
+/// format() with `%s`, `%I`, `%L` and `%%`.
+fn format_text(a: &[Value]) -> Result<Value> {
+    let Some(pattern) = a[0].as_str() else {
+        return Ok(Value::Null);
+    };
+    let mut arguments = a[1..].iter();
+    let mut out = String::new();
+    let mut chars = pattern.chars();
+    while let Some(c) = chars.next() {
+        if c != '%' {
+            out.push(c);
+            continue;
+        }
+        let Some(kind) = chars.next() else {
+            return Err(Error::new(
+                SqlState::INVALID_PARAMETER_VALUE,
+                "unterminated format() type specifier",
+            )
+            .hint("For a single \"%\" use \"%%\"."));
+        };
+        if kind == '%' {
+            out.push('%');
+            continue;
+        }
+        if !matches!(kind, 's' | 'I' | 'L') {
+            return Err(Error::unsupported(format!("format() with %{kind}")));
+        }
+        let Some(value) = arguments.next() else {
+            return Err(Error::new(
+                SqlState::INVALID_PARAMETER_VALUE,
+                "too few arguments for format()",
+            ));
+        };
+        match kind {
+            'L' if value.is_null() => out.push_str("NULL"),
+            'L' => out.push_str(&format!("'{}'", shown(value).replace('\'', "''"))),
+            'I' => out.push_str(&quote_ident(&shown(value))),
+            _ => out.push_str(&shown(value)),
+        }
+    }
+    Ok(Value::Text(out.into()))
+}
+
+fn unknown_encoding(name: &str) -> Error {
+    Error::unsupported(format!("the encoding \"{name}\""))
+}
+
+fn encode(value: &Value, encoding: &str) -> Result<Value> {
+    let Value::Bytes(bytes) = value else {
+        return Err(super::unexpected());
+    };
+    if !encoding.eq_ignore_ascii_case("hex") {
+        return Err(unknown_encoding(encoding));
+    }
+    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(Value::Text(digits.into()))
+}
+
+fn decode(text: &str, encoding: &str) -> Result<Value> {
+    if !encoding.eq_ignore_ascii_case("hex") {
+        return Err(unknown_encoding(encoding));
+    }
+    crate::postgres::types::from_text(Bytea, &format!("\\x{text}"))
+}

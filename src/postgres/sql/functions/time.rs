@@ -1,0 +1,296 @@
+//! Functions of dates and times. The session's zone is UTC.
+
+use std::sync::Arc;
+
+use super::{Builtin, Kind, int, text};
+use crate::postgres::error::{Error, Result, SqlState};
+use crate::postgres::sql::{Context, current_timestamp};
+use crate::postgres::types::{
+    Field, Interval, MICROS_PER_DAY, Numeric, Type, Value, cast, extract, from_text, truncate,
+};
+
+use Type::{Date, Float8, Int4, Numeric as Num, Text, Time, Timestamp, Timestamptz};
+
+pub(super) const FUNCTIONS: &[Builtin] = &[
+    Builtin::new("now", &[], Timestamptz, |_, c| {
+        Ok(Value::Timestamp(c.session()?.transaction_start))
+    }),
+    Builtin::new("transaction_timestamp", &[], Timestamptz, |_, c| {
+        Ok(Value::Timestamp(c.session()?.transaction_start))
+    }),
+    Builtin::new("current_timestamp", &[], Timestamptz, |_, c| {
+        Ok(Value::Timestamp(c.session()?.transaction_start))
+    }),
+    Builtin::new("localtimestamp", &[], Timestamp, |_, c| {
+        Ok(Value::Local(c.session()?.transaction_start))
+    }),
+    Builtin::new("current_date", &[], Date, |_, c| {
+        cast(
+            &Value::Timestamp(c.session()?.transaction_start),
+            Timestamptz,
+            Date,
+        )
+    }),
+    Builtin::new("localtime", &[], Time, |_, c| {
+        cast(
+            &Value::Timestamp(c.session()?.transaction_start),
+            Timestamptz,
+            Time,
+        )
+    }),
+    Builtin::new("statement_timestamp", &[], Timestamptz, |_, c| {
+        Ok(Value::Timestamp(c.session()?.statement_start))
+    }),
+    Builtin::new("clock_timestamp", &[], Timestamptz, |_, _| {
+        Ok(Value::Timestamp(current_timestamp()))
+    })
+    .volatile(),
+    Builtin::new("extract", &[Text, Timestamptz], Num, |a, _| part(a)),
+    Builtin::new("extract", &[Text, Timestamp], Num, |a, _| part(a)),
+    Builtin::new("extract", &[Text, Date], Num, |a, _| part(a)),
+    Builtin::new("extract", &[Text, Time], Num, |a, _| part(a)),
+    Builtin::new("extract", &[Text, Type::Interval], Num, |a, _| part(a)),
+    Builtin::new("date_part", &[Text, Timestamptz], Float8, |a, _| {
+        cast(&part(a)?, Num, Float8)
+    }),
+    Builtin::new("date_part", &[Text, Timestamp], Float8, |a, _| {
+        cast(&part(a)?, Num, Float8)
+    }),
+    Builtin::new("date_part", &[Text, Type::Interval], Float8, |a, _| {
+        cast(&part(a)?, Num, Float8)
+    }),
+    Builtin::new("date_trunc", &[Text, Timestamptz], Timestamptz, date_trunc),
+    Builtin::new("date_trunc", &[Text, Timestamp], Timestamp, date_trunc),
+    Builtin::new("to_timestamp", &[Float8], Timestamptz, |a, _| match &a[0] {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "what is too large saturates"
+        )]
+        Value::Float(seconds) => Ok(Value::Timestamp(
+            (seconds * 1e6).round_ties_even() as i64 - EPOCH_MICROS,
+        )),
+        _ => Err(super::unexpected()),
+    }),
+    Builtin::new("make_date", &[Int4, Int4, Int4], Date, |a, _| {
+        let (year, month, day) = (int(&a[0])?, int(&a[1])?, int(&a[2])?);
+        let text = format!("{year:04}-{month:02}-{day:02}");
+        from_text(Date, &text).map_err(|_| {
+            let message = format!("date field value out of range: {year}-{month:02}-{day:02}");
+            Error::new(SqlState::DATETIME_FIELD_OVERFLOW, message)
+        })
+    }),
+    Builtin::new(
+        "make_interval",
+        &[Int4, Int4, Int4, Int4, Int4, Int4, Float8],
+        Type::Interval,
+        make_interval,
+    ),
+    Builtin::new(
+        "age",
+        &[Timestamptz, Timestamptz],
+        Type::Interval,
+        |a, _| age(&a[0], &a[1]),
+    ),
+    Builtin::new("age", &[Timestamp, Timestamp], Type::Interval, |a, _| {
+        age(&a[0], &a[1])
+    }),
+    Builtin::new("timezone", &[Text, Timestamptz], Timestamp, |a, _| {
+        shift(a, true)
+    }),
+    Builtin::new("timezone", &[Text, Timestamp], Timestamptz, |a, _| {
+        shift(a, false)
+    }),
+    Builtin::new(
+        "generate_series",
+        &[Timestamptz, Timestamptz, Type::Interval],
+        Timestamptz,
+        series,
+    )
+    .with(Kind::Set),
+    Builtin::new(
+        "generate_series",
+        &[Timestamp, Timestamp, Type::Interval],
+        Timestamp,
+        series,
+    )
+    .with(Kind::Set),
+];
+
+/// PostgreSQL's epoch, 2000-01-01, in microseconds of the Unix epoch.
+const EPOCH_MICROS: i64 = 946_684_800_000_000;
+
+fn micros(value: &Value) -> Result<i64> {
+    match value {
+        Value::Timestamp(micros) | Value::Local(micros) | Value::Time(micros) => Ok(*micros),
+        Value::Date(days) => Ok(i64::from(*days) * MICROS_PER_DAY),
+        _ => Err(super::unexpected()),
+    }
+}
+
+fn field(name: &str, ty: &str) -> Result<Field> {
+    Field::named(name).ok_or_else(|| {
+        Error::new(
+            SqlState::INVALID_PARAMETER_VALUE,
+            format!("unit \"{name}\" not recognized for type {ty}"),
+        )
+    })
+}
+
+fn decimal(value: i64, scale: u8) -> Value {
+    Value::Numeric(Arc::new(Numeric::scaled(value.into(), scale)))
+}
+
+fn type_of(value: &Value) -> &'static str {
+    match value {
+        Value::Timestamp(_) => Timestamptz.name(),
+        Value::Local(_) => Timestamp.name(),
+        Value::Date(_) => Date.name(),
+        Value::Time(_) => Time.name(),
+        _ => Type::Interval.name(),
+    }
+}
+
+fn part(a: &[Value]) -> Result<Value> {
+    let name = text(&a[0])?.to_lowercase();
+    let ty = type_of(&a[1]);
+    let field = field(&name, ty)?;
+    let unsupported = || {
+        Error::new(
+            SqlState::FEATURE_NOT_SUPPORTED,
+            format!("unit \"{name}\" not supported for type {ty}"),
+        )
+    };
+    let within_day = matches!(
+        field,
+        Field::Microseconds | Field::Milliseconds | Field::Second | Field::Minute | Field::Hour
+    );
+    match &a[1] {
+        Value::Interval(span) => return interval_part(field, **span).ok_or_else(unsupported),
+        Value::Date(_) if within_day => return Err(unsupported()),
+        Value::Date(days) if field == Field::Epoch => {
+            return Ok(decimal(
+                i64::from(*days) * 86_400 + EPOCH_MICROS / 1_000_000,
+                0,
+            ));
+        }
+        Value::Time(micros) if field == Field::Epoch => return Ok(decimal(*micros, 6)),
+        Value::Time(_) if !within_day => return Err(unsupported()),
+        _ => {}
+    }
+    let (value, scale) = extract(field, micros(&a[1])?);
+    Ok(decimal(value, scale))
+}
+
+fn interval_part(field: Field, span: Interval) -> Option<Value> {
+    let months = i64::from(span.months);
+    let minute = 60_000_000;
+    Some(match field {
+        Field::Microseconds => decimal(span.micros % minute, 0),
+        Field::Milliseconds => decimal(span.micros % minute, 3),
+        Field::Second => decimal(span.micros % minute, 6),
+        Field::Minute => decimal(span.micros / minute % 60, 0),
+        Field::Hour => decimal(span.micros / (60 * minute), 0),
+        Field::Day => decimal(span.days.into(), 0),
+        Field::Month => decimal(months % 12, 0),
+        Field::Quarter => decimal(months % 12 / 3 + 1, 0),
+        Field::Year => decimal(months / 12, 0),
+        Field::Decade => decimal(months / 120, 0),
+        Field::Century => decimal(months / 1_200, 0),
+        Field::Millennium => decimal(months / 12_000, 0),
+        Field::Epoch => {
+            // A year is 365.25 days, a month 30.
+            let days = months / 12 * 1_461 + 4 * (months % 12 * 30 + i64::from(span.days));
+            decimal(
+                days.checked_mul(MICROS_PER_DAY / 4)?
+                    .checked_add(span.micros)?,
+                6,
+            )
+        }
+        _ => return None,
+    })
+}
+
+fn date_trunc(a: &[Value], _: &Context<'_>) -> Result<Value> {
+    let name = text(&a[0])?.to_lowercase();
+    let ty = type_of(&a[1]);
+    let at = micros(&a[1])?;
+    let cut = truncate(field(&name, ty)?, at).ok_or_else(|| {
+        Error::new(
+            SqlState::FEATURE_NOT_SUPPORTED,
+            format!("unit \"{name}\" not supported for type {ty}"),
+        )
+    })?;
+    Ok(match &a[1] {
+        Value::Local(_) => Value::Local(cut),
+        _ => Value::Timestamp(cut),
+    })
+}
+
+fn make_interval(a: &[Value], _: &Context<'_>) -> Result<Value> {
+    let number = |index: usize| int(&a[index]);
+    let Value::Float(seconds) = a[6] else {
+        return Err(super::unexpected());
+    };
+    let narrow = |value: i64| i32::try_from(value).map_err(|_| interval_range());
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "what is too large saturates"
+    )]
+    let micros = (seconds * 1e6).round_ties_even() as i64;
+    let span = Interval {
+        months: narrow(number(0)? * 12 + number(1)?)?,
+        days: narrow(number(2)? * 7 + number(3)?)?,
+        micros: (number(4)? * 60 + number(5)?) * 60_000_000 + micros,
+    };
+    Ok(Value::Interval(Arc::new(span)))
+}
+
+fn interval_range() -> Error {
+    Error::new(SqlState::DATETIME_FIELD_OVERFLOW, "interval out of range")
+}
+
+fn age(later: &Value, earlier: &Value) -> Result<Value> {
+    let span = Interval::age(micros(later)?, micros(earlier)?);
+    Ok(Value::Interval(Arc::new(span)))
+}
+
+/// AT TIME ZONE.
+fn shift(a: &[Value], to_local: bool) -> Result<Value> {
+    let (zone, at) = (text(&a[0])?, micros(&a[1])?);
+    if !matches!(
+        zone.to_ascii_lowercase().as_str(),
+        "utc" | "gmt" | "z" | "etc/utc" | "+00"
+    ) {
+        return Err(Error::unsupported(format!("the time zone \"{zone}\"")));
+    }
+    Ok(if to_local {
+        Value::Local(at)
+    } else {
+        Value::Timestamp(at)
+    })
+}
+
+fn series(a: &[Value], _: &Context<'_>) -> Result<Value> {
+    let (from, to) = (micros(&a[0])?, micros(&a[1])?);
+    let Value::Interval(step) = &a[2] else {
+        return Err(super::unexpected());
+    };
+    let zero = Interval::default();
+    if **step == zero {
+        return Err(Error::new(
+            SqlState::INVALID_PARAMETER_VALUE,
+            "step size cannot equal zero",
+        ));
+    }
+    let up = **step > zero;
+    let mut values = Vec::new();
+    let mut at = Some(from);
+    while let Some(value) = at.filter(|at| if up { *at <= to } else { *at >= to }) {
+        values.push(match &a[0] {
+            Value::Local(_) => Value::Local(value),
+            _ => Value::Timestamp(value),
+        });
+        at = step.after(value);
+    }
+    Ok(Value::Array(values.into()))
+}
