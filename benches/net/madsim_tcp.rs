@@ -26,7 +26,7 @@ async fn world(load: Load) {
     let client = client.ip([10, 0, 0, 2].into()).build();
     server.spawn(serve());
     let all = client.spawn(async move {
-        // As ours: the listener is there before the first client is.
+        // The listener is there before the first client is.
         madsim::time::TimeHandle::current()
             .sleep(Duration::from_millis(1))
             .await;

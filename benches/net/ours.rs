@@ -42,6 +42,8 @@ async fn world(seed: u64, load: Load) -> u64 {
     let ((server, server_node), (client, client_node)) = (host("server"), host("client"));
     server_node.spawn(network.run_on(server, serve()));
     let clients = network.run_on(client, async move {
+        // The listener is there before the first client is.
+        rt::sleep(Duration::from_millis(1)).await;
         let clients: Vec<_> = (0..load.connections)
             .map(|_| rt::spawn(ask(load.exchanges)))
             .collect();

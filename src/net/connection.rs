@@ -5,6 +5,7 @@ use std::io;
 use std::task::Waker;
 
 use bytes::{Bytes, BytesMut};
+use smallvec::SmallVec;
 
 use super::keepalive::Keepalive;
 use super::queue::Ticket;
@@ -70,8 +71,11 @@ impl Connection {
             return None;
         }
         if end.outbox.len() <= SEGMENT_BYTES {
+            // A copy costs less here than to share the buffer and grow another.
+            let bytes = Bytes::copy_from_slice(&end.outbox);
+            end.outbox.clear();
             let labels = end.labels.drain(..).map(|(_, label)| label).collect();
-            return Some((end.outbox.split().freeze(), labels));
+            return Some((bytes, labels));
         }
         let bytes = end.outbox.split_to(SEGMENT_BYTES).freeze();
         let count = end.labels.partition_point(|(at, _)| *at < bytes.len());
@@ -240,7 +244,7 @@ impl End {
     }
 
     /// The connection is gone for this end. What arrived can still be read.
-    pub(super) fn fail(&mut self, error: io::ErrorKind, woken: &mut Vec<Waker>) {
+    pub(super) fn fail(&mut self, error: io::ErrorKind, woken: &mut SmallVec<[Waker; 4]>) {
         self.error.get_or_insert(error);
         self.outbox.clear();
         self.lane.lost.clear();

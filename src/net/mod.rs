@@ -48,6 +48,7 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 use parking_lot::Mutex;
+use smallvec::SmallVec;
 
 use crate::draw::Draw;
 use clock::Clock;
@@ -155,15 +156,16 @@ struct State {
     free: Vec<usize>,
     /// How often each identity has connected to each address.
     connects: IndexMap<u64, u64, xxhash_rust::xxh3::Xxh3DefaultBuilder>,
-    dirty: Vec<(SlotId, Side)>,
+    dirty: SmallVec<[(SlotId, Side); 4]>,
     pump: Option<Waker>,
     /// The instant until which the pump sleeps, or sooner when it has been
     /// told to come.
     pump_at: u64,
     /// Woken once the lock is free.
-    woken: Vec<Waker>,
+    woken: SmallVec<[Waker; 4]>,
     /// A planted bug: panic while the lock is held.
     sabotaged: bool,
+    alarm: pump::Alarm,
 }
 
 struct Node {
@@ -292,6 +294,10 @@ mod context {
     thread_local! {
         pub(super) static HERE: RefCell<Option<Here>> = const { RefCell::new(None) };
         pub(super) static POLLS: Cell<u64> = const { Cell::new(0) };
+        /// Tasks that are being polled, one within the other.
+        pub(super) static POLLING: Cell<u32> = const { Cell::new(0) };
+        /// What is polled has given the pump something to do.
+        pub(super) static CALLED: Cell<bool> = const { Cell::new(false) };
         pub(super) static SPAWNS: Cell<u32> = const { Cell::new(0) };
     }
 }
@@ -378,6 +384,7 @@ impl<F: Future> Future for OnNode<F> {
         struct Swapped<'a>(&'a mut Option<Here>);
         impl Drop for Swapped<'_> {
             fn drop(&mut self) {
+                context::POLLING.set(context::POLLING.get() - 1);
                 context::HERE.with(|here| std::mem::swap(&mut *here.borrow_mut(), self.0));
             }
         }
@@ -391,7 +398,13 @@ impl<F: Future> Future for OnNode<F> {
             std::panic::resume_unwind(Box::new(Stuck));
         }
         context::HERE.with(|current| std::mem::swap(&mut *current.borrow_mut(), here));
-        let _swapped = Swapped(here);
-        future.as_mut().poll(cx)
+        context::POLLING.set(context::POLLING.get() + 1);
+        let swapped = Swapped(here);
+        let polled = future.as_mut().poll(cx);
+        drop(swapped);
+        if let Some(here) = here {
+            here.network.after_poll();
+        }
+        polled
     }
 }

@@ -7,6 +7,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use madsim::time::TimeHandle;
+use smallvec::SmallVec;
+
 use super::queue::{Event, Queue};
 use super::search::Searcher;
 use super::{Network, Options, Shared, State, context};
@@ -39,8 +42,9 @@ impl Network {
     pub fn start(options: Options) -> Running {
         context::POLLS.set(0);
         context::SPAWNS.set(0);
+        context::CALLED.set(false);
+        let time = TimeHandle::current();
         let network = Network(Arc::new(Shared {
-            time: madsim::time::TimeHandle::current(),
             polls_max: options.polls_max,
             state: parking_lot::Mutex::new(State {
                 options,
@@ -53,42 +57,55 @@ impl Network {
                 slots: Vec::new(),
                 free: Vec::new(),
                 connects: Default::default(),
-                dirty: Vec::new(),
+                dirty: SmallVec::new(),
                 pump: None,
                 pump_at: 0,
-                woken: Vec::new(),
+                woken: SmallVec::new(),
                 sabotaged: false,
+                alarm: Alarm::new(&time),
             }),
+            time,
         }));
-        let mut alarm = Alarm::new(network.0.time.clone());
         let pumped = network.clone();
         let pump = madsim::task::spawn(poll_fn(move |cx| {
-            pumped.pump(&mut alarm, cx);
+            let set = |pump: &mut Option<Waker>| match pump {
+                Some(waker) => waker.clone_from(cx.waker()),
+                none => *none = Some(cx.waker().clone()),
+            };
+            set(&mut pumped.0.state.lock().pump);
+            pumped.turn();
             Poll::<()>::Pending
         }));
         Running { network, pump }
     }
 
-    fn pump(&self, alarm: &mut Alarm, cx: &mut Context<'_>) {
+    /// One turn: everything that is to be done now, and the alarm for what is
+    /// next.
+    fn turn(&self) {
         loop {
-            let next_at = self.with(|state, now| {
-                // Whatever happens meanwhile, the pump is already here.
-                state.pump_at = 0;
-                state.settle(now);
-                match &mut state.pump {
-                    Some(waker) => waker.clone_from(cx.waker()),
-                    none => *none = Some(cx.waker().clone()),
-                }
-                let next_at = state.queue.next_at();
-                state.pump_at = next_at.unwrap_or(u64::MAX);
-                next_at
-            });
-            match next_at {
-                Some(at) if alarm.set(at, cx) => {}
-                Some(_) => continue,
-                None => {}
+            let now = self.now_ns();
+            let mut state = self.0.state.lock();
+            if state.pump.is_none() {
+                return;
             }
-            return;
+            // Whatever happens meanwhile is seen to here.
+            state.pump_at = 0;
+            state.settle(now);
+            let is_set = state.set_alarm(now, &self.0.time);
+            let woken = std::mem::take(&mut state.woken);
+            drop(state);
+            woken.into_iter().for_each(Waker::wake);
+            if is_set {
+                return;
+            }
+        }
+    }
+
+    /// What a task did before it yielded leaves at once: the pump need not be
+    /// polled for it.
+    pub(super) fn after_poll(&self) {
+        if context::CALLED.replace(false) {
+            self.turn();
         }
     }
 }
@@ -114,8 +131,9 @@ impl State {
         }
     }
 
-    /// The pump's waker, if something is to be done before it wakes by itself
-    /// and it has not been called yet.
+    /// Sees to it that the pump takes a turn, if something is to be done
+    /// before its alarm: after this poll if a task is being polled, else by
+    /// waking it.
     pub(super) fn call_pump(&mut self) -> Option<Waker> {
         let due = match self.dirty.is_empty() {
             true => self.queue.next_at().unwrap_or(u64::MAX),
@@ -125,42 +143,56 @@ impl State {
             return None;
         }
         self.pump_at = 0;
+        if context::POLLING.get() > 0 {
+            context::CALLED.set(true);
+            return None;
+        }
         self.pump.clone()
+    }
+
+    /// Has the pump polled when the next entry is due; false if it is already.
+    fn set_alarm(&mut self, now: u64, time: &TimeHandle) -> bool {
+        let Some(next_at) = self.queue.next_at() else {
+            self.pump_at = u64::MAX;
+            return true;
+        };
+        self.pump_at = next_at;
+        let Some(waker) = &self.pump else {
+            return true;
+        };
+        self.alarm.set(now, time, next_at, waker)
     }
 }
 
 /// One madsim sleep, armed only when an earlier instant is needed: each poll
-/// of a pending one would leave another timer in madsim's heap.
-struct Alarm {
-    time: madsim::time::TimeHandle,
+/// of a pending one leaves another timer in madsim's heap.
+pub(super) struct Alarm {
     sleep: Pin<Box<madsim::time::Sleep>>,
     armed_at: Option<u64>,
 }
 
 impl Alarm {
-    fn new(time: madsim::time::TimeHandle) -> Alarm {
-        let sleep = Box::pin(time.sleep(Duration::ZERO));
+    fn new(time: &TimeHandle) -> Alarm {
         Alarm {
-            time,
-            sleep,
+            sleep: Box::pin(time.sleep(Duration::ZERO)),
             armed_at: None,
         }
     }
 
-    /// Has the pump polled at `at_ns`; false if that instant is past.
-    fn set(&mut self, at_ns: u64, cx: &mut Context<'_>) -> bool {
-        let elapsed = self.time.elapsed();
-        let at = Duration::from_nanos(at_ns);
-        let Some(wait) = at.checked_sub(elapsed).filter(|wait| !wait.is_zero()) else {
+    /// Has the pump woken at `at_ns`; false if that instant is past.
+    fn set(&mut self, now: u64, time: &TimeHandle, at_ns: u64, pump: &Waker) -> bool {
+        if at_ns <= now {
             return false;
-        };
+        }
         let armed = self
             .armed_at
-            .is_some_and(|armed| Duration::from_nanos(armed) > elapsed && armed <= at_ns);
+            .is_some_and(|armed| armed > now && armed <= at_ns);
         if !armed {
-            self.sleep.as_mut().reset(self.time.now_instant() + wait);
+            let wait = Duration::from_nanos(at_ns - now);
+            self.sleep.as_mut().reset(time.now_instant() + wait);
             self.armed_at = Some(at_ns);
-            return self.sleep.as_mut().poll(cx).is_pending();
+            let polled = self.sleep.as_mut().poll(&mut Context::from_waker(pump));
+            return polled.is_pending();
         }
         true
     }

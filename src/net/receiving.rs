@@ -3,6 +3,8 @@
 use std::io::ErrorKind;
 
 use super::State;
+use bytes::Bytes;
+
 use super::connection::BACKLOG;
 use super::queue::Event;
 use super::segment::{Delivery, Kind, Packet};
@@ -187,19 +189,38 @@ impl State {
             }
             return;
         }
-        if !is_copy {
-            match packet.kind {
-                Kind::Fin => end.finished = true,
-                _ => {
-                    end.received += packet.bytes.len();
-                    end.inbox.push_back(packet.bytes.clone());
-                }
+        let is_known = self.is_acknowledged(now, slot, from, &packet);
+        let (kind, bytes) = match is_known {
+            true => (packet.kind, packet.bytes),
+            false => {
+                let read = (packet.kind, packet.bytes.clone());
+                self.unacknowledged(now, slot, from, packet);
+                read
             }
-            let reader = end.reader.take();
-            self.woken.extend(reader);
+        };
+        if is_known {
+            self.acknowledged(slot, from);
+        }
+        if !is_copy {
+            self.take_in(slot, side, kind, bytes);
             // It acknowledges whatever went the other way.
             self.acknowledged_by_data(slot, side);
         }
-        self.acknowledge(now, slot, from, packet);
+    }
+
+    fn take_in(&mut self, slot: SlotId, side: Side, kind: Kind, bytes: Bytes) {
+        let Some(connection) = self.connection(slot) else {
+            return;
+        };
+        let end = connection.end(side);
+        match kind {
+            Kind::Fin => end.finished = true,
+            _ => {
+                end.received += bytes.len();
+                end.inbox.push_back(bytes);
+            }
+        }
+        let reader = end.reader.take();
+        self.woken.extend(reader);
     }
 }

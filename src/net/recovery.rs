@@ -102,12 +102,17 @@ impl State {
         again.clear();
     }
 
-    /// The receiver of a segment acknowledges it; what the way back does to
-    /// that decides what its sender believes.
-    pub(super) fn acknowledge(&mut self, now: u64, slot: SlotId, from: Side, packet: Packet) {
+    /// The receiver of a segment acknowledges it: does its sender get to know?
+    pub(super) fn is_acknowledged(
+        &mut self,
+        now: u64,
+        slot: SlotId,
+        from: Side,
+        packet: &Packet,
+    ) -> bool {
         let seed = self.options.seed;
         let Some(connection) = self.connection(slot) else {
-            return;
+            return false;
         };
         let key = Key {
             seed,
@@ -118,13 +123,15 @@ impl State {
         };
         let sender = connection.end(from).place.node;
         let receiver = connection.end(from.peer()).place.node;
-        let wire = self.wire(receiver, sender);
-        let is_lost = wire.link.loss.holds(|| key.word(Concern::Acknowledgement));
+        let loss = self.wire(receiver, sender).link.loss;
+        let is_lost = loss.holds(|| key.word(Concern::Acknowledgement));
         match self.judge(receiver, sender, &Packet::bare(Kind::Ack)) {
-            Action::Reset => self.reset(now, slot),
-            Action::Drop => self.unacknowledged(now, slot, from, packet),
-            _ if is_lost => self.unacknowledged(now, slot, from, packet),
-            Action::Pass | Action::Delay(_) => self.acknowledged(slot, from),
+            Action::Pass | Action::Delay(_) => !is_lost,
+            Action::Drop => false,
+            Action::Reset => {
+                self.reset(now, slot);
+                false
+            }
         }
     }
 

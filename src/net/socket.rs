@@ -219,9 +219,9 @@ impl Socket {
     }
 
     fn poll_established(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.with_end(|connection, side, _| {
+        self.with_end(|connection, _, _| {
             let established = connection.established;
-            let end = connection.end(side);
+            let end = connection.end(self.side);
             if let Some(error) = end.error {
                 return Poll::Ready(Err(error.into()));
             }
@@ -234,26 +234,32 @@ impl Socket {
     }
 
     /// Runs `work` on this end, or fails as a socket of a dead process does.
+    /// `work` names the end that may have something to send after it.
     fn with_end<T>(
         &self,
-        work: impl FnOnce(&mut Connection, Side, &Options) -> Poll<io::Result<T>>,
+        work: impl FnOnce(&mut Connection, &Options, &mut Option<Side>) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
-        let state = &mut *self.network.0.state.lock();
+        let mut guard = self.network.0.state.lock();
+        let state = &mut *guard;
         let (generation, connection) = &mut state.slots[self.slot.index];
-        match connection {
+        let mut sends = None;
+        let output = match connection {
             Some(connection)
                 if *generation == self.slot.generation
                     && connection.ends[self.side as usize].open =>
             {
-                work(connection, self.side, &state.options)
+                work(connection, &state.options, &mut sends)
             }
             _ => Poll::Ready(Err(ErrorKind::NotConnected.into())),
+        };
+        let mut pump = None;
+        if let Some(side) = sends {
+            state.mark_dirty(self.slot, side);
+            pump = state.call_pump();
         }
-    }
-
-    fn mark_dirty(&self) {
-        self.network
-            .with(|state, _| state.mark_dirty(self.slot, self.side));
+        drop(guard);
+        pump.into_iter().for_each(Waker::wake);
+        output
     }
 }
 
@@ -316,8 +322,8 @@ impl AsyncRead for Socket {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let mut reopened = false;
-        let result = self.with_end(|connection, side, options| {
+        let side = self.side;
+        self.with_end(|connection, options, sends| {
             let was_open = connection.window_open(side.peer(), options.receive_buffer);
             let room = buffer.remaining();
             let most = connection.read_most(side, room, options);
@@ -334,14 +340,11 @@ impl AsyncRead for Socket {
                 end.reader = Some(cx.waker().clone());
                 Poll::Pending
             };
-            reopened = !was_open && connection.window_open(side.peer(), options.receive_buffer);
+            if !was_open && connection.window_open(side.peer(), options.receive_buffer) {
+                *sends = Some(side.peer());
+            }
             outcome
-        });
-        if reopened {
-            self.network
-                .with(|state, _| state.mark_dirty(self.slot, self.side.peer()));
-        }
-        result
+        })
     }
 }
 
@@ -351,7 +354,8 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let result = self.with_end(|connection, side, options| {
+        let side = self.side;
+        self.with_end(|connection, options, sends| {
             let end = connection.end(side);
             if let Some(error) = end.take_error() {
                 return Poll::Ready(Err(error.into()));
@@ -363,12 +367,9 @@ impl AsyncWrite for Socket {
                 end.writer = Some(cx.waker().clone());
                 return Poll::Pending;
             }
+            *sends = Some(side);
             Poll::Ready(Ok(connection.write(side, bytes, options)))
-        });
-        if matches!(result, Poll::Ready(Ok(_))) {
-            self.mark_dirty();
-        }
-        result
+        })
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -376,12 +377,11 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let result = self.with_end(|connection, side, _| {
-            connection.end(side).shutdown = true;
+        self.with_end(|connection, _, sends| {
+            connection.end(self.side).shutdown = true;
+            *sends = Some(self.side);
             Poll::Ready(Ok(()))
-        });
-        self.mark_dirty();
-        result
+        })
     }
 }
 
