@@ -46,6 +46,22 @@ impl Draw {
         from[usize::try_from(index).expect("an index of a slice")]
     }
 
+    /// As [`within`](Draw::within), for small numbers.
+    pub fn number(&mut self, range: Range<u32>) -> u32 {
+        let drawn = self.within(u64::from(range.start)..u64::from(range.end));
+        u32::try_from(drawn).expect("a number of a u32 range")
+    }
+
+    /// The same things in a random order.
+    pub fn shuffled<T: Clone>(&mut self, things: &[T]) -> Vec<T> {
+        let mut things = things.to_vec();
+        for last in (1..things.len()).rev() {
+            let other = self.within(0..last as u64 + 1);
+            things.swap(last, usize::try_from(other).expect("an index of a slice"));
+        }
+        things
+    }
+
     /// True in `percent` of 100 draws.
     pub fn percent(&mut self, percent: u64) -> bool {
         self.within(0..100) < percent

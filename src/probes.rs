@@ -21,6 +21,14 @@ named! {
         OutcomeUnknown = "outcome-unknown",
         /// Something broke on purpose.
         FaultBegan = "fault-began",
+        /// A wall clock was set to another time.
+        ClockJumped = "clock-jumped",
+        /// A node died more than once by one fault.
+        NodeDiedAgain = "node-died-again",
+        /// A gateway sent a request again.
+        RequestResent = "request-resent",
+        /// The database sent a client away.
+        TooManyClients = "too-many-clients",
         /// A buyer was told that nothing is left.
         SoldOut = "sold-out",
     }
@@ -44,8 +52,20 @@ pub fn reached(history: &History) -> BTreeSet<Probe> {
             Event::TransactionWaited { .. } => {
                 reached.insert(Probe::TransactionWaited);
             }
-            Event::FaultBegan { .. } => {
+            Event::FaultBegan { kind, .. } => {
                 reached.insert(Probe::FaultBegan);
+                if kind == "clock-jump" {
+                    reached.insert(Probe::ClockJumped);
+                }
+            }
+            Event::DiedAgain { .. } => {
+                reached.insert(Probe::NodeDiedAgain);
+            }
+            Event::Resent { .. } => {
+                reached.insert(Probe::RequestResent);
+            }
+            Event::TooManyClients {} => {
+                reached.insert(Probe::TooManyClients);
             }
             event => reached.extend(locks.see(event)),
         }

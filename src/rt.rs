@@ -314,6 +314,14 @@ impl Stream {
         Ok(())
     }
 
+    /// What the simulated network calls the connection; None for a real one.
+    pub fn connection(&self) -> Option<u64> {
+        match self {
+            Stream::Simulated(socket) => socket.connection(),
+            Stream::Real(_) => None,
+        }
+    }
+
     /// A handle that labels what is written to this stream, to keep when a
     /// codec takes the stream itself.
     pub fn labeller(&self) -> Labeller {

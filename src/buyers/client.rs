@@ -10,6 +10,7 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 
+use super::gateway::Gateway;
 use crate::plan::Visit;
 use crate::rt;
 
@@ -37,8 +38,18 @@ struct Refusal {
     error: String,
 }
 
+/// The way of a request to the service.
+pub(super) struct Way<'a> {
+    pub(super) address: &'a str,
+    pub(super) gateway: &'a Gateway,
+    /// Where the gateway sends what it sends again.
+    pub(super) next: &'a str,
+    /// Called when it does.
+    pub(super) resent: &'a (dyn Fn() + Send + Sync),
+}
+
 /// Asks for the visit's order, with the visit's patience.
-pub(super) async fn order(address: &str, visit: &Visit) -> Answer {
+pub(super) async fn order(way: &Way<'_>, visit: &Visit) -> Answer {
     let patience = Duration::from_nanos(visit.patience_ns);
     let start = rt::now();
     let identity = format!("visit-{}", visit.id);
@@ -47,24 +58,46 @@ pub(super) async fn order(address: &str, visit: &Visit) -> Answer {
         final_answer: false,
     };
     // Before the request is written nothing can have been placed.
-    let stream = match rt::timeout(patience, rt::connect_as(&identity, address)).await {
+    let stream = match rt::timeout(patience, rt::connect_as(&identity, way.address)).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => return refused(&format!("no connection: {}", error.kind())),
         Err(rt::Elapsed) => return refused("no connection: timed out"),
     };
     let left = patience.saturating_sub(start.elapsed());
-    match rt::timeout(left, exchange(stream, address, visit)).await {
+    match rt::timeout(left, through_gateway(stream, way, visit)).await {
         Ok(Ok((status, body))) => meaning(status, &body),
         Ok(Err(error)) => Answer::Unknown(format!("connection lost: {error}")),
         Err(rt::Elapsed) => Answer::Unknown("no answer in time".to_owned()),
     }
 }
 
-async fn exchange(
+type Exchanged = (StatusCode, Bytes);
+
+/// One exchange, and if a fault says so another one that the buyer does not
+/// know of.
+async fn through_gateway(
     stream: rt::Stream,
-    address: &str,
+    way: &Way<'_>,
     visit: &Visit,
-) -> hyper::Result<(StatusCode, Bytes)> {
+) -> Result<Exchanged, String> {
+    let connection = stream.connection();
+    let lost = match exchange(stream, way.address, visit).await {
+        Ok(answer) => return Ok(answer),
+        Err(error) => error.to_string(),
+    };
+    if !way.gateway.resends(connection) {
+        return Err(lost);
+    }
+    (way.resent)();
+    let identity = format!("gateway-{}", visit.id);
+    let stream = rt::connect_as(&identity, way.next).await;
+    let stream = stream.map_err(|error| error.to_string())?;
+    let again = exchange(stream, way.address, visit).await;
+    again.map_err(|error| error.to_string())
+}
+
+/// Sends the request for the visit's order, addressed to `host`.
+async fn exchange(stream: rt::Stream, host: &str, visit: &Visit) -> hyper::Result<Exchanged> {
     let labeller = stream.labeller();
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
@@ -74,7 +107,7 @@ async fn exchange(
         visit.quantity
     );
     let request = Request::post("/orders")
-        .header(header::HOST, address)
+        .header(header::HOST, host)
         .header(header::CONTENT_TYPE, "application/json")
         .header("idempotency-key", &visit.key)
         .body(Full::new(Bytes::from(body)))

@@ -7,6 +7,7 @@
 //! and asks until there is an answer.
 
 mod client;
+mod gateway;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +17,8 @@ use tokio::sync::{Notify, Semaphore};
 use crate::history::{Event, Recorder};
 use crate::plan::Visit;
 use crate::rt;
-use client::Answer;
+use client::{Answer, Way};
+pub use gateway::Gateway;
 
 /// What buyers label their requests with.
 pub const LABELS: &[&str] = &[client::ORDER];
@@ -30,6 +32,7 @@ const BACKOFF_MAX: Duration = Duration::from_secs(2);
 /// All buyers of a world, and the gate that opens when it heals.
 pub struct Market {
     instances: Vec<String>,
+    gateway: Arc<Gateway>,
     recorder: Recorder,
     now_ns: Box<dyn Fn() -> u64 + Send + Sync>,
     /// Closed when the world has healed.
@@ -48,12 +51,18 @@ impl Market {
     ) -> Arc<Market> {
         Arc::new(Market {
             instances,
+            gateway: Arc::default(),
             recorder,
             now_ns: Box::new(now_ns),
             unhealed: Semaphore::new(0),
             waiting: Default::default(),
             all_answered: Notify::new(),
         })
+    }
+
+    /// What stands between buyers and the service.
+    pub fn gateway(&self) -> &Arc<Gateway> {
+        &self.gateway
     }
 
     /// Starts every visit of a plan; they run on the caller's node.
@@ -120,9 +129,10 @@ impl Market {
     }
 
     async fn attempt(&self, visit: &Visit, attempt: u32) -> Answer {
-        let count = self.instances.len();
-        let index = (usize::from(visit.instance) + attempt as usize - 1) % count;
-        let address = &self.instances[index];
+        let index = usize::from(visit.instance) + attempt as usize - 1;
+        let instance = |index: usize| &self.instances[index % self.instances.len()];
+        let node = |address: &str| address.split(':').next().unwrap_or_default().to_owned();
+        let (address, next) = (instance(index), instance(index + 1));
         self.record(Event::Invoke {
             visit: visit.id,
             attempt,
@@ -130,9 +140,22 @@ impl Market {
             key: visit.key.clone(),
             sku: visit.sku.clone(),
             quantity: i64::from(visit.quantity),
-            node: address.split(':').next().unwrap_or_default().to_owned(),
+            node: node(address),
         });
-        let answer = client::order(address, visit).await;
+        let resent = || {
+            self.record(Event::Resent {
+                visit: visit.id,
+                attempt,
+                node: node(next),
+            });
+        };
+        let way = Way {
+            address,
+            gateway: &self.gateway,
+            next,
+            resent: &resent,
+        };
+        let answer = client::order(&way, visit).await;
         let (visit, key) = (visit.id, visit.key.clone());
         self.record(match answer.clone() {
             Answer::Placed(order) => Event::Ok {

@@ -151,8 +151,8 @@ events! {
         lock: String,
         /// The value that names its holder.
         holder: String,
-        /// Until when, in milliseconds of Redis's clock; 0 for ever.
-        until_ms: u64,
+        /// For how long, in milliseconds of Redis's clock; 0 for ever.
+        for_ms: u64,
     }
     /// A lock key was deleted.
     10 LockReleased {
@@ -179,6 +179,8 @@ events! {
     13 FaultBegan {
         /// Its place in the plan.
         fault: u32,
+        /// Its kind, as scenarios name it.
+        kind: String,
         /// What it does.
         what: String as prose,
     }
@@ -212,6 +214,24 @@ events! {
         /// How many of it.
         quantity: i64,
     }
+    /// A gateway sent the request again by itself.
+    19 Resent {
+        /// The visit.
+        visit: u32,
+        /// The request.
+        attempt: u32,
+        /// The instance that got it this time.
+        node: String,
+    }
+    /// A fault took a node down that it had taken down before.
+    20 DiedAgain {
+        /// The fault's place in the plan.
+        fault: u32,
+        /// Which node.
+        node: String,
+    }
+    /// The database sent a client away: all its sessions are taken.
+    21 TooManyClients {}
 }
 
 /// Little-endian numbers; text with its length before it.

@@ -53,11 +53,17 @@ impl Clock {
         self.watchers.clear();
     }
 
-    /// Changes how fast the clocks run, from now on. What they read stays.
-    pub(super) fn set_drift(&mut self, now_ns: u64, drift_ppm: i64) {
+    /// Changes how fast the clocks run, from now on; false if that is how fast
+    /// they run. What they read stays.
+    pub(super) fn set_drift(&mut self, now_ns: u64, drift_ppm: i64) -> bool {
+        let drift_ppm = drift_ppm.clamp(*DRIFT_PPM.start(), *DRIFT_PPM.end());
+        if drift_ppm == self.drift_ppm {
+            return false;
+        }
         self.reading_ns = self.monotonic_ns(now_ns);
         self.since_ns = now_ns;
-        self.drift_ppm = drift_ppm.clamp(*DRIFT_PPM.start(), *DRIFT_PPM.end());
+        self.drift_ppm = drift_ppm;
+        true
     }
 
     /// What the monotonic clock reads at a virtual time.

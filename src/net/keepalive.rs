@@ -135,11 +135,12 @@ impl State {
         let (asks, answers) = (connection.end(side).place, connection.end(side.peer()));
         let is_known = answers.error.is_none();
         let answers = answers.place;
-        let key = Key::of(seed, connection.key, side, now);
+        let name = connection.key;
+        let key = Key::of(seed, name, side, now);
         let is_lost = |state: &mut State, from, to, concern| {
             let wire = state.wire(from, to);
             let lost = wire.link.loss.holds(|| key.word(concern));
-            let verdict = state.judge(from, to, &Packet::bare(Kind::Ack));
+            let verdict = state.judge(now, name, [from, to], &Packet::bare(Kind::Ack));
             lost || matches!(verdict, Action::Drop | Action::Reset)
         };
         if is_lost(self, asks.node, answers.node, Concern::Probe)

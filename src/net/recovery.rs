@@ -125,7 +125,8 @@ impl State {
         let receiver = connection.end(from.peer()).place.node;
         let loss = self.wire(receiver, sender).link.loss;
         let is_lost = loss.holds(|| key.word(Concern::Acknowledgement));
-        match self.judge(receiver, sender, &Packet::bare(Kind::Ack)) {
+        let ack = Packet::bare(Kind::Ack);
+        match self.judge(now, key.connection, [receiver, sender], &ack) {
             Action::Pass | Action::Delay(_) => !is_lost,
             Action::Drop => false,
             Action::Reset => {

@@ -38,6 +38,10 @@ impl Kind {
 /// A segment as it leaves its sender.
 #[derive(Debug)]
 pub struct Segment<'a> {
+    /// When it leaves, in virtual nanoseconds.
+    pub at_ns: u64,
+    /// The connection's stable name, hashed.
+    pub connection: u64,
     /// The sending node.
     pub from: &'a str,
     /// The receiving node.

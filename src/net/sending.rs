@@ -91,9 +91,10 @@ impl State {
         let Some(connection) = self.connection(slot) else {
             return Sent::Lost;
         };
+        let key = connection.key;
         let source = connection.end(from).place.node;
         let target = connection.end(from.peer()).place.node;
-        let delay = match self.judge(source, target, &packet) {
+        let delay = match self.judge(now, key, [source, target], &packet) {
             Action::Pass => Duration::ZERO,
             Action::Delay(delay) => delay,
             Action::Drop => {
@@ -165,11 +166,19 @@ impl State {
 
     /// What the rules do to a segment: each of them sees it, and the first
     /// answer that is not [`Action::Pass`] counts.
-    pub(super) fn judge(&mut self, from: NodeId, to: NodeId, packet: &Packet) -> Action {
+    pub(super) fn judge(
+        &mut self,
+        now: u64,
+        connection: u64,
+        [from, to]: [NodeId; 2],
+        packet: &Packet,
+    ) -> Action {
         if self.rules.is_empty() {
             return Action::Pass;
         }
         let segment = Segment {
+            at_ns: now,
+            connection,
             from: &self.nodes[usize::from(from.0)].name,
             to: &self.nodes[usize::from(to.0)].name,
             kind: packet.kind,

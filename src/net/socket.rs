@@ -192,6 +192,13 @@ pub struct Socket {
 }
 
 impl Socket {
+    /// The connection's stable name, hashed, as rules see it; None once it is
+    /// gone.
+    pub fn connection(&self) -> Option<u64> {
+        let mut state = self.network.0.state.lock();
+        state.connection(self.slot).map(|connection| connection.key)
+    }
+
     /// A handle that labels what this end writes.
     pub fn labeller(&self) -> Labeller {
         Labeller {

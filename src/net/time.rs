@@ -23,7 +23,9 @@ impl Network {
     /// begun end sooner or later accordingly.
     pub fn set_drift(&self, node: NodeId, drift_ppm: i64) {
         self.with(|state, now| {
-            state.clock(node).set_drift(now, drift_ppm);
+            if !state.clock(node).set_drift(now, drift_ppm) {
+                return;
+            }
             let sleepers = state.queue.take_sleepers(node);
             state.woken.extend(sleepers);
         });

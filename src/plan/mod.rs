@@ -5,12 +5,18 @@
 //! drawn by (seed, kind, its own number), so taking one out leaves every
 //! other as it was.
 
+mod calms;
+mod clocks;
+mod contradictions;
 mod faults;
+mod nanos;
 mod search;
 mod visits;
 
 use serde::{Deserialize, Serialize};
 
+pub use calms::Calm;
+pub use clocks::NodeClock;
 pub use faults::{Effect, Fault, Trigger};
 pub use visits::Visit;
 
@@ -30,6 +36,12 @@ pub struct Plan {
     pub epoch_ms: u64,
     /// In which order messages arrive.
     pub search: Search,
+    /// Nodes whose clocks are not the world's.
+    #[serde(default)]
+    pub clocks: Vec<NodeClock>,
+    /// Times without faults.
+    #[serde(default)]
+    pub calms: Vec<Calm>,
     /// Who buys.
     pub visits: Vec<Visit>,
     /// What goes wrong.
@@ -37,6 +49,12 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// When a fault can begin that is due at an instant: then, or when the
+    /// calm that it falls into is over.
+    pub fn after_calm_ns(&self, due_ns: u64) -> u64 {
+        calms::end_ns(&self.calms, due_ns)
+    }
+
     /// The plan of `seed`.
     pub fn new(scenario: &Scenario, seed: u64) -> Plan {
         // Some second of 2026.
@@ -46,6 +64,8 @@ impl Plan {
             run_seed: seed,
             epoch_ms: epoch_s * 1_000,
             search: search::draw(scenario, seed),
+            clocks: clocks::draw(scenario, seed),
+            calms: calms::draw(scenario, seed),
             visits: visits::draw(scenario, seed),
             faults: faults::draw(scenario, seed),
         }

@@ -22,6 +22,9 @@ pub trait Observer: Send + Sync {
 
     /// A transaction ended without effect.
     fn aborted(&self, _abort: &Abort) {}
+
+    /// A client was sent away: all sessions are taken.
+    fn refused(&self) {}
 }
 
 /// Nobody wants to know.

@@ -122,6 +122,8 @@ pub(super) struct Session {
     pub(super) shared: Arc<Shared>,
     pub(super) pid: Pid,
     pub(super) settings: Settings,
+    /// What a statement takes; nothing while a server is set up.
+    pub(super) statement_cost: Duration,
     pub(super) transaction: Option<Transaction>,
     pub(super) block: Block,
     pub(super) statements: Statements,
@@ -132,11 +134,13 @@ impl Session {
     /// Admits a session to the server.
     pub(super) fn new(shared: &Arc<Shared>, secret: i32, settings: Settings) -> Result<Session> {
         let max = shared.options.max_connections;
-        let pid = shared.lock().backends.connect(secret, max)?;
+        let pid = shared.lock().backends.connect(secret, max);
+        let pid = pid.inspect_err(|_| shared.observer.refused())?;
         Ok(Session {
             shared: shared.clone(),
             pid,
             settings,
+            statement_cost: Duration::from_nanos(shared.options.statement_ns),
             transaction: None,
             block: Block::None,
             statements: Statements::default(),
@@ -290,9 +294,7 @@ impl Session {
         source: &Source,
         params: &[Value],
     ) -> Result<Answer> {
-        if self.shared.options.statement_ns > 0 {
-            rt::sleep(Duration::from_nanos(self.shared.options.statement_ns)).await;
-        }
+        rt::work(self.statement_cost).await;
         match &prepared.plan {
             Some(plan) => {
                 self.run_plan(plan, source, params, prepared.described)

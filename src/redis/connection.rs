@@ -87,6 +87,7 @@ impl Connection {
                 if stream.read_buf(&mut self.input).await? == 0 {
                     return Ok(());
                 }
+                self.shared.turn().await;
                 self.run_requests();
             }
             if !self.output.is_empty() {

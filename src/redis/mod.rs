@@ -69,6 +69,9 @@ pub struct Options {
     pub fsync_time: Duration,
     /// How long a server that starts with data refuses commands with LOADING.
     pub load_time: Duration,
+    /// What a turn for one client's requests takes in virtual time; nothing
+    /// if zero. One turn at a time: Redis has one thread.
+    pub turn_ns: u64,
 }
 
 impl Default for Options {
@@ -79,6 +82,7 @@ impl Default for Options {
             persistence: Persistence::None,
             fsync_time: Duration::ZERO,
             load_time: Duration::ZERO,
+            turn_ns: 0,
         }
     }
 }
@@ -108,9 +112,20 @@ struct Shared {
     engine: Mutex<Engine>,
     expirer: Expirer,
     syncer: Syncer,
+    /// Held for a turn that takes time.
+    thread: tokio::sync::Mutex<()>,
+    turn: Duration,
 }
 
 impl Shared {
+    /// Waits for a turn, and for what it takes.
+    async fn turn(&self) {
+        if !self.turn.is_zero() {
+            let _alone = self.thread.lock().await;
+            rt::work(self.turn).await;
+        }
+    }
+
     /// What a server does between a batch of commands and their replies: the
     /// file is written, and tasks are woken for what is to be done later.
     fn settle(self: &Arc<Shared>, mut engine: MutexGuard<'_, Engine>) {
@@ -143,6 +158,8 @@ impl Server {
             engine: Mutex::new(engine),
             expirer: Expirer::default(),
             syncer: Syncer::default(),
+            thread: Default::default(),
+            turn: Duration::from_nanos(options.turn_ns),
         }))
     }
 

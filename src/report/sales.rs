@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use crate::history::{Event, History};
-use crate::plan::{Effect, Plan};
+use crate::plan::Plan;
 use crate::shop::schema::{orders, products};
 
 /// One transaction that placed orders.
@@ -85,7 +85,11 @@ impl<'a> Sales<'a> {
                 Event::TransactionAborted { session, .. } => {
                     open.remove(session);
                 }
-                Event::FaultBegan { fault, .. } if kills_database(plan, *fault) => open.clear(),
+                Event::FaultBegan { fault, .. } | Event::DiedAgain { fault, .. }
+                    if kills_database(plan, *fault) =>
+                {
+                    open.clear();
+                }
                 _ => {}
             }
         }
@@ -126,8 +130,6 @@ impl<'a> Sales<'a> {
 
 /// A session does not outlive its server.
 fn kills_database(plan: &Plan, fault: u32) -> bool {
-    plan.faults.iter().any(|one| {
-        let kills = matches!(&one.effect, Effect::Kill { node, .. } if node == "postgres");
-        one.id == fault && kills
-    })
+    let mut faults = plan.faults.iter();
+    faults.any(|one| one.id == fault && one.effect.takes_down() == Some("postgres"))
 }

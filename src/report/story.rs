@@ -96,6 +96,8 @@ impl Story<'_> {
         let visits = visits.into_iter().map(visit).collect();
         let mut lines = self.listed("visits", visits, "visit");
         lines.push(format!("  search  {}", words::search(plan.search)));
+        let clocks = plan.clocks.iter().map(words::clock).collect();
+        lines.extend(self.listed("clocks", clocks, "clock"));
         if plan.faults.is_empty() {
             lines.push("  faults  none".to_owned());
             return lines;
@@ -111,6 +113,8 @@ impl Story<'_> {
             format!("{}  {}{why}", fault.id, words::fault(fault))
         });
         lines.extend(self.listed("faults", faults.collect(), "fault"));
+        let calms = plan.calms.iter().map(words::calm).collect();
+        lines.extend(self.listed("calm", calms, "calm"));
         lines
     }
 
@@ -253,12 +257,11 @@ fn idle(plan: &Plan, history: &History) -> BTreeMap<u32, &'static str> {
         })
         .collect();
     let was_killed = |fault: &Fault| {
-        let (Effect::Pause { node } | Effect::Kill { node, .. }) = &fault.effect else {
-            return false;
-        };
+        let needs_life =
+            matches!(fault.effect, Effect::Pause { .. }) || fault.effect.takes_down().is_some();
         plan.faults.iter().any(|other| {
-            let killed = matches!(&other.effect, Effect::Kill { node: one, .. } if one == node);
-            killed && began.contains(&other.id)
+            let killed = other.effect.takes_down() == fault.effect.node();
+            needs_life && killed && began.contains(&other.id)
         })
     };
     let idle = plan
@@ -267,7 +270,9 @@ fn idle(plan: &Plan, history: &History) -> BTreeMap<u32, &'static str> {
         .filter(|fault| !began.contains(&fault.id));
     idle.map(|fault| {
         let why = match fault.trigger {
-            Trigger::At(at_ns) if healed.is_some_and(|healed| at_ns < healed.at_ns) => {
+            Trigger::At(at_ns)
+                if healed.is_some_and(|healed| plan.after_calm_ns(at_ns) < healed.at_ns) =>
+            {
                 "its node was down"
             }
             Trigger::On { .. } if was_killed(fault) => {

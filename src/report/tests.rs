@@ -135,7 +135,13 @@ fn lost_update() -> History {
     events.extend(sale(0, 1, 0).map(|event| (3_000_250, event)));
     events.extend(sale(1, 0, 0).map(|event| (4_000_000, event)));
     let what = "shop-1 is paused".to_owned();
-    events.push((4_000_500, Event::FaultBegan { fault: 0, what }));
+    let kind = "pause".to_owned();
+    let began = Event::FaultBegan {
+        fault: 0,
+        kind,
+        what,
+    };
+    events.push((4_000_500, began));
     events.push((5_000_000, told(0)));
     let reason = "no answer in time".to_owned();
     let doubt = Event::Info {

@@ -4,25 +4,13 @@ use std::collections::BTreeMap;
 
 use super::sales::Sales;
 use crate::history::{Event, History};
-use crate::net::{Death, Policy, Search};
-use crate::plan::{Effect, Fault, Plan, Trigger};
+use crate::net::{Policy, Search};
+use crate::plan::{Calm, Effect, Fault, NodeClock, Plan, Trigger};
+pub(super) use crate::scenario::units::readable_ns as duration;
 
 /// Virtual nanoseconds as milliseconds, to the microsecond: `12.345 ms`.
 pub(super) fn instant(at_ns: u64) -> String {
     format!("{}.{:03} ms", at_ns / 1_000_000, at_ns / 1_000 % 1_000)
-}
-
-/// How long something takes, to three digits after the point.
-pub(super) fn duration(ns: u64) -> String {
-    let (whole, part, unit) = match ns {
-        1_000_000_000.. => (ns / 1_000_000_000, ns / 1_000_000 % 1_000, "s"),
-        1_000_000.. => (ns / 1_000_000, ns / 1_000 % 1_000, "ms"),
-        _ => (ns / 1_000, ns % 1_000, "us"),
-    };
-    match part {
-        0 => format!("{whole} {unit}"),
-        _ => format!("{whole}.{part:03} {unit}"),
-    }
 }
 
 /// `1 order`, `2 orders`.
@@ -67,57 +55,43 @@ pub(super) fn fault(fault: &Fault) -> String {
             format!("with \"{label}\" number {nth}{from}{to}")
         }
     };
-    let what = effect(&fault.effect);
-    match fault.effect {
-        Effect::LoseAnswer => format!("{when}: {what}"),
+    let what = fault.what();
+    match (&fault.effect, fault.effect.kind().takes_time()) {
+        (_, false) => format!("{when}: {what}"),
+        (Effect::RestartLoop { .. }, _) => {
+            format!(
+                "{when}: {what}, down for {} each time",
+                duration(fault.lasts_ns)
+            )
+        }
         _ => format!("{when}: {what}, for {}", duration(fault.lasts_ns)),
     }
 }
 
-fn effect(effect: &Effect) -> String {
-    let others = |side: &[String]| match side.is_empty() {
-        true => "everyone else".to_owned(),
-        false => side.join(", "),
+/// A time without faults.
+pub(super) fn calm(calm: &Calm) -> String {
+    let (from, to) = (instant(calm.at_ns), instant(calm.end_ns()));
+    format!("no faults from {from} to {to}")
+}
+
+/// How a clock is wrong from the start.
+pub(super) fn clock(clock: &NodeClock) -> String {
+    let ahead = if clock.offset_ns < 0 {
+        "behind"
+    } else {
+        "ahead"
     };
-    match effect {
-        Effect::Pause { node } => format!("{node} is paused"),
-        Effect::Kill {
-            node,
-            death: Death::Process,
-        } => format!("the process on {node} is killed"),
-        Effect::Kill {
-            node,
-            death: Death::Host,
-        } => format!("{node} loses power"),
-        Effect::Partition {
-            between,
-            and,
-            one_way: true,
-        } => format!(
-            "{} can no longer send to {}",
-            between.join(", "),
-            others(and)
-        ),
-        Effect::Partition { between, and, .. } => {
-            format!("{} and {} are cut off", between.join(", "), others(and))
-        }
-        Effect::LoseAnswer => "that message is lost, its connection reset".to_owned(),
-        Effect::Latency {
-            between,
-            and,
-            by_ns,
-        } => format!(
-            "between {} and {} everything takes {} longer",
-            between.join(", "),
-            others(and),
-            duration(*by_ns)
-        ),
-    }
+    let by = duration(clock.offset_ns.unsigned_abs());
+    let pace = if clock.drift_ppm < 0 { "slow" } else { "fast" };
+    let ppm = clock.drift_ppm.unsigned_abs();
+    format!(
+        "{}: {by} {ahead}, {pace} by {ppm} parts per million",
+        clock.node
+    )
 }
 
 /// What it takes to put an event into words.
 pub(super) struct Words<'a> {
-    plan: &'a Plan,
     sales: Sales<'a>,
     buyers: BTreeMap<u32, u32>,
 }
@@ -126,7 +100,6 @@ impl<'a> Words<'a> {
     pub(super) fn new(plan: &'a Plan, history: &'a History) -> Words<'a> {
         let visits = plan.visits.iter();
         Words {
-            plan,
             sales: Sales::of(plan, history),
             buyers: visits.map(|visit| (visit.id, visit.buyer)).collect(),
         }
@@ -135,13 +108,16 @@ impl<'a> Words<'a> {
     /// Where an event was seen.
     pub(super) fn place(&self, event: &Event) -> &'static str {
         match event {
-            Event::Invoke { .. } | Event::Ok { .. } | Event::Fail { .. } | Event::Info { .. } => {
-                "buyers"
-            }
+            Event::Invoke { .. }
+            | Event::Ok { .. }
+            | Event::Fail { .. }
+            | Event::Info { .. }
+            | Event::Resent { .. } => "buyers",
             Event::OrderCommitted { .. }
             | Event::StockCommitted { .. }
             | Event::TransactionWaited { .. }
             | Event::TransactionAborted { .. }
+            | Event::TooManyClients {}
             | Event::FinalStock { .. }
             | Event::FinalOrder { .. } => "postgres",
             Event::LockTaken { .. }
@@ -150,6 +126,7 @@ impl<'a> Words<'a> {
             | Event::LateRelease { .. } => "redis",
             Event::FaultBegan { .. }
             | Event::FaultEnded { .. }
+            | Event::DiedAgain { .. }
             | Event::Healed {}
             | Event::Drained { .. } => "world",
         }
@@ -167,14 +144,17 @@ impl<'a> Words<'a> {
                 let holds = self.sales.session(at_ns, *holder);
                 format!("{waits} waits for {holds} on {table}")
             }
-            Event::Invoke { .. } | Event::Ok { .. } | Event::Fail { .. } | Event::Info { .. } => {
-                self.buyer(event)
-            }
+            Event::Invoke { .. }
+            | Event::Ok { .. }
+            | Event::Fail { .. }
+            | Event::Info { .. }
+            | Event::Resent { .. } => self.buyer(event),
             Event::LockTaken { .. }
             | Event::LockReleased { .. }
             | Event::LockExpired { .. }
-            | Event::LateRelease { .. } => self.lock(at_ns, event),
-            Event::FaultBegan { fault, what } => format!("fault {fault}: {what}"),
+            | Event::LateRelease { .. } => lock(event),
+            Event::FaultBegan { fault, what, .. } => format!("fault {fault}: {what}"),
+            Event::DiedAgain { fault, node } => format!("fault {fault}: {node} dies again"),
             Event::FaultEnded { fault } => format!("fault {fault} is over"),
             Event::Healed {} => "all faults are over, every node is up".to_owned(),
             Event::Drained { complete: true } => "everyone has an answer".to_owned(),
@@ -224,6 +204,10 @@ impl<'a> Words<'a> {
                 };
                 format!("{} is told: no order, {reason}{more}", self.who(*visit))
             }
+            Event::Resent { visit, node, .. } => format!(
+                "a gateway sends the request of {} again, to {node}, unknown to the buyer",
+                self.who(*visit)
+            ),
             Event::Info { visit, reason, .. } => format!(
                 "{} cannot know whether the order is placed: {reason}",
                 self.who(*visit)
@@ -271,6 +255,9 @@ impl<'a> Words<'a> {
                 Some(meaning) => format!("session {session} rolled back: {reason} ({meaning})"),
                 None => format!("session {session} rolled back: {reason}"),
             },
+            Event::TooManyClients {} => {
+                "a client is sent away: too many clients already".to_owned()
+            }
             Event::FinalStock { sku, quantity } => format!("{quantity} {sku} left"),
             Event::FinalOrder {
                 order,
@@ -281,33 +268,33 @@ impl<'a> Words<'a> {
             _ => String::new(),
         }
     }
+}
 
-    fn lock(&self, at_ns: u64, event: &Event) -> String {
-        match event {
-            Event::LockTaken {
-                lock,
-                holder,
-                until_ms,
-            } => {
-                let now_ms = self.plan.epoch_ms + at_ns / 1_000_000;
-                let lasts = match until_ms.checked_sub(now_ms) {
-                    Some(ms) if *until_ms > 0 => format!(", for {}", duration(ms * 1_000_000)),
-                    _ => String::new(),
-                };
-                format!("{lock} taken by holder {}{lasts}", short(holder))
-            }
-            Event::LockReleased { lock, holder } => {
-                format!("{lock} released by holder {}", short(holder))
-            }
-            Event::LockExpired { lock, holder } => {
-                format!("{lock} ran out; holder {} does not know yet", short(holder))
-            }
-            Event::LateRelease { lock, holder } => format!(
-                "holder {} comes to release {lock}: too late, it was no longer theirs",
-                short(holder)
-            ),
-            _ => String::new(),
+/// What became of a lock.
+fn lock(event: &Event) -> String {
+    match event {
+        Event::LockTaken {
+            lock,
+            holder,
+            for_ms,
+        } => {
+            let lasts = match for_ms {
+                0 => String::new(),
+                ms => format!(", for {}", duration(ms * 1_000_000)),
+            };
+            format!("{lock} taken by holder {}{lasts}", short(holder))
         }
+        Event::LockReleased { lock, holder } => {
+            format!("{lock} released by holder {}", short(holder))
+        }
+        Event::LockExpired { lock, holder } => {
+            format!("{lock} ran out; holder {} does not know yet", short(holder))
+        }
+        Event::LateRelease { lock, holder } => format!(
+            "holder {} comes to release {lock}: too late, it was no longer theirs",
+            short(holder)
+        ),
+        _ => String::new(),
     }
 }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
+use super::clocks::{Drift, Shift};
 use super::units::{Count, Percent, Span};
 use crate::named::named;
 
@@ -13,12 +14,38 @@ named! {
         Pause = "pause",
         /// A node goes down and comes back, its memory lost.
         Kill = "kill",
+        /// A node dies again and again.
+        RestartLoop = "restart-loop",
+        /// What a node does takes longer.
+        Slow = "slow",
+        /// A wall clock is set to another time.
+        ClockJump = "clock-jump",
+        /// Clocks run too fast or too slow.
+        ClockDrift = "clock-drift",
         /// Nodes cannot reach each other.
         Partition = "partition",
+        /// Nodes are cut off one by one and let back in another order.
+        Swizzle = "swizzle",
         /// An answer is lost and its connection reset.
         LoseAnswer = "lose-answer",
+        /// An answer is lost, and a gateway sends its request again.
+        Resend = "resend",
         /// Segments take longer.
         Latency = "latency",
+        /// Somebody else takes the database's sessions.
+        ExhaustConnections = "exhaust-connections",
+    }
+}
+
+impl FaultKind {
+    /// It is about the message that triggers it, which is lost.
+    pub fn loses_a_message(self) -> bool {
+        matches!(self, FaultKind::LoseAnswer | FaultKind::Resend)
+    }
+
+    /// False for what happens at once.
+    pub fn takes_time(self) -> bool {
+        self != FaultKind::ClockJump && !self.loses_a_message()
     }
 }
 
@@ -38,8 +65,10 @@ named! {
 pub struct FaultSpec {
     /// What goes wrong.
     pub kind: Spanned<FaultKind>,
-    /// The node that is paused or killed.
+    /// The node that it is about.
     pub node: Option<Spanned<String>>,
+    /// The nodes that are cut off one by one.
+    pub nodes: Option<Spanned<Vec<Spanned<String>>>>,
     /// One side of a partition or of a slow link.
     pub between: Option<Spanned<Vec<Spanned<String>>>>,
     /// The other side; every other node if it is left out.
@@ -48,8 +77,17 @@ pub struct FaultSpec {
     pub one_way: Option<Spanned<bool>>,
     /// How a killed node goes down.
     pub down: Option<Spanned<Down>>,
-    /// How much longer segments take.
-    pub by: Option<Spanned<Span>>,
+    /// How much longer segments take, or how far a clock jumps: back if it is
+    /// negative.
+    pub by: Option<Spanned<Shift>>,
+    /// How much faster clocks run, slower if it is negative.
+    pub rate: Option<Spanned<Drift>>,
+    /// How often a node dies, or how many times as long its work takes.
+    pub times: Option<Spanned<Count>>,
+    /// The time between two deaths, or from one node to the next.
+    pub every: Option<Spanned<Span>>,
+    /// How many of the database's sessions are taken.
+    pub sessions: Option<Spanned<Count>>,
     /// It begins at this time.
     pub at: Option<Spanned<Span>>,
     /// It begins with a message of this label, such as "answer to COMMIT".
@@ -60,7 +98,7 @@ pub struct FaultSpec {
     pub to: Option<Spanned<String>>,
     /// Which of those messages it is, from 1.
     pub nth: Option<Spanned<Count>>,
-    /// How long it lasts.
+    /// How long it lasts; for a restart loop, how long each death does.
     pub lasts: Option<Spanned<Span>>,
     /// How many of 100 plans have it; all if it is left out.
     pub chance: Option<Percent>,

@@ -14,6 +14,13 @@ pub(super) fn all() -> Vec<&'static str> {
     all
 }
 
+/// The labels of a request for an order and of its answer.
+pub(super) fn of_orders() -> Vec<&'static str> {
+    let mut labels = buyers::LABELS.to_vec();
+    labels.push(shop::ANSWER_LABELS[0]);
+    labels
+}
+
 pub(super) fn is_known(label: &str) -> bool {
     all().contains(&label)
 }

@@ -4,6 +4,9 @@
 //! Reading refuses what it does not know, with the file, the line and what is
 //! allowed. A scenario that was read is valid: everything after trusts it.
 
+mod calm;
+mod check;
+pub mod clocks;
 mod fault;
 mod labels;
 mod network;
@@ -12,6 +15,8 @@ pub mod units;
 
 use serde::{Deserialize, Serialize};
 
+pub use calm::CalmSpec;
+pub use clocks::Clocks;
 pub use fault::{Down, FaultKind, FaultSpec};
 pub use network::{LinkSpec, Network, Travel};
 pub use read::{ReadError, Setting};
@@ -51,15 +56,27 @@ pub struct Scenario {
     /// Who buys.
     #[serde(default)]
     pub buyers: Buyers,
+    /// The simulated PostgreSQL.
+    #[serde(default)]
+    pub postgres: Postgres,
+    /// The simulated Redis.
+    #[serde(default)]
+    pub redis: Redis,
     /// Links between nodes.
     #[serde(default)]
     pub network: Network,
+    /// What nodes take the time to be.
+    #[serde(default)]
+    pub clocks: Clocks,
     /// In which orders messages arrive.
     #[serde(default)]
     pub search: Search,
     /// Faults that are always in the plan, or with a chance.
     #[serde(default, rename = "fault")]
     pub faults: Vec<FaultSpec>,
+    /// Times without faults.
+    #[serde(default, rename = "calm")]
+    pub calms: Vec<CalmSpec>,
     /// Faults that are drawn.
     pub swarm: Option<Swarm>,
     /// How long the phases last.
@@ -113,6 +130,43 @@ impl Default for Shop {
             work: Span::ms(0),
             optimistic_retries: 5,
         }
+    }
+}
+
+/// The database server's configuration and what its work takes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Postgres {
+    /// Sessions that it serves at once; more are refused.
+    pub max_connections: usize,
+    /// What a statement takes.
+    pub statement: Time,
+    /// What it takes to make a commit safe on the disk.
+    pub sync: Time,
+}
+
+impl Default for Postgres {
+    fn default() -> Postgres {
+        Postgres {
+            max_connections: 100,
+            statement: Time::us(50),
+            sync: Time::ms(0),
+        }
+    }
+}
+
+/// What the work of Redis takes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Redis {
+    /// What a turn for one client's requests takes: all clients share one
+    /// thread.
+    pub turn: Time,
+}
+
+impl Default for Redis {
+    fn default() -> Redis {
+        Redis { turn: Time::us(10) }
     }
 }
 
@@ -235,7 +289,7 @@ impl Default for Search {
 }
 
 /// Faults of random kinds at random times. Each plan leaves out a random half
-/// of the kinds.
+/// of the kinds, and likes some of the others far more than the rest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Swarm {
@@ -250,9 +304,16 @@ pub struct Swarm {
     /// How long they last.
     #[serde(default = "Swarm::lasts")]
     pub lasts: Span,
+    /// How many times without faults a plan has.
+    #[serde(default = "Swarm::calms")]
+    pub calms: Count,
 }
 
 impl Swarm {
+    fn calms() -> Count {
+        Count { min: 0, max: 1 }
+    }
+
     fn at() -> Span {
         Span {
             min_ns: 0,

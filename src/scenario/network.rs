@@ -152,7 +152,7 @@ impl LinkSpec {
 
     /// What is wrong with an entry, and where, for a world of these nodes.
     pub(super) fn check(&self, nodes: &[String]) -> Result<(), (String, Range<usize>)> {
-        super::read::check_sides(Some(&self.between), self.and.as_ref(), nodes)?;
+        super::check::check_sides(Some(&self.between), self.and.as_ref(), nodes)?;
         let changes = self.latency.is_some()
             || self.loss.is_some()
             || self.duplicates.is_some()

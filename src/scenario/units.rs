@@ -85,28 +85,57 @@ pub fn format_ns(ns: u64) -> String {
     format!("{}{unit}", ns / unit_ns)
 }
 
+/// How long something takes, to three digits after the point.
+pub fn readable_ns(ns: u64) -> String {
+    let (whole, part, unit) = match ns {
+        1_000_000_000.. => (ns / 1_000_000_000, ns / 1_000_000 % 1_000, "s"),
+        1_000_000.. => (ns / 1_000_000, ns / 1_000 % 1_000, "ms"),
+        _ => (ns / 1_000, ns % 1_000, "us"),
+    };
+    match part {
+        0 => format!("{whole} {unit}"),
+        _ => format!("{whole}.{part:03} {unit}"),
+    }
+}
+
 impl FromStr for Span {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Span, String> {
-        let (min, max) = text.split_once("..").unwrap_or((text, text));
-        let span = Span {
-            min_ns: parse_ns(min.trim())?,
-            max_ns: parse_ns(max.trim())?,
-        };
-        match span.min_ns <= span.max_ns {
-            true => Ok(span),
-            false => Err(format!("'{text}' runs backwards; the shorter comes first")),
-        }
+        let (min_ns, max_ns) = ends(text, parse_ns)?;
+        Ok(Span { min_ns, max_ns })
     }
 }
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.min_ns == self.max_ns {
-            true => f.write_str(&format_ns(self.min_ns)),
-            false => write!(f, "{}..{}", format_ns(self.min_ns), format_ns(self.max_ns)),
-        }
+        span(f, self.min_ns, self.max_ns, format_ns)
+    }
+}
+
+/// The ends of `1s..2s`, or twice the same of `1s`.
+pub(super) fn ends<T: PartialOrd>(
+    text: &str,
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Result<(T, T), String> {
+    let (min, max) = text.split_once("..").unwrap_or((text, text));
+    let (min, max) = (parse(min.trim())?, parse(max.trim())?);
+    match min <= max {
+        true => Ok((min, max)),
+        false => Err(format!("'{text}' runs backwards; the smaller comes first")),
+    }
+}
+
+/// Writes `1s..2s`, or `1s` if both ends are that.
+pub(super) fn span<T: PartialEq + Copy>(
+    f: &mut fmt::Formatter<'_>,
+    min: T,
+    max: T,
+    format: impl Fn(T) -> String,
+) -> fmt::Result {
+    match min == max {
+        true => f.write_str(&format(min)),
+        false => write!(f, "{}..{}", format(min), format(max)),
     }
 }
 
@@ -118,6 +147,11 @@ impl Time {
     /// `ms` milliseconds.
     pub const fn ms(ms: u64) -> Time {
         Time(Duration::from_millis(ms))
+    }
+
+    /// `us` microseconds.
+    pub const fn us(us: u64) -> Time {
+        Time(Duration::from_micros(us))
     }
 
     /// In nanoseconds.
@@ -310,26 +344,17 @@ impl FromStr for Count {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Count, String> {
-        let (min, max) = text.split_once("..").unwrap_or((text, text));
-        let number = |text: &str| {
-            text.trim()
-                .parse::<u64>()
+        let (min, max) = ends(text, |text| {
+            text.parse::<u64>()
                 .map_err(|_| format!("'{text}' is no count; write 2, or \"0..3\" for a range"))
-        };
-        let (min, max) = (number(min)?, number(max)?);
-        match min <= max {
-            true => Ok(Count { min, max }),
-            false => Err(format!("'{text}' runs backwards; the smaller comes first")),
-        }
+        })?;
+        Ok(Count { min, max })
     }
 }
 
 impl fmt::Display for Count {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.min == self.max {
-            true => write!(f, "{}", self.min),
-            false => write!(f, "{}..{}", self.min, self.max),
-        }
+        span(f, self.min, self.max, |number| number.to_string())
     }
 }
 

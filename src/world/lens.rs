@@ -10,6 +10,7 @@ use crate::history::{Event, Recorder};
 use crate::net::Network;
 use crate::postgres::{self, Abort, Change, Commit, NamedRow, Wait};
 use crate::redis::{self, Outcome, ScriptRun};
+use crate::rt;
 use crate::shop::LOCK_PREFIX;
 use crate::shop::schema::{orders, products};
 
@@ -110,6 +111,10 @@ impl postgres::Observer for Lens {
         });
     }
 
+    fn refused(&self) {
+        self.record(Event::TooManyClients {});
+    }
+
     fn aborted(&self, abort: &Abort) {
         self.record(Event::TransactionAborted {
             session: session(abort.pid),
@@ -118,6 +123,13 @@ impl postgres::Observer for Lens {
                 .map_or_else(|| "rolled back".to_owned(), |state| state.to_string()),
         });
     }
+}
+
+/// How far an instant of Redis's clock is from now: Redis itself calls.
+fn from_now_ms(at_ms: i64) -> u64 {
+    let now_ms = rt::unix_time().as_millis();
+    let left_ms = i128::from(at_ms) - now_ms.cast_signed();
+    u64::try_from(left_ms).unwrap_or(0)
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -135,7 +147,7 @@ impl redis::Observer for Lens {
             self.record(Event::LockTaken {
                 lock,
                 holder: text(value),
-                until_ms: expires_at_ms.map_or(0, i64::unsigned_abs),
+                for_ms: expires_at_ms.map_or(0, from_now_ms),
             });
         }
     }

@@ -1,11 +1,12 @@
 //! Machines: a node of the executor and a host of the network, kept in step.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use madsim::runtime::{Handle, NodeHandle};
 
 use crate::net::{Death, Network, NodeId};
+use crate::plan::NodeClock;
 
 /// Starts a machine's program, each time it boots.
 type Program = Box<dyn Fn(&Machine, &Network)>;
@@ -21,6 +22,18 @@ pub(super) struct Machine {
     /// Counts the processes that it had: a pause ends with the process that
     /// was paused.
     life: Cell<Life>,
+    /// How its clocks drift by themselves.
+    drift_ppm: Cell<i64>,
+    strains: RefCell<Vec<Strain>>,
+}
+
+/// What makes a machine go at another pace, as long as it lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Strain {
+    /// Its work takes so many times as long.
+    Slow(u32),
+    /// Its clocks run so many parts per million faster.
+    Drift(i64),
 }
 
 /// One process of a machine.
@@ -60,6 +73,8 @@ impl Machines {
             up: Cell::new(true),
             pauses: Cell::new(0),
             life: Cell::new(Life(0)),
+            drift_ppm: Cell::new(0),
+            strains: RefCell::default(),
         };
         (machine.program)(&machine, &self.network);
         self.machines.insert(name.to_owned(), machine);
@@ -128,10 +143,56 @@ impl Machines {
         (machine.program)(machine, &self.network);
     }
 
-    /// Everything is up and runs.
+    /// Sets a machine's clocks, before it starts.
+    pub(super) fn set_clock(&self, clock: &NodeClock) {
+        let machine = self.get(&clock.node);
+        machine.drift_ppm.set(clock.drift_ppm);
+        self.network.jump_wall_clock(machine.host, clock.offset_ns);
+        self.set_pace(machine);
+    }
+
+    /// Moves a machine's wall clock.
+    pub(super) fn jump(&self, name: &str, by_ns: i64) {
+        self.network.jump_wall_clock(self.get(name).host, by_ns);
+    }
+
+    /// Puts a strain on a machine, up or down. Strains add up.
+    pub(super) fn strain(&self, name: &str, strain: Strain) {
+        let machine = self.get(name);
+        machine.strains.borrow_mut().push(strain);
+        self.set_pace(machine);
+    }
+
+    /// Takes one such strain from a machine.
+    pub(super) fn relieve(&self, name: &str, strain: Strain) {
+        let machine = self.get(name);
+        let mut strains = machine.strains.borrow_mut();
+        if let Some(index) = strains.iter().position(|one| *one == strain) {
+            strains.remove(index);
+        }
+        drop(strains);
+        self.set_pace(machine);
+    }
+
+    fn set_pace(&self, machine: &Machine) {
+        let (mut times, mut drift_ppm) = (1_u32, machine.drift_ppm.get());
+        for strain in machine.strains.borrow().iter() {
+            match strain {
+                Strain::Slow(by) => times = times.saturating_mul(*by),
+                Strain::Drift(by) => drift_ppm = drift_ppm.saturating_add(*by),
+            }
+        }
+        self.network.set_slowness(machine.host, times);
+        self.network.set_drift(machine.host, drift_ppm);
+    }
+
+    /// Everything is up, and runs at its own pace.
     pub(super) fn heal(&self) {
         for (name, machine) in &self.machines {
             self.boot(name);
+            if !machine.strains.take().is_empty() {
+                self.set_pace(machine);
+            }
             if machine.pauses.replace(0) > 0 {
                 Handle::current().resume(machine.node);
             }

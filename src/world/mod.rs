@@ -20,7 +20,7 @@ mod thread;
 
 use std::time::Duration;
 
-use futures_util::future::{Either, join_all, select};
+use futures_util::future::{Either, select};
 
 use crate::history::{Event, History, Recorder};
 use crate::net;
@@ -92,15 +92,18 @@ fn simulate(scenario: Scenario, plan: Plan, keep: Keep) -> History {
 async fn live(scenario: &Scenario, plan: &Plan, keep: Keep, network: &net::Network) -> History {
     let recorder = Recorder::new(keep.messages);
     network.observe(recorder.clone());
-    let (machines, database, lens) = nodes::build(scenario, network, &recorder);
+    let (machines, database, lens) = nodes::build(scenario, plan, network, &recorder);
     let record = |event| recorder.record(network.now_ns(), event);
 
     let market = nodes::open_market(scenario, plan, &machines, network, &recorder);
-    let faults = join_all(
-        plan.faults
-            .iter()
-            .map(|fault| faults::strike(fault, &machines, network, &recorder)),
-    );
+    let stage = faults::Stage {
+        plan,
+        machines: &machines,
+        network,
+        recorder: &recorder,
+        gateway: market.gateway(),
+    };
+    let faults = Box::pin(faults::strike_all(&stage));
     // Faults end with the phase, by being dropped, if they have not before.
     let quiet = rt::timeout(scenario.run.faults.0, async {
         match select(faults, Box::pin(market.all_answered())).await {

@@ -12,15 +12,18 @@ use super::machine::Machines;
 use crate::buyers::Market;
 use crate::history::Recorder;
 use crate::net::Network;
-use crate::plan::Plan;
+use crate::plan::{Effect, Fault, Plan};
 use crate::planted::{Planted, WorldBug};
 use crate::scenario::Scenario;
 use crate::shop::schema;
 use crate::{postgres, redis, rt, shop};
 
-const POSTGRES: &str = "postgres:5432";
+pub(super) const POSTGRES: &str = "postgres:5432";
 const REDIS: &str = "redis:6379";
 const SHOP_PORT: u16 = 8080;
+
+/// The host of somebody who uses the same database, where a fault needs one.
+pub(super) const NEIGHBOUR: &str = "neighbour";
 
 /// The database's disk, which outlives its processes, and the process that
 /// runs now.
@@ -33,6 +36,7 @@ pub(super) struct Database {
 /// Builds and boots every node of the scenario.
 pub(super) fn build(
     scenario: &Scenario,
+    plan: &Plan,
     network: &Network,
     recorder: &Recorder,
 ) -> (Machines, Database, Arc<Lens>) {
@@ -56,6 +60,13 @@ pub(super) fn build(
         });
     }
     machines.add("buyers", |_, _| {});
+    let hoards = |fault: &Fault| matches!(fault.effect, Effect::ExhaustConnections { .. });
+    if plan.faults.iter().any(hoards) {
+        machines.add(NEIGHBOUR, |_, _| {});
+    }
+    for clock in &plan.clocks {
+        machines.set_clock(clock);
+    }
     set_links(scenario, network, &machines);
     plant(scenario, network, &machines);
     (machines, database, lens)
@@ -101,6 +112,9 @@ fn add_postgres(machines: &mut Machines, scenario: &Scenario, database: Database
             Planted::Postgres(bug) => Some(*bug),
             _ => None,
         }),
+        max_connections: scenario.postgres.max_connections,
+        statement_ns: scenario.postgres.statement.ns(),
+        sync_ns: scenario.postgres.sync.ns(),
         ..postgres::Options::default()
     };
     let schema = format!(
@@ -130,6 +144,7 @@ fn add_redis(machines: &mut Machines, scenario: &Scenario, lens: Arc<Lens>) {
             Planted::Redis(bug) => Some(*bug),
             _ => None,
         }),
+        turn_ns: scenario.redis.turn.ns(),
         ..redis::Options::default()
     };
     machines.add("redis", move |machine, network| {

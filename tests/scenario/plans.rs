@@ -83,7 +83,8 @@ fn draws_stay_in_their_ranges_and_use_them() {
             Trigger::At(10_000_000..=50_000_000)
         ));
         assert!((1_000_000_000..=2_000_000_000).contains(&pause.lasts_ns));
-        assert!((2..=4).contains(&(plan.faults.len() - 1)));
+        // Fewer where one would contradict another.
+        assert!(plan.faults.iter().all(|fault| fault.id <= 4));
     }
     assert!((70..130).contains(&chosen), "{chosen} of 200 at 50%");
 }

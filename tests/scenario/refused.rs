@@ -84,7 +84,7 @@ fn mistakes_are_shown_where_they_are() {
             "'-10ms' is negative",
             "250us",
         ),
-        ("\"1s\"", "\"2s..1s\"", ":15:", "backwards", "shorter"),
+        ("\"1s\"", "\"2s..1s\"", ":15:", "backwards", "smaller"),
         // Names that are none.
         ("\"naive\"", "\"native\"", ":6:", "`native`", "atomic-sql"),
         ("\"pause\"", "\"sleep\"", ":12:", "`sleep`", "partition"),
@@ -159,7 +159,7 @@ fn mistakes_are_shown_where_they_are() {
             "[network]\nlatency = \"2ms..1ms\"\n[[fault]]",
             ":12:",
             "'2ms..1ms' runs backwards",
-            "the shorter comes first",
+            "the smaller comes first",
         ),
         (
             "[[fault]]",
@@ -283,6 +283,120 @@ fn what_contradicts_itself_is_refused() {
     ] {
         let message = refusal(old, new);
         assert!(message.contains(wrong), "{new}: {message}");
+    }
+}
+
+/// The error for `GOOD` with its fault replaced.
+fn fault_refusal(fault: &str) -> String {
+    let start = GOOD.find("kind = \"pause\"").expect("a fault");
+    let end = GOOD.find("\n[expect]").expect("what follows");
+    refusal(&GOOD[start..end], fault)
+}
+
+#[test]
+fn faults_that_cannot_be_are_refused_where_they_stand() {
+    for (fault, line, wrong) in [
+        (
+            "kind = \"kill\"\nnode = \"redis\"\nat = \"10ms\"\nlasts = \"1s\"\n\n[[fault]]\n\
+             kind = \"kill\"\nnode = \"redis\"\nat = \"20ms\"\nlasts = \"1s\"\n",
+            ":18:8",
+            "certainly has redis down",
+        ),
+        (
+            "kind = \"pause\"\nnode = \"redis\"\nat = \"20ms..30ms\"\nlasts = \"1s\"\n\n[[fault]]\n\
+             kind = \"restart-loop\"\nnode = \"redis\"\nat = \"10ms..20ms\"\nlasts = \"1s\"\n\
+             times = 2\nevery = \"1s\"\n",
+            ":12:8",
+            "neither killed nor paused",
+        ),
+        (
+            "kind = \"restart-loop\"\nnode = \"redis\"\nat = \"1s\"\nlasts = \"1s\"\n",
+            ":12:8",
+            "needs `times`",
+        ),
+        (
+            "kind = \"slow\"\nnode = \"redis\"\nat = \"1s\"\nlasts = \"1s\"\ntimes = 0\n",
+            ":16:9",
+            "nothing happens 0 times",
+        ),
+        (
+            "kind = \"slow\"\nnode = \"buyers\"\nat = \"1s\"\nlasts = \"1s\"\ntimes = 2\n",
+            ":13:8",
+            "no work that takes time",
+        ),
+        (
+            "kind = \"clock-jump\"\nnode = \"redis\"\nat = \"1s\"\nby = \"30\"\n",
+            ":15:6",
+            "'30' is no duration",
+        ),
+        (
+            "kind = \"clock-jump\"\nnode = \"redis\"\nat = \"1s\"\nby = \"1s\"\nlasts = \"1s\"\n",
+            ":16:9",
+            "takes no `lasts`",
+        ),
+        (
+            "kind = \"clock-drift\"\nnode = \"redis\"\nat = \"1s\"\nlasts = \"1s\"\nrate = \"2000000ppm\"\n",
+            ":16:8",
+            "-500000ppm to 1000000ppm",
+        ),
+        (
+            "kind = \"latency\"\nbetween = [\"redis\"]\nat = \"1s\"\nlasts = \"1s\"\nby = \"-1ms\"\n",
+            ":16:6",
+            "nothing arrives before it is sent",
+        ),
+        (
+            "kind = \"swizzle\"\nnodes = [\"redis\"]\nat = \"1s\"\nlasts = \"1s\"\nevery = \"1ms\"\n",
+            ":13:9",
+            "two at least",
+        ),
+        (
+            "kind = \"swizzle\"\nnodes = [\"redis\", \"redis\"]\nat = \"1s\"\nlasts = \"1s\"\nevery = \"1ms\"\n",
+            ":13:19",
+            "`redis` is in `nodes` twice",
+        ),
+        (
+            "kind = \"resend\"\non = \"answer to COMMIT\"\n",
+            ":13:6",
+            "POST /orders, answer to POST /orders",
+        ),
+        ("kind = \"resend\"\nat = \"1s\"\n", ":13:6", "takes no `at`"),
+        (
+            "kind = \"exhaust-connections\"\nat = \"1s\"\nlasts = \"1s\"\nsessions = 99999\n",
+            ":15:12",
+            "sessions is 99999; it can be 1 to 10000",
+        ),
+    ] {
+        let message = fault_refusal(fault);
+        for part in ["dir/mistake.toml", line, wrong] {
+            assert!(message.contains(part), "no '{part}' in\n{message}");
+        }
+    }
+}
+
+#[test]
+fn kills_that_only_may_meet_are_read() {
+    let start = GOOD.find("kind = \"pause\"").expect("a fault");
+    let end = GOOD.find("\n[expect]").expect("what follows");
+    let faults = "kind = \"kill\"\nnode = \"redis\"\nat = \"0s..50ms\"\nlasts = \"1s\"\n\n\
+                  [[fault]]\nkind = \"kill\"\nnode = \"redis\"\nat = \"20ms\"\nlasts = \"1s\"\n";
+    let text = GOOD.replace(&GOOD[start..end], faults);
+    Scenario::parse("x.toml", &text, &[]).expect("the draw sees to it");
+}
+
+#[test]
+fn clocks_and_calms_are_refused_where_they_stand() {
+    for (table, wrong) in [
+        ("[clocks]\noffset = \"5\"\n", ":9:10"),
+        ("[clocks]\ndrift = \"5ms\"\n", "parts per million"),
+        (
+            "[clocks.node.rdis]\ndrift = \"5ppm\"\n",
+            "no node `rdis`; there are: buyers",
+        ),
+        ("[clocks]\nskew = \"5ms\"\n", "unknown field `skew`"),
+        ("[[calm]]\nat = \"5ms\"\nlasts = \"0s\"\n", ":10:9"),
+    ] {
+        let message = refusal("[buyers]", &format!("{table}\n[buyers]"));
+        assert!(message.contains(wrong), "no '{wrong}' in\n{message}");
     }
 }
 

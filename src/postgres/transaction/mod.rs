@@ -248,9 +248,7 @@ impl Transaction {
             };
             let lsn = shared.log.append(records);
             if synchronous {
-                if shared.options.sync_ns > 0 {
-                    rt::sleep(std::time::Duration::from_nanos(shared.options.sync_ns)).await;
-                }
+                rt::work(std::time::Duration::from_nanos(shared.options.sync_ns)).await;
                 shared.log.synced(lsn);
             }
         }

@@ -6,14 +6,12 @@ use super::Strike;
 use crate::net::Death;
 
 pub(super) async fn strike(strike: &Strike<'_>, node: &str, death: Death) {
-    if !strike.machines.kill(node, death) {
+    let machines = strike.stage.machines;
+    if !machines.kill(node, death) {
         return;
     }
-    strike.began(match death {
-        Death::Process => format!("the process on {node} is killed"),
-        Death::Host => format!("{node} loses power"),
-    });
+    strike.began();
     strike.lasts().await;
-    strike.machines.boot(node);
+    machines.boot(node);
     strike.ended();
 }

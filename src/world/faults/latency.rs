@@ -2,18 +2,16 @@
 
 use std::time::Duration;
 
-use super::{Sides, Strike};
-use crate::scenario::units::format_ns;
+use super::Strike;
+use super::sides::Sides;
 
 pub(super) async fn strike(strike: &Strike<'_>, between: &[String], and: &[String], by_ns: u64) {
-    let sides = Sides::new(strike.machines, between, and);
-    strike.began(format!(
-        "between {sides} everything takes {} longer",
-        format_ns(by_ns)
-    ));
-    let pairs = sides.pairs(strike.machines);
+    let stage = strike.stage;
+    let sides = Sides::new(stage.machines, between, and);
+    strike.began();
+    let pairs = sides.pairs(stage.machines);
     let by = Duration::from_nanos(by_ns);
-    let _slow = strike.network.add_delay(pairs, by);
+    let _slow = stage.network.add_delay(pairs, by);
     strike.lasts().await;
     strike.ended();
 }

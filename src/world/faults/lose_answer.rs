@@ -4,15 +4,11 @@
 
 use super::{Strike, trigger};
 use crate::net::Action;
-use crate::plan::Trigger;
 
 pub(super) async fn strike(strike: &Strike<'_>) {
-    let Trigger::On { label, .. } = &strike.fault.trigger else {
-        return;
-    };
-    let (fired, _guard) = trigger::watch(&strike.fault.trigger, strike.network, Action::Reset);
+    let (fired, _guard) = trigger::watch(strike, |_| Action::Reset);
     if fired.await.is_ok() {
-        strike.began(format!("the {label} is lost, its connection reset"));
+        strike.began();
         strike.ended();
     }
 }

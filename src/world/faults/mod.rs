@@ -2,37 +2,116 @@
 //! kind.
 //!
 //! A fault that is dropped ends at once and leaves nothing behind: its rules
-//! go with their guards, and healing boots and resumes every node. That is
-//! how the fault phase is closed.
+//! go with their guards, and healing boots, resumes and relieves every node.
+//! That is how the fault phase is closed. A calm closes what is at work when
+//! it begins, and holds back what would begin in it.
 
+mod clock_drift;
+mod clock_jump;
+mod exhaust_connections;
 mod kill;
 mod latency;
 mod lose_answer;
 mod partition;
 mod pause;
+mod resend;
+mod restart_loop;
+mod sides;
+mod slow;
+mod swizzle;
 mod trigger;
 
-use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
+
 use super::machine::Machines;
+use crate::buyers::Gateway;
 use crate::history::{Event, Recorder};
-use crate::net::{Network, NodeId, Segment};
-use crate::plan::{Effect, Fault};
+use crate::net::Network;
+use crate::plan::{Effect, Fault, Plan};
 use crate::rt;
 
-/// What a fault needs to strike.
+/// Where faults strike.
+pub(super) struct Stage<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) machines: &'a Machines,
+    pub(super) network: &'a Network,
+    pub(super) recorder: &'a Recorder,
+    pub(super) gateway: &'a Arc<Gateway>,
+}
+
+/// Lives through every fault of the plan.
+pub(super) async fn strike_all(stage: &Stage<'_>) {
+    let faults = stage.plan.faults.iter();
+    let strikes: Vec<Strike<'_>> = faults.map(|fault| Strike { fault, stage }).collect();
+    join_all(strikes.iter().map(Strike::live)).await;
+}
+
+/// One fault at work.
 struct Strike<'a> {
     fault: &'a Fault,
-    machines: &'a Machines,
-    network: &'a Network,
-    recorder: &'a Recorder,
+    stage: &'a Stage<'a>,
 }
 
 impl Strike<'_> {
-    fn began(&self, what: String) {
-        let fault = self.fault.id;
-        self.record(Event::FaultBegan { fault, what });
+    async fn live(&self) {
+        let fault = self.fault;
+        // What loses a message has to be there before the message is.
+        if !fault.effect.kind().loses_a_message() {
+            trigger::wait(self).await;
+        }
+        match &fault.effect {
+            Effect::Pause { node } => pause::strike(self, node).await,
+            Effect::Kill { node, death } => kill::strike(self, node, *death).await,
+            Effect::RestartLoop {
+                node,
+                death,
+                times,
+                up_ns,
+            } => restart_loop::strike(self, node, *death, *times, *up_ns).await,
+            Effect::Slow { node, times } => slow::strike(self, node, *times).await,
+            Effect::ClockJump { node, by_ns } => clock_jump::strike(self, node, *by_ns),
+            Effect::ClockDrift { node, rate_ppm } => {
+                clock_drift::strike(self, node, *rate_ppm).await;
+            }
+            Effect::Partition {
+                between,
+                and,
+                one_way,
+            } => partition::strike(self, between, and, *one_way).await,
+            Effect::Swizzle {
+                cut,
+                back,
+                every_ns,
+            } => swizzle::strike(self, cut, back, *every_ns).await,
+            Effect::LoseAnswer => lose_answer::strike(self).await,
+            Effect::Resend => resend::strike(self).await,
+            Effect::Latency {
+                between,
+                and,
+                by_ns,
+            } => latency::strike(self, between, and, *by_ns).await,
+            Effect::ExhaustConnections { sessions } => {
+                exhaust_connections::strike(self, *sessions).await;
+            }
+        }
+    }
+
+    fn began(&self) {
+        self.record(Event::FaultBegan {
+            fault: self.fault.id,
+            kind: self.fault.effect.kind().to_string(),
+            what: self.fault.what(),
+        });
+    }
+
+    fn died_again(&self, node: &str) {
+        self.record(Event::DiedAgain {
+            fault: self.fault.id,
+            node: node.to_owned(),
+        });
     }
 
     fn ended(&self) {
@@ -41,100 +120,22 @@ impl Strike<'_> {
     }
 
     fn record(&self, event: Event) {
-        self.recorder.record(self.network.now_ns(), event);
+        let stage = self.stage;
+        stage.recorder.record(stage.network.now_ns(), event);
     }
 
-    async fn lasts(&self) {
-        rt::sleep(Duration::from_nanos(self.fault.lasts_ns)).await;
-    }
-}
-
-/// Lives through one fault of a plan.
-pub(super) async fn strike(
-    fault: &Fault,
-    machines: &Machines,
-    network: &Network,
-    recorder: &Recorder,
-) {
-    let strike = Strike {
-        fault,
-        machines,
-        network,
-        recorder,
-    };
-    // What loses a message has to be there before the message is.
-    if fault.effect != Effect::LoseAnswer {
-        trigger::wait(&fault.trigger, network).await;
-    }
-    match &fault.effect {
-        Effect::Pause { node } => pause::strike(&strike, node).await,
-        Effect::Kill { node, death } => kill::strike(&strike, node, *death).await,
-        Effect::Partition {
-            between,
-            and,
-            one_way,
-        } => partition::strike(&strike, between, and, *one_way).await,
-        Effect::Latency {
-            between,
-            and,
-            by_ns,
-        } => latency::strike(&strike, between, and, *by_ns).await,
-        Effect::LoseAnswer => lose_answer::strike(&strike).await,
-    }
-}
-
-/// Two sets of nodes with something between them.
-struct Sides {
-    these: Vec<String>,
-    those: Vec<String>,
-}
-
-/// Which way a segment goes between two sides.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
-    There,
-    Back,
-    Elsewhere,
-}
-
-impl Sides {
-    /// The sides as a plan names them; an empty `and` is every other node.
-    fn new(machines: &Machines, between: &[String], and: &[String]) -> Sides {
-        let others = || machines.names().filter(|name| !between.contains(name));
-        Sides {
-            these: between.to_vec(),
-            those: match and.is_empty() {
-                true => others().cloned().collect(),
-                false => and.to_vec(),
-            },
-        }
+    /// Waits for as long as the fault lasts; false if a calm cuts it short.
+    async fn lasts(&self) -> bool {
+        self.stays(self.fault.lasts_ns).await
     }
 
-    /// Every link between them, both ways.
-    fn pairs(&self, machines: &Machines) -> Vec<(NodeId, NodeId)> {
-        let mut pairs = Vec::new();
-        for one in self.these.iter().map(|name| machines.get(name).host) {
-            for other in self.those.iter().map(|name| machines.get(name).host) {
-                pairs.extend([(one, other), (other, one)]);
-            }
-        }
-        pairs
-    }
-
-    fn way(&self, segment: &Segment<'_>) -> Way {
-        let is_in = |side: &[String], name: &str| side.iter().any(|one| one == name);
-        if is_in(&self.these, segment.from) && is_in(&self.those, segment.to) {
-            Way::There
-        } else if is_in(&self.those, segment.from) && is_in(&self.these, segment.to) {
-            Way::Back
-        } else {
-            Way::Elsewhere
-        }
-    }
-}
-
-impl fmt::Display for Sides {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} and {}", self.these.join(", "), self.those.join(", "))
+    /// Waits so long; false if a calm begins before, and the fault is over.
+    async fn stays(&self, wait_ns: u64) -> bool {
+        let now_ns = self.stage.network.now_ns();
+        let calms = self.stage.plan.calms.iter().map(|calm| calm.at_ns);
+        let calm_ns = calms.filter(|at_ns| *at_ns > now_ns).min();
+        let calm_ns = calm_ns.map_or(u64::MAX, |at_ns| at_ns - now_ns);
+        rt::sleep(Duration::from_nanos(wait_ns.min(calm_ns))).await;
+        wait_ns <= calm_ns
     }
 }

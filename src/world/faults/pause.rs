@@ -5,11 +5,12 @@
 use super::Strike;
 
 pub(super) async fn strike(strike: &Strike<'_>, node: &str) {
-    let Some(life) = strike.machines.pause(node) else {
+    let machines = strike.stage.machines;
+    let Some(life) = machines.pause(node) else {
         return;
     };
-    strike.began(format!("{node} is paused"));
+    strike.began();
     strike.lasts().await;
-    strike.machines.resume(node, life);
+    machines.resume(node, life);
     strike.ended();
 }

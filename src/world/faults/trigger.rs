@@ -1,39 +1,42 @@
-//! When a fault begins: at a time, or with a message.
+//! When a fault begins: at a time, or with a message. In a calm neither
+//! counts.
 
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::net::{Action, Network, RuleGuard, Segment};
+use super::Strike;
+use crate::net::{Action, RuleGuard, Segment};
 use crate::plan::Trigger;
 use crate::rt;
 
 /// Waits until the trigger fires.
-pub(super) async fn wait(trigger: &Trigger, network: &Network) {
-    match trigger {
+pub(super) async fn wait(strike: &Strike<'_>) {
+    match strike.fault.trigger {
         Trigger::At(at_ns) => {
-            let wait_ns = at_ns.saturating_sub(network.now_ns());
+            let begins_ns = strike.stage.plan.after_calm_ns(at_ns);
+            let wait_ns = begins_ns.saturating_sub(strike.stage.network.now_ns());
             rt::sleep(Duration::from_nanos(wait_ns)).await;
         }
         Trigger::On { .. } => {
-            let (fired, _guard) = watch(trigger, network, Action::Pass);
+            let (fired, _guard) = watch(strike, |_| Action::Pass);
             // The sender lives as long as the rule, and the rule as its guard.
             let _fired = fired.await;
         }
     }
 }
 
-/// Waits for the n-th message that a trigger names, and does `action` to it.
+/// Waits for the n-th message that a trigger names, and does `act` to it.
 pub(super) fn watch(
-    trigger: &Trigger,
-    network: &Network,
-    action: Action,
+    strike: &Strike<'_>,
+    mut act: impl FnMut(&Segment<'_>) -> Action + Send + 'static,
 ) -> (oneshot::Receiver<()>, RuleGuard) {
     let (sender, fired) = oneshot::channel();
     let mut sender = Some(sender);
     let mut seen = 0;
-    let trigger = trigger.clone();
-    let guard = network.add_rule(move |segment: &Segment<'_>| {
+    let trigger = strike.fault.trigger.clone();
+    let calms = strike.stage.plan.calms.clone();
+    let rule = move |segment: &Segment<'_>| {
         let Trigger::On {
             label,
             from,
@@ -45,7 +48,8 @@ pub(super) fn watch(
         };
         let named = segment.attempt == 0
             && from.as_deref().is_none_or(|from| from == segment.from)
-            && to.as_deref().is_none_or(|to| to == segment.to);
+            && to.as_deref().is_none_or(|to| to == segment.to)
+            && !calms.iter().any(|calm| calm.has(segment.at_ns));
         let count = match named {
             true => segment.labels.iter().filter(|one| *one == label).count() as u64,
             false => 0,
@@ -57,9 +61,9 @@ pub(super) fn watch(
                 // A fault that was dropped does not listen any more.
                 let _unheard = sender.send(());
             }
-            return action;
+            return act(segment);
         }
         Action::Pass
-    });
-    (fired, guard)
+    };
+    (fired, strike.stage.network.add_rule(rule))
 }
