@@ -154,7 +154,8 @@ pub(super) struct Settings {
     before: Option<BTreeMap<&'static str, String>>,
     /// The session's values of what SET LOCAL covers.
     covered: BTreeMap<&'static str, Option<String>>,
-    /// The modes of the transaction that runs.
+    /// The modes that transactions begin with, and those of the one that runs.
+    default_modes: Modes,
     modes: Option<Modes>,
     /// What clients were told, and whether that may be out of date.
     told: BTreeMap<&'static str, String>,
@@ -279,6 +280,10 @@ impl Settings {
 
     /// The modes that a transaction begins with.
     pub(super) fn default_modes(&self) -> Modes {
+        self.default_modes
+    }
+
+    fn read_default_modes(&self) -> Modes {
         let value = |name| self.value(name);
         Modes {
             isolation: Isolation::ALL
@@ -354,6 +359,7 @@ impl Settings {
 
     fn refresh(&mut self) {
         self.unreported = true;
+        self.default_modes = self.read_default_modes();
         let time = |name| self.show(name).ok().and_then(|value| milliseconds(&value));
         let lock = time("lock_timeout");
         let statement = time("statement_timeout");
