@@ -3,6 +3,7 @@
 
 mod bugs;
 mod conversations;
+mod corpus;
 mod crash;
 mod driver;
 mod errors;

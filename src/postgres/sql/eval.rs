@@ -77,7 +77,10 @@ impl<'a> Context<'a> {
 pub(in crate::postgres) fn eval(expr: &Expr, rows: &[Row], context: &Context<'_>) -> Result<Value> {
     Ok(match expr {
         Expr::Const(value) => value.clone(),
-        Expr::Param(index) => context.params[*index].clone(),
+        Expr::Param(index) => match context.params.get(*index) {
+            Some(value) => value.clone(),
+            None => return Err(no_parameter(*index)),
+        },
         Expr::Column { slot, column } => rows[*slot][*column].clone(),
         Expr::Not(operand) => match eval(operand, rows, context)? {
             Value::Bool(value) => Value::Bool(!value),
@@ -209,6 +212,14 @@ fn eval_construct(expr: &Expr, rows: &[Row], context: &Context<'_>) -> Result<Va
         Expr::Subquery(plan, link) => subquery(plan, link, rows, context)?,
         _ => Value::Null,
     })
+}
+
+/// A parameter that nobody has given a value.
+fn no_parameter(index: usize) -> Error {
+    Error::new(
+        SqlState::UNDEFINED_PARAMETER,
+        format!("there is no parameter ${}", index + 1),
+    )
 }
 
 /// Evaluates a list.

@@ -9,6 +9,7 @@ mod client;
 mod eval;
 mod expr;
 mod functions;
+mod options;
 mod parse;
 mod plan;
 mod system;

@@ -18,6 +18,7 @@ use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
 use super::client::rewrite_client_statements;
+use super::options::sort_sequence_options;
 use super::target::rewrite_conflict_targets;
 use crate::postgres::error::{Error, Result, SqlState};
 
@@ -187,7 +188,7 @@ fn parse_uncached(sql: &str) -> Result<Vec<Statement>> {
         })?;
     let tokens = rewrite_deferrable(rewrite_locking_clauses(tokens));
     let tokens = rewrite_client_statements(tokens);
-    let tokens = rewrite_conflict_targets(tokens);
+    let tokens = sort_sequence_options(rewrite_conflict_targets(tokens));
     let mut parser = Parser::new(&dialect).with_tokens_with_locations(tokens);
     let statements = parser
         .parse_statements()

@@ -120,8 +120,20 @@ pub(super) fn parse_timestamp(text: &str, zoned: bool) -> Result<i64, Unreadable
     }
     let (date, time) = match text.split_once([' ', 'T', 't']) {
         Some((date, time)) => (date, time.trim()),
-        None => (text, ""),
+        // A zone may follow a date at once.
+        None => match text.find(['+', 'Z', 'z']) {
+            Some(zone) => text.split_at(zone),
+            None => (text, ""),
+        },
     };
+    // Eight digits are a date without its dashes.
+    let dashed = match (date.get(..4), date.get(4..6), date.get(6..8)) {
+        (Some(year), Some(month), Some(day)) if date.len() == 8 && number(date).is_some() => {
+            format!("{year}-{month}-{day}")
+        }
+        _ => date.to_owned(),
+    };
+    let date = dashed.as_str();
     let mut parts = date.splitn(3, '-').map(number);
     let (Some(Some(year)), Some(Some(month)), Some(Some(day))) =
         (parts.next(), parts.next(), parts.next())

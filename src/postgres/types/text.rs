@@ -234,6 +234,11 @@ fn parse_bytes(text: &str) -> Result<Value> {
 }
 
 fn unreadable_time(ty: Type, text: &str, why: &Unreadable) -> Error {
+    let ty = match ty {
+        Type::Timestamp => "timestamp",
+        Type::Time => "time",
+        other => other.name(),
+    };
     match why {
         Unreadable::Syntax => Error::new(
             SqlState::INVALID_DATETIME_FORMAT,

@@ -386,7 +386,8 @@ impl Work<'_> {
                 index.predicate.as_ref().is_some_and(&uses)
                     || keys.any(|key| key.column().is_none() && uses(&key.expr))
             });
-        if typed {
+        // All integers are stored, and compared, alike.
+        if typed && !(from.is_integer() && ty.is_integer()) {
             return Err(Error::unsupported(
                 "a new type for a column that a check or an index expression uses",
             ));

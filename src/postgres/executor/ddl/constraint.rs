@@ -282,6 +282,8 @@ impl<'a> Constraint<'a> {
             name: name.as_str().into(),
             condition,
         });
+        // They are asked in the order of their names.
+        def.checks.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(())
     }
 

@@ -271,7 +271,24 @@ const MISSING: &[&str] = &[
     "unaccent",
 ];
 
+const WINDOW_ONLY: &[&str] = &[
+    "row_number",
+    "rank",
+    "dense_rank",
+    "lag",
+    "lead",
+    "first_value",
+    "last_value",
+    "ntile",
+];
+
 fn no_function(name: &str, types: &[Type]) -> Error {
+    if WINDOW_ONLY.contains(&name) {
+        return Error::new(
+            SqlState("42809"),
+            format!("window function {name} requires an OVER clause"),
+        );
+    }
     if MISSING.contains(&name) && !exists(name) {
         return Error::unsupported(format!("the function {name}"));
     }

@@ -29,6 +29,12 @@ impl Analyser<'_> {
         if to == Type::Regclass {
             return self.regclass(expr, from);
         }
+        if let (Type::Regclass, Type::Oid, Expr::Const(Value::Text(name))) = (from, to, &expr) {
+            let table = self.catalog.find(name, self.clog, self.top);
+            if let Some(table) = table {
+                return Ok(Expr::Const(Value::Int(table.def.id.0.into())));
+            }
+        }
         if from == Type::Unknown {
             return self.decide(expr, to);
         }
@@ -153,7 +159,11 @@ impl Analyser<'_> {
             _ if left.is_number() && right.is_number() => Some(wider(left, right)),
             _ if left.is_string() && right.is_string() => Some(Type::Text),
             _ if left.is_time() && right.is_time() => Some(left.max(right)),
-            (Type::Oid, other) | (other, Type::Oid) if other.is_integer() => Some(Type::Oid),
+            (Type::Oid, other) | (other, Type::Oid)
+                if other.is_integer() || other == Type::Regclass =>
+            {
+                Some(Type::Oid)
+            }
             (Type::Xid, other) | (other, Type::Xid) if other.is_integer() => Some(Type::Xid),
             (Type::Regclass, other) | (other, Type::Regclass) if other.is_string() => {
                 Some(Type::Text)

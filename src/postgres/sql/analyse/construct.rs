@@ -200,12 +200,14 @@ impl Analyser<'_> {
             });
             results.push(self.expr(result)?);
         }
-        results.push(match otherwise {
+        // ELSE comes first where the types are brought together.
+        let otherwise = match otherwise {
             Some(otherwise) => self.expr(otherwise)?,
             None => Typed::new(Expr::Const(Value::Null), Type::Unknown),
-        });
+        };
+        results.insert(0, otherwise);
         let (mut results, ty) = self.unify(results, "CASE")?;
-        let otherwise = results.pop().unwrap_or(Expr::Const(Value::Null));
+        let otherwise = results.remove(0);
         let expr = Expr::Case {
             arms: tests.into_iter().zip(results).collect(),
             otherwise: Box::new(otherwise),

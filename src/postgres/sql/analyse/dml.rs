@@ -48,10 +48,17 @@ impl Analyser<'_> {
         };
         let columns = target_columns(&table, &insert.columns)?;
         let source = match &insert.source {
-            None => {
-                InsertSource::Values(vec![self.whole_row(&table, &columns, Vec::new(), true)?])
+            None => InsertSource::Values(vec![self.whole_row(
+                &table,
+                &columns,
+                Vec::new(),
+                true,
+                false,
+            )?]),
+            Some(query) => {
+                let listed = !insert.columns.is_empty();
+                self.insert_source(&table, &columns, listed, query)?
             }
-            Some(query) => self.insert_source(&table, &columns, query)?,
         };
         let slot = self.new_slot()?;
         let target = Relation::of_table(alias, slot, table.clone());
@@ -76,6 +83,7 @@ impl Analyser<'_> {
         &mut self,
         table: &Arc<TableDef>,
         columns: &[usize],
+        listed: bool,
         query: &Query,
     ) -> Result<InsertSource> {
         if let SetExpr::Values(values) = &*query.body
@@ -85,7 +93,7 @@ impl Analyser<'_> {
             let rows = values
                 .rows
                 .iter()
-                .map(|row| self.values_row(table, columns, &row.content))
+                .map(|row| self.values_row(table, columns, listed, &row.content))
                 .collect::<Result<_>>()?;
             return Ok(InsertSource::Values(rows));
         }
@@ -117,7 +125,7 @@ impl Analyser<'_> {
                 })
             })
             .collect();
-        let row = self.whole_row(table, columns, values, false)?;
+        let row = self.whole_row(table, columns, values, false, listed)?;
         Ok(InsertSource::Query(query, row))
     }
 
@@ -125,6 +133,7 @@ impl Analyser<'_> {
         &mut self,
         table: &Arc<TableDef>,
         columns: &[usize],
+        listed: bool,
         row: &[Ast],
     ) -> Result<Vec<Expr>> {
         self.enter("VALUES");
@@ -138,7 +147,7 @@ impl Analyser<'_> {
                 }
             })
             .collect::<Result<Vec<_>>>()?;
-        self.whole_row(table, columns, values, false)
+        self.whole_row(table, columns, values, false, listed)
     }
 
     /// A value for every column of the table, defaults where none is given.
@@ -148,6 +157,7 @@ impl Analyser<'_> {
         columns: &[usize],
         values: Vec<Option<Typed>>,
         defaults_only: bool,
+        listed: bool,
     ) -> Result<Vec<Expr>> {
         if values.len() > columns.len() {
             return Err(Error::new(
@@ -156,7 +166,7 @@ impl Analyser<'_> {
             ));
         }
         // Without a column list the last columns may be left out.
-        if values.len() < columns.len() && !defaults_only && columns.len() < table.columns.len() {
+        if values.len() < columns.len() && !defaults_only && listed {
             return Err(Error::new(
                 SqlState::SYNTAX_ERROR,
                 "INSERT has more target columns than expressions",
@@ -427,14 +437,19 @@ fn target_columns(table: &TableDef, names: &[ObjectName]) -> Result<Vec<usize>> 
 
 fn target_column(table: &TableDef, name: &ObjectName) -> Result<usize> {
     let ident = match name.0.as_slice() {
-        [part] => part.as_ident(),
-        _ => None,
+        // Only a column of a composite type could have parts.
+        [part, ..] => part.as_ident(),
+        [] => None,
     };
     let Some(ident) = ident else {
         return Err(Error::unsupported(format!("the column {name}")));
     };
     let column = fold(ident);
-    table.column(&column).ok_or_else(|| {
+    let found = table.column(&column);
+    if found.is_some() && name.0.len() > 1 {
+        return Err(Error::unsupported(format!("the column {name}")));
+    }
+    found.ok_or_else(|| {
         let error = Error::new(
             SqlState::UNDEFINED_COLUMN,
             format!(

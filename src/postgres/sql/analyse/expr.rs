@@ -2,6 +2,7 @@
 
 use sqlparser::ast::{BinaryOperator, CastKind, Expr as Ast, Value as Literal};
 
+use super::coerce::{Coercion, with_limit};
 use super::subquery::comparison;
 use super::{Analyser, Typed, column_type};
 use crate::postgres::error::{Error, Result, SqlState};
@@ -13,7 +14,17 @@ impl Analyser<'_> {
         match ast {
             Ast::Nested(inner) => self.expr(inner),
             Ast::Value(value) => self.literal(&value.value),
-            Ast::Identifier(name) => self.column(None, name),
+            Ast::Identifier(name) => self.column(None, name).or_else(|error| {
+                // Functions that are called without parentheses.
+                match name.value.to_ascii_lowercase().as_str() {
+                    called @ ("current_schema" | "current_catalog")
+                        if name.quote_style.is_none() =>
+                    {
+                        self.call(called, Vec::new())
+                    }
+                    _ => Err(error),
+                }
+            }),
             Ast::CompoundIdentifier(parts) => match parts.as_slice() {
                 [table, column] => self.column(Some(table), column),
                 [schema, table, column] if super::fold(schema) == "public" => {
@@ -55,9 +66,12 @@ impl Analyser<'_> {
                 ..
             } => self.cast(expr, data_type),
             Ast::TypedString(typed) => {
-                let (ty, _) = column_type(&typed.data_type)?;
+                let (ty, modifier) = column_type(&typed.data_type)?;
                 let text = typed.value.value.clone().into_string().unwrap_or_default();
-                Ok(Typed::new(Expr::Const(from_text(ty, &text)?), ty))
+                let literal = Typed::new(Expr::Const(Value::text(&text)), Type::Unknown);
+                let expr = self.coerce(literal, ty, Coercion::Explicit)?;
+                let expr = with_limit(expr, ty, modifier, true);
+                Ok(Typed { expr, ty, modifier })
             }
             Ast::Function(function) => self.function(function),
             Ast::Subquery(query) => self.scalar(query),
@@ -126,7 +140,13 @@ impl Analyser<'_> {
         let operand = if truth == Truth::Null {
             self.settle(operand)?.expr
         } else {
-            self.truth(operand)?
+            let not = if negated { "NOT " } else { "" };
+            let word = if truth == Truth::True {
+                "TRUE"
+            } else {
+                "FALSE"
+            };
+            self.boolean(operand, &format!("argument of IS {not}{word}"))?
         };
         Ok(Typed::boolean(Expr::Is {
             operand: Box::new(operand),
@@ -241,7 +261,7 @@ impl Analyser<'_> {
             Type::Unknown => operand.ty,
             _ => {
                 return Err(Error::new(
-                    SqlState::DATATYPE_MISMATCH,
+                    SqlState("42809"),
                     "op ANY/ALL (array) requires array on right side",
                 ));
             }

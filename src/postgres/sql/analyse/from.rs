@@ -5,7 +5,6 @@ use sqlparser::ast::{
     Query, TableAlias, TableFactor, TableWithJoins,
 };
 
-use super::coerce::Coercion;
 use super::join::outer_join;
 use super::scope::{Relation, RelationColumn, Visible};
 use super::{Analyser, Typed, fold, object_name};
@@ -370,8 +369,12 @@ impl Analyser<'_> {
         };
         // The one column of a function takes the name of its alias.
         let mut columns: Vec<RelationColumn> = columns;
-        if let ([column], Some(alias)) = (columns.as_mut_slice(), alias) {
-            column.name = fold(&alias.name);
+        if let [column] = columns.as_mut_slice() {
+            if name.starts_with("jsonb_array_elements") {
+                column.name = "value".to_owned();
+            } else if let Some(alias) = alias {
+                column.name = fold(&alias.name);
+            }
         }
         self.rows(rows, columns, name, alias, "a function")
     }
@@ -419,11 +422,6 @@ impl Analyser<'_> {
         outer
             .flat_map(|scope| &scope.relations)
             .fold(0, |set, relation| set | 1 << relation.slot)
-    }
-
-    /// Brings a condition's value to a boolean.
-    pub(super) fn truth(&mut self, value: Typed) -> Result<Expr> {
-        self.coerce(value, Type::Bool, Coercion::Implicit)
     }
 }
 

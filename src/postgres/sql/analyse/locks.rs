@@ -12,7 +12,7 @@ impl Analyser<'_> {
     pub(super) fn locks(
         &mut self,
         clauses: &[LockClause],
-        grouped: bool,
+        grouped: Option<&'static str>,
         distinct: &Distinct,
         windowed: bool,
     ) -> Result<Vec<RowLock>> {
@@ -23,7 +23,7 @@ impl Analyser<'_> {
             let strength = strength.map_or("UPDATE", |ident| &ident.value);
             let refused = [
                 (*distinct != Distinct::No, "DISTINCT clause"),
-                (grouped, "aggregate functions"),
+                (grouped.is_some(), grouped.unwrap_or_default()),
                 (windowed, "window functions"),
             ];
             if let Some((_, what)) = refused.iter().find(|(present, _)| *present) {

@@ -260,6 +260,13 @@ impl Analyser<'_> {
                     return super::expr::number(&format!("-{digits}"));
                 }
                 let operand = self.expr(operand)?;
+                if operand.ty == Type::Unknown {
+                    return Err(Error::new(
+                        SqlState("42725"),
+                        "operator is not unique: - unknown",
+                    )
+                    .hint("Could not choose a best candidate operator. You might need to add explicit type casts."));
+                }
                 if !operand.ty.is_number() && operand.ty != Type::Interval {
                     return Err(Error::new(
                         SqlState::UNDEFINED_FUNCTION,

@@ -33,6 +33,12 @@ impl Analyser<'_> {
                     items.push(self.item(value, column_name(ast)));
                 }
                 SelectItem::ExprWithAlias { expr, alias } => {
+                    if alias.quote_style == Some('\'') {
+                        return Err(Error::new(
+                            SqlState::SYNTAX_ERROR,
+                            format!("syntax error at or near \"'{}'\"", alias.value),
+                        ));
+                    }
                     let value = self.expr(expr)?;
                     items.push(self.item(value, fold(alias)));
                 }
@@ -337,9 +343,6 @@ fn figure_name(ast: &Ast) -> (Option<String>, bool) {
         },
         Ast::TypedString(typed) => (type_name(&typed.data_type), false),
         Ast::Interval(_) => (Some("interval".to_owned()), false),
-        Ast::Value(value) if matches!(value.value, Literal::Boolean(_)) => {
-            (Some("bool".to_owned()), false)
-        }
         Ast::Collate { expr, .. } => figure_name(expr),
         _ => (None, false),
     }

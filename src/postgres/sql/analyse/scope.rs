@@ -166,6 +166,17 @@ impl Analyser<'_> {
                 }
                 return Ok(visible.value.clone());
             }
+            // The name of a function's only column is the function's too.
+            let named = scope
+                .relations
+                .iter()
+                .find(|relation| relation.name == column);
+            if let Some(relation) = named {
+                return match relation.visible().as_slice() {
+                    [only] if relation.kind == "a function" => Ok(only.value.clone()),
+                    _ => Err(Error::unsupported("a whole row as a value")),
+                };
+            }
             if let [relation] = scope.relations.as_mut_slice()
                 && let Some(value) = system_column(relation, column)
             {
@@ -218,6 +229,21 @@ impl Analyser<'_> {
 
     /// The error for a relation that is not in sight.
     pub(super) fn no_relation(&self, name: &str) -> Error {
+        let mut all = self.scopes.iter().flat_map(|scope| &scope.relations);
+        let aliased = all.find(|relation| {
+            let table = relation.table.as_ref();
+            relation.name != name && table.is_some_and(|table| *table.name == *name)
+        });
+        if let Some(relation) = aliased {
+            return Error::new(
+                SqlState::UNDEFINED_TABLE,
+                format!("invalid reference to FROM-clause entry for table \"{name}\""),
+            )
+            .hint(format!(
+                "Perhaps you meant to reference the table alias \"{}\".",
+                relation.name
+            ));
+        }
         let exists = self.scopes.iter().any(|scope| {
             let mut relations = scope.relations.iter();
             relations.any(|relation| relation.name == name)

@@ -100,12 +100,14 @@ impl Analyser<'_> {
         } else {
             None
         };
-        let locks = self.locks(
-            &query.locks,
-            grouping.is_some(),
-            &distinct,
-            windows.is_some(),
-        )?;
+        let grouped = grouping.as_ref().map(|grouping| match grouping {
+            Grouping { keys, .. } if !keys.is_empty() => "GROUP BY clause",
+            Grouping {
+                having: Some(_), ..
+            } => "HAVING clause",
+            _ => "aggregate functions",
+        });
+        let locks = self.locks(&query.locks, grouped, &distinct, windows.is_some())?;
         let (limit, offset, with_ties) = self.limit(query)?;
         let (from, filter) = self.planned(tree, sets);
         let (output, columns) = items

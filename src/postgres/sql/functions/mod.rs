@@ -187,7 +187,8 @@ pub(in crate::postgres) fn resolve(
 ) -> Resolved {
     let fits = |from: Type, to: Type| match to {
         _ if from == to || from == Type::Unknown => true,
-        Type::Any | Type::AnyElement => true,
+        Type::Any => true,
+        Type::AnyElement => !matches!(from, Type::Array(_)),
         Type::AnyArray => matches!(from, Type::Array(_)),
         _ => castable(from, to),
     };
@@ -198,7 +199,21 @@ pub(in crate::postgres) fn resolve(
                 .enumerate()
                 .all(|(index, ty)| fits(*ty, builtin.argument(index)))
     };
-    let mut candidates: Vec<&'static Builtin> = named(name).filter(all_fit).collect();
+    // Arrays and elements of one call must go together.
+    let consistent = |builtin: &&Builtin| {
+        let mut elements = arguments.iter().enumerate().filter_map(|(index, ty)| {
+            match (builtin.argument(index), *ty) {
+                (Type::AnyArray, Type::Array(of)) if *of != Type::Unknown => Some(*of),
+                (Type::AnyElement, ty) if ty != Type::Unknown => Some(ty),
+                _ => None,
+            }
+        });
+        let first = elements.next();
+        let alike = |a: Type, b: Type| a == b || castable(a, b) || castable(b, a);
+        first.is_none_or(|first| elements.all(|other| alike(first, other)))
+    };
+    let fitting = named(name).filter(all_fit).filter(consistent);
+    let mut candidates: Vec<&'static Builtin> = fitting.collect();
     let matches = |builtin: &Builtin, good: &dyn Fn(Type, Type) -> bool| {
         let pairs = arguments.iter().enumerate();
         pairs
@@ -206,10 +221,11 @@ pub(in crate::postgres) fn resolve(
             .count()
     };
     // Exact matches, then preferred types, then strings for what is unknown.
-    let rounds: [&dyn Fn(Type, Type) -> bool; 3] = [
+    let rounds: [&dyn Fn(Type, Type) -> bool; 4] = [
         &|from, to| from == to || (from.is_string() && from != Type::Unknown && to == Type::Text),
         &|from, to| from == to || (from != Type::Unknown && is_preferred(to)),
         &|from, to| from == Type::Unknown && to == Type::Text,
+        &|from, to| from == Type::Unknown && is_preferred(to),
     ];
     for good in rounds {
         if candidates.len() < 2 {

@@ -1,0 +1,135 @@
+//! A corpus of statements by theme, each asked of the simulated server and of
+//! a real PostgreSQL 15: columns, rows, counts, and of errors the SQLSTATE and
+//! the message must be the same.
+//!
+//! A file is run from its top on an empty database, so statements build on
+//! those before them. Rows count in their order where the statement says ORDER
+//! BY. After `-- refused`, the simulated server may answer 0A000.
+
+use doublebuy::postgres::Options;
+use tokio_postgres::{Client, SimpleQueryMessage};
+
+use crate::support::real::Real;
+use crate::support::{connect, loopback, outside};
+
+const FILES: &[(&str, &str)] = &[
+    ("literals", include_str!("literals.sql")),
+    ("functions", include_str!("functions.sql")),
+    ("times", include_str!("times.sql")),
+    ("json", include_str!("json.sql")),
+    ("arrays", include_str!("arrays.sql")),
+    ("queries", include_str!("queries.sql")),
+    ("aggregates", include_str!("aggregates.sql")),
+    ("changes", include_str!("changes.sql")),
+    ("constraints", include_str!("constraints.sql")),
+    ("definitions", include_str!("definitions.sql")),
+    ("complaints", include_str!("complaints.sql")),
+    ("drivers", include_str!("drivers.sql")),
+];
+
+/// One statement of a file.
+struct Asked {
+    sql: String,
+    may_be_refused: bool,
+}
+
+/// A statement ends with a semicolon at the end of a line.
+fn statements(file: &str) -> Vec<Asked> {
+    let mut statements = Vec::new();
+    let (mut sql, mut may_be_refused) = (String::new(), false);
+    for line in file.lines() {
+        if line.starts_with("-- refused") {
+            may_be_refused = true;
+        }
+        if line.starts_with("--") || line.trim().is_empty() {
+            continue;
+        }
+        sql.push_str(line);
+        sql.push('\n');
+        if line.ends_with(';') {
+            let sql = std::mem::take(&mut sql);
+            let sql = sql.trim_end().trim_end_matches(';').to_owned();
+            statements.push(Asked {
+                sql,
+                may_be_refused,
+            });
+            may_be_refused = false;
+        }
+    }
+    statements
+}
+
+async fn ask(client: &Client, sql: &str) -> String {
+    let messages = match client.simple_query(sql).await {
+        Ok(messages) => messages,
+        Err(error) => {
+            return match error.as_db_error() {
+                Some(error) => format!("{} {}", error.code().code(), error.message()),
+                None => format!("closed: {error}"),
+            };
+        }
+    };
+    let mut rows = Vec::new();
+    let mut rest = Vec::new();
+    for message in &messages {
+        match message {
+            SimpleQueryMessage::Row(row) => {
+                let values = (0..row.len()).map(|i| row.get(i).unwrap_or("NULL"));
+                rows.push(format!("({})", values.collect::<Vec<_>>().join(",")));
+            }
+            SimpleQueryMessage::RowDescription(columns) => {
+                let names: Vec<&str> = columns.iter().map(|column| column.name()).collect();
+                rest.push(format!("[{}]", names.join(",")));
+            }
+            SimpleQueryMessage::CommandComplete(count) => rest.push(count.to_string()),
+            _ => {}
+        }
+    }
+    if !sql.to_lowercase().contains("order by") {
+        rows.sort();
+    }
+    format!("{} {}", rest.join(" "), rows.join(" "))
+}
+
+#[test]
+fn the_corpus_is_answered_as_by_a_real_server() {
+    let Some(real) = Real::start() else {
+        return;
+    };
+    let only = std::env::var("CORPUS").ok();
+    let mut differences = Vec::new();
+    let mut count = 0;
+    for (name, file) in FILES {
+        if only.as_ref().is_some_and(|only| only != name) {
+            continue;
+        }
+        outside(async {
+            let (_server, address) = loopback(Options::default()).await;
+            let simulated = connect(&address).await;
+            let real = connect(&real.address()).await;
+            let clean = "DROP SCHEMA public CASCADE; CREATE SCHEMA public";
+            real.batch_execute(clean).await.unwrap();
+            for Asked {
+                sql,
+                may_be_refused,
+            } in statements(file)
+            {
+                count += 1;
+                let (ours, theirs) = (ask(&simulated, &sql).await, ask(&real, &sql).await);
+                let refused = may_be_refused && ours.starts_with("0A000");
+                if ours != theirs && !refused {
+                    differences.push(format!(
+                        "{name}: {sql}\n  ours:   {ours}\n  theirs: {theirs}"
+                    ));
+                }
+            }
+        });
+    }
+    println!("{count} statements");
+    let total = differences.len();
+    assert!(
+        differences.is_empty(),
+        "\n{}\n{total} of {count} differ",
+        differences.join("\n")
+    );
+}
