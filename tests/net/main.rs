@@ -4,6 +4,7 @@ mod behaviour;
 mod clocks;
 mod differential;
 mod draws;
+mod limits;
 mod links;
 mod losses;
 mod one_way;
