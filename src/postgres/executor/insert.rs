@@ -1,7 +1,7 @@
 //! INSERT, with ON CONFLICT.
 
 use super::reader::Reader;
-use super::row_lock::{RowOutcome, Target, claim, concurrent, note_lock};
+use super::row_lock::{RowOutcome, Target, claim, concurrent, note_lock, release_place};
 use super::select::QueryWork;
 use super::unique::{Key, look_up, wait_for};
 use super::update::{Entries, assign, check, replace};
@@ -197,7 +197,14 @@ impl<'a> InsertWork<'a> {
             }
             let found = found.map(|(_, key)| key);
             match found {
-                None | Some(Key::Free) => return Ok(Verdict::Insert),
+                None | Some(Key::Free) => {
+                    // The row that was waited for is gone, and the place in
+                    // its line with it.
+                    if self.target.take().is_some() {
+                        release_place(run, engine);
+                    }
+                    return Ok(Verdict::Insert);
+                }
                 Some(Key::DependsOn(_)) if run.shared.planted(Bug::ForgetUniqueWait) => {
                     return Ok(Verdict::Insert);
                 }

@@ -45,6 +45,11 @@ fn is_root() -> bool {
 impl Real {
     /// None, with a word about it, if there is no such server here.
     pub fn start() -> Option<Real> {
+        Real::with(&[])
+    }
+
+    /// As [`Real::start`], with settings as `name=value`.
+    pub fn with(settings: &[&str]) -> Option<Real> {
         if !Path::new(BINARIES).join("postgres").exists() {
             println!("skipped: no postgres binary in {BINARIES}");
             return None;
@@ -77,6 +82,7 @@ impl Real {
             .args(["-c", "unix_socket_directories="])
             .args(["-c", "fsync=off"])
             .args(["-c", "timezone=UTC"])
+            .args(settings.iter().flat_map(|setting| ["-c", setting]))
             .stderr(Stdio::null())
             .spawn()
             .unwrap();

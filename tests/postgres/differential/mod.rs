@@ -1,0 +1,195 @@
+//! Random schedules on the simulated server and on a real PostgreSQL 15:
+//! results, rows, SQLSTATEs and who waits must be the same, step by step.
+//!
+//! `DOUBLEBUY_SCHEDULES=10000` runs as many, `DOUBLEBUY_SCHEDULE=N` starts at
+//! that seed. A disagreement that stays when the real server is given more
+//! time is shrunk: steps and sessions are left out while it is there.
+
+mod generate;
+mod run;
+
+use std::time::Duration;
+
+use doublebuy::postgres::Bug;
+
+use self::generate::{Schedule, schedule};
+use self::run::{Bench, simulated};
+use crate::support::outside;
+use crate::support::real::Real;
+
+/// Schedules of a short run.
+const SCHEDULES: u64 = 150;
+/// Run seeds of the simulation: each orders sessions that race in its own way.
+const RACES: u64 = 8;
+/// Schedules at the same time: most of the time is waiting.
+const WORKERS: u64 = 8;
+/// What deadlocks take on the real server, and when it is asked again.
+const DEADLOCK: Duration = Duration::from_millis(8);
+const PATIENT: Duration = Duration::from_millis(120);
+
+const PLAIN_PLANS: &[&str] = &[
+    "autovacuum=off",
+    "enable_hashjoin=off",
+    "enable_mergejoin=off",
+    "enable_bitmapscan=off",
+    "jit=off",
+    "max_connections=200",
+    "synchronous_commit=off",
+];
+
+fn number(name: &str, default: u64) -> u64 {
+    let text = std::env::var(name);
+    text.map_or(default, |text| text.parse().expect("a number"))
+}
+
+/// Where two transcripts part; None if they do not.
+fn parting(real: &[String], simulated: &[String]) -> Option<String> {
+    let at = (0..real.len().max(simulated.len())).find(|at| real.get(*at) != simulated.get(*at))?;
+    let common = real[..at].join("\n  ");
+    let nothing = "nothing".to_owned();
+    let (real, simulated) = (real.get(at), simulated.get(at));
+    Some(format!(
+        "  {common}\n- real      {}\n+ simulated {}",
+        real.unwrap_or(&nothing),
+        simulated.unwrap_or(&nothing)
+    ))
+}
+
+/// How the two servers disagree about a schedule. A real server whose own
+/// answers differ from time to time, where sessions race, must give one that
+/// agrees.
+async fn disagreement(bench: &mut Bench, schedule: &Schedule, bug: Option<Bug>) -> Option<String> {
+    let found = simulated(schedule, bug, 1);
+    parting(&bench.transcript(schedule, DEADLOCK).await, &found)?;
+    // Sessions that are let go on together race, on either server.
+    let mut told = None;
+    let races: Vec<_> = (1..=RACES).map(|s| simulated(schedule, bug, s)).collect();
+    for _ in 0..3 {
+        let real = bench.transcript(schedule, PATIENT).await;
+        for found in &races {
+            let parted = parting(&real, found)?;
+            told.get_or_insert(parted);
+        }
+    }
+    told
+}
+
+/// Leaves out what the simulated server says it does not support.
+fn supported(mut schedule: Schedule) -> Schedule {
+    loop {
+        let told = simulated(&schedule, None, 1);
+        let refused = told.iter().filter_map(|line| line.split_once(" -> 0A000"));
+        let refused: Vec<&str> = refused
+            .filter_map(|(said, _)| said.split_once(": "))
+            .map(|(_, sql)| sql)
+            .collect();
+        if refused.is_empty() {
+            return schedule;
+        }
+        schedule
+            .steps
+            .retain(|step| !refused.contains(&step.sql.as_str()));
+    }
+}
+
+/// Leaves out what the disagreement does not need.
+async fn shrunk(bench: &mut Bench, mut schedule: Schedule, bug: Option<Bug>) -> String {
+    let mut told = disagreement(bench, &schedule, bug).await;
+    for session in 0..schedule.sessions {
+        let mut smaller = schedule.clone();
+        smaller.steps.retain(|step| step.session != session);
+        if let Some(still) = disagreement(bench, &smaller, bug).await {
+            (schedule, told) = (smaller, Some(still));
+        }
+    }
+    let mut at = schedule.steps.len();
+    while at > 0 {
+        at -= 1;
+        let mut smaller = schedule.clone();
+        smaller.steps.remove(at);
+        if let Some(still) = disagreement(bench, &smaller, bug).await {
+            (schedule, told) = (smaller, Some(still));
+        }
+    }
+    let told = told.unwrap_or_else(|| "  it does not come again".to_owned());
+    format!("{}\n{told}", schedule.setup.replace(';', ";\n"))
+}
+
+/// Runs every `WORKERS`th schedule; tells of up to `most` disagreements.
+async fn work(address: &str, worker: u64, seeds: std::ops::Range<u64>, most: usize) -> Vec<String> {
+    let mut bench = Bench::new(address, &format!("worker{worker}")).await;
+    let mut told = Vec::new();
+    for seed in seeds.filter(|seed| seed % WORKERS == worker) {
+        let schedule = supported(schedule(seed));
+        if disagreement(&mut bench, &schedule, None).await.is_some() {
+            let shrunk = shrunk(&mut bench, schedule, None).await;
+            println!("schedule {seed}\n{shrunk}\n");
+            told.push(format!("schedule {seed}\n{shrunk}"));
+            if told.len() >= most {
+                break;
+            }
+        }
+    }
+    told
+}
+
+/// Planted bugs, and after how many schedules each must have been found.
+const PLANTED: &[(Bug, u64)] = &[
+    (Bug::SkipRecheck, 400),
+    (Bug::ForgetUniqueWait, 400),
+    (Bug::ReleaseLocksEarly, 400),
+    (Bug::DropSireadLocks, 1_000),
+];
+
+#[test]
+fn planted_bugs_make_a_schedule_end_differently() {
+    let Some(real) = Real::with(PLAIN_PLANS) else {
+        return;
+    };
+    outside(async {
+        let mut bench = Bench::new(&real.address(), "planted").await;
+        for (bug, most) in PLANTED {
+            let mut found = None;
+            for seed in 0..*most {
+                let schedule = supported(schedule(seed));
+                // Only a schedule that the bug changes needs the real server.
+                let changed = simulated(&schedule, Some(*bug), 1) != simulated(&schedule, None, 1);
+                if changed
+                    && disagreement(&mut bench, &schedule, Some(*bug))
+                        .await
+                        .is_some()
+                {
+                    found = Some(seed);
+                    break;
+                }
+            }
+            println!("{bug} found by schedule {found:?}");
+            assert!(found.is_some(), "{bug} is not found in {most} schedules");
+        }
+    });
+}
+
+#[test]
+fn random_schedules_end_alike() {
+    let Some(real) = Real::with(PLAIN_PLANS) else {
+        return;
+    };
+    let start = number("DOUBLEBUY_SCHEDULE", 0);
+    let seeds = start..start + number("DOUBLEBUY_SCHEDULES", SCHEDULES);
+    println!("schedules {seeds:?}");
+    let most = usize::try_from(number("DOUBLEBUY_DISAGREEMENTS", 1)).unwrap();
+    let address = real.address();
+    let told: Vec<String> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..WORKERS)
+            .map(|worker| {
+                let (address, seeds) = (&address, seeds.clone());
+                scope.spawn(move || outside(work(address, worker, seeds, most)))
+            })
+            .collect();
+        let ended = workers
+            .into_iter()
+            .flat_map(|worker| worker.join().unwrap());
+        ended.collect()
+    });
+    assert!(told.is_empty(), "{}", told.join("\n\n"));
+}
