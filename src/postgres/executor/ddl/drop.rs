@@ -31,10 +31,11 @@ impl Work<'_> {
         name: &ObjectName,
         if_exists: bool,
         cascade: bool,
+        together: &[ObjectName],
     ) -> Result<()> {
         let name = object_name(name)?;
         let (word, found) = match kind {
-            ObjectType::Table => ("table", self.drop_table(&name, cascade).await?),
+            ObjectType::Table => ("table", self.drop_table(&name, cascade, together).await?),
             ObjectType::Index => ("index", self.drop_index(&name).await?),
             ObjectType::Sequence => ("sequence", self.drop_sequence(&name)?),
             _ => ("view", self.drop_view(&name)),
@@ -66,12 +67,17 @@ impl Work<'_> {
         ))
     }
 
-    async fn drop_table(&mut self, name: &str, cascade: bool) -> Result<bool> {
+    async fn drop_table(
+        &mut self,
+        name: &str,
+        cascade: bool,
+        together: &[ObjectName],
+    ) -> Result<bool> {
         let mode = LockMode::AccessExclusive;
         let Some(id) = self.lock_table(name, mode).await? else {
             return Ok(false);
         };
-        self.drop_references(id, name, cascade).await?;
+        self.drop_references(id, name, cascade, together).await?;
         let mut engine = self.shared.lock();
         if let Some(sxact) = self.transaction.ssi {
             engine.ssi.remove_table(sxact, id)?;
@@ -89,9 +95,15 @@ impl Work<'_> {
     }
 
     /// The foreign keys of other tables that refer to a table go with it, if
-    /// that is what was asked for.
-    async fn drop_references(&mut self, id: TableId, name: &str, cascade: bool) -> Result<()> {
-        let references: Vec<(TableId, String, ForeignKey)> = {
+    /// that is what was asked for. Those of tables that go too are no obstacle.
+    async fn drop_references(
+        &mut self,
+        id: TableId,
+        name: &str,
+        cascade: bool,
+        together: &[ObjectName],
+    ) -> Result<()> {
+        let mut references: Vec<(TableId, String, ForeignKey)> = {
             let engine = self.shared.lock();
             let found = engine
                 .catalog
@@ -104,6 +116,8 @@ impl Work<'_> {
                 })
                 .collect()
         };
+        let going: Vec<String> = together.iter().flat_map(object_name).collect();
+        references.retain(|(_, child, _)| !going.contains(child));
         if !cascade && !references.is_empty() {
             let lines: Vec<String> = references
                 .iter()

@@ -88,7 +88,7 @@ pub(in crate::postgres) async fn define(
             ..
         } => {
             for name in names {
-                work.drop_object(object_type, name, *if_exists, *cascade)
+                work.drop_object(object_type, name, *if_exists, *cascade, names)
                     .await?;
             }
         }
