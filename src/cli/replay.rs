@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::args::{digest, seed};
-use super::run::Telling;
+use super::run::{Source, Telling};
 use super::{Exit, Stop, output};
 use crate::report::{BAD, GOOD};
 
@@ -24,7 +24,9 @@ pub(super) struct Replay {
 
 impl Replay {
     pub(super) fn run(self) -> Result<Exit, Stop> {
-        let (outcome, exit) = self.telling.tell(&self.scenario, self.seed)?;
+        let scenario = self.telling.scenario(&self.scenario)?;
+        let told = self.telling.tell(scenario, &Source::Seed(self.seed))?;
+        let (outcome, exit) = (told.outcome, told.exit);
         let Some(expected) = self.digest else {
             return Ok(exit);
         };

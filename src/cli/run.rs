@@ -4,6 +4,7 @@
 //! promises or allows. That nothing broke at all is then fine too.
 
 use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use super::{Exit, Stop, gallery, output};
 use crate::campaign::{Runner, surprises};
 use crate::plan::Plan;
 use crate::report::{Story, StoryOptions, json};
-use crate::scenario::Scenario;
+use crate::scenario::{ReadError, Scenario};
 use crate::world::{self, Keep, Outcome, Verdict};
 
 /// Run one seed of a scenario and tell it as a story.
@@ -25,6 +26,13 @@ pub(super) struct Run {
     /// The seed.
     #[arg(long, value_name = "N", default_value = "0", value_parser = seed)]
     seed: u64,
+    /// Run this plan, as --save-plan wrote it or as it was edited since,
+    /// instead of what the seed draws.
+    #[arg(long, value_name = "FILE", conflicts_with = "seed")]
+    plan: Option<PathBuf>,
+    /// Write the plan that is run into a file.
+    #[arg(long, value_name = "FILE")]
+    save_plan: Option<PathBuf>,
     #[command(flatten)]
     telling: Telling,
 }
@@ -56,28 +64,70 @@ pub(super) struct Telling {
 
 impl Run {
     pub(super) fn run(self) -> Result<Exit, Stop> {
-        let (_, exit) = self.telling.tell(&self.scenario, self.seed)?;
-        Ok(exit)
+        let scenario = self.telling.scenario(&self.scenario)?;
+        let source = match &self.plan {
+            Some(path) => Source::File(path.clone(), Arc::new(read_plan(path, &scenario)?)),
+            None => Source::Seed(self.seed),
+        };
+        let told = self.telling.tell(scenario, &source)?;
+        if let (Some(path), Some(plan)) = (&self.save_plan, &told.plan) {
+            std::fs::write(path, plan.to_toml()).map_err(|error| {
+                Stop::Usage(format!("cannot write {}: {error}", path.display()))
+            })?;
+        }
+        Ok(told.exit)
     }
 }
 
+/// Where a plan comes from.
+pub(super) enum Source {
+    /// It is drawn.
+    Seed(u64),
+    /// It was read from this file.
+    File(PathBuf, Arc<Plan>),
+}
+
+/// What was told.
+pub(super) struct Told {
+    pub(super) outcome: Outcome,
+    pub(super) exit: Exit,
+    plan: Option<Plan>,
+}
+
+fn read_plan(path: &Path, scenario: &Scenario) -> Result<Plan, Stop> {
+    let name = path.display().to_string();
+    let refused = |why| Stop::Scenarios(vec![(name.clone(), why)]);
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        refused(ReadError::Unreadable {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        })
+    })?;
+    Plan::parse(&name, &text, scenario).map_err(refused)
+}
+
 impl Telling {
-    /// Runs the seed, prints it, and judges it.
-    pub(super) fn tell(&self, name: &str, seed: u64) -> Result<(Outcome, Exit), Stop> {
-        let mut scenario = self.scenario(name)?;
+    /// Runs the seed or the plan, prints it, and judges it.
+    pub(super) fn tell(&self, mut scenario: Scenario, source: &Source) -> Result<Told, Stop> {
         self.overrides
             .lay_over(std::slice::from_mut(&mut scenario))?;
         let scenario = Arc::new(scenario);
-        let (plan, outcome) = self.outcome(&scenario, seed);
+        let (plan, outcome) = self.outcome(&scenario, source);
         output::say(&match self.json {
             true => json::written(&json::Seed::new(&scenario, &outcome, self.trace)),
-            false => self.story(&scenario, plan.get(), &outcome),
+            false => self.story(&scenario, source, plan.get(), &outcome),
         })?;
         let exit = judge(&scenario, &outcome);
-        Ok((outcome, exit))
+        let plan = plan.get().cloned();
+        Ok(Told {
+            outcome,
+            exit,
+            plan,
+        })
     }
 
-    fn scenario(&self, name: &str) -> Result<Scenario, Stop> {
+    /// Reads the scenario, with the overrides laid over it.
+    pub(super) fn scenario(&self, name: &str) -> Result<Scenario, Stop> {
         let settings = &self.overrides.settings;
         if !self.stdin {
             return gallery::read_one(name, settings);
@@ -90,13 +140,21 @@ impl Telling {
     }
 
     /// What came of the seed, and its plan, if it got as far as to have one.
-    fn outcome(&self, scenario: &Arc<Scenario>, seed: u64) -> (Arc<OnceLock<Plan>>, Outcome) {
+    fn outcome(&self, scenario: &Arc<Scenario>, source: &Source) -> (Arc<OnceLock<Plan>>, Outcome) {
         let keep = Keep {
             messages: self.messages,
         };
         let drawn = Arc::new(OnceLock::new());
         let plan = drawn.clone();
-        let run = move |scenario: &Scenario, seed| match world::draw(scenario, seed) {
+        let (seed, given) = match source {
+            Source::Seed(seed) => (*seed, None),
+            Source::File(_, plan) => (plan.seed, Some(plan.clone())),
+        };
+        let plan_of = move |scenario: &Scenario, seed| match &given {
+            Some(plan) => Ok(Plan::clone(plan)),
+            None => world::draw(scenario, seed),
+        };
+        let run = move |scenario: &Scenario, seed| match plan_of(scenario, seed) {
             Ok(drawn) => world::run(scenario, plan.get_or_init(|| drawn), keep),
             Err(verdict) => Outcome::lost(seed, verdict),
         };
@@ -104,7 +162,13 @@ impl Telling {
         (drawn, outcome)
     }
 
-    fn story(&self, scenario: &Scenario, plan: Option<&Plan>, outcome: &Outcome) -> String {
+    fn story(
+        &self,
+        scenario: &Scenario,
+        source: &Source,
+        plan: Option<&Plan>,
+        outcome: &Outcome,
+    ) -> String {
         let digest = outcome.digest();
         let rerun = self.overrides.rerun();
         let story = Story {
@@ -112,7 +176,12 @@ impl Telling {
             plan,
             outcome,
             options: StoryOptions { all: self.all },
-            again: rerun.command(&scenario.path, outcome.seed, digest.as_deref()),
+            again: match source {
+                Source::Seed(seed) => rerun.command(&scenario.path, *seed, digest.as_deref()),
+                Source::File(path, _) => {
+                    rerun.plan_command(&scenario.path, &path.display().to_string())
+                }
+            },
         };
         story.tell()
     }

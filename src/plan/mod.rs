@@ -9,6 +9,7 @@ mod calms;
 mod clocks;
 mod contradictions;
 mod faults;
+mod file;
 mod nanos;
 mod search;
 mod visits;
@@ -26,11 +27,14 @@ use crate::scenario::Scenario;
 
 /// Everything that is decided before a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Plan {
     /// What visits and faults were drawn from.
+    #[serde(with = "seed")]
     pub seed: u64,
     /// Decides what happens while the plan runs: latencies, the order of
     /// ready tasks, random tokens.
+    #[serde(with = "seed")]
     pub run_seed: u64,
     /// The world's wall clock at the start, in milliseconds since 1970.
     pub epoch_ms: u64,
@@ -46,6 +50,19 @@ pub struct Plan {
     pub visits: Vec<Visit>,
     /// What goes wrong.
     pub faults: Vec<Fault>,
+}
+
+/// A u64 does not fit a number of TOML, so seeds are text.
+mod seed {
+    use serde::{Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(seed: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(seed)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+        crate::scenario::units::text(from)
+    }
 }
 
 impl Plan {

@@ -2,17 +2,20 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::nanos;
 use crate::draw::{Draw, exponential};
 use crate::scenario::{Arrival, Scenario};
 
 /// One request and its retries.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Visit {
     /// Its number in the plan.
     pub id: u32,
     /// Who buys. A double click is a second visit of the same buyer.
     pub buyer: u32,
     /// When it begins.
+    #[serde(rename = "at", with = "nanos")]
     pub at_ns: u64,
     /// The idempotency key: the same for every retry and for a double click.
     pub key: String,
@@ -23,10 +26,12 @@ pub struct Visit {
     /// The instance that is asked first; each retry asks the next.
     pub instance: u16,
     /// How long the buyer waits for an answer.
+    #[serde(rename = "patience", with = "nanos")]
     pub patience_ns: u64,
     /// How often the buyer tries again.
     pub retries: u32,
     /// The wait before the first retry; it doubles with each.
+    #[serde(rename = "backoff", with = "nanos")]
     pub backoff_ns: u64,
 }
 

@@ -22,6 +22,14 @@ impl Rerun {
         let words: Vec<_> = words.chain(options).map(quoted).collect();
         words.join(" ")
     }
+
+    /// The command that runs a plan again.
+    pub fn plan_command(&self, path: &str, plan: &str) -> String {
+        let fixed = [self.program.as_str(), "run", path, "--plan", plan];
+        let options = self.options.iter().map(String::as_str);
+        let words: Vec<_> = fixed.into_iter().chain(options).map(quoted).collect();
+        words.join(" ")
+    }
 }
 
 /// A word that a POSIX shell reads as one word.

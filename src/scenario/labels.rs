@@ -21,6 +21,6 @@ pub(super) fn of_orders() -> Vec<&'static str> {
     labels
 }
 
-pub(super) fn is_known(label: &str) -> bool {
+pub(crate) fn is_known(label: &str) -> bool {
     all().contains(&label)
 }

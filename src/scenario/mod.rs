@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use calm::CalmSpec;
 pub use clocks::Clocks;
 pub use fault::{Down, FaultKind, FaultSpec};
+pub(crate) use labels::is_known as is_label;
 pub use network::{LinkSpec, Network, Travel};
 pub use read::{ReadError, Setting};
 

@@ -3,3 +3,4 @@
 mod gallery;
 mod plans;
 mod refused;
+mod saved;

@@ -175,6 +175,23 @@ impl Effect {
         }
     }
 
+    /// Every node that it names.
+    pub fn nodes(&self) -> Vec<&String> {
+        match self {
+            Effect::Pause { node }
+            | Effect::Kill { node, .. }
+            | Effect::RestartLoop { node, .. }
+            | Effect::Slow { node, .. }
+            | Effect::ClockJump { node, .. }
+            | Effect::ClockDrift { node, .. } => vec![node],
+            Effect::Partition { between, and, .. } | Effect::Latency { between, and, .. } => {
+                between.iter().chain(and).collect()
+            }
+            Effect::Swizzle { cut, back, .. } => cut.iter().chain(back).collect(),
+            Effect::LoseAnswer | Effect::Resend | Effect::ExhaustConnections { .. } => Vec::new(),
+        }
+    }
+
     /// The node that it takes down, if it does.
     pub fn takes_down(&self) -> Option<&str> {
         match self {
