@@ -106,3 +106,7 @@ INSERT INTO gen (v) VALUES ('a'), ('b') RETURNING *;
 INSERT INTO gen (id, v) VALUES (5, 'c');
 INSERT INTO gen (k, v) VALUES (99, 'c') RETURNING *;
 UPDATE gen SET id = 7;
+CREATE TABLE d1 (id int PRIMARY KEY);
+CREATE TABLE d2 (id int REFERENCES d1);
+DROP TABLE d1, d2;
+SELECT * FROM d2;
