@@ -47,7 +47,7 @@ const KNOWN: &[(&str, Kind, &str, bool)] = &[
     ),
     (
         "DateStyle",
-        Kind::Choice(&["ISO, MDY", "ISO"]),
+        Kind::Choice(&["ISO, MDY", "ISO", "Postgres, MDY"]),
         "ISO, MDY",
         true,
     ),
@@ -146,6 +146,8 @@ pub(super) struct Settings {
     pub(super) idle_in_transaction_timeout: Duration,
     pub(super) idle_session_timeout: Duration,
     pub(super) synchronous_commit: bool,
+    /// Dates are shown as PostgreSQL showed them before ISO 8601.
+    pub(super) traditional_dates: bool,
     /// What start-up or SET gave; everything else has its default.
     values: BTreeMap<&'static str, String>,
     /// What RESET goes back to.
@@ -371,6 +373,8 @@ impl Settings {
         self.deadlock_timeout = deadlock.unwrap_or_default();
         self.idle_in_transaction_timeout = idle.unwrap_or_default();
         self.idle_session_timeout = idle_session.unwrap_or_default();
+        let style = self.show("DateStyle");
+        self.traditional_dates = style.is_ok_and(|style| style.starts_with("Postgres"));
         self.synchronous_commit = self
             .show("synchronous_commit")
             .is_ok_and(|value| value != "off");

@@ -16,6 +16,7 @@ use crate::postgres::storage::clog::Xid;
 use crate::postgres::storage::sequence::{SequenceId, Sequences};
 use crate::postgres::types::{
     Interval, MICROS_PER_DAY, Numeric, Row, Type, Value, cast, fit, from_unix,
+    write_traditional_text,
 };
 use crate::rt;
 
@@ -190,7 +191,18 @@ fn eval_construct(expr: &Expr, rows: &[Row], context: &Context<'_>) -> Result<Va
                 left
             }
         }
-        Expr::Cast { operand, from, to } => cast(&eval(operand, rows, context)?, *from, *to)?,
+        Expr::Cast { operand, from, to } => {
+            let value = eval(operand, rows, context)?;
+            let dates = context
+                .session
+                .is_some_and(|s| s.settings.traditional_dates);
+            if dates && to.is_string() && from.is_time() && !value.is_null() {
+                let mut out = Vec::new();
+                write_traditional_text(&value, &mut out);
+                return Ok(Value::text(&String::from_utf8_lossy(&out)));
+            }
+            cast(&value, *from, *to)?
+        }
         Expr::Limit {
             operand,
             ty,

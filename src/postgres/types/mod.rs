@@ -24,7 +24,7 @@ pub use numeric::Numeric;
 pub(super) use binary::{from_binary, to_binary};
 pub(super) use cast::{cast, fit};
 pub(super) use datetime::{Field, MICROS_PER_DAY, extract, from_unix, truncate};
-pub(super) use text::{from_text, write_text};
+pub(super) use text::{from_text, write_text, write_traditional_text};
 
 /// Defines the scalar types in one table: variant, meaning, name in messages,
 /// OID, width on the wire, OID and name of the array.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::array::{parse_array, write_array};
 use super::datetime::{
     Interval, Unreadable, parse_clock, parse_date, parse_timestamp, write_date, write_time,
-    write_timestamp,
+    write_timestamp, write_traditional_date, write_traditional_timestamp,
 };
 use super::{Json, Numeric, Type, Value};
 use crate::postgres::error::{Error, Result, SqlState};
@@ -42,6 +42,17 @@ pub(in crate::postgres) fn write_text(value: &Value, out: &mut Vec<u8>) {
         Value::Array(values) => write_array(values, &mut Bytes(out)),
         Value::Interval(value) => write!(Bytes(out), "{value}"),
         Value::Uuid(bytes) => write_uuid(bytes, &mut Bytes(out)),
+    };
+}
+
+/// Appends a value's text, dates as DateStyle "Postgres, MDY" has them.
+pub(in crate::postgres) fn write_traditional_text(value: &Value, out: &mut Vec<u8>) {
+    // Writing to memory does not fail.
+    let _infallible = match value {
+        Value::Date(days) => write_traditional_date(*days, &mut Bytes(out)),
+        Value::Local(micros) => write_traditional_timestamp(*micros, "", &mut Bytes(out)),
+        Value::Timestamp(micros) => write_traditional_timestamp(*micros, " UTC", &mut Bytes(out)),
+        other => return write_text(other, out),
     };
 }
 

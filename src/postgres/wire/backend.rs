@@ -19,12 +19,14 @@ use crate::postgres::backends::Notification;
 use crate::postgres::error::{Error, SqlState};
 use crate::postgres::session::{Block, Tag};
 use crate::postgres::sql::OutputColumn;
-use crate::postgres::types::{Type, Value, to_binary, write_text};
+use crate::postgres::types::{Type, Value, to_binary, write_text, write_traditional_text};
 
 /// What is to be sent.
 #[derive(Debug, Default)]
 pub(super) struct Out {
     pub(super) bytes: BytesMut,
+    /// As DateStyle says.
+    pub(super) traditional_dates: bool,
     /// One value's bytes, kept for its allocation.
     scratch: Vec<u8>,
 }
@@ -146,7 +148,11 @@ impl Out {
             if format_of(formats, index) == BINARY {
                 to_binary(column.ty, value, &mut self.scratch);
             } else {
-                write_text(value, &mut self.scratch);
+                if self.traditional_dates {
+                    write_traditional_text(value, &mut self.scratch);
+                } else {
+                    write_text(value, &mut self.scratch);
+                }
             }
             self.bytes
                 .put_u32(u32::try_from(self.scratch.len()).unwrap_or(u32::MAX));

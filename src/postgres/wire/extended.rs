@@ -221,6 +221,7 @@ impl Conversation<'_> {
             return;
         };
         let out = &mut self.connection.out;
+        out.traditional_dates = self.session.settings.traditional_dates;
         for notice in answer.notices.drain(..) {
             out.notice(&notice);
         }

@@ -67,7 +67,10 @@ impl Analyser<'_> {
             expr if from.is_integer() && to.is_catalog_number() && how == Coercion::Implicit => {
                 expr
             }
-            Expr::Const(value) => Expr::Const(cast(&value, from, to)?),
+            // How a date reads is the session's to say.
+            Expr::Const(value) if !(from.is_time() && to.is_string()) => {
+                Expr::Const(cast(&value, from, to)?)
+            }
             expr => Expr::Cast {
                 operand: Box::new(expr),
                 from,
