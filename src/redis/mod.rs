@@ -42,6 +42,7 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 
+use crate::named::UnknownName;
 use crate::rt;
 use engine::Engine;
 use expirer::Expirer;
@@ -95,8 +96,13 @@ impl Options {
                 let most = value.parse().ok().filter(|most| *most >= 1);
                 self.script_instructions_max = most.ok_or("write a number from 1 up")?;
             }
+            "persistence" => {
+                self.persistence = value
+                    .parse()
+                    .map_err(|error: UnknownName| error.to_string())?;
+            }
             _ => {
-                let why = "there is no such option; there is script_instructions_max";
+                let why = "there is no such option; there are script_instructions_max, persistence";
                 return Err(why.to_owned());
             }
         }

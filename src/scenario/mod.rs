@@ -26,6 +26,7 @@ use crate::checks::Invariant;
 use crate::net;
 use crate::planted::Planted;
 use crate::probes::Probe;
+use crate::redis::Persistence;
 use crate::shop::{Idempotency, StockStrategy};
 use units::{Count, Percent, Span, Time};
 
@@ -156,18 +157,23 @@ impl Default for Postgres {
     }
 }
 
-/// What the work of Redis takes.
+/// How Redis is run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Redis {
     /// What a turn for one client's requests takes: all clients share one
     /// thread.
     pub turn: Time,
+    /// What a restart keeps.
+    pub persistence: Persistence,
 }
 
 impl Default for Redis {
     fn default() -> Redis {
-        Redis { turn: Time::us(10) }
+        Redis {
+            turn: Time::us(10),
+            persistence: Persistence::None,
+        }
     }
 }
 

@@ -25,6 +25,8 @@ pub(super) struct Machine {
     /// How its clocks drift by themselves.
     drift_ppm: Cell<i64>,
     strains: RefCell<Vec<Strain>>,
+    /// How its last process ended.
+    last_death: Cell<Option<Death>>,
 }
 
 /// What makes a machine go at another pace, as long as it lasts.
@@ -41,6 +43,11 @@ pub(super) enum Strain {
 pub(super) struct Life(u32);
 
 impl Machine {
+    /// How the process before this one ended; none if there was none.
+    pub(super) fn last_death(&self) -> Option<Death> {
+        self.last_death.get()
+    }
+
     /// Runs `task` as the machine's current process.
     pub(super) fn spawn(&self, network: &Network, task: impl Future<Output = ()> + Send + 'static) {
         let node: NodeHandle = Handle::current()
@@ -72,6 +79,7 @@ impl Machines {
             program: Box::new(program),
             up: Cell::new(true),
             pauses: Cell::new(0),
+            last_death: Cell::new(None),
             life: Cell::new(Life(0)),
             drift_ppm: Cell::new(0),
             strains: RefCell::default(),
@@ -125,6 +133,7 @@ impl Machines {
         if !machine.up.replace(false) {
             return false;
         }
+        machine.last_death.set(Some(death));
         machine.pauses.set(0);
         machine.life.set(Life(machine.life.get().0 + 1));
         self.network.kill(machine.host, death);

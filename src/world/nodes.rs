@@ -11,7 +11,7 @@ use super::lens::Lens;
 use super::machine::Machines;
 use crate::buyers::Market;
 use crate::history::Recorder;
-use crate::net::Network;
+use crate::net::{Death, Network};
 use crate::plan::{Effect, Fault, Plan};
 use crate::planted::{Planted, WorldBug};
 use crate::scenario::Scenario;
@@ -145,13 +145,19 @@ fn add_redis(machines: &mut Machines, scenario: &Scenario, lens: Arc<Lens>) {
             _ => None,
         }),
         turn_ns: scenario.redis.turn.ns(),
+        persistence: scenario.redis.persistence,
         ..redis::Options::default()
     };
+    let disk = redis::Disk::new();
     machines.add("redis", move |machine, network| {
-        let (options, lens) = (options.clone(), lens.clone());
+        let (disk, options, lens) = (disk.clone(), options.clone(), lens.clone());
+        if machine.last_death() == Some(Death::Host) {
+            disk.lose_power();
+        }
         machine.spawn(network, async move {
             let listener = rt::Listener::bind(REDIS).await.expect("a free port");
-            let served = redis::Server::start(options, lens).serve(listener).await;
+            let server = redis::Server::start_on(&disk, options, lens);
+            let served = server.serve(listener).await;
             served.expect("a listener fails only with its node");
         });
     });
