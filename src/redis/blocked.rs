@@ -162,7 +162,6 @@ impl Blocked {
         }
     }
 
-    #[expect(dead_code, reason = "the families that use it follow")]
     /// The keys of a database that somebody waits for.
     pub(super) fn waited_for(&self, database: usize) -> Vec<Bytes> {
         let keys = self.by_key.keys();

@@ -46,7 +46,6 @@ pub(super) struct Context<'a> {
     /// The clock by which keys expire: read before the command, and inside a
     /// script before the script.
     pub(super) now: i64,
-    #[expect(dead_code, reason = "the families that use it follow")]
     pub(super) caller: Caller,
 }
 

@@ -262,6 +262,53 @@ impl Keyspace {
         }
     }
 
+    /// Makes two databases change places, for everybody who uses them.
+    pub(super) fn swap(&mut self, first: usize, second: usize) {
+        if first == second {
+            return;
+        }
+        self.database(first.max(second));
+        self.tell_of_all([first, second], |observer, database, key, entry| {
+            observer.deleted(database, key, entry.value.as_text());
+        });
+        self.databases.swap(first, second);
+        self.tell_of_all([first, second], |observer, database, key, entry| {
+            observer.set(database, key, entry.value.as_text(), entry.expires_at);
+        });
+        for database in [first, second] {
+            for key in self.keys(database).cloned().collect::<Vec<_>>() {
+                self.changed(database, &key);
+                self.changed(first + second - database, &key);
+            }
+            for key in self.blocked.waited_for(database) {
+                self.blocked.signal(database, &key);
+            }
+        }
+    }
+
+    fn tell_of_all(
+        &self,
+        databases: [usize; 2],
+        tell: impl Fn(&dyn Observer, usize, &[u8], &Entry),
+    ) {
+        for database in databases {
+            for (key, entry) in self.databases[database].keys.iter() {
+                self.observe(|observer| tell(observer, database, key, entry));
+            }
+        }
+    }
+
+    /// One step of a scan of the names, as [`Table::scan`] takes it.
+    pub(super) fn scan(&mut self, database: usize, cursor: u64, count: usize) -> (u64, Vec<Bytes>) {
+        self.database(database).keys.scan(cursor, count)
+    }
+
+    /// The name at a position below the number of keys.
+    pub(super) fn key_at(&self, database: usize, index: usize) -> Option<Bytes> {
+        let (key, _) = self.databases.get(database)?.keys.at(index)?;
+        Some(key.clone())
+    }
+
     /// The keys of a database, those past their deadline among them.
     pub(super) fn keys(&self, database: usize) -> impl Iterator<Item = &Bytes> {
         self.databases

@@ -37,6 +37,17 @@ pub(super) fn parse_double(text: &[u8]) -> Option<f64> {
     (!value.is_nan() && !overflows && !underflows).then_some(value)
 }
 
+/// Reads a double as C's `strtod` does for a range of scores: leading space
+/// is skipped, nothing is 0, and what is too large is infinite.
+pub(super) fn parse_double_loosely(text: &[u8]) -> Option<f64> {
+    let text = std::str::from_utf8(text).ok()?;
+    if text.is_empty() {
+        return Some(0.0);
+    }
+    let value: f64 = text.trim_ascii_start().parse().ok()?;
+    (!value.is_nan()).then_some(value)
+}
+
 /// Writes a double as C's `%.17g` does.
 pub(super) fn format_double(value: f64) -> String {
     const DIGITS: i32 = 17;

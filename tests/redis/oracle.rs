@@ -24,7 +24,16 @@ impl RealRedis {
         drop(free);
         let process = Command::new("redis-server")
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
-            .args(["--save", "", "--appendonly", "no", "--dir", "/"])
+            .args([
+                "--save",
+                "",
+                "--appendonly",
+                "no",
+                "--dir",
+                "/",
+                "--hz",
+                "500",
+            ])
             .stdout(Stdio::null())
             .spawn();
         match process {
@@ -63,7 +72,7 @@ impl Raw {
             match TcpStream::connect(address) {
                 Ok(stream) => break stream,
                 Err(error) if tries == 1000 => panic!("{address}: {error}"),
-                Err(_) => wait_for_a_starting_process(),
+                Err(_) => pause(Duration::from_millis(5)),
             }
             tries += 1;
         };
@@ -79,6 +88,12 @@ impl Raw {
 
     /// Sends a command and returns its reply, as bytes.
     pub fn call(&mut self, args: &[Vec<u8>]) -> Vec<u8> {
+        self.ask(args);
+        self.reply()
+    }
+
+    /// Sends a command.
+    pub fn ask(&mut self, args: &[Vec<u8>]) {
         let mut request = format!("*{}\r\n", args.len()).into_bytes();
         for arg in args {
             request.extend(format!("${}\r\n", arg.len()).bytes());
@@ -86,7 +101,6 @@ impl Raw {
             request.extend(b"\r\n");
         }
         self.send(&request);
-        self.reply()
     }
 
     pub fn send(&mut self, bytes: &[u8]) {
@@ -117,10 +131,7 @@ impl Raw {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "another process starts in real time"
-)]
-fn wait_for_a_starting_process() {
-    std::thread::sleep(Duration::from_millis(5));
+#[expect(clippy::disallowed_methods, reason = "another process takes real time")]
+pub fn pause(duration: Duration) {
+    std::thread::sleep(duration);
 }

@@ -69,7 +69,6 @@ pub(super) fn negatable(arg: &[u8]) -> Result<i64, Reply> {
     }
 }
 
-#[expect(dead_code, reason = "the families that use it follow")]
 pub(super) fn double(arg: &[u8]) -> Result<f64, Reply> {
     parse_double(arg).ok_or(Reply::error("ERR value is not a valid float"))
 }

@@ -2,8 +2,11 @@
 
 use bytes::Bytes;
 
-use super::{Command, Flags, Handler::Plain, command};
+use super::args::{answer, is};
+use super::scan::{self, Scan};
+use super::{Command, Flags, Handler::Plain, command, random};
 use crate::redis::engine::Context;
+use crate::redis::events::Class;
 use crate::redis::glob;
 use crate::redis::keyspace::Entry;
 use crate::redis::number::integer_argument;
@@ -11,48 +14,24 @@ use crate::redis::reply::Reply;
 use crate::redis::wall_clock_ms;
 
 const READ: Flags = Flags::READONLY.and(Flags::FAST);
+const SLOW_READ: Flags = Flags::READONLY;
 const WRITE: Flags = Flags::WRITE.and(Flags::FAST);
 
+#[rustfmt::skip]
 pub(super) const COMMANDS: &[Command] = &[
     command!("del", "DEL", -2, Flags::WRITE, (1, -1, 1), Plain(del)),
     command!("exists", "EXISTS", -2, READ, (1, -1, 1), Plain(exists)),
     command!("expire", "EXPIRE", -3, WRITE, (1, 1, 1), Plain(expire)),
-    command!(
-        "expireat",
-        "EXPIREAT",
-        -3,
-        WRITE,
-        (1, 1, 1),
-        Plain(expireat)
-    ),
-    command!(
-        "expiretime",
-        "EXPIRETIME",
-        2,
-        READ,
-        (1, 1, 1),
-        Plain(expiretime)
-    ),
-    command!("keys", "KEYS", 2, Flags::READONLY, (0, 0, 0), Plain(keys)),
+    command!("expireat", "EXPIREAT", -3, WRITE, (1, 1, 1), Plain(expireat)),
+    command!("expiretime", "EXPIRETIME", 2, READ, (1, 1, 1), Plain(expiretime)),
+    command!("keys", "KEYS", 2, SLOW_READ, (0, 0, 0), Plain(keys)),
     command!("persist", "PERSIST", 2, WRITE, (1, 1, 1), Plain(persist)),
     command!("pexpire", "PEXPIRE", -3, WRITE, (1, 1, 1), Plain(pexpire)),
-    command!(
-        "pexpireat",
-        "PEXPIREAT",
-        -3,
-        WRITE,
-        (1, 1, 1),
-        Plain(pexpireat)
-    ),
-    command!(
-        "pexpiretime",
-        "PEXPIRETIME",
-        2,
-        READ,
-        (1, 1, 1),
-        Plain(pexpiretime)
-    ),
+    command!("pexpireat", "PEXPIREAT", -3, WRITE, (1, 1, 1), Plain(pexpireat)),
+    command!("pexpiretime", "PEXPIRETIME", 2, READ, (1, 1, 1), Plain(pexpiretime)),
     command!("pttl", "PTTL", 2, READ, (1, 1, 1), Plain(pttl)),
+    command!("randomkey", "RANDOMKEY", 1, SLOW_READ, (0, 0, 0), Plain(randomkey)),
+    command!("scan", "SCAN", -2, SLOW_READ, (0, 0, 0), Plain(scan_keys)),
     command!("touch", "TOUCH", -2, READ, (1, -1, 1), Plain(exists)),
     command!("ttl", "TTL", 2, READ, (1, 1, 1), Plain(ttl)),
     command!("type", "TYPE", 2, READ, (1, 1, 1), Plain(type_of)),
@@ -87,12 +66,14 @@ impl Context<'_> {
 }
 
 fn del(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
-    Reply::Integer(
-        args[1..]
-            .iter()
-            .map(|key| i64::from(context.delete(key)))
-            .sum(),
-    )
+    let mut removed = 0;
+    for key in &args[1..] {
+        if context.delete(key) {
+            context.notify(Class::GENERIC, "del", key);
+            removed += 1;
+        }
+    }
+    Reply::Integer(removed)
 }
 
 fn exists(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
@@ -105,6 +86,33 @@ fn exists(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
 fn type_of(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     let found = context.lookup(args[1]);
     Reply::status(found.map_or("none", |entry| entry.value.type_name()))
+}
+
+fn scan_keys(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    answer(scan::cursor(args[1]).and_then(|cursor| {
+        let scan = Scan::parse(cursor, &args[2..], true)?;
+        let database = context.client.database;
+        let (cursor, names) = context.keyspace.scan(database, scan.cursor, scan.count);
+        let mut found = Vec::new();
+        for name in names.into_iter().filter(|name| scan.wants(name)) {
+            let Some(entry) = context.lookup(&name) else {
+                continue;
+            };
+            let type_name = entry.value.type_name();
+            if scan.of_type.is_none_or(|wanted| is(wanted, type_name)) {
+                found.push(Reply::Bulk(name));
+            }
+        }
+        Ok(scan::reply(cursor, found))
+    }))
+}
+
+fn randomkey(context: &mut Context<'_>, _: &[&[u8]]) -> Reply {
+    context.keyspace.expire_due(context.now);
+    let database = context.client.database;
+    let (keys, _) = context.keyspace.size(database);
+    let key = random::one(keys).and_then(|index| context.keyspace.key_at(database, index));
+    key.map_or(Reply::Null, Reply::Bulk)
 }
 
 fn keys(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
@@ -176,10 +184,12 @@ fn expire_key(context: &mut Context<'_>, args: &[&[u8]], scale: Scale) -> Result
     }
     if when <= now && !context.is_applying() {
         context.delete(key);
+        context.notify(Class::GENERIC, "del", key);
         context.propagate_as(&[b"DEL", key]);
         return Ok(true);
     }
     context.set_deadline(key, Some(when));
+    context.notify(Class::GENERIC, "expire", key);
     if context.is_heard() {
         let when = when.to_string();
         let name: &[u8] = match scale.command {
@@ -247,7 +257,11 @@ impl Condition {
 }
 
 fn persist(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
-    Reply::Integer(context.persist(args[1]).into())
+    let persisted = context.persist(args[1]);
+    if persisted {
+        context.notify(Class::GENERIC, "persist", args[1]);
+    }
+    Reply::Integer(persisted.into())
 }
 
 fn ttl(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {

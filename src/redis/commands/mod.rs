@@ -1,15 +1,22 @@
 //! The command table: one entry a command, one file a family.
 
 mod args;
+mod bits;
 mod connection;
 mod hashes;
 mod keys;
+mod lcs;
 mod lists;
+mod moves;
+mod objects;
 mod persistence;
 mod random;
 mod scan;
 mod scripting;
 mod server;
+mod sets;
+mod sort;
+mod sorted_sets;
 mod strings;
 
 use std::sync::LazyLock;
@@ -142,13 +149,20 @@ pub(super) fn labels() -> Vec<Label> {
 
 fn all() -> impl Iterator<Item = &'static Command> {
     [
+        bits::COMMANDS,
         connection::COMMANDS,
         hashes::COMMANDS,
         keys::COMMANDS,
+        lcs::COMMANDS,
         lists::COMMANDS,
+        moves::COMMANDS,
+        objects::COMMANDS,
         persistence::COMMANDS,
         scripting::COMMANDS,
         server::COMMANDS,
+        sets::COMMANDS,
+        sort::COMMANDS,
+        sorted_sets::COMMANDS,
         strings::COMMANDS,
     ]
     .into_iter()

@@ -2,11 +2,13 @@
 
 use bytes::Bytes;
 
-use super::args::{answer, count};
+use super::args::{answer, count, span};
 use super::{Command, Flags, Handler::Plain, command};
 use crate::redis::bug::Bug;
 use crate::redis::engine::Context;
+use crate::redis::events::Class;
 use crate::redis::keyspace::Deadline;
+use crate::redis::long_double::LongDouble;
 use crate::redis::number::{integer_argument, parse_integer};
 use crate::redis::reply::Reply;
 use crate::redis::values::Value;
@@ -14,10 +16,12 @@ use crate::redis::wall_clock_ms;
 use crate::redis::wire::BULK_MAX;
 
 const READ: Flags = Flags::READONLY.and(Flags::FAST);
+const SLOW_READ: Flags = Flags::READONLY;
 const WRITE: Flags = Flags::WRITE.and(Flags::DENY_OOM);
 const FAST_WRITE: Flags = WRITE.and(Flags::FAST);
 const FREEING: Flags = Flags::WRITE.and(Flags::FAST);
 
+#[rustfmt::skip]
 pub(super) const COMMANDS: &[Command] = &[
     command!("append", "APPEND", 3, FAST_WRITE, (1, 1, 1), Plain(append)),
     command!("decr", "DECR", 2, FAST_WRITE, (1, 1, 1), Plain(decr)),
@@ -25,9 +29,11 @@ pub(super) const COMMANDS: &[Command] = &[
     command!("get", "GET", 2, READ, (1, 1, 1), Plain(get)),
     command!("getdel", "GETDEL", 2, FREEING, (1, 1, 1), Plain(getdel)),
     command!("getex", "GETEX", -2, FREEING, (1, 1, 1), Plain(getex)),
+    command!("getrange", "GETRANGE", 4, SLOW_READ, (1, 1, 1), Plain(getrange)),
     command!("getset", "GETSET", 3, FAST_WRITE, (1, 1, 1), Plain(getset)),
     command!("incr", "INCR", 2, FAST_WRITE, (1, 1, 1), Plain(incr)),
     command!("incrby", "INCRBY", 3, FAST_WRITE, (1, 1, 1), Plain(incrby)),
+    command!("incrbyfloat", "INCRBYFLOAT", 3, FAST_WRITE, (1, 1, 1), Plain(incrbyfloat)),
     command!("mget", "MGET", -2, READ, (1, -1, 1), Plain(mget)),
     command!("mset", "MSET", -3, WRITE, (1, -1, 2), Plain(mset)),
     command!("msetnx", "MSETNX", -3, WRITE, (1, -1, 2), Plain(msetnx)),
@@ -35,17 +41,22 @@ pub(super) const COMMANDS: &[Command] = &[
     command!("set", "SET", -3, WRITE, (1, 1, 1), Plain(set)),
     command!("setex", "SETEX", 4, WRITE, (1, 1, 1), Plain(setex)),
     command!("setnx", "SETNX", 3, FAST_WRITE, (1, 1, 1), Plain(setnx)),
+    command!("setrange", "SETRANGE", 4, WRITE, (1, 1, 1), Plain(setrange)),
     command!("strlen", "STRLEN", 2, READ, (1, 1, 1), Plain(strlen)),
+    command!("substr", "SUBSTR", 4, SLOW_READ, (1, 1, 1), Plain(getrange)),
 ];
+
+const TOO_LONG: Reply =
+    Reply::error("ERR string exceeds maximum allowed size (proto-max-bulk-len)");
 
 impl Context<'_> {
     /// The string at `key`, None if there is none.
-    fn string(&mut self, key: &[u8]) -> Result<Option<Bytes>, Reply> {
+    pub(super) fn string(&mut self, key: &[u8]) -> Result<Option<Bytes>, Reply> {
         let found = self.lookup(key).map(|entry| &entry.value);
         found.map(Value::as_string).transpose()
     }
 
-    fn set_string(&mut self, key: &[u8], value: Bytes, deadline: Deadline) {
+    pub(super) fn set_string(&mut self, key: &[u8], value: Bytes, deadline: Deadline) {
         let database = self.client.database;
         self.keyspace
             .set(database, key, Value::String(value), deadline);
@@ -191,6 +202,10 @@ fn set_generic(
     }
     let deadline = if keeps_ttl { Deadline::Keep } else { deadline };
     context.set_string(key, Bytes::copy_from_slice(value), deadline);
+    context.notify(Class::STRING, "set", key);
+    if let Deadline::At(_) = deadline {
+        context.notify(Class::GENERIC, "expire", key);
+    }
     match (options.expire, deadline) {
         (Some(Expire::At(_, Unit::Milliseconds)), _) => {}
         (Some(_), Deadline::At(when)) => propagate_set_at(context, key, value, when),
@@ -222,6 +237,7 @@ fn setnx(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
         return Reply::Integer(0);
     }
     context.set_string(args[1], Bytes::copy_from_slice(args[2]), Deadline::Clear);
+    context.notify(Class::STRING, "set", args[1]);
     Reply::Integer(1)
 }
 
@@ -238,6 +254,8 @@ fn set_expiring(context: &mut Context<'_>, args: &[&[u8]], unit: Unit, command: 
         let value = Bytes::copy_from_slice(args[3]);
         context.set_string(args[1], value, Deadline::At(deadline));
         propagate_set_at(context, args[1], args[3], deadline);
+        context.notify(Class::STRING, "set", args[1]);
+        context.notify(Class::GENERIC, "expire", args[1]);
         Reply::OK
     }))
 }
@@ -246,6 +264,7 @@ fn getset(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     answer(get_string(context, args[1]).inspect(|_| {
         context.set_string(args[1], Bytes::copy_from_slice(args[2]), Deadline::Clear);
         context.propagate_as(&[b"SET", args[1], args[2]]);
+        context.notify(Class::STRING, "set", args[1]);
     }))
 }
 
@@ -253,6 +272,7 @@ fn getdel(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     answer(get_string(context, args[1]).inspect(|_| {
         if context.delete(args[1]) {
             context.propagate_as(&[b"DEL", args[1]]);
+            context.notify(Class::GENERIC, "del", args[1]);
         }
     }))
 }
@@ -267,14 +287,17 @@ fn getex(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
         match (deadline, options.expire) {
             (Some(when), Some(Expire::At(..))) if when <= wall_clock_ms() => {
                 context.delete(args[1]);
+                context.notify(Class::GENERIC, "del", args[1]);
                 context.propagate_as(&[b"DEL", args[1]]);
             }
             (Some(when), _) => {
                 context.set_deadline(args[1], Some(when));
+                context.notify(Class::GENERIC, "expire", args[1]);
                 let when = when.to_string();
                 context.propagate_as(&[b"PEXPIREAT", args[1], when.as_bytes()]);
             }
             (None, _) if options.persist && context.persist(args[1]) => {
+                context.notify(Class::GENERIC, "persist", args[1]);
                 context.propagate_as(&[b"PERSIST", args[1]]);
             }
             (None, _) => {}
@@ -297,6 +320,7 @@ fn mset(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     }
     for [key, value] in pairs {
         context.set_string(key, Bytes::copy_from_slice(value), Deadline::Clear);
+        context.notify(Class::STRING, "set", key);
     }
     Reply::OK
 }
@@ -311,6 +335,7 @@ fn msetnx(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     }
     for [key, value] in pairs {
         context.set_string(key, Bytes::copy_from_slice(value), Deadline::Clear);
+        context.notify(Class::STRING, "set", key);
     }
     Reply::Integer(1)
 }
@@ -320,12 +345,11 @@ fn append(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
         let old = old.unwrap_or_default();
         let length = old.len() + args[2].len();
         if length > BULK_MAX {
-            return Err(Reply::error(
-                "ERR string exceeds maximum allowed size (proto-max-bulk-len)",
-            ));
+            return Err(TOO_LONG);
         }
         let joined = [&old[..], args[2]].concat();
         context.set_string(args[1], joined.into(), Deadline::Keep);
+        context.notify(Class::STRING, "append", args[1]);
         Ok(count(length))
     }))
 }
@@ -368,5 +392,60 @@ fn add(context: &mut Context<'_>, key: &[u8], by: i64) -> Result<Reply, Reply> {
         .checked_add(by)
         .ok_or(Reply::error("ERR increment or decrement would overflow"))?;
     context.set_string(key, new.to_string().into(), Deadline::Keep);
+    context.notify(Class::STRING, "incrby", key);
     Ok(Reply::Integer(new))
+}
+
+fn incrbyfloat(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    answer(context.string(args[1]).and_then(|old| {
+        let old = match old {
+            Some(text) => LongDouble::increment(&text)?,
+            None => LongDouble::ZERO,
+        };
+        let new = Bytes::from(old.plus(LongDouble::increment(args[2])?)?.to_string());
+        context.set_string(args[1], new.clone(), Deadline::Keep);
+        context.notify(Class::STRING, "incrbyfloat", args[1]);
+        Ok(Reply::Bulk(new))
+    }))
+}
+
+fn getrange(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    answer(range_arguments(args).and_then(|(first, last)| {
+        let text = context.string(args[1])?.unwrap_or_default();
+        if first < 0 && last < 0 && first > last {
+            return Ok(Reply::bulk(""));
+        }
+        // An end before the start of the string is its first byte.
+        let length = i64::try_from(text.len()).unwrap_or(i64::MAX);
+        let last = last.max(-length);
+        let range = span(first, last, text.len()).unwrap_or(0..0);
+        Ok(Reply::Bulk(text.slice(range)))
+    }))
+}
+
+fn range_arguments(args: &[&[u8]]) -> Result<(i64, i64), Reply> {
+    Ok((integer_argument(args[2])?, integer_argument(args[3])?))
+}
+
+fn setrange(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    answer(integer_argument(args[2]).and_then(|offset| {
+        let offset =
+            usize::try_from(offset).map_err(|_| Reply::error("ERR offset is out of range"))?;
+        let (key, patch) = (args[1], args[3]);
+        let old = context.string(key)?.unwrap_or_default();
+        if patch.is_empty() {
+            return Ok(count(old.len()));
+        }
+        let end = offset.saturating_add(patch.len());
+        if end > BULK_MAX {
+            return Err(TOO_LONG);
+        }
+        let mut text = old.to_vec();
+        text.resize(text.len().max(end), 0);
+        text[offset..end].copy_from_slice(patch);
+        let length = text.len();
+        context.set_string(key, text.into(), Deadline::Keep);
+        context.notify(Class::STRING, "setrange", key);
+        Ok(count(length))
+    }))
 }

@@ -5,6 +5,7 @@
 use bytes::{Bytes, BytesMut};
 
 use crate::redis::keyspace::{DATABASES, Keyspace};
+use crate::redis::number::format_double;
 use crate::redis::propagation::request;
 use crate::redis::values::Value;
 
@@ -46,6 +47,14 @@ fn commands(key: &Bytes, value: &Value) -> Vec<Vec<Bytes>> {
                     .chain(list.iter().cloned())
                     .collect(),
             ]
+        }
+        Value::Set(set) => vec![start("SADD").into_iter().chain(set.iter()).collect()],
+        Value::SortedSet(set) => {
+            let scores = set.iter();
+            let scores = scores.flat_map(|(member, score)| {
+                [format_double(score).into_bytes().into(), member.clone()]
+            });
+            vec![start("ZADD").into_iter().chain(scores).collect()]
         }
     }
 }

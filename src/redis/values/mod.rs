@@ -1,6 +1,8 @@
 //! What a key can hold.
 
 mod hash;
+mod set;
+mod sorted_set;
 mod table;
 
 use std::collections::VecDeque;
@@ -9,6 +11,8 @@ use bytes::Bytes;
 
 use super::reply::Reply;
 pub(super) use hash::Hash;
+pub(super) use set::Set;
+pub(super) use sorted_set::SortedSet;
 pub(super) use table::Table;
 
 /// The elements of a list, head first.
@@ -20,6 +24,8 @@ pub(super) enum Value {
     String(Bytes),
     Hash(Box<Hash>),
     List(List),
+    Set(Box<Set>),
+    SortedSet(Box<SortedSet>),
 }
 
 impl Value {
@@ -28,6 +34,8 @@ impl Value {
             Value::String(_) => "string",
             Value::Hash(_) => "hash",
             Value::List(_) => "list",
+            Value::Set(_) => "set",
+            Value::SortedSet(_) => "zset",
         }
     }
 
@@ -52,12 +60,14 @@ impl Value {
             Value::String(_) => false,
             Value::Hash(hash) => hash.fields().is_empty(),
             Value::List(list) => list.is_empty(),
+            Value::Set(set) => set.is_empty(),
+            Value::SortedSet(set) => set.is_empty(),
         }
     }
 
     /// A client can wait for a key to have such a value.
     pub(super) fn ends_a_wait(&self) -> bool {
-        matches!(self, Value::List(_))
+        matches!(self, Value::List(_) | Value::SortedSet(_))
     }
 }
 
@@ -93,6 +103,8 @@ macro_rules! kind {
 }
 
 kind!(Hash, Hash, Box::new);
+kind!(Set, Set, Box::new);
+kind!(SortedSet, SortedSet, Box::new);
 kind!(List, List, std::convert::identity);
 
 /// How a change in place went.
