@@ -50,7 +50,11 @@ pub(super) fn parse_double_loosely(text: &[u8]) -> Option<f64> {
 
 /// Writes a double as C's `%.17g` does.
 pub(super) fn format_double(value: f64) -> String {
-    const DIGITS: i32 = 17;
+    format_general(value, 17)
+}
+
+/// Writes a double as C's `%.*g` does, with so many significant digits.
+pub(super) fn format_general(value: f64, significant: i32) -> String {
     if value.is_nan() {
         return if value.is_sign_negative() {
             "-nan"
@@ -62,16 +66,82 @@ pub(super) fn format_double(value: f64) -> String {
     if value.is_infinite() {
         return if value > 0.0 { "inf" } else { "-inf" }.into();
     }
-    let scientific = format!("{value:.16e}");
+    let after_point = usize::try_from(significant - 1).unwrap_or(0);
+    let scientific = format!("{value:.after_point$e}");
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    if (-4..DIGITS).contains(&exponent) {
-        let decimals = usize::try_from(DIGITS - 1 - exponent).unwrap_or(0);
+    if (-4..significant).contains(&exponent) {
+        let decimals = usize::try_from(significant - 1 - exponent).unwrap_or(0);
         return without_trailing_zeros(&format!("{value:.decimals$}")).into();
     }
     let sign = if exponent < 0 { '-' } else { '+' };
     let mantissa = without_trailing_zeros(mantissa);
     format!("{mantissa}e{sign}{:02}", exponent.abs())
+}
+
+/// Reads the double at the start of a text, and how long it is, as C's
+/// `strtod` does: with a sign, in hexadecimal, an infinity, not a number.
+pub(super) fn parse_double_prefix(text: &[u8]) -> Option<(f64, usize)> {
+    let sign_length = usize::from(matches!(text.first(), Some(b'+' | b'-')));
+    let negative = text.first() == Some(&b'-');
+    let body = &text[sign_length..];
+    let starts = |word: &[u8]| {
+        let start = body.get(..word.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(word))
+    };
+    let (value, length) = if starts(b"infinity") {
+        (f64::INFINITY, 8)
+    } else if starts(b"inf") {
+        (f64::INFINITY, 3)
+    } else if starts(b"nan") {
+        (f64::NAN, 3)
+    } else if starts(b"0x") && body.get(2).is_some_and(u8::is_ascii_hexdigit) {
+        hexadecimal_prefix(body)
+    } else {
+        let length = decimal_length(body)?;
+        let digits = std::str::from_utf8(&body[..length]).ok()?;
+        (digits.parse().ok()?, length)
+    };
+    let value = if negative { -value } else { value };
+    Some((value, sign_length + length))
+}
+
+/// The length of the decimal number at the start of a text.
+fn decimal_length(text: &[u8]) -> Option<usize> {
+    let digits = |from: usize| {
+        let rest = text.get(from..).unwrap_or_default();
+        rest.iter().take_while(|byte| byte.is_ascii_digit()).count()
+    };
+    let whole = digits(0);
+    let mut length = whole;
+    if text.get(whole) == Some(&b'.') {
+        let fraction = digits(whole + 1);
+        if whole + fraction > 0 {
+            length = whole + 1 + fraction;
+        }
+    }
+    if length == 0 {
+        return None;
+    }
+    if matches!(text.get(length), Some(b'e' | b'E')) {
+        let sign = usize::from(matches!(text.get(length + 1), Some(b'+' | b'-')));
+        let exponent = digits(length + 1 + sign);
+        if exponent > 0 {
+            length += 1 + sign + exponent;
+        }
+    }
+    Some(length)
+}
+
+/// Whole hexadecimal numbers only: nobody writes fractions so.
+fn hexadecimal_prefix(text: &[u8]) -> (f64, usize) {
+    let digits = text[2..]
+        .iter()
+        .map_while(|byte| char::from(*byte).to_digit(16));
+    let (value, count) = digits.fold((0.0, 0), |(value, count), digit| {
+        (value * 16.0 + f64::from(digit), count + 1)
+    });
+    (value, 2 + count)
 }
 
 fn without_trailing_zeros(digits: &str) -> &str {

@@ -112,7 +112,7 @@ fn nested_to_reply(value: &Value, resp: Resp, depth: usize) -> mlua::Result<Repl
 
 /// As C converts on x86-64: towards zero, and everything that does not fit to
 /// the lowest integer.
-fn truncate(value: f64) -> i64 {
+pub(in crate::redis::scripts) fn truncate(value: f64) -> i64 {
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;
     if (-LIMIT..LIMIT).contains(&value) {
         value as i64

@@ -66,13 +66,13 @@ impl fmt::Display for Raised {
 
 impl std::error::Error for Raised {}
 
-pub(super) fn raise<T>(text: &'static str) -> mlua::Result<T> {
+pub(in crate::redis::scripts) fn raise<T>(text: &'static str) -> mlua::Result<T> {
     let text = Bytes::from_static(text.as_bytes());
     Err(Error::external(Raised::Reply(text)))
 }
 
 /// As `luaL_error` does, with the script's position in front.
-fn raise_text<T>(lua: &Lua, text: &str) -> mlua::Result<T> {
+pub(in crate::redis::scripts) fn raise_text<T>(lua: &Lua, text: &str) -> mlua::Result<T> {
     let text = match position(lua) {
         Some((source, line)) => {
             let source = source.strip_prefix('@').unwrap_or(&source);

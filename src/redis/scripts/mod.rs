@@ -11,6 +11,7 @@
 
 mod convert;
 mod host;
+mod libraries;
 mod random;
 mod shebang;
 mod vm;

@@ -43,6 +43,26 @@ end
 local globals = { _VERSION = _VERSION }
 local string_metatable = read_only(getmetatable(''))
 
+-- Libraries that are made when they are first named, or all are asked for.
+local closed = { bit = true, cjson = true, cmsgpack = true, struct = true }
+
+local function open(name)
+  closed[name] = nil
+  local library = read_only(host.library(name))
+  globals[name] = library
+  return library
+end
+
+local function open_all(table)
+  if table == globals then
+    for _, name in next, { 'bit', 'cjson', 'cmsgpack', 'struct' } do
+      if closed[name] then
+        open(name)
+      end
+    end
+  end
+end
+
 for _, name in next, {
   'assert', 'collectgarbage', 'error', 'gcinfo', 'ipairs', 'rawequal', 'select', 'tonumber',
   'type', 'unpack',
@@ -70,6 +90,7 @@ end
 function globals.rawget(...)
   local real = hidden[(...)]
   if real then
+    open_all(real)
     return rawget(real, (select(2, ...)))
   end
   return rawget(...)
@@ -89,6 +110,7 @@ function globals.next(...)
   end
   table = hidden[table] or table
   require_order(table)
+  open_all(table)
   return next(table, key)
 end
 
@@ -99,6 +121,7 @@ function globals.pairs(...)
   end
   table = hidden[table] or table
   require_order(table)
+  open_all(table)
   return next, table, nil
 end
 
@@ -109,7 +132,7 @@ function globals.tostring(...)
   local object = ...
   local kind = type(object)
   local meta = is_object[kind] and getmetatable(object)
-  if not is_object[kind] or (meta and rawget(meta, '__tostring')) then
+  if not is_object[kind] or object == host.null or (meta and rawget(meta, '__tostring')) then
     return tostring(...)
   end
   local number = numbers[object]
@@ -263,6 +286,9 @@ getmetatable('').__index = globals.string
 
 setmetatable(globals, {
   __index = function(_, name)
+    if closed[name] then
+      return open(name)
+    end
     error(format("Script attempted to access nonexistent global variable '%s'", tostring(name)), 2)
   end,
 })

@@ -11,6 +11,7 @@ use mlua::{
 use super::Invocation;
 use super::convert::{error_table, to_reply};
 use super::host::{self, Host, Raised};
+use super::libraries;
 use crate::redis::reply::{Reply, Resp};
 
 /// Everything that is easier said in Lua: the globals, their protection, the
@@ -158,6 +159,9 @@ fn host_functions(lua: &Lua, host: &Arc<Host>) -> mlua::Result<Table> {
         "where",
         lua.create_function(|lua, ()| Ok(host::position(lua).unzip()))?,
     )?;
+    let library = |lua: &Lua, name: String| libraries::open(lua, &name);
+    functions.raw_set("library", lua.create_function(library)?)?;
+    functions.raw_set("null", Value::NULL)?;
     functions.raw_set("error_value", lua.create_function(error_value)?)?;
     Ok(functions)
 }
