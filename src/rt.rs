@@ -322,6 +322,27 @@ impl Stream {
         }
     }
 
+    /// The other end's address: inside a simulation its node's name, with a
+    /// number of the connection for a port.
+    pub fn peer_address(&self) -> String {
+        match self {
+            Stream::Simulated(socket) => socket.addresses().1,
+            Stream::Real(socket) => socket
+                .peer_addr()
+                .map_or_else(|_| String::new(), |address| address.to_string()),
+        }
+    }
+
+    /// This end's address, in the same form.
+    pub fn local_address(&self) -> String {
+        match self {
+            Stream::Simulated(socket) => socket.addresses().0,
+            Stream::Real(socket) => socket
+                .local_addr()
+                .map_or_else(|_| String::new(), |address| address.to_string()),
+        }
+    }
+
     /// A handle that labels what is written to this stream, to keep when a
     /// codec takes the stream itself.
     pub fn labeller(&self) -> Labeller {

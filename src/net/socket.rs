@@ -26,7 +26,7 @@ pub(super) struct Backlog {
     pub(super) tap: Option<fn() -> Box<dyn ClientTap>>,
 }
 
-/// What a listener gets that asks for port 0, as on Linux.
+/// What a listener gets that asks for port 0, and connecting ends, as on Linux.
 const EPHEMERAL_PORTS: RangeInclusive<u16> = 32_768..=60_999;
 
 /// A listening socket of a simulated node.
@@ -197,6 +197,24 @@ impl Socket {
     pub fn connection(&self) -> Option<u64> {
         let mut state = self.network.0.state.lock();
         state.connection(self.slot).map(|connection| connection.key)
+    }
+
+    /// The addresses of this end and the other: a node's name and a port.
+    /// Empty if the connection is gone.
+    pub fn addresses(&self) -> (String, String) {
+        let state = self.network.0.state.lock();
+        let Some(Some(connection)) = state.slots.get(self.slot.index).map(|(_, c)| c) else {
+            return Default::default();
+        };
+        let (first, last) = EPHEMERAL_PORTS.into_inner();
+        let [first, last] = [first, last].map(u64::from);
+        let ephemeral = first + connection.key % (last - first);
+        let ports = [ephemeral, u64::from(connection.port)];
+        let address = |side: Side| {
+            let node = connection.ends[side as usize].place.node;
+            format!("{}:{}", state.node(node).name, ports[side as usize])
+        };
+        (address(self.side), address(self.side.peer()))
     }
 
     /// A handle that labels what this end writes.

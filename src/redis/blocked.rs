@@ -3,8 +3,8 @@
 //! A command that finds nothing to answer with says which keys it waits for.
 //! When a command, a transaction or a script that filled such a key has
 //! ended, the waiting commands are tried again on that key, in the order in
-//! which their clients blocked, and what they answer goes into the clients'
-//! mailboxes. A retry knows which key is ready and takes from no other one,
+//! which their clients blocked, and the clients are woken with what they
+//! answer. A retry knows which key is ready and takes from no other one,
 //! as in Redis 7.0: a key of the wrong type does not wake anybody.
 //!
 //! How long a client waits is its connection's business, on the monotonic
@@ -17,7 +17,7 @@ use bytes::Bytes;
 use indexmap::IndexSet;
 use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 
-use super::client::Client;
+use super::client::{Client, ClientId};
 use super::engine::Context;
 use super::reply::Reply;
 use super::values::Kind;
@@ -91,8 +91,8 @@ pub(super) type Ticket = u64;
 /// A blocked client and its command.
 #[derive(Debug)]
 pub(super) struct Waiter {
-    /// The client as it was when it blocked.
-    pub(super) client: Client,
+    pub(super) client: ClientId,
+    database: usize,
     pub(super) run: BlockingHandler,
     pub(super) args: Vec<Bytes>,
     pub(super) label: Label,
@@ -126,7 +126,8 @@ impl Blocked {
         }
         let as_sent = || args.iter().map(|arg| Bytes::copy_from_slice(arg)).collect();
         let waiter = Waiter {
-            client: client.clone(),
+            client: client.id,
+            database: client.database,
             run,
             args: wait.retry.unwrap_or_else(as_sent),
             label,
@@ -140,7 +141,7 @@ impl Blocked {
     pub(super) fn remove(&mut self, ticket: Ticket) -> Option<Waiter> {
         let waiter = self.waiters.remove(&ticket)?;
         for key in &waiter.keys {
-            let place = (waiter.client.database, key.clone());
+            let place = (waiter.database, key.clone());
             if let Some(tickets) = self.by_key.get_mut(&place) {
                 tickets.remove(&ticket);
                 if tickets.is_empty() {

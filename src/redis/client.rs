@@ -1,22 +1,138 @@
 //! What the server knows about one connected client.
 
-use bytes::Bytes;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use indexmap::IndexSet;
+use tokio::sync::Notify;
+use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 
 use super::blocked::Ticket;
-use super::mailbox::Mailbox;
-use super::reply::Resp;
+use super::reply::{Reply, Resp};
+use super::transaction::Transaction;
+use crate::rt::{Instant, Label};
+
+/// The number of a connection, never used twice by one server.
+pub(super) type ClientId = u64;
+
+/// Names in the order in which they came.
+pub(super) type Names = IndexSet<Bytes, Xxh3DefaultBuilder>;
 
 /// A connection's state between commands.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Client {
-    pub(super) id: u64,
+    pub(super) id: ClientId,
     pub(super) name: Bytes,
+    /// Both ends of its connection, as CLIENT LIST shows them.
+    pub(super) address: String,
+    pub(super) local_address: String,
     pub(super) database: usize,
     pub(super) resp: Resp,
+    /// Gave the password, or needed none when it came.
+    pub(super) authenticated: bool,
+    /// Its command must answer at once, as in a script or a transaction.
+    pub(super) deny_blocking: bool,
+    /// The commands since MULTI.
+    pub(super) transaction: Option<Transaction>,
+    pub(super) channels: Names,
+    pub(super) patterns: Names,
+    pub(super) shard_channels: Names,
+    pub(super) replies: Replies,
+    pub(super) no_evict: bool,
+    /// It waits for a key.
+    pub(super) blocked: Option<Waiting>,
     /// To be closed once it has read its replies.
     pub(super) closing: bool,
-    /// Where others leave what it is to be told.
-    pub(super) mailbox: Mailbox,
-    /// Its place among those who wait for a key.
-    pub(super) blocked: Option<Ticket>,
+    /// To be closed now.
+    pub(super) killed: bool,
+    /// Written, and not yet sent.
+    pub(super) output: BytesMut,
+    /// What [`output`](Client::output) consists of.
+    pub(super) labels: Vec<Label>,
+    /// Wakes the connection's task to look at its client again.
+    pub(super) wake: Arc<Notify>,
+    /// Unix milliseconds of its coming and of its last command.
+    pub(super) connected_at: i64,
+    pub(super) active_at: i64,
+    /// The name of its last command.
+    pub(super) last_command: Option<&'static str>,
+}
+
+/// A client's place among those who wait for a key.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Waiting {
+    pub(super) ticket: Ticket,
+    /// When it gives up; none is never.
+    pub(super) until: Option<Instant>,
+}
+
+/// What CLIENT REPLY asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Replies {
+    #[default]
+    On,
+    Off,
+    /// The next command's is left out.
+    SkipNext,
+    /// This command's is left out.
+    Skip,
+}
+
+impl Client {
+    /// Writes the reply to a command.
+    pub(super) fn answer(&mut self, reply: &Reply, label: Label) {
+        match self.replies {
+            Replies::On => self.write(reply, label),
+            Replies::SkipNext => self.replies = Replies::Skip,
+            Replies::Skip => {
+                self.replies = Replies::On;
+                self.write_pushes_of(reply, label);
+            }
+            Replies::Off => self.write_pushes_of(reply, label),
+        }
+    }
+
+    /// Who wants no replies still gets what is pushed, confirmations of
+    /// SUBSCRIBE among it.
+    fn write_pushes_of(&mut self, reply: &Reply, label: Label) {
+        match reply {
+            Reply::Push(_) => self.write(reply, label),
+            Reply::Several(replies) => {
+                for reply in replies {
+                    self.write_pushes_of(reply, label);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Writes what was not asked for, such as a published message.
+    pub(super) fn push(&mut self, message: &Reply, label: Label) {
+        self.write(message, label);
+        self.wake.notify_one();
+    }
+
+    fn write(&mut self, reply: &Reply, label: Label) {
+        let before = self.output.len();
+        reply.encode(self.resp, &mut self.output);
+        if self.output.len() > before {
+            self.labels.push(label);
+        }
+    }
+
+    /// Ends its connection, whatever it is doing.
+    pub(super) fn kill(&mut self) {
+        self.killed = true;
+        self.wake.notify_one();
+    }
+
+    /// How many channels and patterns it listens to, as SUBSCRIBE counts.
+    pub(super) fn subscriptions(&self) -> usize {
+        self.channels.len() + self.patterns.len()
+    }
+
+    /// Whether it is in the mode that RESP2 clients enter by subscribing.
+    pub(super) fn subscribes(&self) -> bool {
+        self.subscriptions() + self.shard_channels.len() > 0
+    }
 }

@@ -11,13 +11,12 @@ use std::sync::Arc;
 use bytes::{Buf, BytesMut};
 use futures_util::future::{Either, select};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::Notify;
 
 use super::Shared;
-use super::client::Client;
-use super::engine::Outcome;
-use super::mailbox::Message;
-use super::reply::Reply;
-use super::wire::{Parser, Request};
+use super::client::{Client, ClientId};
+use super::engine::{Engine, Executed};
+use super::wire::{Limits, Parser, Request};
 use crate::rt::{self, Instant, Labeller, Stream};
 
 /// Room for one read.
@@ -26,15 +25,21 @@ const READ_BYTES: usize = 2048;
 /// Serves one client until it leaves or must go. An error of its socket is
 /// the client's leaving, nobody else's business.
 pub(super) async fn run(shared: Arc<Shared>, stream: Stream) {
-    let client = shared.engine.lock().connect();
+    let (peer, local) = (stream.peer_address(), stream.local_address());
+    let (id, wake) = {
+        let mut engine = shared.engine.lock();
+        let id = engine.connect(peer, local);
+        let wake = engine.server.clients.get_mut(id).map(|c| c.wake.clone());
+        (id, wake.unwrap_or_default())
+    };
     let mut connection = Connection {
         shared,
         labeller: stream.labeller(),
-        client,
+        id,
+        wake,
         parser: Parser::default(),
         input: BytesMut::new(),
         output: BytesMut::new(),
-        unblocks_at: None,
     };
     let _gone: io::Result<()> = connection.serve(stream).await;
 }
@@ -42,164 +47,153 @@ pub(super) async fn run(shared: Arc<Shared>, stream: Stream) {
 struct Connection {
     shared: Arc<Shared>,
     labeller: Labeller,
-    client: Client,
+    id: ClientId,
+    /// Somebody did something to the client.
+    wake: Arc<Notify>,
     parser: Parser,
     input: BytesMut,
     output: BytesMut,
-    /// When a blocked client gives up.
-    unblocks_at: Option<Instant>,
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.forget_wait();
+        self.shared.engine.lock().disconnect(self.id);
     }
 }
 
-/// What has become of a blocked client.
-enum Blocking {
-    /// It has its answer.
-    Over,
-    /// It waits on.
-    Goes,
-    /// It left.
-    Gone,
-}
-
-async fn sleep_until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => rt::sleep_until(deadline).await,
-        None => std::future::pending().await,
-    }
+/// What a connection does next.
+enum Next {
+    /// Waits for input or a wake, until this instant if there is one.
+    Wait(Option<Instant>),
+    /// Closes once everything is written.
+    Close,
+    /// Is gone, written or not.
+    Vanish,
 }
 
 impl Connection {
     async fn serve(&mut self, mut stream: Stream) -> io::Result<()> {
+        let mut deadline = None;
         loop {
-            if self.client.blocked.is_some() {
-                match self.while_blocked(&mut stream).await? {
-                    Blocking::Over => self.run_requests(),
-                    Blocking::Goes => continue,
-                    Blocking::Gone => return Ok(()),
-                }
-            } else {
-                self.input.reserve(READ_BYTES);
-                if stream.read_buf(&mut self.input).await? == 0 {
-                    return Ok(());
-                }
-                self.shared.turn().await;
-                self.run_requests();
+            if !self.wait(&mut stream, deadline).await? {
+                return Ok(());
             }
-            if !self.output.is_empty() {
-                stream.write_all_buf(&mut self.output).await?;
-                stream.flush().await?;
+            self.shared.turn().await;
+            let next = self.run_requests();
+            if matches!(next, Next::Vanish) || !self.write(&mut stream).await? {
+                return Ok(());
             }
-            if self.client.closing {
-                return stream.shutdown().await;
+            match next {
+                Next::Wait(until) => deadline = until,
+                Next::Close | Next::Vanish => return stream.shutdown().await,
             }
         }
     }
 
-    /// Waits for the answer of a blocked client. What it sends meanwhile is
-    /// kept for later, and its leaving ends the wait.
-    async fn while_blocked(&mut self, stream: &mut Stream) -> io::Result<Blocking> {
-        let mailbox = self.client.mailbox.clone();
+    /// Returns when there may be something to do; false if the client left.
+    async fn wait(&mut self, stream: &mut Stream, deadline: Option<Instant>) -> io::Result<bool> {
         self.input.reserve(READ_BYTES);
-        let event = {
-            let read = std::pin::pin!(stream.read_buf(&mut self.input));
-            let arrived = std::pin::pin!(mailbox.arrived());
-            let late = std::pin::pin!(sleep_until(self.unblocks_at));
-            match select(arrived, select(read, late)).await {
-                Either::Left(_) => None,
-                Either::Right((Either::Left((read, _)), _)) => Some(read?),
-                Either::Right((Either::Right(_), _)) => {
-                    self.give_up();
-                    None
+        let woken = std::pin::pin!(self.wake.notified());
+        let read = std::pin::pin!(stream.read_buf(&mut self.input));
+        let read = match deadline {
+            None => match select(read, woken).await {
+                Either::Left((read, _)) => read?,
+                Either::Right(_) => return Ok(true),
+            },
+            Some(deadline) => {
+                let late = std::pin::pin!(rt::sleep_until(deadline));
+                match select(read, select(woken, late)).await {
+                    Either::Left((read, _)) => read?,
+                    Either::Right(_) => return Ok(true),
                 }
             }
         };
-        match event {
-            Some(0) => {
-                self.forget_wait();
-                return Ok(Blocking::Gone);
-            }
-            Some(_) => return Ok(Blocking::Goes),
-            None => {}
-        }
-        for message in mailbox.take() {
-            if message.unblocks {
-                self.client.blocked = None;
-            }
-            message.reply.encode(self.client.resp, &mut self.output);
-            self.labeller.label(message.label);
-        }
-        Ok(match self.client.blocked {
-            Some(_) => Blocking::Goes,
-            None => Blocking::Over,
-        })
+        Ok(read > 0)
     }
 
-    /// Its time is up: the command answers that there was nothing, unless it
-    /// has been answered just now.
-    fn give_up(&mut self) {
-        let Some(ticket) = self.client.blocked else {
-            return;
-        };
-        let waiter = self.shared.engine.lock().keyspace.blocked.remove(ticket);
-        if let Some(waiter) = waiter {
-            self.client.mailbox.put(Message {
-                reply: Reply::NullArray,
-                label: waiter.label,
-                unblocks: true,
-            });
+    /// Writes the replies; false if the client was killed meanwhile.
+    async fn write(&mut self, stream: &mut Stream) -> io::Result<bool> {
+        if self.output.is_empty() {
+            return Ok(true);
         }
-    }
-
-    fn forget_wait(&mut self) {
-        if let Some(ticket) = self.client.blocked.take() {
-            self.shared.engine.lock().keyspace.blocked.remove(ticket);
+        let mut was_woken = false;
+        while !self.output.is_empty() {
+            let woken = std::pin::pin!(self.wake.notified());
+            let write = std::pin::pin!(stream.write_buf(&mut self.output));
+            match select(write, woken).await {
+                Either::Left((written, _)) => {
+                    written?;
+                }
+                Either::Right(_) => {
+                    was_woken = true;
+                    let mut engine = self.shared.engine.lock();
+                    let client = engine.server.clients.get_mut(self.id);
+                    if client.is_none_or(|client| client.killed) {
+                        return Ok(false);
+                    }
+                }
+            }
         }
+        if was_woken {
+            self.wake.notify_one();
+        }
+        stream.flush().await?;
+        Ok(true)
     }
 
     /// Runs every whole request of the input and gathers the replies.
-    fn run_requests(&mut self) {
+    fn run_requests(&mut self) -> Next {
         let shared = self.shared.clone();
         let mut engine = shared.engine.lock();
-        let mut ran = false;
-        while !self.client.closing && self.client.blocked.is_none() {
-            let taken = match self.parser.next(&self.input) {
+        let Some(mut client) = engine.server.clients.take(self.id) else {
+            return Next::Vanish;
+        };
+        engine.give_up(&mut client);
+        let postponed = self.run_requests_of(&mut engine, &mut client);
+        for label in client.labels.drain(..) {
+            self.labeller.label(label);
+        }
+        self.output.unsplit(client.output.split());
+        let next = if client.killed {
+            Next::Vanish
+        } else if client.closing {
+            Next::Close
+        } else {
+            Next::Wait(postponed.or(client.blocked.and_then(|waiting| waiting.until)))
+        };
+        engine.server.clients.put_back(client);
+        shared.settle(engine);
+        next
+    }
+
+    /// The instant until which the next request has to wait, if it has.
+    fn run_requests_of(&mut self, engine: &mut Engine, client: &mut Client) -> Option<Instant> {
+        while !client.closing && !client.killed && client.blocked.is_none() {
+            let limits = Limits {
+                bulk_max: engine.server.config.bulk_max,
+                authenticated: client.authenticated,
+            };
+            let taken = match self.parser.next(&self.input, limits) {
                 Ok(Request::Partial) => break,
                 Ok(Request::Empty(taken)) => taken,
                 Ok(Request::Command(taken)) => {
                     let args = self.parser.arguments(&self.input);
-                    let (outcome, label) = engine.execute(&mut self.client, &args);
-                    match outcome {
-                        Outcome::Reply(reply) => {
-                            reply.encode(self.client.resp, &mut self.output);
-                            self.labeller.label(label);
-                        }
-                        Outcome::Blocked(timeout) => {
-                            self.unblocks_at = timeout.map(|timeout| rt::now() + timeout);
-                        }
+                    if let Executed::Postponed(until) = engine.execute(client, &args) {
+                        return Some(until);
                     }
-                    ran = true;
                     taken
                 }
                 Err(error) => {
-                    self.refuse(&error);
+                    client.answer(&error, "protocol error");
+                    client.closing = true;
                     break;
                 }
             };
             self.input.advance(taken);
         }
-        if ran {
-            shared.settle(engine);
+        if self.input.len() > engine.server.config.query_max {
+            client.killed = true;
         }
-    }
-
-    fn refuse(&mut self, error: &Reply) {
-        error.encode(self.client.resp, &mut self.output);
-        self.labeller.label("protocol error");
-        self.client.closing = true;
+        None
     }
 }

@@ -12,24 +12,25 @@ use bytes::Bytes;
 
 use super::blocked::{Attempt, Ticket, Waiter};
 use super::bug::Bug;
-use super::client::Client;
+use super::client::{Client, ClientId, Waiting};
 use super::commands::{self, Command, Flags, Handler};
 use super::gate;
 use super::keyspace::Keyspace;
-use super::mailbox::Message;
 use super::observer::Observer;
 use super::persistence::{self, Aof, Mounted, Persistence, Store};
 use super::propagation::{Unit, call};
-use super::reply::Reply;
+use super::reply::{Reply, Resp};
 use super::scripts::Scripts;
+use super::state::ServerState;
+use super::transaction::Queued;
 use super::{Options, wall_clock_ms};
-use crate::rt::{self, Instant};
+use crate::rt::{self, Instant, Label};
 
 /// A whole server, but for its sockets.
 pub(super) struct Engine {
     pub(super) keyspace: Keyspace,
+    pub(super) server: ServerState,
     scripts: Scripts,
-    clients_made: u64,
     /// How long the disk takes to sync the append-only file.
     pub(super) fsync_time: Duration,
     /// Until then it answers that it is loading.
@@ -42,6 +43,8 @@ const APPLYING: i64 = i64::MIN;
 /// What a command works on.
 pub(super) struct Context<'a> {
     pub(super) keyspace: &'a mut Keyspace,
+    /// Clients, channels, settings.
+    pub(super) server: &'a mut ServerState,
     pub(super) client: &'a mut Client,
     /// The clock by which keys expire: read before the command, and inside a
     /// script before the script.
@@ -60,19 +63,21 @@ pub(super) enum Caller {
 
 /// What becomes of a request.
 #[derive(Debug)]
-pub(super) enum Outcome {
-    /// It is answered.
-    Reply(Reply),
-    /// Its client waits, so long at most, and the answer comes by its mailbox.
-    Blocked(Option<Duration>),
+pub(super) enum Executed {
+    /// It is answered, or will be when its client is unblocked.
+    Done,
+    /// It has to come again: no command runs before this instant.
+    Postponed(Instant),
 }
 
 impl Engine {
     pub(super) fn new(options: &Options, observer: Arc<dyn Observer>) -> Engine {
+        let mut server = ServerState::default();
+        server.counts.started_at = Some(rt::now());
         Engine {
             keyspace: Keyspace::new(options.planted, observer),
+            server,
             scripts: Scripts::new(options.script_instructions_max),
-            clients_made: 0,
             fsync_time: options.fsync_time,
             loads_until: None,
         }
@@ -98,6 +103,7 @@ impl Engine {
         };
         let mut context = Context {
             keyspace: &mut self.keyspace,
+            server: &mut self.server,
             client,
             now: APPLYING,
             caller: Caller::Script,
@@ -110,57 +116,139 @@ impl Engine {
         self.keyspace.quiet = false;
     }
 
-    pub(super) fn connect(&mut self) -> Client {
-        self.clients_made += 1;
-        Client {
-            id: self.clients_made,
+    pub(super) fn connect(&mut self, address: String, local_address: String) -> ClientId {
+        let now = wall_clock_ms();
+        self.server.clients.connect(Client {
+            address,
+            local_address,
+            authenticated: self.server.config.password.is_empty(),
+            connected_at: now,
+            active_at: now,
             ..Client::default()
-        }
+        })
     }
 
-    /// Runs one request. The label is that of its reply.
-    pub(super) fn execute(
-        &mut self,
-        client: &mut Client,
-        args: &[&[u8]],
-    ) -> (Outcome, &'static str) {
-        let command = match commands::resolve(args) {
-            Ok(command) => command,
-            Err(reply) => return (Outcome::Reply(reply), commands::UNKNOWN_REPLY_LABEL),
+    /// Forgets a client that left.
+    pub(super) fn disconnect(&mut self, id: ClientId) {
+        let Some(mut client) = self.server.clients.disconnect(id) else {
+            return;
         };
+        if let Some(Waiting { ticket, .. }) = client.blocked {
+            self.keyspace.blocked.remove(ticket);
+        }
+        self.keyspace.watches.remove(id);
+        self.server.pubsub.forget(&mut client);
+        self.server.monitors.shift_remove(&id);
+    }
+
+    /// Runs one request of a client.
+    pub(super) fn execute(&mut self, client: &mut Client, args: &[&[u8]]) -> Executed {
+        let command = match self.admit(client, args) {
+            Ok(command) => command,
+            Err((reply, label)) => {
+                if let Some(transaction) = &mut client.transaction {
+                    transaction.refused = true;
+                }
+                self.server
+                    .counts
+                    .refused(commands::find(args).map(|c| c.name), &reply);
+                client.answer(&reply, label);
+                return Executed::Done;
+            }
+        };
+        if let Some(until) = self.postponed(client, command) {
+            return Executed::Postponed(until);
+        }
+        client.last_command = Some(command.name);
+        client.active_at = wall_clock_ms();
+        if !command.flags.has(Flags::ENDS_TRANSACTION)
+            && let Some(transaction) = &mut client.transaction
+        {
+            let args = args.iter().map(|arg| Bytes::copy_from_slice(arg)).collect();
+            transaction.queue.push(Queued { command, args });
+            client.answer(&Reply::status("QUEUED"), command.reply_label);
+            return Executed::Done;
+        }
+        self.run(client, command, args);
+        Executed::Done
+    }
+
+    /// The command, if this client may call it now.
+    fn admit(
+        &mut self,
+        client: &Client,
+        args: &[&[u8]],
+    ) -> Result<&'static Command, (Reply, Label)> {
+        let command =
+            commands::resolve(args).map_err(|error| (error, commands::UNKNOWN_REPLY_LABEL))?;
+        let refuse = |reply| Err((reply, command.reply_label));
+        if !client.authenticated && !command.flags.has(Flags::NO_AUTH) {
+            return refuse(Reply::error("NOAUTH Authentication required."));
+        }
         if let Some(refusal) = self.refusal(command) {
-            return (Outcome::Reply(refusal), command.reply_label);
+            return refuse(refusal);
+        }
+        if client.transaction.is_some() && command.flags.has(Flags::NO_MULTI) {
+            return refuse(Reply::error("ERR Command not allowed inside a transaction"));
+        }
+        let restricted = client.resp == Resp::V2 && client.subscribes();
+        if restricted && !command.flags.has(Flags::WHILE_SUBSCRIBED) {
+            return refuse(Reply::error_from(
+                format!(
+                    "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT \
+                     / RESET are allowed in this context",
+                    command.name
+                )
+                .into(),
+            ));
+        }
+        Ok(command)
+    }
+
+    /// Until when CLIENT PAUSE holds the command back.
+    fn postponed(&mut self, client: &Client, command: &Command) -> Option<Instant> {
+        let pause = self.server.paused()?;
+        let writes = |command: &Command| command.flags.has(Flags::WRITE.and(Flags::MAY_REPLICATE));
+        let queued = client
+            .transaction
+            .as_ref()
+            .filter(|_| command.name == "exec");
+        let held = !pause.writes_only
+            || writes(command)
+            || queued.is_some_and(|t| t.queue.iter().any(|queued| writes(queued.command)));
+        held.then_some(pause.until)
+    }
+
+    fn run(&mut self, client: &mut Client, command: &'static Command, args: &[&[u8]]) {
+        if !self.server.monitors.is_empty() && !command.flags.has(Flags::UNMONITORED) {
+            self.server.show(client, args, false);
         }
         let mut context = Context {
             keyspace: &mut self.keyspace,
+            server: &mut self.server,
             client,
             now: wall_clock_ms(),
             caller: Caller::Client,
         };
-        let reply = match command.handler {
-            Handler::Plain(run) => call(&mut context, args, |context| run(context, args)),
-            Handler::Blocking(run) => match call(&mut context, args, |c| run(c, args, None)) {
-                Attempt::Done(reply) => reply,
-                Attempt::Wait(wait) => {
-                    let timeout = wait.timeout;
-                    let blocked = &mut context.keyspace.blocked;
-                    let ticket = blocked.add(context.client, run, args, command.reply_label, wait);
-                    context.client.blocked = Some(ticket);
-                    return (Outcome::Blocked(timeout), command.reply_label);
-                }
-            },
-            Handler::Script(run) => {
-                assert!(
-                    !context.keyspace.planted(Bug::PanicHoldingLock),
-                    "planted: a script met a locked keyspace"
-                );
-                run(&mut context, &mut self.scripts, args)
+        match attempt(&mut context, &mut self.scripts, command, args) {
+            Attempt::Done(reply) => {
+                self.keyspace.propagation.flush(Unit::Whole);
+                self.server.publish_events(&mut self.keyspace, client);
+                self.server.counts.ran(command.name, &reply);
+                self.server.counts.scripts = self.scripts.len();
+                client.answer(&reply, command.reply_label);
+                self.serve_blocked();
             }
-            Handler::Container(_) => Reply::SYNTAX,
-        };
-        self.keyspace.propagation.flush(Unit::Whole);
-        self.serve_blocked();
-        (Outcome::Reply(reply), command.reply_label)
+            Attempt::Wait(wait) => {
+                let Handler::Blocking(run) = command.handler else {
+                    return;
+                };
+                let until = wait.timeout.map(|timeout| rt::now() + timeout);
+                let blocked = &mut self.keyspace.blocked;
+                let ticket = blocked.add(client, run, args, command.reply_label, wait);
+                client.blocked = Some(Waiting { ticket, until });
+            }
+        }
     }
 
     /// Why the server, as it stands, does not run a command.
@@ -174,7 +262,7 @@ impl Engine {
 
     /// Answers clients that wait for keys which became ready. Their commands
     /// can make other keys ready.
-    fn serve_blocked(&mut self) {
+    pub(super) fn serve_blocked(&mut self) {
         while self.keyspace.blocked.is_anything_ready() {
             for place in self.keyspace.blocked.take_ready() {
                 for ticket in self.keyspace.blocked.waiting_for(&place) {
@@ -192,12 +280,15 @@ impl Engine {
         let Some(waiter) = self.keyspace.blocked.waiter(ticket) else {
             return false;
         };
-        let Waiter { run, label, .. } = *waiter;
-        let mut client = waiter.client.clone();
+        let Waiter { client, run, .. } = *waiter;
         let args = waiter.args.clone();
         let args: Vec<&[u8]> = args.iter().map(|arg| &arg[..]).collect();
+        let Some(mut client) = self.server.clients.take(client) else {
+            return false;
+        };
         let mut context = Context {
             keyspace: &mut self.keyspace,
+            server: &mut self.server,
             client: &mut client,
             now: wall_clock_ms(),
             caller: Caller::Client,
@@ -206,16 +297,83 @@ impl Engine {
             run(context, &args, Some(key))
         });
         self.keyspace.propagation.flush(Unit::Whole);
-        let Attempt::Done(reply) = attempt else {
-            return false;
-        };
-        self.keyspace.blocked.remove(ticket);
-        client.mailbox.put(Message {
-            reply,
-            label,
-            unblocks: true,
-        });
-        true
+        self.server.publish_events(&mut self.keyspace, &mut client);
+        let served = matches!(attempt, Attempt::Done(_));
+        if let Attempt::Done(reply) = attempt {
+            unblock(&mut self.keyspace, &mut client, &reply);
+        }
+        self.server.clients.put_back(client);
+        served
+    }
+
+    /// Removes the keys whose deadline has passed.
+    pub(super) fn expire_due(&mut self) {
+        self.keyspace.expire_due(wall_clock_ms());
+        self.keyspace.propagation.flush(Unit::Loose);
+        let events = &mut self.keyspace.events;
+        self.server
+            .pubsub
+            .publish_events(&mut self.server.clients, events);
+    }
+
+    /// Ends the wait of a client whose time is up.
+    pub(super) fn give_up(&mut self, client: &mut Client) {
+        let due = client.blocked.and_then(|waiting| waiting.until);
+        if due.is_some_and(|until| until <= rt::now()) {
+            unblock(&mut self.keyspace, client, &Reply::NullArray);
+        }
+    }
+}
+
+/// Answers a blocked client; false if it is not blocked.
+pub(super) fn unblock(keyspace: &mut Keyspace, client: &mut Client, reply: &Reply) -> bool {
+    let waiting = client.blocked.take();
+    let waiter = waiting.and_then(|waiting| keyspace.blocked.remove(waiting.ticket));
+    if let Some(waiter) = &waiter {
+        client.answer(reply, waiter.label);
+        client.wake.notify_one();
+    }
+    waiter.is_some()
+}
+
+/// Runs a command for a client, which waits if it has to.
+fn attempt(
+    context: &mut Context<'_>,
+    scripts: &mut Scripts,
+    command: &'static Command,
+    args: &[&[u8]],
+) -> Attempt {
+    Attempt::Done(match command.handler {
+        Handler::Plain(run) => call(context, args, |context| run(context, args)),
+        Handler::Blocking(run) => match call(context, args, |c| run(c, args, None)) {
+            Attempt::Wait(wait) if context.client.deny_blocking => wait.otherwise,
+            attempt => return attempt,
+        },
+        Handler::Script(run) => {
+            assert!(
+                !context.keyspace.planted(Bug::PanicHoldingLock),
+                "planted: a script met a locked keyspace"
+            );
+            run(context, scripts, args)
+        }
+        Handler::Container(_) => Reply::SYNTAX,
+    })
+}
+
+/// Runs a command of a transaction.
+pub(super) fn execute_queued(
+    context: &mut Context<'_>,
+    scripts: &mut Scripts,
+    queued: &Queued,
+) -> Reply {
+    let args: Vec<&[u8]> = queued.args.iter().map(|arg| &arg[..]).collect();
+    if !context.server.monitors.is_empty() && !queued.command.flags.has(Flags::UNMONITORED) {
+        context.server.show(context.client, &args, false);
+    }
+    context.now = wall_clock_ms();
+    match attempt(context, scripts, queued.command, &args) {
+        Attempt::Done(reply) => reply,
+        Attempt::Wait(wait) => wait.otherwise,
     }
 }
 
@@ -242,6 +400,9 @@ pub(super) fn execute_in_script(
         context.now = wall_clock_ms();
     }
     debug_assert!(!command.flags.has(Flags::NO_SCRIPT));
+    if !context.server.monitors.is_empty() && !command.flags.has(Flags::UNMONITORED) {
+        context.server.show(context.client, args, true);
+    }
     run_now(command, context, args)
 }
 
@@ -265,19 +426,16 @@ fn allowed_in_script(read_only: bool, args: &[&[u8]]) -> Result<&'static Command
             "ERR Wrong number of args calling Redis command from script",
         ));
     }
-    match command.handler {
-        Handler::Plain(_) | Handler::Blocking(_)
-            if command.flags.has(Flags::WRITE) && read_only =>
-        {
-            Err(Reply::error(
-                "ERR Write commands are not allowed from read-only scripts.",
-            ))
-        }
-        Handler::Plain(_) | Handler::Blocking(_) if !command.flags.has(Flags::NO_SCRIPT) => {
-            Ok(command)
-        }
-        _ => Err(Reply::error(
+    let runs = matches!(command.handler, Handler::Plain(_) | Handler::Blocking(_));
+    if !runs || command.flags.has(Flags::NO_SCRIPT) {
+        return Err(Reply::error(
             "ERR This Redis command is not allowed from script",
-        )),
+        ));
     }
+    if read_only && command.flags.has(Flags::WRITE) {
+        return Err(Reply::error(
+            "ERR Write commands are not allowed from read-only scripts.",
+        ));
+    }
+    Ok(command)
 }

@@ -15,8 +15,7 @@ use futures_util::future::{Either, select};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::propagation::Unit;
-use super::{Shared, wall_clock_ms};
+use super::Shared;
 use crate::rt;
 
 /// Redis looks for expired keys ten times a second (`hz 10`).
@@ -89,8 +88,7 @@ async fn run(server: Weak<Shared>, alarm: Arc<Notify>) {
 /// Expires what is due and says how long to wait for the next deadline.
 fn expire_due(shared: &Arc<Shared>) -> Option<Duration> {
     let mut engine = shared.engine.lock();
-    engine.keyspace.expire_due(wall_clock_ms());
-    engine.keyspace.propagation.flush(Unit::Loose);
+    engine.expire_due();
     let next = engine.keyspace.next_expiry();
     shared.settle(engine);
     shared.expirer.state.lock().wakes_at = next;

@@ -11,11 +11,13 @@ use std::sync::Arc;
 
 use super::blocked::Blocked;
 use super::bug::Bug;
+use super::client::ClientId;
 use super::events::{Class, Events};
 use super::observer::Observer;
 use super::persistence::Store;
 use super::propagation::Propagation;
 use super::values::{Edit, Table, Value};
+use super::watch::Watches;
 use bytes::Bytes;
 
 /// How many databases SELECT can choose from.
@@ -50,6 +52,8 @@ pub(super) struct Keyspace {
     /// What happens was told before, elsewhere.
     pub(super) quiet: bool,
     planted: Option<Bug>,
+    /// How many keys have expired.
+    pub(super) expired: u64,
     /// What commands did, to be published.
     pub(super) events: Events,
     /// Counts changes.
@@ -58,6 +62,8 @@ pub(super) struct Keyspace {
     pub(super) propagation: Propagation,
     /// What outlives the server.
     pub(super) store: Option<Store>,
+    /// Who watches which key.
+    pub(super) watches: Watches,
     /// Who waits for which key.
     pub(super) blocked: Blocked,
 }
@@ -151,8 +157,43 @@ impl Keyspace {
     }
 
     /// Whatever happens to a key on a client's behalf comes by here.
-    fn changed(&mut self, _database: usize, _key: &[u8]) {
+    fn changed(&mut self, database: usize, key: &[u8]) {
         self.dirty += 1;
+        self.touch(database, key);
+    }
+
+    /// Tells those who watch a key.
+    fn touch(&mut self, database: usize, key: &[u8]) {
+        if !self.watches.is_empty() {
+            let exists = self.holds(database, key);
+            self.watches.touch(database, key, exists);
+        }
+    }
+
+    /// Notes that a client watches a key.
+    pub(super) fn watch(&mut self, database: usize, key: &[u8], now: i64, client: ClientId) {
+        let stale = self.is_stale(database, key, now);
+        self.watches.add(database, key, client, stale);
+    }
+
+    /// Whether a client watches a key that changed or has expired since.
+    pub(super) fn is_dirty(&self, client: ClientId, now: i64) -> bool {
+        self.watches.is_dirty(client)
+            || self
+                .watches
+                .fresh(client)
+                .any(|(database, key)| self.is_stale(*database, key, now))
+    }
+
+    /// The key is there, and its deadline has passed.
+    fn is_stale(&self, database: usize, key: &[u8], now: i64) -> bool {
+        let entry = self
+            .databases
+            .get(database)
+            .and_then(|space| space.keys.get(key));
+        entry
+            .and_then(|entry| entry.expires_at)
+            .is_some_and(|when| self.is_past(when, now))
     }
 
     /// Changes a value in place, `empty` if the key is missing. A key whose
@@ -205,7 +246,9 @@ impl Keyspace {
         if let Some((key, entry)) = self.take(database, key) {
             self.observe(|o| o.expired(database, &key, entry.value.as_text()));
             self.propagation.removed(database, &key);
+            self.expired += 1;
             self.events.note(Class::EXPIRED, "expired", database, &key);
+            self.touch(database, &key);
         }
     }
 

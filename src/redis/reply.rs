@@ -104,6 +104,26 @@ impl Reply {
         Reply::Error(text.into())
     }
 
+    pub(super) fn unknown_subcommand(command: &str, subcommand: &[u8]) -> Reply {
+        let subcommand = String::from_utf8_lossy(&subcommand[..subcommand.len().min(128)]);
+        let text = format!(
+            "ERR unknown subcommand or wrong number of arguments for '{subcommand}'. Try {command} HELP."
+        );
+        Reply::error_from(text.into_bytes())
+    }
+
+    /// What HELP of a container answers.
+    pub(super) fn help(command: &str, lines: &[&'static str]) -> Reply {
+        let first = format!("{command} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:");
+        let last = ["HELP", "    Prints this help."];
+        let lines = lines.iter().chain(&last).map(|line| Reply::status(line));
+        Reply::Array(
+            std::iter::once(Reply::Status(first.into()))
+                .chain(lines)
+                .collect(),
+        )
+    }
+
     pub(super) fn wrong_arity(command: &str) -> Reply {
         Reply::error_from(
             format!("ERR wrong number of arguments for '{command}' command").into_bytes(),

@@ -16,8 +16,28 @@ use super::reply::Reply;
 const LINE_MAX: usize = 64 * 1024;
 /// The most arguments of a command.
 const ARGUMENTS_MAX: i64 = i32::MAX as i64;
-/// The longest string, Redis's `proto-max-bulk-len`.
-pub(super) const BULK_MAX: usize = 512 * 1024 * 1024;
+/// The longest string, unless `proto-max-bulk-len` says otherwise.
+pub(super) const BULK_MAX: usize = 512 << 20;
+
+/// What a client may send before it gave the password.
+const UNAUTHENTICATED_ARGUMENTS_MAX: i64 = 10;
+const UNAUTHENTICATED_BULK_MAX: usize = 16 * 1024;
+
+/// What a client may send.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// The longest string, `proto-max-bulk-len`.
+    pub(super) bulk_max: usize,
+    pub(super) authenticated: bool,
+}
+
+impl Limits {
+    /// For what the server itself wrote.
+    pub(super) const NONE: Limits = Limits {
+        bulk_max: usize::MAX / 2,
+        authenticated: true,
+    };
+}
 
 /// What a connection's input holds.
 #[derive(Debug)]
@@ -47,11 +67,11 @@ pub(super) struct Parser {
 
 impl Parser {
     /// Reads the request at the start of `input`.
-    pub(super) fn next(&mut self, input: &[u8]) -> Result<Request, Reply> {
+    pub(super) fn next(&mut self, input: &[u8], limits: Limits) -> Result<Request, Reply> {
         match (self.missing, input.first()) {
             (None, None) => return Ok(Request::Partial),
             (None, Some(b'*')) => {
-                let Some((count, after)) = self.count(input)? else {
+                let Some((count, after)) = count(input, limits)? else {
                     return Ok(Request::Partial);
                 };
                 if count == 0 {
@@ -66,7 +86,7 @@ impl Parser {
             (Some(_), _) => {}
         }
         while let Some(missing) = self.missing.filter(|missing| *missing > 0) {
-            let Some(range) = bulk(input, self.scanned)? else {
+            let Some(range) = bulk(input, self.scanned, limits)? else {
                 return Ok(Request::Partial);
             };
             self.scanned = range.end + 2;
@@ -84,16 +104,6 @@ impl Parser {
         } else {
             self.inline.iter().map(Vec::as_slice).collect()
         }
-    }
-
-    fn count(&self, input: &[u8]) -> Result<Option<(usize, usize)>, Reply> {
-        let Some((line, after)) = length_line(input, 0, "too big mbulk count string")? else {
-            return Ok(None);
-        };
-        let count = parse_integer(line)
-            .filter(|count| *count <= ARGUMENTS_MAX)
-            .ok_or_else(|| protocol_error("invalid multibulk length"))?;
-        Ok(Some((usize::try_from(count).unwrap_or(0), after)))
     }
 
     fn inline(&mut self, input: &[u8]) -> Result<Request, Reply> {
@@ -115,8 +125,22 @@ impl Parser {
     }
 }
 
+/// The number of arguments of the array at the start, and where it goes on.
+fn count(input: &[u8], limits: Limits) -> Result<Option<(usize, usize)>, Reply> {
+    let Some((line, after)) = length_line(input, 0, "too big mbulk count string")? else {
+        return Ok(None);
+    };
+    let count = parse_integer(line)
+        .filter(|count| *count <= ARGUMENTS_MAX)
+        .ok_or_else(|| protocol_error("invalid multibulk length"))?;
+    if !limits.authenticated && count > UNAUTHENTICATED_ARGUMENTS_MAX {
+        return Err(protocol_error("unauthenticated multibulk length"));
+    }
+    Ok(Some((usize::try_from(count).unwrap_or(0), after)))
+}
+
 /// The bulk string whose header is at `start`, if all of it is there.
-fn bulk(input: &[u8], start: usize) -> Result<Option<Range<usize>>, Reply> {
+fn bulk(input: &[u8], start: usize, limits: Limits) -> Result<Option<Range<usize>>, Reply> {
     let Some((line, after)) = length_line(input, start, "too big bulk count string")? else {
         return Ok(None);
     };
@@ -127,8 +151,11 @@ fn bulk(input: &[u8], start: usize) -> Result<Option<Range<usize>>, Reply> {
     }
     let length = parse_integer(line)
         .and_then(|length| usize::try_from(length).ok())
-        .filter(|length| *length <= BULK_MAX)
+        .filter(|length| *length <= limits.bulk_max)
         .ok_or_else(|| protocol_error("invalid bulk length"))?;
+    if !limits.authenticated && length > UNAUTHENTICATED_BULK_MAX {
+        return Err(protocol_error("unauthenticated bulk length"));
+    }
     let range = after..after + length;
     Ok((input.len() >= range.end + 2).then_some(range))
 }

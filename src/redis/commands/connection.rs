@@ -2,75 +2,54 @@
 
 use bytes::Bytes;
 
-use super::{Command, Flags, Handler::Container, Handler::Plain, command};
+use super::client::client_name;
+use super::{Command, Flags, Handler::Plain, command};
 use crate::redis::VERSION;
+use crate::redis::client::Replies;
 use crate::redis::engine::Context;
 use crate::redis::keyspace::DATABASES;
 use crate::redis::number::parse_integer;
 use crate::redis::reply::{Reply, Resp};
 
-const ANY: Flags = Flags::FAST;
-const NO_SCRIPT: Flags = Flags::NO_SCRIPT;
-const FAST_NO_SCRIPT: Flags = Flags::NO_SCRIPT.and(Flags::FAST);
+const ANY: Flags = Flags::FAST.and(Flags::LOADING).and(Flags::STALE);
+const GREETING: Flags = ANY
+    .and(Flags::NO_SCRIPT)
+    .and(Flags::NO_AUTH)
+    .and(Flags::ALLOW_BUSY);
+const LEAVING: Flags = GREETING
+    .and(Flags::WHILE_SUBSCRIBED)
+    .and(Flags::ENDS_TRANSACTION);
 
 pub(super) const COMMANDS: &[Command] = &[
-    command!("auth", "AUTH", -2, FAST_NO_SCRIPT, (0, 0, 0), Plain(auth)),
-    command!(
-        "client",
-        "CLIENT",
-        -2,
-        Flags::NONE,
-        (0, 0, 0),
-        Container(CLIENT)
-    ),
+    command!("auth", "AUTH", -2, GREETING, (0, 0, 0), Plain(auth)),
     command!("echo", "ECHO", 2, ANY, (0, 0, 0), Plain(echo)),
+    command!("hello", "HELLO", -1, GREETING, (0, 0, 0), Plain(hello)),
     command!(
-        "hello",
-        "HELLO",
+        "ping",
+        "PING",
         -1,
-        FAST_NO_SCRIPT,
+        Flags::FAST.and(Flags::WHILE_SUBSCRIBED),
         (0, 0, 0),
-        Plain(hello)
+        Plain(ping)
     ),
-    command!("ping", "PING", -1, ANY, (0, 0, 0), Plain(ping)),
-    command!("quit", "QUIT", -1, FAST_NO_SCRIPT, (0, 0, 0), Plain(quit)),
-    command!("reset", "RESET", 1, FAST_NO_SCRIPT, (0, 0, 0), Plain(reset)),
+    command!("quit", "QUIT", -1, LEAVING, (0, 0, 0), Plain(quit)),
+    command!("reset", "RESET", 1, LEAVING, (0, 0, 0), Plain(reset)),
     command!("select", "SELECT", 2, ANY, (0, 0, 0), Plain(select)),
 ];
 
-const CLIENT: &[Command] = &[
-    command!(
-        "client|getname",
-        "CLIENT",
-        2,
-        NO_SCRIPT,
-        (0, 0, 0),
-        Plain(client_getname)
-    ),
-    command!(
-        "client|id",
-        "CLIENT",
-        2,
-        NO_SCRIPT,
-        (0, 0, 0),
-        Plain(client_id)
-    ),
-    command!(
-        "client|setname",
-        "CLIENT",
-        3,
-        NO_SCRIPT,
-        (0, 0, 0),
-        Plain(client_setname)
-    ),
-];
-
-fn ping(_: &mut Context<'_>, args: &[&[u8]]) -> Reply {
-    match args {
-        [_] => Reply::status("PONG"),
-        [_, message] => Reply::Bulk(Bytes::copy_from_slice(message)),
-        _ => Reply::wrong_arity("ping"),
+/// A RESP2 client that subscribed can be told only messages.
+fn ping(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    let message = match args {
+        [_] => None,
+        [_, message] => Some(Bytes::copy_from_slice(message)),
+        _ => return Reply::wrong_arity("ping"),
+    };
+    let client = &context.client;
+    if client.resp == Resp::V2 && client.subscribes() {
+        let message = Reply::Bulk(message.unwrap_or_default());
+        return Reply::Array(vec![Reply::bulk("pong"), message]);
     }
+    message.map_or(Reply::status("PONG"), Reply::Bulk)
 }
 
 fn echo(_: &mut Context<'_>, args: &[&[u8]]) -> Reply {
@@ -82,11 +61,18 @@ fn quit(context: &mut Context<'_>, _: &[&[u8]]) -> Reply {
     Reply::OK
 }
 
+/// Makes the connection as it was when it came.
 fn reset(context: &mut Context<'_>, _: &[&[u8]]) -> Reply {
-    *context.client = crate::redis::client::Client {
-        id: context.client.id,
-        ..Default::default()
-    };
+    context.leave_transaction();
+    let Context { server, client, .. } = context;
+    server.pubsub.forget(client);
+    server.monitors.shift_remove(&client.id);
+    client.authenticated = server.config.password.is_empty();
+    client.database = 0;
+    client.name = Bytes::new();
+    client.no_evict = false;
+    client.replies = Replies::On;
+    client.resp = Resp::V2;
     Reply::status("RESET")
 }
 
@@ -108,89 +94,92 @@ fn select(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     }
 }
 
-/// Nobody needs a password here: the default user takes any.
-fn auth(_: &mut Context<'_>, args: &[&[u8]]) -> Reply {
-    match args {
-        [_, _] => Reply::error(
+fn auth(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    let result = match args {
+        [_, _] if context.server.config.password.is_empty() => Err(Reply::error(
             "ERR AUTH <password> called without any password configured for the default user. \
              Are you sure your configuration is correct?",
-        ),
-        [_, user, _] => match authenticate(user) {
-            Ok(()) => Reply::OK,
-            Err(error) => error,
-        },
-        _ => Reply::SYNTAX,
-    }
+        )),
+        [_, password] => log_in(context, b"default", password),
+        [_, user, password] => log_in(context, user, password),
+        _ => Err(Reply::SYNTAX),
+    };
+    result.map_or_else(|error| error, |()| Reply::OK)
 }
 
-fn authenticate(user: &[u8]) -> Result<(), Reply> {
-    if user == b"default" {
-        Ok(())
-    } else {
-        Err(Reply::error(
+/// There is one user, and one password if there is any.
+fn log_in(context: &mut Context<'_>, user: &[u8], password: &[u8]) -> Result<(), Reply> {
+    let wanted = context.server.config.password.as_bytes();
+    if user != b"default" || !(wanted.is_empty() || wanted == password) {
+        return Err(Reply::error(
             "WRONGPASS invalid username-password pair or user is disabled.",
-        ))
+        ));
     }
+    context.client.authenticated = true;
+    Ok(())
 }
 
 fn hello(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
-    match negotiate(context, &args[1..]) {
+    match greet(context, &args[1..]) {
         Ok(()) => server_description(context),
         Err(error) => error,
     }
 }
 
-/// What HELLO asks for, all of it or nothing.
-fn negotiate(context: &mut Context<'_>, args: &[&[u8]]) -> Result<(), Reply> {
-    let Some((version, mut options)) = args.split_first() else {
-        return Ok(());
-    };
-    let resp = match parse_integer(version) {
-        Some(2) => Resp::V2,
-        Some(3) => Resp::V3,
-        Some(_) => return Err(Reply::error("NOPROTO unsupported protocol version")),
-        None => {
-            return Err(Reply::error(
+fn greet(context: &mut Context<'_>, args: &[&[u8]]) -> Result<(), Reply> {
+    let resp = match args.first() {
+        None => None,
+        Some(version) => {
+            let version = parse_integer(version).ok_or(Reply::error(
                 "ERR Protocol version is not an integer or out of range",
-            ));
+            ))?;
+            Some(match version {
+                2 => Resp::V2,
+                3 => Resp::V3,
+                _ => return Err(Reply::error("NOPROTO unsupported protocol version")),
+            })
         }
     };
+    let mut rest = args.get(1..).unwrap_or_default();
     let mut name = None;
-    loop {
-        options = match options {
-            [] => break,
-            [word, user, _, rest @ ..] if word.eq_ignore_ascii_case(b"AUTH") => {
-                authenticate(user)?;
+    while let Some((option, values)) = rest.split_first() {
+        rest = match values {
+            [user, password, rest @ ..] if option.eq_ignore_ascii_case(b"AUTH") => {
+                log_in(context, user, password)?;
                 rest
             }
-            [word, new, rest @ ..] if word.eq_ignore_ascii_case(b"SETNAME") => {
-                name = Some(client_name(new)?);
+            [wanted, rest @ ..] if option.eq_ignore_ascii_case(b"SETNAME") => {
+                name = Some(client_name(wanted)?);
                 rest
             }
-            [word, ..] => {
-                return Err(Reply::error_from(
-                    [b"ERR Syntax error in HELLO option '", *word, b"'"].concat(),
-                ));
+            _ => {
+                let text = [b"ERR Syntax error in HELLO option '", *option, b"'"];
+                return Err(Reply::error_from(text.concat()));
             }
         };
+    }
+    if !context.client.authenticated {
+        return Err(Reply::error(
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the \
+             HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and \
+             select the RESP protocol version at the same time",
+        ));
     }
     if let Some(name) = name {
         context.client.name = name;
     }
-    context.client.resp = resp;
+    if let Some(resp) = resp {
+        context.client.resp = resp;
+    }
     Ok(())
 }
 
 fn server_description(context: &Context<'_>) -> Reply {
-    let proto = match context.client.resp {
-        Resp::V2 => 2,
-        Resp::V3 => 3,
-    };
     let id = i64::try_from(context.client.id).unwrap_or(i64::MAX);
     let fields = [
         ("server", Reply::bulk("redis")),
         ("version", Reply::bulk(VERSION)),
-        ("proto", Reply::Integer(proto)),
+        ("proto", Reply::Integer(context.client.resp.either(2, 3))),
         ("id", Reply::Integer(id)),
         ("mode", Reply::bulk("standalone")),
         ("role", Reply::bulk("master")),
@@ -200,36 +189,4 @@ fn server_description(context: &Context<'_>) -> Reply {
         .into_iter()
         .map(|(name, value)| (Reply::bulk(name), value));
     Reply::Map(fields.collect())
-}
-
-fn client_id(context: &mut Context<'_>, _: &[&[u8]]) -> Reply {
-    Reply::Integer(i64::try_from(context.client.id).unwrap_or(i64::MAX))
-}
-
-fn client_getname(context: &mut Context<'_>, _: &[&[u8]]) -> Reply {
-    if context.client.name.is_empty() {
-        Reply::Null
-    } else {
-        Reply::Bulk(context.client.name.clone())
-    }
-}
-
-fn client_setname(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
-    match client_name(args[2]) {
-        Ok(name) => {
-            context.client.name = name;
-            Reply::OK
-        }
-        Err(error) => error,
-    }
-}
-
-fn client_name(name: &[u8]) -> Result<Bytes, Reply> {
-    if name.iter().all(u8::is_ascii_graphic) {
-        Ok(Bytes::copy_from_slice(name))
-    } else {
-        Err(Reply::error(
-            "ERR Client names cannot contain spaces, newlines or special characters.",
-        ))
-    }
 }

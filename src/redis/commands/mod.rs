@@ -2,14 +2,18 @@
 
 mod args;
 mod bits;
+mod client;
+mod config;
 mod connection;
 mod hashes;
+mod info;
 mod keys;
 mod lcs;
 mod lists;
 mod moves;
 mod objects;
 mod persistence;
+mod pubsub;
 mod random;
 mod scan;
 mod scripting;
@@ -18,6 +22,7 @@ mod sets;
 mod sort;
 mod sorted_sets;
 mod strings;
+mod transactions;
 
 use std::sync::LazyLock;
 
@@ -49,7 +54,7 @@ pub(super) enum Handler {
 
 /// What COMMAND says about a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Flags(u16);
+pub(super) struct Flags(u32);
 
 impl Flags {
     pub(super) const NONE: Flags = Flags(0);
@@ -59,14 +64,42 @@ impl Flags {
     pub(super) const DENY_OOM: Flags = Flags(1 << 3);
     pub(super) const NO_SCRIPT: Flags = Flags(1 << 4);
     pub(super) const BLOCKING: Flags = Flags(1 << 5);
+    pub(super) const ADMIN: Flags = Flags(1 << 6);
+    pub(super) const PUBSUB: Flags = Flags(1 << 7);
+    pub(super) const LOADING: Flags = Flags(1 << 8);
+    pub(super) const STALE: Flags = Flags(1 << 9);
+    pub(super) const SKIP_MONITOR: Flags = Flags(1 << 10);
+    pub(super) const SKIP_SLOWLOG: Flags = Flags(1 << 11);
+    /// Without the password too.
+    pub(super) const NO_AUTH: Flags = Flags(1 << 12);
+    pub(super) const MAY_REPLICATE: Flags = Flags(1 << 13);
+    pub(super) const NO_MULTI: Flags = Flags(1 << 14);
+    /// While a script runs and runs.
+    pub(super) const ALLOW_BUSY: Flags = Flags(1 << 15);
+    /// By a RESP2 client that subscribed; not among what COMMAND says.
+    pub(super) const WHILE_SUBSCRIBED: Flags = Flags(1 << 16);
+    /// Not queued by MULTI but run; not among what COMMAND says.
+    pub(super) const ENDS_TRANSACTION: Flags = Flags(1 << 17);
+    /// Not shown to MONITOR, or when it runs: scripts are shown before.
+    pub(super) const UNMONITORED: Flags = Flags::ADMIN.and(Flags::SKIP_MONITOR);
 
-    const NAMES: [(Flags, &'static str); 6] = [
+    const NAMES: [(Flags, &'static str); 16] = [
         (Flags::WRITE, "write"),
         (Flags::READONLY, "readonly"),
         (Flags::DENY_OOM, "denyoom"),
         (Flags::NO_SCRIPT, "noscript"),
+        (Flags::ADMIN, "admin"),
+        (Flags::PUBSUB, "pubsub"),
         (Flags::BLOCKING, "blocking"),
+        (Flags::LOADING, "loading"),
+        (Flags::STALE, "stale"),
+        (Flags::SKIP_MONITOR, "skip_monitor"),
+        (Flags::SKIP_SLOWLOG, "skip_slowlog"),
         (Flags::FAST, "fast"),
+        (Flags::NO_AUTH, "no_auth"),
+        (Flags::MAY_REPLICATE, "may_replicate"),
+        (Flags::NO_MULTI, "no_multi"),
+        (Flags::ALLOW_BUSY, "allow_busy"),
     ];
 
     pub(super) const fn and(self, other: Flags) -> Flags {
@@ -150,20 +183,25 @@ pub(super) fn labels() -> Vec<Label> {
 fn all() -> impl Iterator<Item = &'static Command> {
     [
         bits::COMMANDS,
+        client::COMMANDS,
+        config::COMMANDS,
         connection::COMMANDS,
         hashes::COMMANDS,
+        info::COMMANDS,
         keys::COMMANDS,
         lcs::COMMANDS,
         lists::COMMANDS,
         moves::COMMANDS,
         objects::COMMANDS,
         persistence::COMMANDS,
+        pubsub::COMMANDS,
         scripting::COMMANDS,
         server::COMMANDS,
         sets::COMMANDS,
         sort::COMMANDS,
         sorted_sets::COMMANDS,
         strings::COMMANDS,
+        transactions::COMMANDS,
     ]
     .into_iter()
     .flatten()

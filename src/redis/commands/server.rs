@@ -1,16 +1,11 @@
 //! Commands about the server as a whole.
 
-use std::fmt::Write as _;
-
 use super::{Command, Flags, Handler::Container, Handler::Plain, all, command, named};
-use crate::redis::VERSION;
 use crate::redis::engine::Context;
-use crate::redis::keyspace::DATABASES;
 use crate::redis::reply::Reply;
 use crate::rt;
 
 const READ: Flags = Flags::READONLY.and(Flags::FAST);
-const NO_SCRIPT: Flags = Flags::NO_SCRIPT;
 
 pub(super) const COMMANDS: &[Command] = &[
     command!(
@@ -20,14 +15,6 @@ pub(super) const COMMANDS: &[Command] = &[
         Flags::NONE,
         (0, 0, 0),
         Container(COMMAND)
-    ),
-    command!(
-        "config",
-        "CONFIG",
-        -2,
-        Flags::NONE,
-        (0, 0, 0),
-        Container(CONFIG)
     ),
     command!("dbsize", "DBSIZE", 1, READ, (0, 0, 0), Plain(dbsize)),
     command!(
@@ -46,18 +33,8 @@ pub(super) const COMMANDS: &[Command] = &[
         (0, 0, 0),
         Plain(flushdb)
     ),
-    command!("info", "INFO", -1, Flags::NONE, (0, 0, 0), Plain(info)),
     command!("time", "TIME", 1, Flags::FAST, (0, 0, 0), Plain(time)),
 ];
-
-const CONFIG: &[Command] = &[command!(
-    "config|get",
-    "CONFIG",
-    -3,
-    NO_SCRIPT,
-    (0, 0, 0),
-    Plain(config_get)
-)];
 
 const COMMAND: &[Command] = &[
     command!(
@@ -124,11 +101,6 @@ fn time(_: &mut Context<'_>, _: &[&[u8]]) -> Reply {
     )
 }
 
-/// Nothing here can be configured.
-fn config_get(_: &mut Context<'_>, _: &[&[u8]]) -> Reply {
-    Reply::Map(Vec::new())
-}
-
 fn command_count(_: &mut Context<'_>, _: &[&[u8]]) -> Reply {
     count(all().count())
 }
@@ -159,22 +131,4 @@ fn describe(command: &Command) -> Reply {
         Reply::Integer(last),
         Reply::Integer(step),
     ])
-}
-
-fn info(context: &mut Context<'_>, _: &[&[u8]]) -> Reply {
-    let mut text = format!(
-        "# Server\r\nredis_version:{VERSION}\r\nredis_mode:standalone\r\n\r\n\
-         # Replication\r\nrole:master\r\nconnected_slaves:0\r\n\r\n# Keyspace\r\n"
-    );
-    for database in 0..DATABASES {
-        let (keys, expires) = context.keyspace.size(database);
-        if keys > 0 {
-            writeln!(
-                text,
-                "db{database}:keys={keys},expires={expires},avg_ttl=0\r"
-            )
-            .expect("a string takes every write");
-        }
-    }
-    Reply::Verbatim(*b"txt", text.into())
 }

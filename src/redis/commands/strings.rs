@@ -13,7 +13,6 @@ use crate::redis::number::{integer_argument, parse_integer};
 use crate::redis::reply::Reply;
 use crate::redis::values::Value;
 use crate::redis::wall_clock_ms;
-use crate::redis::wire::BULK_MAX;
 
 const READ: Flags = Flags::READONLY.and(Flags::FAST);
 const SLOW_READ: Flags = Flags::READONLY;
@@ -344,7 +343,7 @@ fn append(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     answer(context.string(args[1]).and_then(|old| {
         let old = old.unwrap_or_default();
         let length = old.len() + args[2].len();
-        if length > BULK_MAX {
+        if length > context.server.config.bulk_max {
             return Err(TOO_LONG);
         }
         let joined = [&old[..], args[2]].concat();
@@ -437,7 +436,7 @@ fn setrange(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
             return Ok(count(old.len()));
         }
         let end = offset.saturating_add(patch.len());
-        if end > BULK_MAX {
+        if end > context.server.config.bulk_max {
             return Err(TOO_LONG);
         }
         let mut text = old.to_vec();

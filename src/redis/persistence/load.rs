@@ -10,7 +10,7 @@ use crate::redis::client::Client;
 use crate::redis::engine::Engine;
 use crate::redis::propagation::Unit;
 use crate::redis::reply::Reply;
-use crate::redis::wire::{Parser, Request};
+use crate::redis::wire::{Limits, Parser, Request};
 
 /// One command with its arguments.
 pub(in crate::redis) type Args = Vec<Bytes>;
@@ -32,7 +32,7 @@ impl Applier {
         input: &mut BytesMut,
     ) -> Result<Option<(Args, usize)>, Reply> {
         loop {
-            let taken = match self.parser.next(input)? {
+            let taken = match self.parser.next(input, Limits::NONE)? {
                 Request::Partial => return Ok(None),
                 Request::Empty(taken) => taken,
                 Request::Command(taken) => {

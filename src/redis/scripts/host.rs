@@ -16,6 +16,7 @@ use crate::redis::engine::{Caller, Context, execute_in_script};
 use crate::redis::keyspace::Keyspace;
 use crate::redis::number::format_double;
 use crate::redis::reply::{Reply, Resp};
+use crate::redis::state::ServerState;
 
 /// A script that wants more memory fails. The limit holds while Lua runs, not
 /// while it is handed values: with a limit set, every such call would be a
@@ -25,19 +26,36 @@ pub(super) const MEMORY_MAX: usize = 256 * 1024 * 1024;
 /// What scripts reach, shared by the functions that Lua holds.
 #[derive(Default)]
 pub(super) struct Host {
-    running: Mutex<Option<Running>>,
+    running: Mutex<Running>,
     random: Mutex<Random>,
 }
 
-/// The server, while a script has it.
+/// The server, while a script has it, and the run of that script. Without one
+/// it holds an empty server, so that taking and giving back are swaps.
+#[derive(Default)]
 struct Running {
+    /// There is a script.
+    active: bool,
     keyspace: Keyspace,
+    server: ServerState,
+    /// The caller, with the database, protocol and patience of the script.
     client: Client,
+    /// What the caller's were.
+    database: usize,
+    resp: Resp,
+    deny_blocking: bool,
     now: i64,
     read_only: bool,
-    resp: Resp,
     instructions_left: u64,
     exhausted: bool,
+}
+
+impl Running {
+    fn swap(&mut self, context: &mut Context<'_>) {
+        std::mem::swap(&mut self.keyspace, context.keyspace);
+        std::mem::swap(&mut self.server, context.server);
+        std::mem::swap(&mut self.client, context.client);
+    }
 }
 
 /// How a script ended.
@@ -83,41 +101,40 @@ pub(in crate::redis::scripts) fn raise_text<T>(lua: &Lua, text: &str) -> mlua::R
     Err(Error::external(Raised::Text(text)))
 }
 
+/// As Lua raises what happens in a C function, without a position.
+pub(in crate::redis::scripts) fn raise_bare<T>(text: &str) -> mlua::Result<T> {
+    Err(Error::external(Raised::Text(text.to_owned())))
+}
+
 impl Host {
     /// Takes the server for a script. Its SELECT is its own, and it speaks
     /// RESP2 until it says otherwise.
     pub(super) fn enter(&self, context: &mut Context<'_>, read_only: bool, instructions: u64) {
-        *self.running.lock() = Some(Running {
-            keyspace: std::mem::take(context.keyspace),
-            client: Client {
-                id: context.client.id,
-                database: context.client.database,
-                mailbox: context.client.mailbox.clone(),
-                ..Client::default()
-            },
-            now: context.now,
-            read_only,
-            resp: Resp::V2,
-            instructions_left: instructions,
-            exhausted: false,
-        });
+        let mut running = self.running.lock();
+        running.swap(context);
+        running.active = true;
+        running.database = running.client.database;
+        running.resp = std::mem::take(&mut running.client.resp);
+        running.deny_blocking = std::mem::replace(&mut running.client.deny_blocking, true);
+        running.now = context.now;
+        running.read_only = read_only;
+        running.instructions_left = instructions;
+        running.exhausted = false;
     }
 
     /// Gives it back.
     pub(super) fn leave(&self, context: &mut Context<'_>) -> Left {
-        match self.running.lock().take() {
-            Some(running) => {
-                *context.keyspace = running.keyspace;
-                Left {
-                    resp: running.resp,
-                    exhausted: running.exhausted,
-                }
-            }
-            None => Left {
-                resp: Resp::V2,
-                exhausted: false,
-            },
-        }
+        let mut running = self.running.lock();
+        let left = Left {
+            resp: running.client.resp,
+            exhausted: running.exhausted,
+        };
+        running.active = false;
+        running.client.database = running.database;
+        running.client.resp = running.resp;
+        running.client.deny_blocking = running.deny_blocking;
+        running.swap(context);
+        left
     }
 
     /// `redis.call`, or `redis.pcall` if errors are not to be raised.
@@ -135,14 +152,15 @@ impl Host {
     }
 
     fn execute(&self, args: &MultiValue) -> (Reply, Resp) {
-        let mut running = self.running.lock();
-        let Some(running) = running.as_mut() else {
-            return (Reply::error("ERR no script is running"), Resp::V2);
-        };
+        let running = &mut *self.running.lock();
+        let resp = running.client.resp;
+        if !running.active {
+            return (Reply::error("ERR no script is running"), resp);
+        }
         if args.is_empty() {
             let reply =
                 Reply::error("ERR Please specify at least one argument for this redis lib call");
-            return (reply, running.resp);
+            return (reply, resp);
         }
         let mut texts = Vec::with_capacity(args.len());
         for value in args {
@@ -152,19 +170,20 @@ impl Host {
                     let reply = Reply::error(
                         "ERR Lua redis lib command arguments must be strings or integers",
                     );
-                    return (reply, running.resp);
+                    return (reply, resp);
                 }
             }
         }
         let args: Vec<&[u8]> = texts.iter().map(Argument::as_slice).collect();
         let mut context = Context {
             keyspace: &mut running.keyspace,
+            server: &mut running.server,
             client: &mut running.client,
             now: running.now,
             caller: Caller::Script,
         };
         let reply = execute_in_script(&mut context, running.read_only, &args);
-        (reply, running.resp)
+        (reply, resp)
     }
 
     /// `redis.setresp`.
@@ -178,21 +197,18 @@ impl Host {
             Some(3) => Resp::V3,
             _ => return raise("ERR RESP version must be 2 or 3."),
         };
-        if let Some(running) = self.running.lock().as_mut() {
-            running.resp = resp;
-        }
+        self.running.lock().client.resp = resp;
         Ok(())
     }
 
     /// Counts instructions; true once a script has had enough.
     pub(super) fn tick(&self, instructions: u32) -> bool {
-        self.running.lock().as_mut().is_some_and(|running| {
-            running.instructions_left = running
-                .instructions_left
-                .saturating_sub(instructions.into());
-            running.exhausted |= running.instructions_left == 0;
-            running.exhausted
-        })
+        let mut running = self.running.lock();
+        running.instructions_left = running
+            .instructions_left
+            .saturating_sub(instructions.into());
+        running.exhausted |= running.instructions_left == 0;
+        running.active && running.exhausted
     }
 
     /// `math.random`: none, one or two bounds.

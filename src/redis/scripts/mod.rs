@@ -110,6 +110,11 @@ impl Scripts {
         self.vm = None;
     }
 
+    /// How many scripts are known.
+    pub(super) fn len(&self) -> usize {
+        self.by_sha.len()
+    }
+
     pub(super) fn run(
         &mut self,
         context: &mut Context<'_>,

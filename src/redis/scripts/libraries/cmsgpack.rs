@@ -5,7 +5,7 @@
 use mlua::{Lua, MultiValue, Table, Value};
 
 use super::super::convert::truncate;
-use super::super::host::raise_text;
+use super::super::host::{raise_bare, raise_text};
 use super::Arguments;
 
 /// A table so deep is packed as nil.
@@ -313,9 +313,9 @@ impl<'a> Reader<'a> {
             let key = self.value(depth)?;
             let value = self.value(depth)?;
             match key {
-                Value::Nil => return raise_text(self.lua, "table index is nil"),
+                Value::Nil => return raise_bare("table index is nil"),
                 Value::Number(key) if key.is_nan() => {
-                    return raise_text(self.lua, "table index is NaN");
+                    return raise_bare("table index is NaN");
                 }
                 key => table.raw_set(key, value)?,
             }

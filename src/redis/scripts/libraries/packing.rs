@@ -14,7 +14,11 @@ const NATURAL_ALIGNMENT: usize = 8;
 
 pub(super) fn open(lua: &Lua) -> mlua::Result<Table> {
     let library = lua.create_table()?;
-    let pack = |lua: &Lua, values: MultiValue| pack(&Arguments::new(lua, "pack", &values));
+    let pack = |lua: &Lua, mut values: MultiValue| {
+        // The original has a nil behind the arguments, which its errors show.
+        values.push_back(Value::Nil);
+        pack(&Arguments::new(lua, "pack", &values))
+    };
     library.raw_set("pack", lua.create_function(pack)?)?;
     let unpack = |lua: &Lua, values: MultiValue| unpack(&Arguments::new(lua, "unpack", &values));
     library.raw_set("unpack", lua.create_function(unpack)?)?;

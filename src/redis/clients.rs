@@ -1,0 +1,96 @@
+//! Everyone who is connected.
+//!
+//! A client is taken out while its commands run and put back after; what is
+//! sent to it in the meantime waits for the end of the command.
+
+use indexmap::IndexMap;
+use xxhash_rust::xxh3::Xxh3DefaultBuilder;
+
+use super::client::{Client, ClientId};
+use super::reply::Reply;
+use crate::rt::Label;
+
+#[derive(Debug, Default)]
+pub(super) struct Clients {
+    /// None for those whose commands run.
+    all: IndexMap<ClientId, Option<Box<Client>>, Xxh3DefaultBuilder>,
+    last_id: ClientId,
+    /// Sent to clients whose commands run.
+    to_running: Vec<(ClientId, Reply, Label)>,
+}
+
+impl Clients {
+    pub(super) fn connect(&mut self, mut client: Client) -> ClientId {
+        self.last_id += 1;
+        client.id = self.last_id;
+        self.all.insert(client.id, Some(Box::new(client)));
+        self.last_id
+    }
+
+    pub(super) fn disconnect(&mut self, id: ClientId) -> Option<Box<Client>> {
+        self.all.swap_remove(&id).flatten()
+    }
+
+    /// How many clients have ever connected.
+    pub(super) fn ever(&self) -> u64 {
+        self.last_id
+    }
+
+    /// Takes a client out to run its commands; none if it is gone or out.
+    pub(super) fn take(&mut self, id: ClientId) -> Option<Box<Client>> {
+        self.all.get_mut(&id)?.take()
+    }
+
+    pub(super) fn put_back(&mut self, client: Box<Client>) {
+        if let Some(slot) = self.all.get_mut(&client.id) {
+            *slot = Some(client);
+        }
+    }
+
+    pub(super) fn get_mut(&mut self, id: ClientId) -> Option<&mut Client> {
+        self.all.get_mut(&id)?.as_deref_mut()
+    }
+
+    /// Everyone but those whose commands run.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Client> {
+        self.all.values().filter_map(Option::as_deref)
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Client> {
+        self.all.values_mut().filter_map(Option::as_deref_mut)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Sends a client what it did not ask for.
+    pub(super) fn push(&mut self, id: ClientId, message: &Reply, label: Label) {
+        match self.all.get_mut(&id) {
+            Some(Some(client)) => client.push(message, label),
+            Some(None) => self.to_running.push((id, message.clone(), label)),
+            None => {}
+        }
+    }
+
+    /// Hands a client that is out what was sent to it.
+    pub(super) fn hand_over(&mut self, client: &mut Client) {
+        if self.to_running.is_empty() {
+            return;
+        }
+        self.to_running.retain(|(id, message, label)| {
+            let theirs = *id != client.id;
+            if !theirs {
+                client.push(message, label);
+            }
+            theirs
+        });
+    }
+
+    /// Has everyone look again at whether they may go on.
+    pub(super) fn wake_all(&self) {
+        for client in self.iter() {
+            client.wake.notify_one();
+        }
+    }
+}

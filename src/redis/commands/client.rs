@@ -1,0 +1,416 @@
+//! CLIENT: who is connected, and what becomes of them.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::{Command, Flags, Handler::Container, Handler::Plain, command};
+use crate::redis::client::{Client, Replies};
+use crate::redis::engine::{Context, unblock};
+use crate::redis::number::{integer_argument, parse_integer};
+use crate::redis::reply::Reply;
+use crate::redis::state::Pause;
+use crate::rt;
+
+const ANY: Flags = Flags::LOADING.and(Flags::STALE);
+const CLIENT: Flags = Flags::NO_SCRIPT.and(ANY);
+const ADMIN: Flags = CLIENT.and(Flags::ADMIN);
+
+pub(super) const COMMANDS: &[Command] = &[command!(
+    "client",
+    "CLIENT",
+    -2,
+    Flags::NONE,
+    (0, 0, 0),
+    Container(SUBCOMMANDS)
+)];
+
+/// One subcommand: name, arity, flags, handler.
+macro_rules! subcommand {
+    ($name:literal, $arity:literal, $flags:expr, $handler:expr) => {
+        command!($name, "CLIENT", $arity, $flags, (0, 0, 0), Plain($handler))
+    };
+}
+
+const SUBCOMMANDS: &[Command] = &[
+    subcommand!("client|caching", 3, CLIENT, caching),
+    subcommand!("client|getname", 2, CLIENT, getname),
+    subcommand!("client|getredir", 2, CLIENT, getredir),
+    subcommand!("client|help", 2, ANY, help),
+    subcommand!("client|id", 2, CLIENT, id),
+    subcommand!("client|info", 2, CLIENT, info),
+    subcommand!("client|kill", -3, ADMIN, kill),
+    subcommand!("client|list", -2, ADMIN, list),
+    subcommand!("client|no-evict", 3, ADMIN, no_evict),
+    subcommand!("client|pause", -3, ADMIN, pause),
+    subcommand!("client|reply", 3, CLIENT, reply),
+    subcommand!("client|setname", 3, CLIENT, setname),
+    subcommand!("client|tracking", -3, CLIENT, tracking),
+    subcommand!("client|trackinginfo", 2, CLIENT, trackinginfo),
+    subcommand!("client|unblock", -3, ADMIN, unblock_client),
+    subcommand!("client|unpause", 2, ADMIN, unpause),
+];
+
+fn is(word: &str, arg: &[u8]) -> bool {
+    arg.eq_ignore_ascii_case(word.as_bytes())
+}
+
+fn id(context: &mut Context<'_>, _: &[&[u8]]) -> Reply {
+    Reply::Integer(i64::try_from(context.client.id).unwrap_or(i64::MAX))
+}
+
+fn getname(context: &mut Context<'_>, _: &[&[u8]]) -> Reply {
+    if context.client.name.is_empty() {
+        Reply::Null
+    } else {
+        Reply::Bulk(context.client.name.clone())
+    }
+}
+
+fn setname(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    match client_name(args[2]) {
+        Ok(name) => {
+            context.client.name = name;
+            Reply::OK
+        }
+        Err(error) => error,
+    }
+}
+
+/// A name that a client may have.
+pub(super) fn client_name(name: &[u8]) -> Result<Bytes, Reply> {
+    if name.iter().all(u8::is_ascii_graphic) {
+        Ok(Bytes::copy_from_slice(name))
+    } else {
+        Err(Reply::error(
+            "ERR Client names cannot contain spaces, newlines or special characters.",
+        ))
+    }
+}
+
+fn info(context: &mut Context<'_>, _: &[&[u8]]) -> Reply {
+    Reply::Verbatim(*b"txt", describe(context, context.client).into())
+}
+
+/// One line of CLIENT LIST. Sizes of buffers are not modelled.
+fn describe(context: &Context<'_>, client: &Client) -> String {
+    let seconds = |since: i64| (context.now - since).max(0) / 1000;
+    let mut flags = String::new();
+    let watches = context.keyspace.watches.is_watching(client.id);
+    for (letter, applies) in [
+        ('O', context.server.monitors.contains(&client.id)),
+        ('P', client.subscribes()),
+        ('x', client.transaction.is_some()),
+        ('b', client.blocked.is_some()),
+        ('d', watches && context.keyspace.watches.is_dirty(client.id)),
+        ('c', client.closing),
+        ('e', client.no_evict),
+    ] {
+        if applies {
+            flags.push(letter);
+        }
+    }
+    if flags.is_empty() {
+        flags.push('N');
+    }
+    let queued = client
+        .transaction
+        .as_ref()
+        .map_or(-1, |t| i64::try_from(t.queue.len()).unwrap_or(i64::MAX));
+    let mut line = format!(
+        "id={} addr={} laddr={} fd=8 name={} age={} idle={} flags={flags} db={} sub={} psub={} \
+         ssub={} multi={queued} qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 \
+         omem={} tot-mem=0 events=r cmd={} user=default redir=-1 resp={}",
+        client.id,
+        client.address,
+        client.local_address,
+        String::from_utf8_lossy(&client.name),
+        seconds(client.connected_at),
+        seconds(client.active_at),
+        client.database,
+        client.channels.len(),
+        client.patterns.len(),
+        client.shard_channels.len(),
+        client.output.len(),
+        client.last_command.unwrap_or("NULL"),
+        client.resp.either(2, 3),
+    );
+    line.push('\n');
+    line
+}
+
+/// What CLIENT LIST and CLIENT KILL call the kinds of clients.
+fn is_of_type(client: &Client, kind: &[u8]) -> Result<bool, Reply> {
+    Ok(if is("normal", kind) {
+        !client.subscribes()
+    } else if is("pubsub", kind) {
+        client.subscribes()
+    } else if is("master", kind) || is("slave", kind) || is("replica", kind) {
+        false
+    } else {
+        let kind = String::from_utf8_lossy(kind);
+        return Err(Reply::error_from(
+            format!("ERR Unknown client type '{kind}'").into(),
+        ));
+    })
+}
+
+fn list(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    let context = &*context;
+    let wanted: Box<dyn Fn(&Client) -> Result<bool, Reply>> = match &args[2..] {
+        [] => Box::new(|_| Ok(true)),
+        [word, kind] if is("type", word) => Box::new(|client| is_of_type(client, kind)),
+        [word, ids @ ..] if is("id", word) && !ids.is_empty() => {
+            let ids: Option<Vec<i64>> = ids.iter().map(|id| parse_integer(id)).collect();
+            let Some(ids) = ids else {
+                return Reply::error("ERR Invalid client ID");
+            };
+            Box::new(move |client| Ok(ids.iter().any(|id| id.unsigned_abs() == client.id)))
+        }
+        _ => return Reply::SYNTAX,
+    };
+    let mut clients: Vec<&Client> = context.server.clients.iter().collect();
+    clients.push(context.client);
+    clients.sort_by_key(|client| client.id);
+    let mut text = String::new();
+    for client in clients {
+        match wanted(client) {
+            Ok(true) => text.push_str(&describe(context, client)),
+            Ok(false) => {}
+            Err(error) => return error,
+        }
+    }
+    Reply::Verbatim(*b"txt", text.into())
+}
+
+/// Whom CLIENT KILL kills.
+#[derive(Default)]
+struct Victims<'a> {
+    id: Option<u64>,
+    address: Option<&'a [u8]>,
+    local_address: Option<&'a [u8]>,
+    kind: Option<&'a [u8]>,
+    nobody: bool,
+    spare_caller: bool,
+}
+
+impl Victims<'_> {
+    fn include(&self, client: &Client) -> bool {
+        let same = |wanted: Option<&[u8]>, has: &str| wanted.is_none_or(|w| w == has.as_bytes());
+        !self.nobody
+            && self.id.is_none_or(|id| id == client.id)
+            && same(self.address, &client.address)
+            && same(self.local_address, &client.local_address)
+            && self
+                .kind
+                .is_none_or(|kind| is_of_type(client, kind).unwrap_or(false))
+    }
+}
+
+fn kill(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    if let [_, _, address] = args {
+        let victims = Victims {
+            address: Some(address),
+            ..Victims::default()
+        };
+        return match kill_all(context, &victims) {
+            0 => Reply::error("ERR No such client"),
+            _ => Reply::OK,
+        };
+    }
+    match victims(&args[2..], context) {
+        Ok(victims) => Reply::Integer(kill_all(context, &victims)),
+        Err(error) => error,
+    }
+}
+
+fn victims<'a>(args: &[&'a [u8]], context: &Context<'_>) -> Result<Victims<'a>, Reply> {
+    let mut victims = Victims {
+        spare_caller: true,
+        ..Victims::default()
+    };
+    let (pairs, rest) = args.as_chunks::<2>();
+    if !rest.is_empty() {
+        return Err(Reply::SYNTAX);
+    }
+    for [filter, value] in pairs {
+        if is("id", filter) {
+            let id = parse_integer(value).filter(|id| *id >= 1);
+            let id = id.ok_or(Reply::error("ERR client-id should be greater than 0"))?;
+            victims.id = Some(id.unsigned_abs());
+        } else if is("addr", filter) {
+            victims.address = Some(value);
+        } else if is("laddr", filter) {
+            victims.local_address = Some(value);
+        } else if is("type", filter) {
+            is_of_type(context.client, value)?;
+            victims.kind = Some(value);
+        } else if is("user", filter) {
+            if *value != b"default" {
+                let user = String::from_utf8_lossy(value);
+                return Err(Reply::error_from(
+                    format!("ERR No such user '{user}'").into(),
+                ));
+            }
+        } else if is("skipme", filter) {
+            victims.spare_caller = match value {
+                value if is("yes", value) => true,
+                value if is("no", value) => false,
+                _ => return Err(Reply::SYNTAX),
+            };
+        } else {
+            return Err(Reply::SYNTAX);
+        }
+    }
+    Ok(victims)
+}
+
+fn kill_all(context: &mut Context<'_>, victims: &Victims<'_>) -> i64 {
+    let mut killed = 0;
+    for client in context.server.clients.iter_mut() {
+        if victims.include(client) {
+            client.kill();
+            killed += 1;
+        }
+    }
+    if !victims.spare_caller && victims.include(context.client) {
+        context.client.closing = true;
+        killed += 1;
+    }
+    killed
+}
+
+fn no_evict(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    context.client.no_evict = match args[2] {
+        word if is("on", word) => true,
+        word if is("off", word) => false,
+        _ => return Reply::SYNTAX,
+    };
+    Reply::OK
+}
+
+fn reply(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    let replies = &mut context.client.replies;
+    match args[2] {
+        word if is("on", word) => {
+            *replies = Replies::On;
+            Reply::OK
+        }
+        word if is("off", word) => {
+            *replies = Replies::Off;
+            Reply::NONE
+        }
+        word if is("skip", word) => {
+            if *replies != Replies::Off {
+                *replies = Replies::SkipNext;
+            }
+            Reply::NONE
+        }
+        _ => Reply::SYNTAX,
+    }
+}
+
+fn pause(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    let writes_only = match &args[3..] {
+        [] => false,
+        [word] if is("all", word) => false,
+        [word] if is("write", word) => true,
+        _ => return Reply::error("ERR CLIENT PAUSE mode must be WRITE or ALL"),
+    };
+    let millis = match parse_integer(args[2]) {
+        None => return Reply::error("ERR timeout is not an integer or out of range"),
+        Some(millis) => match u64::try_from(millis) {
+            Ok(millis) => millis,
+            Err(_) => return Reply::error("ERR timeout is negative"),
+        },
+    };
+    let until = rt::now() + Duration::from_millis(millis);
+    let old = context.server.paused();
+    context.server.pause = Some(Pause {
+        until: old.map_or(until, |old| old.until.max(until)),
+        writes_only: writes_only && old.is_none_or(|old| old.writes_only),
+    });
+    Reply::OK
+}
+
+fn unpause(context: &mut Context<'_>, _: &[&[u8]]) -> Reply {
+    context.server.pause = None;
+    context.server.clients.wake_all();
+    Reply::OK
+}
+
+fn unblock_client(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    let reply = match &args[3..] {
+        [] => Reply::NullArray,
+        [word] if is("timeout", word) => Reply::NullArray,
+        [word] if is("error", word) => {
+            Reply::error("UNBLOCKED client unblocked via CLIENT UNBLOCK")
+        }
+        [_] => {
+            return Reply::error("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
+        }
+        _ => return Reply::SYNTAX,
+    };
+    let id = match integer_argument(args[2]) {
+        Ok(id) => id,
+        Err(error) => return error,
+    };
+    let client = u64::try_from(id).ok();
+    let client = client.and_then(|id| context.server.clients.get_mut(id));
+    let blocked = client.is_some_and(|client| unblock(context.keyspace, client, &reply));
+    Reply::Integer(blocked.into())
+}
+
+/// Invalidation messages are not simulated.
+fn tracking(_: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    match args[2] {
+        word if is("off", word) => Reply::OK,
+        word if is("on", word) => {
+            Reply::error("ERR CLIENT TRACKING is not part of this simulation of Redis")
+        }
+        _ => Reply::SYNTAX,
+    }
+}
+
+fn caching(_: &mut Context<'_>, _: &[&[u8]]) -> Reply {
+    Reply::error(
+        "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or \
+         OPTOUT mode enabled",
+    )
+}
+
+fn getredir(_: &mut Context<'_>, _: &[&[u8]]) -> Reply {
+    Reply::Integer(-1)
+}
+
+fn trackinginfo(_: &mut Context<'_>, _: &[&[u8]]) -> Reply {
+    Reply::Map(vec![
+        (Reply::bulk("flags"), Reply::Set(vec![Reply::bulk("off")])),
+        (Reply::bulk("redirect"), Reply::Integer(-1)),
+        (Reply::bulk("prefixes"), Reply::Array(Vec::new())),
+    ])
+}
+
+fn help(_: &mut Context<'_>, _: &[&[u8]]) -> Reply {
+    Reply::help(
+        "CLIENT",
+        &[
+            "GETNAME / SETNAME <name>",
+            "    The name of this connection.",
+            "ID",
+            "    The number of this connection.",
+            "INFO / LIST [options ...]",
+            "    What is known of this connection, or of all.",
+            "KILL <option>",
+            "    End connections.",
+            "NO-EVICT (ON|OFF)",
+            "    Accepted, and does nothing.",
+            "PAUSE <timeout> [WRITE|ALL] / UNPAUSE",
+            "    Hold commands back for so many milliseconds.",
+            "REPLY (ON|OFF|SKIP)",
+            "    Whether this connection gets replies.",
+            "UNBLOCK <clientid> [TIMEOUT|ERROR]",
+            "    End the wait of a blocked connection.",
+        ],
+    )
+}

@@ -1,0 +1,213 @@
+//! INFO: the server in sections of `name:value` lines.
+//!
+//! What is not modelled is left out or zero, so that no run can tell which
+//! machine it is on.
+
+use std::fmt::Write as _;
+
+use super::{Command, Flags, Handler::Plain, command};
+use crate::redis::VERSION;
+use crate::redis::engine::Context;
+use crate::redis::keyspace::DATABASES;
+use crate::redis::reply::Reply;
+
+pub(super) const COMMANDS: &[Command] = &[command!(
+    "info",
+    "INFO",
+    -1,
+    Flags::LOADING.and(Flags::STALE),
+    (0, 0, 0),
+    Plain(info)
+)];
+
+type Section = fn(&Context<'_>, &mut String);
+
+/// Name, heading, whether INFO alone shows it, and its lines.
+const SECTIONS: [(&str, &str, bool, Section); 10] = [
+    ("server", "Server", true, server),
+    ("clients", "Clients", true, clients),
+    ("memory", "Memory", true, memory),
+    ("persistence", "Persistence", true, persistence),
+    ("stats", "Stats", true, stats),
+    ("replication", "Replication", true, replication),
+    ("commandstats", "Commandstats", false, commandstats),
+    ("errorstats", "Errorstats", true, errorstats),
+    ("cluster", "Cluster", true, cluster),
+    ("keyspace", "Keyspace", true, keyspace),
+];
+
+fn info(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    let names: Vec<String> = args[1..]
+        .iter()
+        .map(|name| String::from_utf8_lossy(name).to_ascii_lowercase())
+        .collect();
+    let everything = names
+        .iter()
+        .any(|name| name == "all" || name == "everything");
+    let usual = names.is_empty() || names.iter().any(|name| name == "default");
+    let mut text = String::new();
+    for (name, heading, is_usual, lines) in SECTIONS {
+        if everything || usual && is_usual || names.iter().any(|wanted| wanted == name) {
+            if !text.is_empty() {
+                text.push_str("\r\n");
+            }
+            line(&mut text, format_args!("# {heading}"));
+            lines(context, &mut text);
+        }
+    }
+    Reply::Verbatim(*b"txt", text.into())
+}
+
+fn line(text: &mut String, line: std::fmt::Arguments<'_>) {
+    write!(text, "{line}\r\n").expect("a string takes every write");
+}
+
+fn server(context: &Context<'_>, text: &mut String) {
+    let counts = &context.server.counts;
+    let uptime = counts.started_at.map_or(0, |at| at.elapsed().as_secs());
+    line(text, format_args!("redis_version:{VERSION}"));
+    line(text, format_args!("redis_git_sha1:00000000"));
+    line(text, format_args!("redis_git_dirty:0"));
+    line(text, format_args!("redis_build_id:0"));
+    line(text, format_args!("redis_mode:standalone"));
+    line(text, format_args!("os:Linux"));
+    line(text, format_args!("arch_bits:64"));
+    line(text, format_args!("process_id:1"));
+    line(
+        text,
+        format_args!("tcp_port:{}", context.server.config.text("port")),
+    );
+    line(
+        text,
+        format_args!("server_time_usec:{}", context.now * 1000),
+    );
+    line(text, format_args!("uptime_in_seconds:{uptime}"));
+    line(text, format_args!("uptime_in_days:{}", uptime / 86_400));
+    line(text, format_args!("hz:10"));
+    line(text, format_args!("configured_hz:10"));
+    line(text, format_args!("executable:"));
+    line(text, format_args!("config_file:"));
+}
+
+fn clients(context: &Context<'_>, text: &mut String) {
+    let server = &context.server;
+    let blocked = server
+        .clients
+        .iter()
+        .filter(|c| c.blocked.is_some())
+        .count();
+    line(
+        text,
+        format_args!("connected_clients:{}", server.clients.len()),
+    );
+    line(text, format_args!("cluster_connections:0"));
+    line(
+        text,
+        format_args!("maxclients:{}", server.config.clients_max),
+    );
+    line(text, format_args!("blocked_clients:{blocked}"));
+    line(text, format_args!("tracking_clients:0"));
+}
+
+fn memory(context: &Context<'_>, text: &mut String) {
+    let config = &context.server.config;
+    line(text, format_args!("used_memory:0"));
+    line(text, format_args!("maxmemory:{}", config.text("maxmemory")));
+    line(
+        text,
+        format_args!("maxmemory_policy:{}", config.text("maxmemory-policy")),
+    );
+    line(
+        text,
+        format_args!("number_of_cached_scripts:{}", context.server.counts.scripts),
+    );
+    line(text, format_args!("lazyfree_pending_objects:0"));
+}
+
+fn persistence(context: &Context<'_>, text: &mut String) {
+    let aof = context.server.config.text("appendonly") == "yes";
+    line(text, format_args!("loading:0"));
+    line(text, format_args!("async_loading:0"));
+    line(text, format_args!("rdb_bgsave_in_progress:0"));
+    line(text, format_args!("rdb_last_bgsave_status:ok"));
+    line(text, format_args!("aof_enabled:{}", i32::from(aof)));
+    line(text, format_args!("aof_rewrite_in_progress:0"));
+}
+
+fn stats(context: &Context<'_>, text: &mut String) {
+    let server = &context.server;
+    let pubsub = |kind| server.pubsub.listeners(kind).len();
+    use crate::redis::pubsub::Kind;
+    line(
+        text,
+        format_args!("total_connections_received:{}", server.clients.ever()),
+    );
+    line(
+        text,
+        format_args!("total_commands_processed:{}", server.counts.commands),
+    );
+    line(
+        text,
+        format_args!("expired_keys:{}", context.keyspace.expired),
+    );
+    line(text, format_args!("evicted_keys:0"));
+    line(
+        text,
+        format_args!("pubsub_channels:{}", pubsub(Kind::Channel)),
+    );
+    line(
+        text,
+        format_args!("pubsub_patterns:{}", pubsub(Kind::Pattern)),
+    );
+    line(
+        text,
+        format_args!("pubsubshard_channels:{}", pubsub(Kind::Shard)),
+    );
+    line(
+        text,
+        format_args!(
+            "total_error_replies:{}",
+            server.counts.errors.values().sum::<u64>()
+        ),
+    );
+}
+
+fn replication(_: &Context<'_>, text: &mut String) {
+    line(text, format_args!("role:master"));
+    line(text, format_args!("connected_slaves:0"));
+}
+
+fn commandstats(context: &Context<'_>, text: &mut String) {
+    for (name, stats) in &context.server.counts.by_command {
+        line(
+            text,
+            format_args!(
+                "cmdstat_{name}:calls={},usec=0,usec_per_call=0.00,rejected_calls={},\
+                 failed_calls={}",
+                stats.calls, stats.rejected, stats.failed
+            ),
+        );
+    }
+}
+
+fn errorstats(context: &Context<'_>, text: &mut String) {
+    for (code, count) in &context.server.counts.errors {
+        line(text, format_args!("errorstat_{code}:count={count}"));
+    }
+}
+
+fn cluster(_: &Context<'_>, text: &mut String) {
+    line(text, format_args!("cluster_enabled:0"));
+}
+
+fn keyspace(context: &Context<'_>, text: &mut String) {
+    for database in 0..DATABASES {
+        let (keys, expires) = context.keyspace.size(database);
+        if keys > 0 {
+            line(
+                text,
+                format_args!("db{database}:keys={keys},expires={expires},avg_ttl=0"),
+            );
+        }
+    }
+}

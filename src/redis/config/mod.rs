@@ -1,0 +1,297 @@
+//! What CONFIG GET and CONFIG SET know.
+//!
+//! All of Redis's parameters are there, are checked as Redis checks them and
+//! keep what they are given; the few that change something here are read
+//! through [`Config`]'s fields.
+
+mod parameters;
+
+use std::collections::BTreeMap;
+
+use super::events::Class;
+use super::number::parse_integer;
+use super::wire::BULK_MAX;
+use parameters::PARAMETERS;
+
+/// One parameter.
+#[derive(Debug)]
+pub(super) struct Parameter {
+    pub(super) name: &'static str,
+    alias: &'static str,
+    kind: Kind,
+    default: &'static str,
+    modifiable: bool,
+}
+
+/// What a parameter takes.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Bool,
+    Integer(i64, i64),
+    /// Bytes, with an optional unit.
+    Memory(i64, i64),
+    MemoryOrPercent,
+    OneOf(&'static [&'static str]),
+    Text,
+}
+
+/// The settings of a server.
+#[derive(Debug)]
+pub(super) struct Config {
+    /// What differs from the defaults.
+    changed: BTreeMap<&'static str, String>,
+    /// `proto-max-bulk-len`
+    pub(super) bulk_max: usize,
+    /// `client-query-buffer-limit`
+    pub(super) query_max: usize,
+    /// `busy-reply-threshold`, in milliseconds; 0 and less is never.
+    pub(super) busy_after_ms: i64,
+    /// `requirepass`; empty is none.
+    pub(super) password: String,
+    /// `notify-keyspace-events`
+    pub(super) events: Class,
+    /// `timeout`, in seconds; 0 is never.
+    pub(super) idle_seconds: u64,
+    /// `maxclients`
+    pub(super) clients_max: usize,
+    /// `slowlog-log-slower-than`, in microseconds; negative is never.
+    pub(super) slow_after_us: i64,
+    /// `slowlog-max-len`
+    pub(super) slow_log_max: usize,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            changed: BTreeMap::new(),
+            bulk_max: BULK_MAX,
+            query_max: 1 << 30,
+            busy_after_ms: 5000,
+            password: String::new(),
+            events: Class::default(),
+            idle_seconds: 0,
+            clients_max: 10_000,
+            slow_after_us: 10_000,
+            slow_log_max: 128,
+        }
+    }
+}
+
+/// A parameter that would not be set, and why.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    Unknown(String),
+    Because(String, String),
+}
+
+/// The parameter of that name or alias, in any case.
+fn find(name: &str) -> Option<&'static Parameter> {
+    PARAMETERS.iter().find(|parameter| {
+        parameter.name.eq_ignore_ascii_case(name)
+            || !parameter.alias.is_empty() && parameter.alias.eq_ignore_ascii_case(name)
+    })
+}
+
+impl Config {
+    /// Every name and alias, with the value it has now.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        PARAMETERS.iter().flat_map(|parameter| {
+            [parameter.name, parameter.alias]
+                .into_iter()
+                .filter(|name| !name.is_empty())
+                .map(|name| (name, self.value(parameter)))
+        })
+    }
+
+    fn value(&self, parameter: &Parameter) -> &str {
+        let changed = self.changed.get(parameter.name);
+        changed.map_or(parameter.default, String::as_str)
+    }
+
+    /// A value by name, empty if there is no such parameter.
+    pub(super) fn text(&self, name: &str) -> &str {
+        find(name).map_or("", |parameter| self.value(parameter))
+    }
+
+    /// A whole number by name, 0 if it is none.
+    pub(super) fn integer(&self, name: &str) -> i64 {
+        self.text(name).parse().unwrap_or(0)
+    }
+
+    fn size(&self, name: &str) -> usize {
+        usize::try_from(self.integer(name)).unwrap_or(0)
+    }
+
+    /// Sets all, or none and says which one was wrong.
+    pub(super) fn set(&mut self, settings: &[(&str, &str)]) -> Result<(), Refused> {
+        let mut checked: Vec<(&Parameter, String)> = Vec::new();
+        if let Some((name, _)) = settings.iter().find(|(name, _)| find(name).is_none()) {
+            return Err(Refused::Unknown((*name).to_owned()));
+        }
+        for (name, _) in settings {
+            let Some(parameter) = find(name) else {
+                continue;
+            };
+            let refuse = |why: &str| Err(Refused::Because((*name).to_owned(), why.to_owned()));
+            if !parameter.modifiable {
+                return refuse("can't set immutable config");
+            }
+            if checked
+                .iter()
+                .any(|(other, _)| other.name == parameter.name)
+            {
+                return refuse("duplicate parameter");
+            }
+            checked.push((parameter, String::new()));
+        }
+        for ((parameter, written), (_, value)) in checked.iter_mut().zip(settings) {
+            let checked = parameter.check(value);
+            *written = checked.map_err(|why| Refused::Because(parameter.name.to_owned(), why))?;
+        }
+        for (parameter, written) in checked {
+            self.changed.insert(parameter.name, written);
+        }
+        self.refresh();
+        Ok(())
+    }
+
+    /// Reads the fields again.
+    fn refresh(&mut self) {
+        self.bulk_max = self.size("proto-max-bulk-len");
+        self.query_max = self.size("client-query-buffer-limit");
+        self.busy_after_ms = self.integer("busy-reply-threshold");
+        self.password = self.text("requirepass").to_owned();
+        self.events = Class::parse(self.text("notify-keyspace-events")).unwrap_or_default();
+        self.idle_seconds = self.integer("timeout").unsigned_abs();
+        self.clients_max = self.size("maxclients");
+        self.slow_after_us = self.integer("slowlog-log-slower-than");
+        self.slow_log_max = self.size("slowlog-max-len");
+    }
+}
+
+impl Parameter {
+    /// The value as it is kept, or what is wrong with it.
+    fn check(&self, value: &str) -> Result<String, String> {
+        match self.kind {
+            Kind::Bool => match &*value.to_ascii_lowercase() {
+                word @ ("yes" | "no") => Ok(word.to_owned()),
+                _ => Err("argument must be 'yes' or 'no'".to_owned()),
+            },
+            Kind::OneOf(words) => words
+                .iter()
+                .find(|word| word.eq_ignore_ascii_case(value))
+                .map(|word| (*word).to_owned())
+                .ok_or_else(|| {
+                    let words = words.join(", ");
+                    format!("argument(s) must be one of the following: {words}")
+                }),
+            Kind::Integer(least, most) => {
+                let number = parse_integer(value.as_bytes())
+                    .ok_or("argument couldn't be parsed into an integer")?;
+                within(number, least, most)
+            }
+            Kind::Memory(least, most) => {
+                let bytes = parse_memory(value).ok_or("argument must be a memory value")?;
+                within(bytes, least, most)
+            }
+            Kind::MemoryOrPercent => {
+                let percent = value
+                    .strip_suffix('%')
+                    .map(|percent| percent.parse::<i64>());
+                match percent {
+                    Some(Ok(percent @ 0..=100)) => Ok(format!("{percent}%")),
+                    Some(_) => Err("argument must be a memory or percent value".to_owned()),
+                    None => parse_memory(value)
+                        .map(|bytes| bytes.to_string())
+                        .ok_or("argument must be a memory or percent value".to_owned()),
+                }
+            }
+            Kind::Text => self.check_text(value),
+        }
+    }
+
+    fn check_text(&self, value: &str) -> Result<String, String> {
+        match self.name {
+            "notify-keyspace-events" => Class::parse(value)
+                .map(Class::letters)
+                .ok_or_else(|| "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.".to_owned()),
+            "save" => {
+                let words: Vec<&str> = value.split_whitespace().collect();
+                let wrong = words.len() % 2 != 0
+                    || words
+                        .iter()
+                        .any(|word| word.parse::<i64>().is_ok_and(|n| n >= 0).eq(&false));
+                if wrong {
+                    return Err("Invalid save parameters".to_owned());
+                }
+                Ok(words.join(" "))
+            }
+            _ => Ok(value.to_owned()),
+        }
+    }
+}
+
+fn within(number: i64, least: i64, most: i64) -> Result<String, String> {
+    if (least..=most).contains(&number) {
+        Ok(number.to_string())
+    } else {
+        Err(format!(
+            "argument must be between {least} and {most} inclusive"
+        ))
+    }
+}
+
+/// `100`, `64kb`, `1g`: k, m and g count in thousands, with a b in 1024s.
+pub(super) fn parse_memory(text: &str) -> Option<i64> {
+    let digits = text
+        .bytes()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    let (number, unit) = text.split_at(digits);
+    let scale: i64 = match &*unit.to_ascii_lowercase() {
+        "" | "b" => 1,
+        "k" => 1000,
+        "kb" => 1024,
+        "m" => 1_000_000,
+        "mb" => 1024 * 1024,
+        "g" => 1_000_000_000,
+        "gb" => 1024 * 1024 * 1024,
+        _ => return None,
+    };
+    number.parse::<i64>().ok()?.checked_mul(scale)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_is_valid_and_written_as_it_is_kept() {
+        for parameter in PARAMETERS {
+            let kept = parameter.check(parameter.default);
+            assert_eq!(kept.as_deref(), Ok(parameter.default), "{}", parameter.name);
+        }
+        let names: Vec<&str> = PARAMETERS.iter().map(|p| p.name).collect();
+        assert!(names.is_sorted());
+    }
+
+    #[test]
+    fn the_fields_start_with_the_defaults() {
+        let mut config = Config::default();
+        let untouched = format!("{config:?}");
+        config.refresh();
+        assert_eq!(format!("{config:?}"), untouched);
+    }
+
+    #[test]
+    fn all_are_set_or_none() {
+        let mut config = Config::default();
+        let settings = [("maxmemory", "1mb"), ("timeout", "x")];
+        let refused = config.set(&settings).unwrap_err();
+        let why = "argument couldn't be parsed into an integer".to_owned();
+        assert_eq!(refused, Refused::Because("timeout".to_owned(), why));
+        assert_eq!(config.text("maxmemory"), "0");
+        config.set(&settings[..1]).unwrap();
+        assert_eq!(config.integer("maxmemory"), 1024 * 1024);
+    }
+}

@@ -1,0 +1,153 @@
+//! What a server knows besides its keys: clients, channels, settings, counts.
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexSet;
+use xxhash_rust::xxh3::Xxh3DefaultBuilder;
+
+use super::client::{Client, ClientId};
+use super::clients::Clients;
+use super::config::Config;
+use super::keyspace::Keyspace;
+use super::pubsub::PubSub;
+use super::reply::Reply;
+use crate::rt::{self, Instant};
+
+#[derive(Debug, Default)]
+pub(super) struct ServerState {
+    pub(super) clients: Clients,
+    pub(super) pubsub: Box<PubSub>,
+    pub(super) config: Box<Config>,
+    /// Clients that see every command, as MONITOR asks.
+    pub(super) monitors: IndexSet<ClientId, Xxh3DefaultBuilder>,
+    pub(super) pause: Option<Pause>,
+    pub(super) counts: Box<Counts>,
+}
+
+/// CLIENT PAUSE.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pause {
+    pub(super) until: Instant,
+    /// Commands that write nothing go on.
+    pub(super) writes_only: bool,
+}
+
+/// What INFO counts.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    pub(super) started_at: Option<Instant>,
+    pub(super) commands: u64,
+    /// Scripts in the cache.
+    pub(super) scripts: usize,
+    /// Errors by their code.
+    pub(super) errors: BTreeMap<String, u64>,
+    pub(super) by_command: BTreeMap<&'static str, CommandCounts>,
+}
+
+/// What INFO counts for each command.
+#[derive(Debug, Default)]
+pub(super) struct CommandCounts {
+    pub(super) calls: u64,
+    /// Refused before they ran.
+    pub(super) rejected: u64,
+    /// Answered with an error.
+    pub(super) failed: u64,
+}
+
+impl Counts {
+    /// A command ran and answered.
+    pub(super) fn ran(&mut self, name: &'static str, reply: &Reply) {
+        self.commands += 1;
+        let stats = self.by_command.entry(name).or_default();
+        stats.calls += 1;
+        if let Reply::Error(text) = reply {
+            stats.failed += 1;
+            self.error(text);
+        }
+    }
+
+    /// A command was refused.
+    pub(super) fn refused(&mut self, name: Option<&'static str>, reply: &Reply) {
+        if let Some(name) = name {
+            self.by_command.entry(name).or_default().rejected += 1;
+        }
+        if let Reply::Error(text) = reply {
+            self.error(text);
+        }
+    }
+
+    fn error(&mut self, text: &[u8]) {
+        let code = text.split(|byte| *byte == b' ').next().unwrap_or_default();
+        let code = String::from_utf8_lossy(code).into_owned();
+        *self.errors.entry(code).or_default() += 1;
+    }
+
+    /// CONFIG RESETSTAT.
+    pub(super) fn reset(&mut self) {
+        *self = Counts {
+            started_at: self.started_at,
+            scripts: self.scripts,
+            ..Counts::default()
+        };
+    }
+}
+
+impl ServerState {
+    /// The pause that holds commands back, if it has not ended.
+    pub(super) fn paused(&mut self) -> Option<Pause> {
+        let pause = self.pause?;
+        if pause.until > rt::now() {
+            return Some(pause);
+        }
+        self.pause = None;
+        None
+    }
+
+    /// Publishes what commands did to keys, and hands the running client what
+    /// was sent to it.
+    pub(super) fn publish_events(&mut self, keyspace: &mut Keyspace, running: &mut Client) {
+        let events = &mut keyspace.events;
+        if !events.pending.is_empty() {
+            self.pubsub.publish_events(&mut self.clients, events);
+        }
+        self.clients.hand_over(running);
+    }
+
+    /// Shows a command to those who monitor.
+    pub(super) fn show(&mut self, client: &Client, args: &[&[u8]], in_script: bool) {
+        let now = rt::unix_time();
+        let address = if in_script { "lua" } else { &client.address };
+        let mut line = format!(
+            "{}.{:06} [{} {address}]",
+            now.as_secs(),
+            now.subsec_micros(),
+            client.database
+        )
+        .into_bytes();
+        for arg in args {
+            line.extend(b" \"");
+            for byte in *arg {
+                escape(&mut line, *byte);
+            }
+            line.push(b'"');
+        }
+        let line = Reply::Status(line.into());
+        for monitor in &self.monitors {
+            self.clients.push(*monitor, &line, "monitored command");
+        }
+    }
+}
+
+/// A byte as `redis-cli` quotes it.
+fn escape(out: &mut Vec<u8>, byte: u8) {
+    match byte {
+        b'\\' | b'"' => out.extend([b'\\', byte]),
+        b'\n' => out.extend(b"\\n"),
+        b'\r' => out.extend(b"\\r"),
+        b'\t' => out.extend(b"\\t"),
+        7 => out.extend(b"\\a"),
+        8 => out.extend(b"\\b"),
+        b' '..=b'~' => out.push(byte),
+        byte => out.extend(format!("\\x{byte:02x}").bytes()),
+    }
+}
