@@ -155,9 +155,12 @@ fn is_of_type(client: &Client, kind: &[u8]) -> Result<bool, Reply> {
     })
 }
 
+/// Whether CLIENT LIST shows a client.
+type Filter<'a> = Box<dyn Fn(&Client) -> Result<bool, Reply> + 'a>;
+
 fn list(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     let context = &*context;
-    let wanted: Box<dyn Fn(&Client) -> Result<bool, Reply>> = match &args[2..] {
+    let wanted: Filter<'_> = match &args[2..] {
         [] => Box::new(|_| Ok(true)),
         [word, kind] if is("type", word) => Box::new(|client| is_of_type(client, kind)),
         [word, ids @ ..] if is("id", word) && !ids.is_empty() => {

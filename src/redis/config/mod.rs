@@ -217,7 +217,7 @@ impl Parameter {
                 .ok_or_else(|| "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.".to_owned()),
             "save" => {
                 let words: Vec<&str> = value.split_whitespace().collect();
-                let wrong = words.len() % 2 != 0
+                let wrong = !words.len().is_multiple_of(2)
                     || words
                         .iter()
                         .any(|word| word.parse::<i64>().is_ok_and(|n| n >= 0).eq(&false));

@@ -7,6 +7,9 @@ use mlua::{Lua, Table, Value};
 
 use super::{Arguments, add};
 
+/// Two numbers to one.
+type Operation = fn(u32, u32) -> u32;
+
 pub(super) fn open(lua: &Lua) -> mlua::Result<Table> {
     let bit = lua.create_table()?;
     add(lua, &bit, "tobit", |args| Ok(signed(bits(args, 1)?)))?;
@@ -14,7 +17,7 @@ pub(super) fn open(lua: &Lua) -> mlua::Result<Table> {
     add(lua, &bit, "bswap", |args| {
         Ok(signed(bits(args, 1)?.swap_bytes()))
     })?;
-    let folds: [(&str, fn(u32, u32) -> u32); 3] = [
+    let folds: [(&str, Operation); 3] = [
         ("band", |a, b| a & b),
         ("bor", |a, b| a | b),
         ("bxor", |a, b| a ^ b),
@@ -28,7 +31,7 @@ pub(super) fn open(lua: &Lua) -> mlua::Result<Table> {
             Ok(signed(result))
         })?;
     }
-    let shifts: [(&str, fn(u32, u32) -> u32); 5] = [
+    let shifts: [(&str, Operation); 5] = [
         ("lshift", |bits, by| bits << by),
         ("rshift", |bits, by| bits >> by),
         ("arshift", |bits, by| {

@@ -105,7 +105,7 @@ fn pack_string(out: &mut Vec<u8>, text: &[u8]) {
 fn pack_integer(out: &mut Vec<u8>, value: i64) {
     let bytes = value.to_be_bytes();
     let (tag, width) = match value {
-        0..=127 | -32..=-1 => return out.push(bytes[7]),
+        -32..=127 => return out.push(bytes[7]),
         128..=0xff => (0xcc, 1),
         0x100..=0xffff => (0xcd, 2),
         0x1_0000..=0xffff_ffff => (0xce, 4),

@@ -75,9 +75,12 @@ pub(super) fn open(lua: &Lua) -> mlua::Result<Table> {
     Ok(cjson)
 }
 
+/// One of the settings.
+type Field<T> = fn(&mut Settings) -> &mut T;
+
 /// Functions that set, if they are given something, and answer what is set.
 fn add_settings(lua: &Lua, cjson: &Table, settings: &Arc<Mutex<Settings>>) -> mlua::Result<()> {
-    let integers: [(&str, fn(&mut Settings) -> &mut i32, i32); 3] = [
+    let integers: [(&str, Field<i32>, i32); 3] = [
         ("encode_max_depth", |s| &mut s.encode_depth_max, i32::MAX),
         ("decode_max_depth", |s| &mut s.decode_depth_max, i32::MAX),
         ("encode_number_precision", |s| &mut s.precision, 14),
@@ -89,7 +92,7 @@ fn add_settings(lua: &Lua, cjson: &Table, settings: &Arc<Mutex<Settings>>) -> ml
             integer(args, 1, field(&mut here.lock()), 1, most)
         })?;
     }
-    let switches: [(&str, fn(&mut Settings) -> &mut bool); 2] = [
+    let switches: [(&str, Field<bool>); 2] = [
         ("encode_keep_buffer", |s| &mut s.keep_buffer),
         ("decode_invalid_numbers", |s| &mut s.decode_invalid_numbers),
     ];
