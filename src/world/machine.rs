@@ -187,7 +187,9 @@ impl Machines {
         let (mut times, mut drift_ppm) = (1_u32, machine.drift_ppm.get());
         for strain in machine.strains.borrow().iter() {
             match strain {
-                Strain::Slow(by) => times = times.saturating_mul(*by),
+                // The worst of them: work that has begun keeps its pace, and
+                // that of a product would outlast the run.
+                Strain::Slow(by) => times = times.max(*by),
                 Strain::Drift(by) => drift_ppm = drift_ppm.saturating_add(*by),
             }
         }
