@@ -5,6 +5,7 @@ mod bugs;
 mod conversations;
 mod corpus;
 mod crash;
+mod depth;
 mod differential;
 mod driver;
 mod errors;

@@ -6,6 +6,7 @@
 mod analyse;
 mod catalog;
 mod client;
+mod depth;
 mod eval;
 mod expr;
 mod functions;

@@ -18,6 +18,7 @@ use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
 use super::client::rewrite_client_statements;
+use super::depth::{check_depth, too_deep};
 use super::options::sort_sequence_options;
 use super::target::rewrite_conflict_targets;
 use crate::postgres::error::{Error, Result, SqlState};
@@ -186,6 +187,7 @@ fn parse_uncached(sql: &str) -> Result<Vec<Statement>> {
             let position = position(sql, error.location);
             unterminated(sql, position, &error.message)
         })?;
+    check_depth(&tokens)?;
     let tokens = rewrite_deferrable(rewrite_locking_clauses(tokens));
     let tokens = rewrite_client_statements(tokens);
     let tokens = sort_sequence_options(rewrite_conflict_targets(tokens));
@@ -235,7 +237,7 @@ fn unterminated(sql: &str, position: usize, message: &str) -> Error {
 /// message; where it does not, its next token is the one.
 fn syntax_error(sql: &str, parser: &Parser<'_>, error: &ParserError) -> Error {
     let ParserError::ParserError(message) = error else {
-        return Error::new(SqlState("54001"), "stack depth limit exceeded");
+        return too_deep();
     };
     let location = located(message).unwrap_or_else(|| parser.peek_token().span.start);
     let at_end = location.line == 0;
