@@ -19,9 +19,6 @@ use doublebuy::postgres::{Disk, Options};
 use self::spec::Spec;
 use crate::support::{ADDRESS, simulate};
 
-/// Specs that the server does not pass yet: dates are only shown in ISO style.
-const NOT_YET: [&str; 1] = ["receipt-report"];
-
 /// A folder of specs with what is expected of them.
 #[derive(Debug, Clone)]
 struct Suite {
@@ -83,10 +80,6 @@ impl Suite {
     fn check(&self, mut run: impl FnMut(&str, &Suite) -> String) {
         let mut wrong = Vec::new();
         for name in self.names() {
-            if NOT_YET.contains(&name.as_str()) {
-                println!("skipped: {name} asks for a DateStyle other than ISO");
-                continue;
-            }
             let printed = run(&name, self);
             let expected = self.expected(&name);
             if !expected.contains(&printed) {
