@@ -15,7 +15,7 @@ use crate::postgres::settings::Settings;
 use crate::postgres::storage::clog::Xid;
 use crate::postgres::storage::sequence::{SequenceId, Sequences};
 use crate::postgres::types::{
-    Interval, MICROS_PER_DAY, Numeric, Row, Type, Value, cast, fit, from_unix,
+    Interval, MICROS_PER_DAY, Numeric, Row, Type, Value, cast, fit, from_unix, midnight,
     write_traditional_text,
 };
 use crate::rt;
@@ -428,9 +428,11 @@ pub(in crate::postgres) fn arithmetic(
         (Value::Local(at), Value::Interval(by)) => by_interval(*at, operator, **by),
         (Value::Interval(by), Value::Local(at)) => by_interval(*at, operator, **by),
         (Value::Date(at), Value::Interval(by)) | (Value::Interval(by), Value::Date(at)) => {
-            by_interval(i64::from(*at) * MICROS_PER_DAY, operator, **by)
+            let at = midnight(*at).ok_or_else(timestamp_out_of_range)?;
+            by_interval(at, operator, **by)
         }
         (Value::Date(a), Value::Date(b)) => Ok(Value::Int(i64::from(*a) - i64::from(*b))),
+        (Value::Date(at @ (i32::MAX | i32::MIN)), Value::Int(_)) => Ok(Value::Date(*at)),
         (Value::Date(at), Value::Int(by)) | (Value::Int(by), Value::Date(at)) => {
             let by = if operator == Arithmetic::Subtract {
                 -by
@@ -443,8 +445,13 @@ pub(in crate::postgres) fn arithmetic(
             days.map(Value::Date)
                 .ok_or_else(|| Error::new(SqlState::DATETIME_FIELD_OVERFLOW, "date out of range"))
         }
-        (Value::Date(at), Value::Time(time)) | (Value::Time(time), Value::Date(at)) => {
-            Ok(Value::Local(i64::from(*at) * MICROS_PER_DAY + time))
+        (Value::Date(date), Value::Time(time)) | (Value::Time(time), Value::Date(date)) => {
+            let at = Interval {
+                micros: *time,
+                ..Interval::default()
+            };
+            let at = midnight(*date).and_then(|date| at.after(date));
+            at.map(Value::Local).ok_or_else(timestamp_out_of_range)
         }
         (Value::Time(a), Value::Time(b)) => interval(Some(Interval {
             micros: a - b,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::datetime::Interval;
+use super::datetime::{Interval, MICROS_PER_DAY, in_range};
 use super::{Json, Numeric, Type, Value, write_text};
 use crate::postgres::error::{Error, Result, SqlState};
 
@@ -142,6 +142,18 @@ fn array<const N: usize>(bytes: &[u8], parameter: usize) -> Result<[u8; N]> {
     bytes.try_into().map_err(|_| wrong_format(parameter))
 }
 
+fn read_timestamp(bytes: &[u8], parameter: usize) -> Result<i64> {
+    let micros = i64::from_be_bytes(array(bytes, parameter)?);
+    in_range(micros).ok_or_else(|| out_of_range("timestamp"))
+}
+
+fn out_of_range(what: &str) -> Error {
+    Error::new(
+        SqlState::DATETIME_FIELD_OVERFLOW,
+        format!("{what} out of range"),
+    )
+}
+
 fn wrong_format(parameter: usize) -> Error {
     Error::new(
         SqlState::INVALID_BINARY_REPRESENTATION,
@@ -177,9 +189,12 @@ pub(in crate::postgres) fn from_binary(ty: Type, bytes: &[u8], parameter: usize)
         Type::Bytea => Value::Bytes(bytes.into()),
         Type::Array(element) => read_array(*element, bytes, parameter)?,
         Type::Date => Value::Date(i32::from_be_bytes(array(bytes, parameter)?)),
-        Type::Time => Value::Time(i64::from_be_bytes(array(bytes, parameter)?)),
-        Type::Timestamp => Value::Local(i64::from_be_bytes(array(bytes, parameter)?)),
-        Type::Timestamptz => Value::Timestamp(i64::from_be_bytes(array(bytes, parameter)?)),
+        Type::Time => match i64::from_be_bytes(array(bytes, parameter)?) {
+            micros @ 0..=MICROS_PER_DAY => Value::Time(micros),
+            _ => return Err(out_of_range("time")),
+        },
+        Type::Timestamp => Value::Local(read_timestamp(bytes, parameter)?),
+        Type::Timestamptz => Value::Timestamp(read_timestamp(bytes, parameter)?),
         Type::Tid
         | Type::Regclass
         | Type::Record
@@ -203,7 +218,7 @@ pub(in crate::postgres) fn from_binary(ty: Type, bytes: &[u8], parameter: usize)
 }
 
 /// Text must be UTF-8 without a NUL.
-pub(super) fn valid_text(bytes: &[u8]) -> Result<&str> {
+pub(in crate::postgres) fn valid_text(bytes: &[u8]) -> Result<&str> {
     let bad = |from: usize, end: usize| {
         let shown: Vec<String> = bytes[from..end.min(bytes.len())]
             .iter()

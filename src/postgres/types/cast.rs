@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::datetime::MICROS_PER_DAY;
+use super::datetime::{MICROS_PER_DAY, midnight};
 use super::text::to_real;
 use super::{Json, Numeric, Type, Value, from_text, write_text};
 use crate::postgres::error::{Error, Result, SqlState};
@@ -93,14 +93,7 @@ fn time(value: &Value, to: Type) -> Option<Value> {
             };
             (days, *micros)
         }
-        Value::Date(days) => {
-            let micros = match *days {
-                i32::MAX => i64::MAX,
-                i32::MIN => i64::MIN,
-                days => i64::from(days).checked_mul(MICROS_PER_DAY)?,
-            };
-            (*days, micros)
-        }
+        Value::Date(days) => (*days, midnight(*days)?),
         Value::Interval(span) if to == Type::Time => (0, span.micros),
         Value::Time(micros) if to == Type::Interval => {
             let span = super::Interval {

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::ops::Range;
 use std::time::Duration;
 
 /// Microseconds in a second.
@@ -14,6 +15,28 @@ const EPOCH_SECONDS: i64 = 946_684_800;
 /// PostgreSQL's timestamp for a time since the Unix epoch.
 pub(in crate::postgres) fn from_unix(since_epoch: Duration) -> i64 {
     i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX) - EPOCH_SECONDS * MICROS_PER_SECOND
+}
+
+/// The timestamps that there are, without the infinite ones: from 4713 BC on.
+const TIMESTAMPS: Range<i64> = -211_813_488_000_000_000..9_223_371_331_200_000_000;
+
+/// True for `infinity` and `-infinity`.
+pub(in crate::postgres) fn is_infinite(micros: i64) -> bool {
+    matches!(micros, i64::MAX | i64::MIN)
+}
+
+/// A timestamp, if there is such a one.
+pub(super) fn in_range(micros: i64) -> Option<i64> {
+    (is_infinite(micros) || TIMESTAMPS.contains(&micros)).then_some(micros)
+}
+
+/// The first instant of a date, if a timestamp reaches it.
+pub(in crate::postgres) fn midnight(days: i32) -> Option<i64> {
+    match days {
+        i32::MAX => Some(i64::MAX),
+        i32::MIN => Some(i64::MIN),
+        days => in_range(i64::from(days).checked_mul(MICROS_PER_DAY)?),
+    }
 }
 
 /// Days since 2000-01-01 of a date of the proleptic Gregorian calendar.
@@ -313,6 +336,9 @@ pub(in crate::postgres) fn extract(field: Field, micros: i64) -> (i64, u8) {
 
 /// A point in time cut to the precision of a field; None if one cannot.
 pub(in crate::postgres) fn truncate(field: Field, micros: i64) -> Option<i64> {
+    if is_infinite(micros) {
+        return Some(micros);
+    }
     let days = micros.div_euclid(MICROS_PER_DAY);
     let (year, month, _) = civil_from_days(days);
     let first = |year: i64| days_from_civil(year, 1, 1) * MICROS_PER_DAY;
@@ -410,6 +436,13 @@ fn parse_fraction(digits: &str) -> Option<i64> {
     padded.get(..6).and_then(number)
 }
 
+/// Microseconds of so many units of so many seconds, and of millionths of one.
+fn of_seconds(whole: i64, fraction: i64, seconds: i64) -> Option<i64> {
+    whole
+        .checked_mul(seconds * MICROS_PER_SECOND)?
+        .checked_add(fraction * seconds)
+}
+
 /// A span of time. Months and days are kept apart: they have no fixed length.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Interval {
@@ -436,7 +469,8 @@ impl Interval {
                     Some(digits) => (-1, digits),
                     None => (1, word.trim_start_matches('+')),
                 };
-                interval.micros += sign * parse_time(digits).ok()?;
+                let time = sign * parse_time(digits).ok()?;
+                interval.micros = interval.micros.checked_add(time)?;
             } else {
                 let split = word
                     .find(|c: char| c.is_ascii_alphabetic())
@@ -469,26 +503,28 @@ impl Interval {
             Some(singular) if singular.len() > 1 => singular,
             _ => &unit,
         };
-        let of_seconds = |seconds: i64| whole * seconds * MICROS_PER_SECOND + fraction * seconds;
         let narrow = |value: i64| i32::try_from(value).ok();
+        let (mut months, mut days, mut micros) = (0, 0, 0);
         match unit {
-            "microsecond" | "us" | "usec" => self.micros += whole,
-            "millisecond" | "ms" | "msec" => self.micros += whole * 1000 + fraction / 1000,
-            "s" | "sec" | "second" => self.micros += of_seconds(1),
-            "m" | "min" | "minute" => self.micros += of_seconds(60),
-            "h" | "hr" | "hour" => self.micros += of_seconds(3600),
-            "d" | "day" => {
-                self.days += narrow(whole)?;
-                self.micros += fraction * 86_400;
-            }
+            "microsecond" | "us" | "usec" => micros = whole,
+            "millisecond" | "ms" | "msec" => micros = whole.checked_mul(1000)? + fraction / 1000,
+            "s" | "sec" | "second" => micros = of_seconds(whole, fraction, 1)?,
+            "m" | "min" | "minute" => micros = of_seconds(whole, fraction, 60)?,
+            "h" | "hr" | "hour" => micros = of_seconds(whole, fraction, 3600)?,
+            "d" | "day" => (days, micros) = (narrow(whole)?, fraction * 86_400),
             "w" | "week" => {
-                self.days += narrow(whole * 7)?;
-                self.micros += fraction * 7 * 86_400;
+                days = narrow(whole.checked_mul(7)?)?;
+                micros = fraction * 7 * 86_400;
             }
-            "mon" | "month" => self.months += narrow(whole)?,
-            "y" | "yr" | "year" => self.months += narrow(whole * 12)?,
+            "mon" | "month" => months = narrow(whole)?,
+            "y" | "yr" | "year" => months = narrow(whole.checked_mul(12)?)?,
             _ => return None,
         }
+        *self = self.add(Interval {
+            months,
+            days,
+            micros,
+        })?;
         Some(())
     }
 
@@ -538,10 +574,13 @@ impl Interval {
     }
 
     /// The span between two points in time in years, months and days.
-    pub(in crate::postgres) fn age(later: i64, earlier: i64) -> Interval {
+    /// None if one of them is infinite.
+    pub(in crate::postgres) fn age(later: i64, earlier: i64) -> Option<Interval> {
+        if is_infinite(later) || is_infinite(earlier) {
+            return None;
+        }
         if later < earlier {
-            let span = Interval::age(earlier, later);
-            return span.negate().unwrap_or_default();
+            return Interval::age(earlier, later)?.negate();
         }
         let parts = |micros: i64| {
             let (year, month, day) = civil_from_days(micros.div_euclid(MICROS_PER_DAY));
@@ -562,30 +601,37 @@ impl Interval {
             months -= 1;
             days += days_in_month(early.0.div_euclid(12), early.0.rem_euclid(12) + 1);
         }
-        Interval {
-            months: i32::try_from(months).unwrap_or(i32::MAX),
-            days: i32::try_from(days).unwrap_or(0),
+        Some(Interval {
+            months: i32::try_from(months).ok()?,
+            days: i32::try_from(days).ok()?,
             micros,
-        }
+        })
     }
 
     /// The timestamp this much later.
     pub(in crate::postgres) fn after(self, timestamp: i64) -> Option<i64> {
+        if is_infinite(timestamp) {
+            return Some(timestamp);
+        }
         let mut at = timestamp;
         if self.months != 0 {
             let (year, month, day) = civil_from_days(at.div_euclid(MICROS_PER_DAY));
             let months = year * 12 + month - 1 + i64::from(self.months);
             let (year, month) = (months.div_euclid(12), months.rem_euclid(12) + 1);
             let day = day.min(days_in_month(year, month));
-            at = days_from_civil(year, month, day).checked_mul(MICROS_PER_DAY)?
-                + at.rem_euclid(MICROS_PER_DAY);
+            at = days_from_civil(year, month, day)
+                .checked_mul(MICROS_PER_DAY)?
+                .checked_add(at.rem_euclid(MICROS_PER_DAY))?;
         }
-        at.checked_add(i64::from(self.days) * MICROS_PER_DAY)?
-            .checked_add(self.micros)
+        let at = at.checked_add(i64::from(self.days) * MICROS_PER_DAY)?;
+        in_range(at.checked_add(self.micros)?).filter(|at| !is_infinite(*at))
     }
 
     /// The span from `earlier` to `later`, in days and microseconds.
     pub(in crate::postgres) fn between(earlier: i64, later: i64) -> Option<Interval> {
+        if is_infinite(earlier) || is_infinite(later) {
+            return None;
+        }
         let micros = later.checked_sub(earlier)?;
         Some(Interval {
             months: 0,

@@ -21,9 +21,11 @@ pub use datetime::Interval;
 pub use json::Json;
 pub use numeric::Numeric;
 
-pub(super) use binary::{from_binary, to_binary};
+pub(super) use binary::{from_binary, to_binary, valid_text};
 pub(super) use cast::{cast, fit};
-pub(super) use datetime::{Field, MICROS_PER_DAY, extract, from_unix, truncate};
+pub(super) use datetime::{
+    Field, MICROS_PER_DAY, extract, from_unix, is_infinite, midnight, truncate,
+};
 pub(super) use text::{from_text, write_text, write_traditional_text};
 
 /// Defines the scalar types in one table: variant, meaning, name in messages,

@@ -10,19 +10,8 @@ use super::{Conversation, Stop};
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::session::{Block, Prepared, Tag};
 use crate::postgres::sql::{Keyword, Source, parse};
-use crate::postgres::types::{Type, Value, from_binary, from_text};
+use crate::postgres::types::{Type, Value, from_binary, from_text, valid_text};
 use crate::postgres::utility::{Portal, already_prepared, not_prepared};
-
-/// A query's text.
-pub(super) fn text(bytes: &[u8]) -> Result<&str> {
-    std::str::from_utf8(bytes).map_err(|error| {
-        let byte = bytes.get(error.valid_up_to()).copied().unwrap_or(0);
-        Error::new(
-            SqlState::CHARACTER_NOT_IN_REPERTOIRE,
-            format!("invalid byte sequence for encoding \"UTF8\": 0x{byte:02x}"),
-        )
-    })
-}
 
 impl Conversation<'_> {
     pub(super) async fn extended_message(
@@ -42,8 +31,10 @@ impl Conversation<'_> {
             Message::Execute { portal, max_rows } => self.execute(&portal, max_rows).await?,
             Message::Close(named) => {
                 match named {
-                    Named::Statement(name) => drop(self.session.statements.remove(text(&name)?)),
-                    Named::Portal(name) => drop(self.session.portals.remove(text(&name)?)),
+                    Named::Statement(name) => {
+                        drop(self.session.statements.remove(valid_text(&name)?))
+                    }
+                    Named::Portal(name) => drop(self.session.portals.remove(valid_text(&name)?)),
                 }
                 self.connection.out.close_complete();
             }
@@ -53,7 +44,7 @@ impl Conversation<'_> {
     }
 
     fn parse(&mut self, name: &Bytes, sql: &Bytes, types: &[u32]) -> Result<()> {
-        let (name, sql) = (text(name)?, text(sql)?);
+        let (name, sql) = (valid_text(name)?, valid_text(sql)?);
         if !name.is_empty() && self.session.statements.contains_key(name) {
             return Err(already_prepared(name));
         }
@@ -83,7 +74,7 @@ impl Conversation<'_> {
     }
 
     fn statement(&self, name: &Bytes) -> Result<&Arc<Prepared>> {
-        let name = text(name)?;
+        let name = valid_text(name)?;
         let found = self.session.statements.get(name);
         found.ok_or_else(|| not_prepared(name))
     }
@@ -139,10 +130,10 @@ impl Conversation<'_> {
                 Some(bytes) if format_of(formats, index) == BINARY => {
                     from_binary(*ty, bytes, index)
                 }
-                Some(bytes) => from_text(*ty, text(bytes)?),
+                Some(bytes) => from_text(*ty, valid_text(bytes)?),
             })
             .collect::<Result<Vec<_>>>()?;
-        let name = text(portal)?;
+        let name = valid_text(portal)?;
         if !name.is_empty() && self.session.portals.get(name).is_some() {
             return Err(Error::new(
                 SqlState::DUPLICATE_CURSOR,
@@ -178,13 +169,13 @@ impl Conversation<'_> {
     }
 
     fn portal(&self, name: &Bytes) -> Result<&Portal> {
-        let name = text(name)?;
+        let name = valid_text(name)?;
         let found = self.session.portals.get(name);
         found.ok_or_else(|| no_portal(name))
     }
 
     async fn execute(&mut self, name: &Bytes, max_rows: i32) -> std::result::Result<(), Stop> {
-        let name = text(name)?;
+        let name = valid_text(name)?;
         // Taken out while it runs: COMMIT ends all portals, this one too.
         let portal = self.session.portals.remove(name);
         let mut portal = portal.ok_or_else(|| no_portal(name))?;

@@ -28,6 +28,7 @@ use super::error::{Error, Result, SqlState};
 use super::session::{Answer, Block, Prepared, Session, terminated};
 use super::settings::Settings;
 use super::sql::{Keyword, Source, parse};
+use super::types::valid_text;
 use crate::rt;
 
 pub(super) use tap::new_tap;
@@ -393,7 +394,7 @@ impl<'a> Conversation<'a> {
     }
 
     async fn simple(&mut self, sql: &Bytes) -> std::result::Result<(), Stop> {
-        let sql = extended::text(sql)?;
+        let sql = valid_text(sql)?;
         let parsed = match parse(sql) {
             Ok(parsed) => parsed,
             Err(error) => {

@@ -6,7 +6,8 @@ use super::{Builtin, Kind, int, text};
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::sql::{Context, current_timestamp};
 use crate::postgres::types::{
-    Field, Interval, MICROS_PER_DAY, Numeric, Type, Value, cast, extract, from_text, truncate,
+    Field, Interval, MICROS_PER_DAY, Numeric, Type, Value, cast, extract, from_text, is_infinite,
+    midnight, truncate,
 };
 
 use Type::{Date, Float8, Int4, Numeric as Num, Text, Time, Timestamp, Timestamptz};
@@ -122,7 +123,10 @@ const EPOCH_MICROS: i64 = 946_684_800_000_000;
 fn micros(value: &Value) -> Result<i64> {
     match value {
         Value::Timestamp(micros) | Value::Local(micros) | Value::Time(micros) => Ok(*micros),
-        Value::Date(days) => Ok(i64::from(*days) * MICROS_PER_DAY),
+        Value::Date(days) => midnight(*days).ok_or_else(|| {
+            let message = "date out of range for timestamp";
+            Error::new(SqlState::DATETIME_FIELD_OVERFLOW, message)
+        }),
         _ => Err(super::unexpected()),
     }
 }
@@ -167,6 +171,8 @@ fn part(a: &[Value]) -> Result<Value> {
     match &a[1] {
         Value::Interval(span) => return interval_part(field, **span).ok_or_else(unsupported),
         Value::Date(_) if within_day => return Err(unsupported()),
+        Value::Date(i32::MAX | i32::MIN) => return infinite_part(field),
+        Value::Timestamp(at) | Value::Local(at) if is_infinite(*at) => return infinite_part(field),
         Value::Date(days) if field == Field::Epoch => {
             return Ok(decimal(
                 i64::from(*days) * 86_400 + EPOCH_MICROS / 1_000_000,
@@ -179,6 +185,19 @@ fn part(a: &[Value]) -> Result<Value> {
     }
     let (value, scale) = extract(field, micros(&a[1])?);
     Ok(decimal(value, scale))
+}
+
+/// Of an infinite time only what grows without end is known.
+fn infinite_part(field: Field) -> Result<Value> {
+    match field {
+        Field::Year
+        | Field::Decade
+        | Field::Century
+        | Field::Millennium
+        | Field::IsoYear
+        | Field::Epoch => Err(Error::unsupported("an infinite numeric")),
+        _ => Ok(Value::Null),
+    }
 }
 
 fn interval_part(field: Field, span: Interval) -> Option<Value> {
@@ -237,10 +256,12 @@ fn make_interval(a: &[Value], _: &Context<'_>) -> Result<Value> {
         reason = "what is too large saturates"
     )]
     let micros = (seconds * 1e6).round_ties_even() as i64;
+    let time = (number(4)? * 60 + number(5)?).checked_mul(60_000_000);
+    let time = time.and_then(|time| time.checked_add(micros));
     let span = Interval {
         months: narrow(number(0)? * 12 + number(1)?)?,
         days: narrow(number(2)? * 7 + number(3)?)?,
-        micros: (number(4)? * 60 + number(5)?) * 60_000_000 + micros,
+        micros: time.ok_or_else(interval_range)?,
     };
     Ok(Value::Interval(Arc::new(span)))
 }
@@ -250,7 +271,8 @@ fn interval_range() -> Error {
 }
 
 fn age(later: &Value, earlier: &Value) -> Result<Value> {
-    let span = Interval::age(micros(later)?, micros(earlier)?);
+    let span = Interval::age(micros(later)?, micros(earlier)?)
+        .ok_or_else(|| Error::new(SqlState::DATETIME_FIELD_OVERFLOW, "timestamp out of range"))?;
     Ok(Value::Interval(Arc::new(span)))
 }
 
