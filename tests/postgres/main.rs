@@ -9,6 +9,7 @@ mod depth;
 mod differential;
 mod driver;
 mod errors;
+mod fuzz;
 mod hermitage;
 mod isolation;
 mod protocol;

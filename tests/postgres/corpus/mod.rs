@@ -12,7 +12,7 @@ use tokio_postgres::{Client, SimpleQueryMessage};
 use crate::support::real::Real;
 use crate::support::{connect, loopback, outside};
 
-const FILES: &[(&str, &str)] = &[
+pub const FILES: &[(&str, &str)] = &[
     ("literals", include_str!("literals.sql")),
     ("functions", include_str!("functions.sql")),
     ("times", include_str!("times.sql")),
@@ -28,13 +28,13 @@ const FILES: &[(&str, &str)] = &[
 ];
 
 /// One statement of a file.
-struct Asked {
-    sql: String,
+pub struct Asked {
+    pub sql: String,
     may_be_refused: bool,
 }
 
 /// A statement ends with a semicolon at the end of a line.
-fn statements(file: &str) -> Vec<Asked> {
+pub fn statements(file: &str) -> Vec<Asked> {
     let mut statements = Vec::new();
     let (mut sql, mut may_be_refused) = (String::new(), false);
     for line in file.lines() {
