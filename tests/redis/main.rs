@@ -1,5 +1,6 @@
 //! The simulated Redis, from outside.
 
+mod conversations;
 mod deadlines;
 mod differential;
 mod driver;

@@ -6,8 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use redis_protocol::codec::Resp2;
-use redis_protocol::resp2::types::BytesFrame;
+use redis_protocol::codec::{Resp2, Resp3};
 use tokio_util::codec::Decoder;
 
 /// A `redis-server` of its own, stopped when dropped.
@@ -46,7 +45,11 @@ impl RealRedis {
     }
 
     pub fn connect(&self) -> Raw {
-        Raw::open(&format!("127.0.0.1:{}", self.port))
+        Raw::open(&self.address())
+    }
+
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
     }
 }
 
@@ -111,8 +114,14 @@ impl Raw {
     pub fn reply(&mut self) -> Vec<u8> {
         loop {
             let mut rest = self.input.clone();
-            let whole: Option<BytesFrame> = Resp2::default().decode(&mut rest).unwrap();
-            if whole.is_some() {
+            let whole = match Resp2::default().decode(&mut rest) {
+                Ok(whole) => whole.is_some(),
+                Err(_) => {
+                    rest = self.input.clone();
+                    Resp3::default().decode(&mut rest).unwrap().is_some()
+                }
+            };
+            if whole {
                 let taken = self.input.len() - rest.len();
                 return self.input.split_to(taken).to_vec();
             }

@@ -30,6 +30,20 @@ pub async fn serve(options: Options) -> String {
     address
 }
 
+/// A server on a thread of its own, and its address.
+pub fn serve_on_a_thread() -> String {
+    let (send, receive) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        outside(async move {
+            let listener = rt::Listener::bind("127.0.0.1:0").await.unwrap();
+            send.send(listener.local_addr().unwrap()).unwrap();
+            let server = Server::start(Options::default(), Arc::new(()));
+            server.serve(listener).await
+        })
+    });
+    receive.recv().unwrap()
+}
+
 /// redis-rs over `address`.
 pub async fn connect(address: &str) -> MultiplexedConnection {
     try_connect(address, ProtocolVersion::RESP2).await.unwrap()

@@ -10,11 +10,7 @@ mod generator;
 mod pair;
 mod reply;
 
-use std::sync::Arc;
-
 use doublebuy::draw::Draw;
-use doublebuy::redis::{Options, Server};
-use doublebuy::rt;
 
 use crate::oracle::RealRedis;
 use pair::{Args, Pair};
@@ -27,20 +23,6 @@ const SEQUENCE: u64 = 60;
 /// Sequences that are shown before a test gives up.
 const SHOWN: usize = 8;
 
-/// The simulated server on a thread of its own.
-fn serve_simulated() -> String {
-    let (send, receive) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        crate::support::outside(async move {
-            let listener = rt::Listener::bind("127.0.0.1:0").await.unwrap();
-            send.send(listener.local_addr().unwrap()).unwrap();
-            let server = Server::start(Options::default(), Arc::new(()));
-            server.serve(listener).await
-        })
-    });
-    receive.recv().unwrap()
-}
-
 #[test]
 fn random_commands_get_the_same_replies() {
     let Some(real) = RealRedis::start() else {
@@ -49,7 +31,7 @@ fn random_commands_get_the_same_replies() {
     let commands = std::env::var("REDIS_DIFFERENTIAL_COMMANDS")
         .map_or(COMMANDS, |count| count.parse().unwrap());
     let first = std::env::var("REDIS_DIFFERENTIAL_SEED").map_or(0, |seed| seed.parse().unwrap());
-    let simulated = serve_simulated();
+    let simulated = crate::support::serve_on_a_thread();
     let mut wrong = Vec::new();
     for seed in first..first + commands.div_ceil(SEQUENCE) {
         let mut draw = Draw::new(seed, "redis/differential");
@@ -108,7 +90,7 @@ fn scripts_get_the_same_replies() {
     let Some(real) = RealRedis::start() else {
         return;
     };
-    let mut pair = Pair::open(&real, &serve_simulated());
+    let mut pair = Pair::open(&real, &crate::support::serve_on_a_thread());
     let mut wrong = Vec::new();
     for line in SCRIPTS.lines().filter(|line| !line.is_empty()) {
         let (text, tail) = line.rsplit_once('|').unwrap_or((line, "0"));
@@ -137,7 +119,7 @@ fn broken_requests_get_the_same_errors_and_end_their_connection() {
     let Some(real) = RealRedis::start() else {
         return;
     };
-    let simulated = serve_simulated();
+    let simulated = crate::support::serve_on_a_thread();
     let long = [b"*1\r\n$".to_vec(), b"1".repeat(70_000)].concat();
     let requests: &[&[u8]] = &[
         b"*1\r\n+PING\r\n",

@@ -1,0 +1,130 @@
+//! Conversations of a few clients with the simulated server and with the real
+//! one: the same lines, the same bytes, pushes included.
+//!
+//! `conversations.txt` holds them, each below its title. `a: GET k` sends and
+//! reads one reply; `a! BLPOP k 0` sends and waits until the server counts one
+//! more blocked client; `a<` reads what comes next; `a.` reads up to the end
+//! of the connection. `{a}` is the id of that client.
+
+use std::collections::BTreeMap;
+
+use crate::oracle::{Raw, RealRedis, pause};
+use crate::support::serve_on_a_thread;
+
+const CONVERSATIONS: &str = include_str!("conversations.txt");
+
+/// One server and its clients.
+struct Side {
+    open: Box<dyn Fn() -> Raw>,
+    /// Asks how the server does.
+    watcher: Raw,
+    clients: BTreeMap<char, (Raw, String)>,
+}
+
+fn words(line: &str) -> Vec<Vec<u8>> {
+    let words = line.split_whitespace();
+    words
+        .map(|word| word.replace("''", "").into_bytes())
+        .collect()
+}
+
+impl Side {
+    fn new(open: impl Fn() -> Raw + 'static) -> Side {
+        let watcher = open();
+        Side {
+            open: Box::new(open),
+            watcher,
+            clients: BTreeMap::new(),
+        }
+    }
+
+    /// Empties the server and forgets the clients.
+    fn start_over(&mut self) {
+        self.clients.clear();
+        self.watcher.call(&words("FLUSHALL"));
+        self.watcher
+            .call(&words("CONFIG SET notify-keyspace-events ''"));
+        while self.blocked() > 0 {
+            pause(std::time::Duration::from_millis(1));
+        }
+    }
+
+    fn blocked(&mut self) -> u32 {
+        let info = self.watcher.call(&words("INFO clients"));
+        let info = String::from_utf8(info).unwrap();
+        let line = info
+            .lines()
+            .find_map(|line| line.strip_prefix("blocked_clients:"));
+        line.expect("INFO counts blocked clients").parse().unwrap()
+    }
+
+    /// Plays one line and returns what the client got.
+    fn play(&mut self, line: &str) -> String {
+        let mut chars = line.chars();
+        let (name, what) = (chars.next().unwrap(), chars.next().unwrap());
+        if !self.clients.contains_key(&name) {
+            let mut raw = (self.open)();
+            let id = String::from_utf8(raw.call(&words("CLIENT ID"))).unwrap();
+            self.clients.insert(name, (raw, id[1..].trim().into()));
+        }
+        let mut command = chars.as_str().to_string();
+        for (name, (_, id)) in &self.clients {
+            command = command.replace(&format!("{{{name}}}"), id);
+        }
+        let before = if what == '!' { self.blocked() } else { 0 };
+        let (client, id) = self.clients.get_mut(&name).unwrap();
+        let reply = match what {
+            ':' => client.call(&words(&command)),
+            '<' => client.reply(),
+            '.' => client.rest(),
+            '!' => {
+                client.ask(&words(&command));
+                while self.blocked() == before {
+                    pause(std::time::Duration::from_millis(1));
+                }
+                return String::new();
+            }
+            _ => panic!("{line}: one of `:`, `!`, `<`, `.` follows a client"),
+        };
+        let reply = String::from_utf8(reply).unwrap();
+        if command.contains("CLIENT ID") || command.contains("HELLO") {
+            return reply.replace(&format!(":{id}\r\n"), ":{id}\r\n");
+        }
+        reply
+    }
+}
+
+#[test]
+fn conversations_go_the_same_way() {
+    let Some(real) = RealRedis::start() else {
+        return;
+    };
+    let simulated = serve_on_a_thread();
+    let address = real.address();
+    let mut sides = [
+        Side::new(move || Raw::open(&address)),
+        Side::new(move || Raw::open(&simulated)),
+    ];
+    let mut wrong = Vec::new();
+    let mut lines = 0;
+    for conversation in CONVERSATIONS.split("\n\n") {
+        sides.iter_mut().for_each(Side::start_over);
+        let mut so_far = String::new();
+        for line in conversation.lines() {
+            so_far += &format!("{line}\n");
+            if line.starts_with('#') {
+                continue;
+            }
+            let [real, simulated] = sides.each_mut().map(|side| side.play(line));
+            lines += 1;
+            if real != simulated {
+                wrong.push(format!(
+                    "{so_far}real:      {real:?}\nsimulated: {simulated:?}"
+                ));
+                break;
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    assert!(lines > 100, "{lines} lines were played");
+}
