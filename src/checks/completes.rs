@@ -1,7 +1,8 @@
 //! `completes`: once the world has healed, everyone gets an answer.
 //!
 //! A buyer without a definite answer asks again after healing, with the same
-//! key, until the drain's time is up.
+//! key, until the drain's time is up. A world that has not come to rest by
+//! then does not converge, and this is its verdict.
 
 use super::{Breach, Check};
 use crate::history::{Event, History};
@@ -16,7 +17,11 @@ impl Check for Completes {
         });
         let (at_ns, message) = match ended {
             Some((_, true)) => return Vec::new(),
-            Some((at_ns, false)) => (Some(at_ns), "the time to drain was up".to_owned()),
+            Some((at_ns, false)) => (
+                Some(at_ns),
+                "the world did not come to rest after healing before the time to drain was up"
+                    .to_owned(),
+            ),
             None => (None, "the run ended before it could drain".to_owned()),
         };
         let told = history.told();

@@ -2,6 +2,7 @@
 //! the bug the same scenario is quiet.
 
 mod caught;
+mod endings;
 mod panics;
 
 use doublebuy::scenario::Scenario;
