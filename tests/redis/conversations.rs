@@ -44,9 +44,18 @@ impl Side {
         self.watcher.call(&words("FLUSHALL"));
         self.watcher
             .call(&words("CONFIG SET notify-keyspace-events ''"));
-        while self.blocked() > 0 {
+        self.until("everybody is answered", |blocked| blocked == 0);
+    }
+
+    /// Asks the server until so many of its clients are blocked.
+    fn until(&mut self, what: &str, is_so: impl Fn(u32) -> bool) {
+        for _ in 0..10_000 {
+            if is_so(self.blocked()) {
+                return;
+            }
             pause(std::time::Duration::from_millis(1));
         }
+        panic!("ten seconds, and not yet: {what}");
     }
 
     fn blocked(&mut self) -> u32 {
@@ -79,9 +88,7 @@ impl Side {
             '.' => client.rest(),
             '!' => {
                 client.ask(&words(&command));
-                while self.blocked() == before {
-                    pause(std::time::Duration::from_millis(1));
-                }
+                self.until(line, |blocked| blocked != before);
                 return String::new();
             }
             _ => panic!("{line}: one of `:`, `!`, `<`, `.` follows a client"),
