@@ -11,7 +11,6 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use sqlparser::ast::Statement;
 
 use super::backends::Interrupt;
 use super::engine::Shared;
@@ -19,7 +18,9 @@ use super::error::{Error, Result, SqlState};
 use super::executor::{self, Execution, Outcome, lock_relation, try_lock_relations};
 use super::locks::{LockTag, Pid};
 use super::settings::Settings;
-use super::sql::{Action, Analyser, Keyword, OutputColumn, Plan, Source, current_timestamp};
+use super::sql::{
+    Action, Analyser, Command, Keyword, OutputColumn, Plan, Source, current_timestamp,
+};
 use super::storage::Xid;
 use super::transaction::{Modes, Transaction};
 use super::types::{Type, Value};
@@ -126,6 +127,8 @@ pub(super) struct Session {
     pub(super) statement_cost: Duration,
     pub(super) transaction: Option<Transaction>,
     pub(super) block: Block,
+    /// True while several statements of one message share a transaction.
+    pub(super) several: bool,
     pub(super) statements: Statements,
     pub(super) portals: Portals,
 }
@@ -143,6 +146,7 @@ impl Session {
             statement_cost: Duration::from_nanos(shared.options.statement_ns),
             transaction: None,
             block: Block::None,
+            several: false,
             statements: Statements::default(),
             portals: Portals::default(),
         })
@@ -191,7 +195,7 @@ impl Session {
             });
         }
         let analyser = Analyser::new(&engine.catalog, &engine.clog, self.top(), types);
-        let plan = analyser.plan(source.statement())?.map(Arc::new);
+        let plan = analyser.plan(source.command())?.map(Arc::new);
         if let (Some(sql), Some(plan)) = (sql, &plan) {
             engine.cache_plan(sql, plan);
         }
@@ -199,7 +203,7 @@ impl Session {
             Some(_) => Vec::new(),
             None => {
                 drop(engine);
-                utility::columns(self, source.statement())?
+                utility::columns(self, source.command())?
             }
         };
         Ok(Prepared {
@@ -208,6 +212,17 @@ impl Session {
             columns,
             described: false,
         })
+    }
+
+    /// Refuses what must not share its transaction with anything.
+    pub(super) fn prevent_in_block(&self, what: &str) -> Result<()> {
+        if self.block == Block::None && !self.several && self.transaction.is_none() {
+            return Ok(());
+        }
+        Err(Error::new(
+            SqlState::ACTIVE_SQL_TRANSACTION,
+            format!("{what} cannot run inside a transaction block"),
+        ))
     }
 
     /// Starts a transaction unless one runs.
@@ -231,7 +246,9 @@ impl Session {
             return Ok(Answer::default());
         };
         self.refuse_if_failed(source.keyword())?;
-        if let Some(answer) = self.control(source.statement()).await? {
+        if let Some(statement) = source.command().as_sql()
+            && let Some(answer) = self.control(statement).await?
+        {
             return Ok(answer);
         }
         let result = self.run_interruptible(prepared, source, params).await;
@@ -300,7 +317,7 @@ impl Session {
                 self.run_plan(plan, source, params, prepared.described)
                     .await
             }
-            None => self.run_utility(source.statement()).await,
+            None => self.run_utility(source.command()).await,
         }
     }
 
@@ -314,7 +331,12 @@ impl Session {
         }
     }
 
-    async fn run_utility(&mut self, statement: &Statement) -> Result<Answer> {
+    async fn run_utility(&mut self, command: &Command) -> Result<Answer> {
+        let statement = match command {
+            Command::Sql(statement) => statement,
+            Command::Maintenance(command) => return self.maintain(command).await,
+            Command::Refused(what) => return Err(Error::unsupported(what)),
+        };
         if let Some(answer) = utility::run(self, statement)? {
             return Ok(answer);
         }
@@ -384,7 +406,7 @@ impl Session {
                 if plan.catalog_version != engine.catalog.version() {
                     let top = transaction.xid;
                     let analyser = Analyser::new(&engine.catalog, &engine.clog, top, &plan.params);
-                    let again = analyser.plan(source.statement())?;
+                    let again = analyser.plan(source.command())?;
                     plan = Arc::new(checked(again, &plan, described)?);
                 }
                 if try_lock_relations(&mut engine, transaction, &plan) {

@@ -18,6 +18,7 @@ use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
 use super::client::rewrite_client_statements;
+use super::command::{Command, parse_commands};
 use super::depth::{check_depth, too_deep};
 use super::options::sort_sequence_options;
 use super::target::rewrite_conflict_targets;
@@ -26,7 +27,7 @@ use crate::postgres::error::{Error, Result, SqlState};
 /// The text of one query message: its statements.
 #[derive(Debug)]
 pub(in crate::postgres) struct Parsed {
-    pub(in crate::postgres) statements: Vec<Statement>,
+    pub(in crate::postgres) statements: Vec<Command>,
 }
 
 /// One statement of a parsed text.
@@ -47,19 +48,19 @@ impl Source {
 
     /// A statement that has no text of its own.
     pub(in crate::postgres) fn of(statement: Statement) -> Source {
-        let statements = vec![statement];
+        let statements = vec![Command::Sql(Box::new(statement))];
         Source {
             parsed: Arc::new(Parsed { statements }),
             index: 0,
         }
     }
 
-    pub(in crate::postgres) fn statement(&self) -> &Statement {
+    pub(in crate::postgres) fn command(&self) -> &Command {
         &self.parsed.statements[self.index]
     }
 
     pub(in crate::postgres) fn keyword(&self) -> Keyword {
-        Keyword::of(self.statement())
+        Keyword::of(self.command())
     }
 }
 
@@ -89,7 +90,10 @@ impl Keyword {
         Keyword::Other,
     ];
 
-    fn of(statement: &Statement) -> Keyword {
+    fn of(command: &Command) -> Keyword {
+        let Some(statement) = command.as_sql() else {
+            return Keyword::Other;
+        };
         match statement {
             Statement::StartTransaction { .. } => Keyword::Begin,
             Statement::Commit { .. } => Keyword::Commit,
@@ -179,7 +183,7 @@ pub(in crate::postgres) fn parse(sql: &str) -> Result<Arc<Parsed>> {
     Ok(parsed)
 }
 
-fn parse_uncached(sql: &str) -> Result<Vec<Statement>> {
+fn parse_uncached(sql: &str) -> Result<Vec<Command>> {
     let dialect = PostgreSqlDialect {};
     let tokens = Tokenizer::new(&dialect, sql)
         .tokenize_with_location()
@@ -192,10 +196,7 @@ fn parse_uncached(sql: &str) -> Result<Vec<Statement>> {
     let tokens = rewrite_client_statements(tokens);
     let tokens = sort_sequence_options(rewrite_conflict_targets(tokens));
     let mut parser = Parser::new(&dialect).with_tokens_with_locations(tokens);
-    let statements = parser
-        .parse_statements()
-        .map_err(|error| syntax_error(sql, &parser, &error))?;
-    Ok(statements)
+    parse_commands(&mut parser).map_err(|error| syntax_error(sql, &parser, &error))
 }
 
 /// The character, from 1, of a place in the text.
@@ -389,7 +390,7 @@ mod tests {
     #[test]
     fn locking_clauses_keep_their_strength_and_tables() {
         let parsed = parse("SELECT 1 FROM a, b FOR NO KEY UPDATE OF a, b SKIP LOCKED").unwrap();
-        let text = parsed.statements[0].to_string();
+        let text = parsed.statements[0].as_sql().unwrap().to_string();
         assert!(
             text.ends_with("FOR UPDATE OF \"NO KEY UPDATE\".a.b SKIP LOCKED"),
             "{text}"

@@ -8,6 +8,7 @@ use sqlparser::ast::{Expr, Ident, SelectItem, Statement};
 use sqlparser::keywords::Keyword as Word;
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
+use super::command::Command;
 use super::parse::{is_word, parse};
 use crate::postgres::error::{Error, Result};
 
@@ -35,8 +36,8 @@ impl InferredTarget {
             });
         };
         let parsed = parse(text)?;
-        let select = match parsed.statements.as_slice() {
-            [Statement::Query(query)] => query.body.as_select(),
+        let select = match parsed.statements.first().and_then(Command::as_sql) {
+            Some(Statement::Query(query)) => query.body.as_select(),
             _ => None,
         };
         let select = select.ok_or_else(|| Error::unsupported("this ON CONFLICT target"))?;

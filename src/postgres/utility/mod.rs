@@ -1,5 +1,5 @@
 //! Statements that touch no rows: transaction control, SET and SHOW, LOCK,
-//! LISTEN and NOTIFY.
+//! LISTEN and NOTIFY, VACUUM and ANALYZE.
 
 mod control;
 mod copy;
@@ -8,12 +8,13 @@ mod lock;
 mod notify;
 mod prepare;
 mod set;
+mod vacuum;
 
 use sqlparser::ast::Statement;
 
 use super::error::{Error, Result};
 use super::session::{Answer, Prepared, Session};
-use super::sql::{OutputColumn, fold, is_move_only};
+use super::sql::{Command, OutputColumn, fold, is_move_only};
 
 pub(super) use copy::{Copy, CopyIn, Format};
 pub(super) use cursor::{Portal, Portals};
@@ -27,7 +28,10 @@ pub(super) fn unsupported(statement: &Statement) -> Error {
 }
 
 /// The columns of a statement that is not planned.
-pub(super) fn columns(session: &Session, statement: &Statement) -> Result<Vec<OutputColumn>> {
+pub(super) fn columns(session: &Session, command: &Command) -> Result<Vec<OutputColumn>> {
+    let Some(statement) = command.as_sql() else {
+        return Ok(Vec::new());
+    };
     let of = |prepared: &Prepared| prepared.output().to_vec();
     match statement {
         Statement::ShowVariable { variable } => set::shown_columns(variable),

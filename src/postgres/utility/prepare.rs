@@ -8,7 +8,7 @@ use sqlparser::ast::{DataType, Expr as Ast, Ident, ObjectName, SelectItem, SetEx
 
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::session::{Answer, Prepared, Session};
-use crate::postgres::sql::{Source, column_type, fold, object_name, parse};
+use crate::postgres::sql::{Command, Source, column_type, fold, object_name, parse};
 use crate::postgres::types::{Type, Value};
 
 /// The statements of a session, by name.
@@ -113,7 +113,7 @@ impl Session {
 fn casts(given: &[Ast], types: &[Type]) -> Result<Statement> {
     let items: Vec<String> = types.iter().map(|ty| format!("NULL::{ty}")).collect();
     let parsed = parse(&format!("SELECT {}", items.join(", ")))?;
-    let mut statement = parsed.statements.first().cloned();
+    let mut statement = parsed.statements.first().and_then(Command::as_sql).cloned();
     if let Some(Statement::Query(query)) = &mut statement
         && let SetExpr::Select(select) = &mut *query.body
     {

@@ -170,12 +170,7 @@ pub(super) fn reset(session: &mut Session, reset: &ResetStatement) -> Result<Ans
 pub(super) fn discard(session: &mut Session, what: DiscardObject) -> Result<Answer> {
     Ok(match what {
         DiscardObject::ALL => {
-            if session.block != Block::None {
-                return Err(Error::new(
-                    SqlState::ACTIVE_SQL_TRANSACTION,
-                    "DISCARD ALL cannot run inside a transaction block",
-                ));
-            }
+            session.prevent_in_block("DISCARD ALL")?;
             session.settings.reset_all();
             session.forget_session_state();
             Answer::word("DISCARD ALL")

@@ -6,7 +6,7 @@ use super::frontend::{Message, lossy};
 use super::{Conversation, Stop};
 use crate::postgres::error::{Error, SqlState};
 use crate::postgres::session::{Answer, Prepared, Tag};
-use crate::postgres::sql::Source;
+use crate::postgres::sql::{Command, Source};
 use crate::postgres::types::Value;
 use crate::postgres::utility::{Copy, CopyIn, Format};
 
@@ -20,7 +20,8 @@ impl Conversation<'_> {
         prepared: &Prepared,
         params: &[Value],
     ) -> Result<Answer, Stop> {
-        let statement = prepared.source.as_ref().map(Source::statement);
+        let command = prepared.source.as_ref().map(Source::command);
+        let statement = command.and_then(Command::as_sql);
         let copy = match statement {
             Some(statement) => self.session.prepare_copy(statement)?,
             None => None,

@@ -374,7 +374,9 @@ impl<'a> Conversation<'a> {
         // A simple query takes the place of the unnamed statement.
         self.session.statements.remove("");
         self.session.portals.remove("");
-        if let Err(stop) = self.simple(sql).await {
+        let run = self.simple(sql).await;
+        self.session.several = false;
+        if let Err(stop) = run {
             self.failed(stop).await?;
         }
         self.ready().await
@@ -408,6 +410,7 @@ impl<'a> Conversation<'a> {
             return Ok(());
         };
         let only = sources.is_empty();
+        self.session.several = !only;
         for source in sources {
             self.connection.labels.push(source.keyword().answer());
             let prepared = self.session.prepare(Some(source), None, &[])?;

@@ -25,6 +25,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("definitions", include_str!("definitions.sql")),
     ("complaints", include_str!("complaints.sql")),
     ("drivers", include_str!("drivers.sql")),
+    ("maintenance", include_str!("maintenance.sql")),
 ];
 
 /// One statement of a file.

@@ -32,6 +32,7 @@ use sqlparser::ast::{Ident, ObjectName, ObjectNamePart, SetExpr, Statement};
 
 use self::scope::Scope;
 use self::with::Named;
+use super::command::Command;
 use super::expr::Expr;
 use super::plan::{Action, Cte, OutputColumn, Plan, Query};
 use crate::postgres::error::{Error, Result, SqlState};
@@ -111,7 +112,10 @@ impl<'a> Analyser<'a> {
     }
 
     /// Plans a statement that reads or writes rows; None for another kind.
-    pub(in crate::postgres) fn plan(mut self, statement: &Statement) -> Result<Option<Plan>> {
+    pub(in crate::postgres) fn plan(mut self, command: &Command) -> Result<Option<Plan>> {
+        let Some(statement) = command.as_sql() else {
+            return Ok(None);
+        };
         let Some((action, output)) = self.action(statement)? else {
             return Ok(None);
         };
@@ -232,7 +236,7 @@ fn undefined_table(text: &str, name: &ObjectName) -> Error {
 }
 
 /// Points an error at a name in the text.
-fn located(error: Error, ident: Option<&Ident>) -> Error {
+pub(in crate::postgres) fn located(error: Error, ident: Option<&Ident>) -> Error {
     match ident {
         // Later lines would need the text to count characters.
         Some(ident) if ident.span.start.line == 1 => {

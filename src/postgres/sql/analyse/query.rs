@@ -1,10 +1,12 @@
 //! Queries: SELECT, VALUES, and what UNION and its kin make of them.
 
-use sqlparser::ast::{Query as AstQuery, SetExpr, SetOperator, SetQuantifier, Values};
+use sqlparser::ast::{Query as AstQuery, SetExpr, SetOperator, SetQuantifier, Statement, Values};
 
 use super::{Analyser, Typed};
 use crate::postgres::error::{Error, Result, SqlState};
+use crate::postgres::sql::command::Command;
 use crate::postgres::sql::expr::Expr;
+use crate::postgres::sql::parse::parse;
 use crate::postgres::sql::plan::{
     Distinct, Node, OutputColumn, Query, RowSource, Rows, Select, SetKind, SetOperation, SubPlan,
 };
@@ -90,8 +92,8 @@ impl Analyser<'_> {
                     Some(schema) => format!("SELECT * FROM {schema}.{name}"),
                     None => format!("SELECT * FROM {name}"),
                 };
-                match crate::postgres::sql::parse(&text)?.statements.as_slice() {
-                    [sqlparser::ast::Statement::Query(query)] => self.query(query),
+                match parse(&text)?.statements.first().and_then(Command::as_sql) {
+                    Some(Statement::Query(query)) => self.query(query),
                     _ => Err(Error::unsupported(format!("TABLE {name}"))),
                 }
             }
