@@ -1,8 +1,6 @@
 //! ALTER TABLE: every form takes the strongest lock, where PostgreSQL takes
 //! weaker ones for some.
 
-use std::sync::Arc;
-
 use sqlparser::ast::{
     AlterColumnOperation, AlterTable, AlterTableOperation, DataType, Expr as Ast, Ident,
     RenameTableNameKind,
@@ -16,7 +14,6 @@ use crate::postgres::engine::Engine;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::locks::LockMode;
 use crate::postgres::sql::{Context, Expr, column_type, eval, fold, object_name};
-use crate::postgres::storage::heap::Heap;
 use crate::postgres::storage::table::{Check, Column, ForeignKey, Table, TableDef, TableId};
 use crate::postgres::transaction::Definition;
 use crate::postgres::types::{Row, Value, cast};
@@ -112,19 +109,8 @@ impl Work<'_> {
         def: TableDef,
         change: impl FnMut(&Row) -> Result<Row>,
     ) -> Result<()> {
-        let table = engine.table(id)?;
-        let before = table.def.clone();
-        let heap: Heap = table.heap.rewritten(change)?;
-        let old = table.heap.clone();
-        self.transaction.xid(engine);
-        engine.table_mut(id)?.redefine(Arc::new(def), Some(heap));
-        let altered = Definition::Altered {
-            table: id,
-            before,
-            heap: Some(Box::new(old)),
-        };
-        self.transaction.defined(engine, altered);
-        Ok(())
+        let heap = engine.table(id)?.heap.rewritten(change)?;
+        self.take_over(engine, id, def, Some(heap))
     }
 
     async fn add_column(
@@ -204,15 +190,7 @@ impl Work<'_> {
             constraint.add(&mut engine, top, &mut def, &parents)?;
         }
         verify(&engine, id, &before, &def)?;
-        self.transaction.xid(&mut engine);
-        engine.table_mut(id)?.redefine(Arc::new(def), None);
-        let altered = Definition::Altered {
-            table: id,
-            before,
-            heap: None,
-        };
-        self.transaction.defined(&mut engine, altered);
-        Ok(())
+        self.take_over(&mut engine, id, def, None)
     }
 
     fn drop_constraint(&mut self, id: TableId, name: &str, if_exists: bool) -> Result<()> {

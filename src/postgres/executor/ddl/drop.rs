@@ -5,10 +5,12 @@ use std::sync::Arc;
 use sqlparser::ast::{ObjectName, ObjectType};
 
 use super::Work;
+use crate::postgres::engine::Engine;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::locks::LockMode;
 use crate::postgres::sql::object_name;
-use crate::postgres::storage::table::{ForeignKey, TableId};
+use crate::postgres::storage::heap::Heap;
+use crate::postgres::storage::table::{ForeignKey, TableDef, TableId};
 use crate::postgres::transaction::Definition;
 
 /// An object of another kind has the name.
@@ -155,23 +157,37 @@ impl Work<'_> {
     pub(super) fn redefine(
         &mut self,
         id: TableId,
-        change: impl FnOnce(&mut crate::postgres::storage::table::TableDef) -> Result<()>,
+        change: impl FnOnce(&mut TableDef) -> Result<()>,
     ) -> Result<()> {
         let mut engine = self.shared.lock();
         let before = engine.table(id)?.def.clone();
         let mut def = (*before).clone();
         change(&mut def)?;
-        self.transaction.xid(&mut engine);
-        engine.table_mut(id)?.redefine(Arc::new(def), None);
+        self.take_over(&mut engine, id, def, None)?;
         if engine.table(id)?.def.name != before.name {
             engine.catalog.renamed(id, &before.name);
         }
+        Ok(())
+    }
+
+    /// Puts a definition in the place of a table's own, and other rows too if
+    /// there are some; a rollback brings both back.
+    pub(super) fn take_over(
+        &mut self,
+        engine: &mut Engine,
+        id: TableId,
+        def: TableDef,
+        heap: Option<Heap>,
+    ) -> Result<()> {
+        let table = engine.table(id)?;
         let altered = Definition::Altered {
             table: id,
-            before,
-            heap: None,
+            before: table.def.clone(),
+            heap: heap.is_some().then(|| Box::new(table.heap.clone())),
         };
-        self.transaction.defined(&mut engine, altered);
+        self.transaction.xid(engine);
+        engine.table_mut(id)?.redefine(Arc::new(def), heap);
+        self.transaction.defined(engine, altered);
         Ok(())
     }
 

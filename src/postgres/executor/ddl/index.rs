@@ -15,7 +15,6 @@ use crate::postgres::sql::{Expr, fold, object_name};
 use crate::postgres::storage::Xid;
 use crate::postgres::storage::clog::Clog;
 use crate::postgres::storage::table::{IndexDef, IndexKey, Table, TableDef};
-use crate::postgres::transaction::Definition;
 use crate::postgres::types::Value;
 
 impl Work<'_> {
@@ -77,15 +76,7 @@ impl Work<'_> {
         };
         check_index(engine.table(id)?, &engine.clog, &index)?;
         def.indexes.push(index);
-        self.transaction.xid(&mut engine);
-        engine.table_mut(id)?.redefine(Arc::new(def), None);
-        let altered = Definition::Altered {
-            table: id,
-            before,
-            heap: None,
-        };
-        self.transaction.defined(&mut engine, altered);
-        Ok(())
+        self.take_over(&mut engine, id, def, None)
     }
 }
 

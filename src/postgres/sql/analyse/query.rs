@@ -12,6 +12,22 @@ use crate::postgres::sql::plan::{
 };
 use crate::postgres::types::Type;
 
+/// A query that is nothing but its body.
+pub(super) fn bare(body: SetExpr) -> AstQuery {
+    AstQuery {
+        with: None,
+        body: Box::new(body),
+        order_by: None,
+        limit_clause: None,
+        fetch: None,
+        locks: Vec::new(),
+        for_clause: None,
+        settings: None,
+        format_clause: None,
+        pipe_operators: Vec::new(),
+    }
+}
+
 impl Analyser<'_> {
     /// A query whose literals without a type have become text.
     pub(super) fn settled_query(&mut self, ast: &AstQuery) -> Result<(Query, Vec<OutputColumn>)> {
@@ -63,21 +79,7 @@ impl Analyser<'_> {
 
     fn set_expr(&mut self, body: &SetExpr) -> Result<(Query, Vec<OutputColumn>)> {
         match body {
-            SetExpr::Select(select) => {
-                let bare = AstQuery {
-                    with: None,
-                    body: Box::new(SetExpr::Select(select.clone())),
-                    order_by: None,
-                    limit_clause: None,
-                    fetch: None,
-                    locks: Vec::new(),
-                    for_clause: None,
-                    settings: None,
-                    format_clause: None,
-                    pipe_operators: Vec::new(),
-                };
-                self.select(&bare, select)
-            }
+            SetExpr::Select(select) => self.select(&bare(SetExpr::Select(select.clone())), select),
             SetExpr::Query(inner) => self.query(inner),
             SetExpr::Values(values) => self.values(values),
             SetExpr::SetOperation {

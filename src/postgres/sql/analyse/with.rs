@@ -2,6 +2,7 @@
 
 use sqlparser::ast::{Cte as AstCte, ObjectName, Query as AstQuery, SetExpr, With};
 
+use super::query::bare;
 use super::scope::RelationColumn;
 use super::{Analyser, fold};
 use crate::postgres::error::{Error, Result, SqlState};
@@ -131,23 +132,11 @@ impl Analyser<'_> {
                 ),
             ));
         };
-        let query = |body: &SetExpr| AstQuery {
-            with: None,
-            body: Box::new(body.clone()),
-            order_by: None,
-            limit_clause: None,
-            fetch: None,
-            locks: Vec::new(),
-            for_clause: None,
-            settings: None,
-            format_clause: None,
-            pipe_operators: Vec::new(),
-        };
         let in_sight = self.named.len();
         if let Some(with) = &cte.query.with {
             self.with(with)?;
         }
-        let (first, columns) = self.settled_query(&query(left))?;
+        let (first, columns) = self.settled_query(&bare((**left).clone()))?;
         let placeholder = CteBody::Action(Box::new(Action::Select(Query::Values(Vec::new()))));
         self.ctes.push(Cte {
             body: placeholder,
@@ -155,7 +144,7 @@ impl Analyser<'_> {
         });
         let index = self.ctes.len() - 1;
         self.name(cte, name.clone(), &columns)?;
-        let (mut step, mut found) = self.query(&query(right))?;
+        let (mut step, mut found) = self.query(&bare((**right).clone()))?;
         self.check_recursive(&name, &columns, &found)?;
         let types: Vec<Type> = columns.iter().map(|column| column.ty).collect();
         self.retype(&mut step, &mut found, &types)?;
