@@ -157,6 +157,8 @@ pub struct Fields {
     pub detail: Option<String>,
     /// What to do about it.
     pub hint: Option<Cow<'static, str>>,
+    /// Where it happened, for those who are not told by the query.
+    pub context: Option<String>,
     /// The character of the query that is to blame, from 1.
     pub position: Option<usize>,
     /// The table that is concerned.
@@ -180,6 +182,7 @@ impl Error {
             message: message.into(),
             detail: None,
             hint: None,
+            context: None,
             position: None,
             table: None,
             column: None,
@@ -213,6 +216,11 @@ impl Error {
 
     pub(super) fn hint(mut self, hint: impl Into<Cow<'static, str>>) -> Error {
         self.0.hint = Some(hint.into());
+        self
+    }
+
+    pub(super) fn context(mut self, context: impl Into<String>) -> Error {
+        self.0.context = Some(context.into());
         self
     }
 

@@ -2,6 +2,7 @@
 //! sockets, inside a simulation, and side by side with a real PostgreSQL 15.
 
 mod bugs;
+mod clients;
 mod conversations;
 mod corpus;
 mod crash;

@@ -185,18 +185,42 @@ pub(in crate::postgres) fn parse(sql: &str) -> Result<Arc<Parsed>> {
 
 fn parse_uncached(sql: &str) -> Result<Vec<Command>> {
     let dialect = PostgreSqlDialect {};
-    let tokens = Tokenizer::new(&dialect, sql)
+    let mut tokens = Tokenizer::new(&dialect, sql)
         .tokenize_with_location()
         .map_err(|error| {
             let position = position(sql, error.location);
             unterminated(sql, position, &error.message)
         })?;
+    count_from_start(sql, &mut tokens);
     check_depth(&tokens)?;
     let tokens = rewrite_deferrable(rewrite_locking_clauses(tokens));
     let tokens = rewrite_client_statements(tokens);
     let tokens = sort_sequence_options(rewrite_conflict_targets(tokens));
     let mut parser = Parser::new(&dialect).with_tokens_with_locations(tokens);
     parse_commands(&mut parser).map_err(|error| syntax_error(sql, &parser, &error))
+}
+
+/// Puts all tokens on one line: errors count characters from the start of the
+/// text.
+fn count_from_start(sql: &str, tokens: &mut [TokenWithSpan]) {
+    let mut before = 0;
+    let lines: Vec<u64> = sql
+        .split_inclusive('\n')
+        .map(|line| {
+            let start = before;
+            before += line.chars().count() as u64;
+            start
+        })
+        .collect();
+    for token in tokens {
+        for place in [&mut token.span.start, &mut token.span.end] {
+            let line = usize::try_from(place.line).unwrap_or(0);
+            if let Some(start) = line.checked_sub(1).and_then(|line| lines.get(line)) {
+                place.line = 1;
+                place.column += start;
+            }
+        }
+    }
 }
 
 /// The character, from 1, of a place in the text.

@@ -28,6 +28,7 @@ pub(in crate::postgres) enum Copy {
 /// COPY FROM: what each line's values are given to.
 pub(in crate::postgres) struct CopyIn {
     pub(in crate::postgres) insert: Prepared,
+    table: String,
     columns: Vec<String>,
     format: Format,
 }
@@ -71,16 +72,18 @@ impl Session {
             } => {
                 let table = object_name(table_name)?;
                 let columns = self.copied_columns(&table, columns)?;
-                let (table, list) = (quoted(&table), columns.join(", "));
+                let names: Vec<String> = columns.iter().map(|name| quoted(name)).collect();
+                let (target, list) = (quoted(&table), names.join(", "));
                 if *to {
-                    Copy::Out(parsed(&format!("SELECT {list} FROM {table}"))?, format)
+                    Copy::Out(parsed(&format!("SELECT {list} FROM {target}"))?, format)
                 } else {
                     let values: Vec<String> =
                         (1..=columns.len()).map(|n| format!("${n}")).collect();
                     let values = values.join(", ");
-                    let sql = format!("INSERT INTO {table} ({list}) VALUES ({values})");
+                    let sql = format!("INSERT INTO {target} ({list}) VALUES ({values})");
                     Copy::In(CopyIn {
                         insert: parsed(&sql)?,
+                        table,
                         columns,
                         format,
                     })
@@ -89,21 +92,32 @@ impl Session {
         }))
     }
 
-    /// The columns that are named, or all of the table, quoted.
+    /// The columns that are named, or all of the table.
     fn copied_columns(&self, name: &str, named: &[Ident]) -> Result<Vec<String>> {
-        if !named.is_empty() {
-            return Ok(named.iter().map(|name| quoted(&fold(name))).collect());
-        }
         let engine = self.shared.lock();
         let table = engine.catalog.find(name, &engine.clog, self.top());
-        let table = table.ok_or_else(|| {
-            Error::new(
-                SqlState::UNDEFINED_TABLE,
-                format!("relation \"{name}\" does not exist"),
-            )
-        })?;
-        let columns = table.def.columns.iter();
-        Ok(columns.map(|column| quoted(&column.name)).collect())
+        let def = &table
+            .ok_or_else(|| {
+                Error::new(
+                    SqlState::UNDEFINED_TABLE,
+                    format!("relation \"{name}\" does not exist"),
+                )
+            })?
+            .def;
+        if named.is_empty() {
+            return Ok(def.columns.iter().map(|c| c.name.to_string()).collect());
+        }
+        let known = |column: &Ident| {
+            let column = fold(column);
+            match def.column(&column) {
+                Some(_) => Ok(column),
+                None => Err(Error::new(
+                    SqlState::UNDEFINED_COLUMN,
+                    format!("column \"{column}\" of relation \"{name}\" does not exist"),
+                )),
+            }
+        };
+        named.iter().map(known).collect()
     }
 }
 
@@ -181,12 +195,39 @@ impl Format {
 }
 
 impl CopyIn {
-    /// The values of a line, without its end. None at the end of the data.
-    pub(in crate::postgres) fn read(&self, line: &[u8]) -> Result<Option<Vec<Value>>> {
+    /// The values of a line, without its end, and the number that it has. None
+    /// at the end of the data.
+    pub(in crate::postgres) fn read(&self, line: &[u8], number: u64) -> Result<Option<Vec<Value>>> {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if line == END_OF_DATA {
             return Ok(None);
         }
+        let values = self.values(line, number);
+        let values = values.map_err(|error| match error.fields().context {
+            None => error.context(format!("{}: \"{}\"", self.place(number), excerpt(line))),
+            Some(_) => error,
+        });
+        values.map(Some)
+    }
+
+    /// Says at which line a row was refused; those that it breaks a
+    /// constraint of its own with are shown.
+    pub(in crate::postgres) fn refused(&self, error: Error, line: &[u8], number: u64) -> Error {
+        let place = self.place(number);
+        match error.code() {
+            SqlState::UNIQUE_VIOLATION => error.context(place),
+            SqlState::NOT_NULL_VIOLATION | SqlState::CHECK_VIOLATION => {
+                error.context(format!("{place}: \"{}\"", excerpt(line)))
+            }
+            _ => error,
+        }
+    }
+
+    fn place(&self, number: u64) -> String {
+        format!("COPY {}, line {number}", self.table)
+    }
+
+    fn values(&self, line: &[u8], number: u64) -> Result<Vec<Value>> {
         let types = self.insert.params();
         let mut fields = Vec::with_capacity(types.len());
         let mut rest = Some(line);
@@ -208,13 +249,33 @@ impl CopyIn {
                         "invalid byte sequence for encoding \"UTF8\"",
                     )
                 })?;
-                from_text(*ty, text)?
+                from_text(*ty, text).map_err(|error| {
+                    error.context(format!(
+                        "{}, column {}: \"{}\"",
+                        self.place(number),
+                        self.columns[fields.len()],
+                        excerpt(text.as_bytes())
+                    ))
+                })?
             });
         }
         if let Some(missing) = self.columns.get(fields.len()) {
-            return Err(bad_format(format!("missing data for column {missing}")));
+            return Err(bad_format(format!("missing data for column \"{missing}\"")));
         }
-        Ok(Some(fields))
+        Ok(fields)
+    }
+}
+
+/// The first hundred bytes of what contexts show.
+fn excerpt(text: &[u8]) -> String {
+    const SHOWN: usize = 100;
+    let text = String::from_utf8_lossy(text);
+    match text
+        .char_indices()
+        .find(|(at, c)| at + c.len_utf8() > SHOWN)
+    {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.into_owned(),
     }
 }
 

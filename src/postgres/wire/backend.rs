@@ -234,6 +234,7 @@ fn fields(error: &Error, severity: &str) -> Vec<(u8, String)> {
     let optional = [
         (b'D', said.detail.clone()),
         (b'H', said.hint.as_ref().map(ToString::to_string)),
+        (b'W', said.context.clone()),
         (b'P', said.position.map(|position| position.to_string())),
         (b's', schema),
         (b't', said.table.clone()),

@@ -90,10 +90,13 @@ impl Conversation<'_> {
             if lines.ended {
                 continue;
             }
-            match copy.read(&lines.rest[line])? {
+            lines.number += 1;
+            let (text, number) = (&lines.rest[line], lines.number);
+            match copy.read(text, number)? {
                 None => lines.ended = true,
                 Some(values) => {
-                    self.session.run(&copy.insert, &values).await?;
+                    let inserted = self.session.run(&copy.insert, &values).await;
+                    inserted.map_err(|error| copy.refused(error, text, number))?;
                     count += 1;
                 }
             }
@@ -107,6 +110,8 @@ impl Conversation<'_> {
 #[derive(Default)]
 struct Lines {
     rest: Vec<u8>,
+    /// How many lines there were.
+    number: u64,
     /// The data has ended inside the data.
     ended: bool,
 }

@@ -238,7 +238,6 @@ fn undefined_table(text: &str, name: &ObjectName) -> Error {
 /// Points an error at a name in the text.
 pub(in crate::postgres) fn located(error: Error, ident: Option<&Ident>) -> Error {
     match ident {
-        // Later lines would need the text to count characters.
         Some(ident) if ident.span.start.line == 1 => {
             error.position(usize::try_from(ident.span.start.column).unwrap_or(0))
         }
