@@ -29,6 +29,8 @@ named! {
         RequestResent = "request-resent",
         /// The database sent a client away.
         TooManyClients = "too-many-clients",
+        /// A crash lost a transaction that had become visible.
+        CommitLostInCrash = "commit-lost-in-crash",
         /// A buyer was told that nothing is left.
         SoldOut = "sold-out",
     }
@@ -63,6 +65,9 @@ pub fn reached(history: &History) -> BTreeSet<Probe> {
             }
             Event::Resent { .. } => {
                 reached.insert(Probe::RequestResent);
+            }
+            Event::CommitLost { cause, .. } if cause == "crash" => {
+                reached.insert(Probe::CommitLostInCrash);
             }
             Event::TooManyClients {} => {
                 reached.insert(Probe::TooManyClients);

@@ -2,7 +2,8 @@
 //!
 //! Orders are counted as they were committed; answers are compared as buyers
 //! got them. Only answers that name an order are compared: "sold out, then
-//! placed" is what a retry after restocking may see.
+//! placed" is what a retry after restocking may see. An order that was lost
+//! before anybody heard of it does not count.
 
 use std::collections::BTreeMap;
 
@@ -16,6 +17,7 @@ impl Check for Idempotency {
         let mut committed = BTreeMap::<&str, &str>::new();
         let mut answered = BTreeMap::<&str, &str>::new();
         let mut breaches = Vec::new();
+        let lost = history.lost_unheard();
         for entry in &history.entries {
             let (seen, key, order, what) = match &entry.event {
                 Event::OrderCommitted { key, order, .. } => {
@@ -26,6 +28,9 @@ impl Check for Idempotency {
                 }
                 _ => continue,
             };
+            if lost.contains(order.as_str()) {
+                continue;
+            }
             let first = *seen.entry(key).or_insert(order);
             if first != order {
                 breaches.push(Breach {

@@ -232,6 +232,26 @@ events! {
     }
     /// The database sent a client away: all its sessions are taken.
     21 TooManyClients {}
+    /// A transaction that had become visible at a server is gone.
+    22 CommitLost {
+        /// The server that lost it.
+        node: String,
+        /// The transaction.
+        xid: u64,
+        /// The session that had committed it.
+        session: u64,
+        /// What lost it: `crash` or `failover`.
+        cause: String,
+    }
+    /// An order of such a transaction.
+    23 OrderLost {
+        /// The order.
+        order: String,
+        /// The key on its row.
+        key: String,
+        /// What lost it: `crash` or `failover`.
+        cause: String,
+    }
 }
 
 /// Little-endian numbers; text with its length before it.

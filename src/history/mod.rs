@@ -7,6 +7,7 @@
 
 mod digest;
 mod event;
+mod lost;
 mod told;
 
 use std::sync::Arc;
@@ -75,6 +76,25 @@ impl Recorder {
         event.encode(&mut recording.buffer);
         recording.digest.event(at_ns, &recording.buffer);
         recording.entries.push(Entry { at_ns, event });
+    }
+
+    /// The orders, with their keys, that the latest transaction of this number
+    /// committed.
+    pub fn orders_of(&self, xid: u64) -> Vec<(String, String)> {
+        let recording = self.0.lock();
+        let of_xid = |entry: &Entry| match &entry.event {
+            Event::OrderCommitted {
+                order,
+                key,
+                xid: other,
+                ..
+            } if *other == xid => Some((entry.at_ns, (order.clone(), key.clone()))),
+            _ => None,
+        };
+        let mut committed = recording.entries.iter().rev().filter_map(of_xid).peekable();
+        let latest_ns = committed.peek().map(|(at_ns, _)| *at_ns);
+        let latest = committed.take_while(|(at_ns, _)| Some(*at_ns) == latest_ns);
+        latest.map(|(_, order)| order).collect()
     }
 
     /// The history so far, taken out.

@@ -13,8 +13,17 @@ use super::locks::{LockMode, LockTag, Pid};
 pub(super) enum Interrupt {
     /// A CancelRequest, or pg_cancel_backend.
     Cancel,
-    /// pg_terminate_backend.
+    /// pg_terminate_backend, or the server shuts down.
     Terminate,
+    /// Another process of the server has crashed.
+    Crash,
+}
+
+impl Interrupt {
+    /// It is about the session, not only the statement.
+    fn ends_session(self) -> bool {
+        self >= Interrupt::Terminate
+    }
 }
 
 /// What NOTIFY told a channel.
@@ -133,7 +142,7 @@ impl Backends {
         let Some(backend) = self.backends.get_mut(&pid) else {
             return false;
         };
-        let called = backend.interrupt == Some(Interrupt::Terminate)
+        let called = backend.interrupt.is_some_and(Interrupt::ends_session)
             || delivers && !backend.inbox.is_empty();
         if !called {
             backend.waker = Some(waker.clone());
@@ -141,10 +150,23 @@ impl Backends {
         called
     }
 
-    /// True if the session has been told to end.
-    pub(super) fn is_terminated(&self, pid: Pid) -> bool {
-        let backend = self.backends.get(&pid);
-        backend.is_some_and(|backend| backend.interrupt == Some(Interrupt::Terminate))
+    /// What the session has been told to end by.
+    pub(super) fn ending(&self, pid: Pid) -> Option<Interrupt> {
+        let interrupt = self.backends.get(&pid)?.interrupt;
+        interrupt.filter(|interrupt| interrupt.ends_session())
+    }
+
+    /// Interrupts every session.
+    pub(super) fn interrupt_all(&mut self, interrupt: Interrupt) {
+        for backend in self.backends.values_mut() {
+            backend.interrupt = backend.interrupt.max(Some(interrupt));
+            backend.wake();
+        }
+    }
+
+    /// True if nobody is connected.
+    pub(super) fn is_empty(&self) -> bool {
+        self.backends.is_empty()
     }
 
     /// The notifications that are due.

@@ -6,15 +6,16 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 
 use super::backends::Backends;
-use super::disk::{Image, Log};
 use super::error::{Error, Result, SqlState};
 use super::locks::{Locks, Pid, WaitId};
 use super::observer::{Observer, Wait};
 use super::options::{Bug, Options};
+use super::postmaster::Postmaster;
 use super::sql::Plan;
 use super::ssi::Ssi;
 use super::storage::catalog::{Catalog, Presence};
@@ -22,12 +23,16 @@ use super::storage::clog::{Clog, Csn, Xid};
 use super::storage::heap::RowId;
 use super::storage::sequence::Sequences;
 use super::storage::table::{Table, TableId};
+use super::wal::{Image, Log, Lsn, Recovered, WalWriter};
+use crate::rt;
 
 /// A server's state and surroundings.
 pub(super) struct Shared {
     engine: Mutex<Engine>,
     pub(super) sequences: Mutex<Sequences>,
     pub(super) log: Log,
+    pub(super) wal_writer: WalWriter,
+    pub(super) postmaster: Postmaster,
     pub(super) options: Options,
     pub(super) observer: Arc<dyn Observer>,
 }
@@ -54,17 +59,19 @@ const PLANS_MAX: usize = 1_024;
 
 impl Shared {
     pub(super) fn new(
-        log: Log,
-        image: Image,
+        recovered: Recovered,
+        postmaster: Postmaster,
         options: Options,
         observer: Arc<dyn Observer>,
     ) -> Shared {
         let mut sequences = Sequences::default();
-        let engine = Engine::recover(image, &mut sequences);
+        let engine = Engine::recover(recovered.image, &mut sequences);
         Shared {
             engine: Mutex::new(engine),
             sequences: Mutex::new(sequences),
-            log,
+            log: recovered.log,
+            wal_writer: WalWriter::default(),
+            postmaster,
             options,
             observer,
         }
@@ -76,6 +83,14 @@ impl Shared {
 
     pub(super) fn planted(&self, bug: Bug) -> bool {
         self.options.planted == Some(bug)
+    }
+
+    /// Makes the log safe up to `lsn`, and with it whatever else is in it. An
+    /// error says that the server has crashed meanwhile.
+    pub(super) async fn flush(&self, lsn: Lsn) -> Result<()> {
+        let written = self.log.write(lsn).ok_or_else(crashed)?;
+        rt::work(Duration::from_nanos(self.options.sync_ns)).await;
+        self.log.flushed(written).ok_or_else(crashed)
     }
 
     /// Tells the observer that a session begins to wait.
@@ -171,6 +186,22 @@ impl Engine {
             self.plans.insert(sql.into(), plan.clone());
         }
     }
+}
+
+/// What a session is told when another server process has crashed: as a
+/// warning, and its last word.
+pub(super) fn crashed() -> Error {
+    Error::new(
+        SqlState::CRASH_SHUTDOWN,
+        "terminating connection because of crash of another server process",
+    )
+    .detail(
+        "The postmaster has commanded this server process to roll back the current \
+         transaction and exit, because another server process exited abnormally and possibly \
+         corrupted shared memory.",
+    )
+    .hint("In a moment you should be able to reconnect to the database and repeat your command.")
+    .fatal()
 }
 
 fn vanished(id: TableId) -> Error {

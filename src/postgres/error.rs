@@ -125,6 +125,10 @@ sqlstates! {
     QUERY_CANCELED = "57014";
     /// admin_shutdown
     ADMIN_SHUTDOWN = "57P01";
+    /// crash_shutdown
+    CRASH_SHUTDOWN = "57P02";
+    /// cannot_connect_now
+    CANNOT_CONNECT_NOW = "57P03";
     /// idle_session_timeout
     IDLE_SESSION_TIMEOUT = "57P05";
 }

@@ -13,13 +13,13 @@
 //! is what survives a crash; an `observer` is told the truth.
 
 mod backends;
-mod disk;
 mod engine;
 mod error;
 mod executor;
 mod locks;
 mod observer;
 mod options;
+mod postmaster;
 mod session;
 mod settings;
 mod sql;
@@ -28,6 +28,7 @@ mod storage;
 mod transaction;
 mod types;
 mod utility;
+mod wal;
 mod wire;
 
 use std::io;
@@ -35,46 +36,125 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use parking_lot::Mutex;
 
+use self::backends::Interrupt;
 use self::engine::Shared;
+use self::postmaster::Postmaster;
 use self::session::Session;
 use self::settings::Settings;
 use self::sql::Source;
 use self::storage::clog::Snapshot;
 use crate::rt;
 
-pub use self::disk::Disk;
 pub use self::error::{Error, Fields, Result, SqlState};
 pub use self::locks::Pid;
 pub use self::observer::{Abort, Change, Commit, NamedRow, Observer, Wait};
-pub use self::options::{Bug, Options};
+pub use self::options::{Bug, Options, SynchronousCommit};
 pub use self::storage::{RowLockMode, Xid};
 pub use self::types::{Interval, Numeric, Row, Type, Value};
+pub use self::wal::Disk;
 
 /// A running server. Clones are the same server.
 #[derive(Clone)]
-pub struct Server(Arc<Shared>);
+pub struct Server(Arc<Host>);
+
+/// What outlives a crash of the server's processes, as long as its host runs.
+struct Host {
+    disk: Disk,
+    options: Options,
+    observer: Arc<dyn Observer>,
+    running: Mutex<Arc<Shared>>,
+}
+
+impl Host {
+    /// Starts on what the disk holds.
+    fn start(&self, after_crash: bool) -> Arc<Shared> {
+        start(&self.disk, &self.options, &self.observer, after_crash)
+    }
+}
+
+fn start(
+    disk: &Disk,
+    options: &Options,
+    observer: &Arc<dyn Observer>,
+    after_crash: bool,
+) -> Arc<Shared> {
+    let recovered = disk.recover(options.planted);
+    for (xid, pid) in &recovered.lost {
+        observer.lost(*xid, *pid);
+    }
+    for (xid, pid, changes) in &recovered.appeared {
+        let (xid, pid) = (*xid, *pid);
+        observer.committed(&Commit { xid, pid, changes });
+    }
+    let postmaster = Postmaster::new(options, recovered.to_replay, after_crash);
+    let (options, observer) = (options.clone(), observer.clone());
+    Arc::new(Shared::new(recovered, postmaster, options, observer))
+}
 
 impl Server {
-    /// Starts on what a disk holds: whatever was committed and synced there.
+    /// Starts on what a disk holds: whatever was committed and is safe there.
     pub fn start(disk: &Disk, options: Options, observer: Arc<dyn Observer>) -> Server {
-        let (log, image) = disk.recover(options.planted);
-        Server(Arc::new(Shared::new(log, image, options, observer)))
+        let running = Mutex::new(start(disk, &options, &observer, false));
+        Server(Arc::new(Host {
+            disk: disk.clone(),
+            options,
+            observer,
+            running,
+        }))
     }
 
-    /// Accepts connections for ever, each served by a task of its own.
+    fn shared(&self) -> Arc<Shared> {
+        self.0.running.lock().clone()
+    }
+
+    /// Accepts connections for ever, each served by a task of its own. Until
+    /// the log is replayed, and from a shutdown on, clients are sent away.
     pub async fn serve(&self, listener: rt::Listener) -> io::Result<()> {
         listener.tap_clients(wire::new_tap);
+        let shared = self.shared();
+        if !shared.postmaster.is_ready() {
+            drop(rt::spawn(async move { shared.postmaster.recover().await }));
+        }
         loop {
             let stream = listener.accept().await?;
-            drop(rt::spawn(wire::serve(self.0.clone(), stream)));
+            drop(rt::spawn(wire::serve(self.shared(), stream)));
         }
+    }
+
+    /// One of the server's processes crashes. The others cannot trust what
+    /// they share: they end their sessions, and the server recovers from its
+    /// log. Returns when it is ready again.
+    pub async fn crash(&self) {
+        let crashed = self.shared();
+        let restarted = self.0.start(true);
+        *self.0.running.lock() = restarted.clone();
+        crashed.lock().backends.interrupt_all(Interrupt::Crash);
+        restarted.postmaster.recover().await;
+    }
+
+    /// Shuts down as `pg_ctl stop` does: lets nobody in any more, ends every
+    /// session, and leaves a log that needs no recovery.
+    pub async fn shut_down(&self) {
+        let shared = self.shared();
+        shared.postmaster.shuts_down();
+        shared.lock().backends.interrupt_all(Interrupt::Terminate);
+        loop {
+            let ended = shared.postmaster.session_ended.notified();
+            if shared.lock().backends.is_empty() {
+                break;
+            }
+            ended.await;
+        }
+        shared.log.close();
     }
 
     /// Runs statements, separated by `;`, each in a transaction of its own
     /// unless the script begins one. Nothing in them may have to wait.
     pub fn run_script(&self, sql: &str) -> Result<()> {
-        let mut session = Session::new(&self.0, 0, Settings::new("postgres", "postgres"))?;
+        let shared = self.shared();
+        let mut session = Session::new(&shared, 0, Settings::new("postgres", "postgres"))?;
         session.statement_cost = Duration::ZERO;
         let parsed = sql::parse(sql)?;
         for source in Source::all(&parsed) {
@@ -84,7 +164,7 @@ impl Server {
             if session.block == session::Block::None
                 && let Some(transaction) = session.transaction.take()
             {
-                transaction.commit_now(&self.0)?;
+                transaction.commit_now(&shared)?;
             }
         }
         Ok(())
@@ -93,7 +173,8 @@ impl Server {
     /// The committed rows of a table, in physical order; none if there is no
     /// such table.
     pub fn committed_rows(&self, table: &str) -> Vec<NamedRow> {
-        let engine = self.0.lock();
+        let shared = self.shared();
+        let engine = shared.lock();
         let snapshot = Snapshot {
             csn: engine.clog.latest(),
             top: Xid::NONE,
@@ -118,13 +199,14 @@ impl Server {
 
     /// How many SIREAD locks are kept, and for how many transactions.
     pub fn siread_locks(&self) -> (usize, usize) {
-        self.0.lock().ssi.size()
+        self.shared().lock().ssi.size()
     }
 
     /// How many versions of rows a table keeps, those that nobody sees any
     /// more among them.
     pub fn versions(&self, table: &str) -> usize {
-        let engine = self.0.lock();
+        let shared = self.shared();
+        let engine = shared.lock();
         let table = engine.catalog.find(table, &engine.clog, Xid::NONE);
         table.map_or(0, |table| {
             let rows = table.heap.rows();

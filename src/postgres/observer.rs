@@ -14,7 +14,8 @@ use super::types::{Row, Value};
 
 /// Takes notes of what becomes true at a server.
 pub trait Observer: Send + Sync {
-    /// A transaction that wrote became visible to everybody.
+    /// A transaction that wrote became visible to everybody: as it committed,
+    /// or because recovery found it in the log though it never got so far.
     fn committed(&self, _commit: &Commit<'_>) {}
 
     /// A session begins to wait for another.
@@ -22,6 +23,10 @@ pub trait Observer: Send + Sync {
 
     /// A transaction ended without effect.
     fn aborted(&self, _abort: &Abort) {}
+
+    /// A transaction that had become visible did not survive: the server
+    /// crashed before its log was safe, and has found that out.
+    fn lost(&self, _xid: Xid, _pid: Pid) {}
 
     /// A client was sent away: all sessions are taken.
     fn refused(&self) {}
@@ -52,6 +57,20 @@ pub struct Change {
 }
 
 impl Change {
+    pub(super) fn of(def: &Arc<TableDef>, old: Option<Row>, new: Option<Row>) -> Change {
+        let named = |row: Option<Row>| {
+            row.map(|row| NamedRow {
+                def: def.clone(),
+                row,
+            })
+        };
+        Change {
+            def: def.clone(),
+            old: named(old),
+            new: named(new),
+        }
+    }
+
     /// The table's name.
     pub fn table(&self) -> &str {
         &self.def.name

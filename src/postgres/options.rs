@@ -2,6 +2,26 @@
 
 use crate::named::named;
 
+named! {
+    /// When a commit is answered: `synchronous_commit`, from the weakest to
+    /// the strongest. What a standby is asked for counts only if there is a
+    /// synchronous one.
+    #[derive(Default)]
+    pub enum SynchronousCommit: "value of synchronous_commit" {
+        /// At once; a crash may lose it.
+        Off = "off",
+        /// Once it is on this server's disk.
+        Local = "local",
+        /// Once a standby has written it too.
+        RemoteWrite = "remote_write",
+        /// Once it is on a standby's disk too.
+        #[default]
+        On = "on",
+        /// Once it can be seen on a standby.
+        RemoteApply = "remote_apply",
+    }
+}
+
 /// How a simulated server behaves.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -9,6 +29,14 @@ pub struct Options {
     pub max_connections: usize,
     /// What it takes to make the log safe; nothing if zero.
     pub sync_ns: u64,
+    /// The default of `synchronous_commit`.
+    pub synchronous_commit: SynchronousCommit,
+    /// How often the WAL writer looks for what is not safe yet.
+    pub wal_writer_delay_ns: u64,
+    /// What a restart after a crash takes, beside replaying the log.
+    pub recovery_ns: u64,
+    /// What replaying a record of the log takes.
+    pub replay_ns: u64,
     /// What a statement costs in virtual time; nothing if zero.
     pub statement_ns: u64,
     /// True to count the row that INSERT ... ON CONFLICT meets as read by a
@@ -24,6 +52,10 @@ impl Default for Options {
         Options {
             max_connections: 100,
             sync_ns: 0,
+            synchronous_commit: SynchronousCommit::On,
+            wal_writer_delay_ns: 200_000_000,
+            recovery_ns: 0,
+            replay_ns: 0,
             statement_ns: 0,
             on_conflict_reads: false,
             planted: None,

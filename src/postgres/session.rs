@@ -13,10 +13,11 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 
 use super::backends::Interrupt;
-use super::engine::Shared;
+use super::engine::{Shared, crashed};
 use super::error::{Error, Result, SqlState};
 use super::executor::{self, Execution, Outcome, lock_relation, try_lock_relations};
 use super::locks::{LockTag, Pid};
+use super::options::SynchronousCommit;
 use super::settings::Settings;
 use super::sql::{
     Action, Analyser, Command, Keyword, OutputColumn, Plan, Source, current_timestamp,
@@ -135,10 +136,18 @@ pub(super) struct Session {
 
 impl Session {
     /// Admits a session to the server.
-    pub(super) fn new(shared: &Arc<Shared>, secret: i32, settings: Settings) -> Result<Session> {
+    pub(super) fn new(
+        shared: &Arc<Shared>,
+        secret: i32,
+        mut settings: Settings,
+    ) -> Result<Session> {
         let max = shared.options.max_connections;
         let pid = shared.lock().backends.connect(secret, max);
         let pid = pid.inspect_err(|_| shared.observer.refused())?;
+        let default = shared.options.synchronous_commit;
+        if default != SynchronousCommit::On {
+            settings.configure("synchronous_commit", default.name());
+        }
         Ok(Session {
             shared: shared.clone(),
             pid,
@@ -546,18 +555,21 @@ async fn interrupted(shared: &Shared, pid: Pid, timeout: Duration) -> Error {
     let canceled = |why| Error::new(SqlState::QUERY_CANCELED, why);
     match interrupt {
         Some(Interrupt::Cancel) => canceled("canceling statement due to user request"),
-        Some(Interrupt::Terminate) => terminated(),
+        Some(ends @ (Interrupt::Terminate | Interrupt::Crash)) => ended_by(ends),
         None => canceled("canceling statement due to statement timeout"),
     }
 }
 
 /// The error that ends a session from outside.
-pub(super) fn terminated() -> Error {
-    Error::new(
-        SqlState::ADMIN_SHUTDOWN,
-        "terminating connection due to administrator command",
-    )
-    .fatal()
+pub(super) fn ended_by(interrupt: Interrupt) -> Error {
+    match interrupt {
+        Interrupt::Crash => crashed(),
+        Interrupt::Cancel | Interrupt::Terminate => Error::new(
+            SqlState::ADMIN_SHUTDOWN,
+            "terminating connection due to administrator command",
+        )
+        .fatal(),
+    }
 }
 
 impl Drop for Session {
@@ -565,5 +577,6 @@ impl Drop for Session {
         self.roll_back();
         self.shared.sequences.lock().disconnect(self.pid);
         self.shared.lock().disconnect(self.pid);
+        self.shared.postmaster.session_ended.notify_waiters();
     }
 }

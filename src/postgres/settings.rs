@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::error::{Error, Result, SqlState};
+use super::options::SynchronousCommit;
 use super::sql::SERVER_VERSION;
 use super::transaction::{Isolation, Modes};
 
@@ -145,7 +146,7 @@ pub(super) struct Settings {
     pub(super) deadlock_timeout: Duration,
     pub(super) idle_in_transaction_timeout: Duration,
     pub(super) idle_session_timeout: Duration,
-    pub(super) synchronous_commit: bool,
+    pub(super) synchronous_commit: SynchronousCommit,
     /// Dates are shown as PostgreSQL showed them before ISO 8601.
     pub(super) traditional_dates: bool,
     /// What start-up or SET gave; everything else has its default.
@@ -200,6 +201,15 @@ impl Settings {
             self.at_start.insert(name, value);
             self.refresh();
         }
+    }
+
+    /// A default of the server's own, as in its postgresql.conf.
+    pub(super) fn configure(&mut self, name: &'static str, value: &str) {
+        let values = [&mut self.values, &mut self.at_start];
+        for values in values {
+            values.entry(name).or_insert_with(|| value.to_owned());
+        }
+        self.refresh();
     }
 
     /// SET, or with no value SET TO DEFAULT.
@@ -375,9 +385,9 @@ impl Settings {
         self.idle_session_timeout = idle_session.unwrap_or_default();
         let style = self.show("DateStyle");
         self.traditional_dates = style.is_ok_and(|style| style.starts_with("Postgres"));
-        self.synchronous_commit = self
-            .show("synchronous_commit")
-            .is_ok_and(|value| value != "off");
+        let commit = self.show("synchronous_commit").ok();
+        let commit = commit.and_then(|value| value.parse().ok());
+        self.synchronous_commit = commit.unwrap_or(SynchronousCommit::On);
     }
 }
 
@@ -400,7 +410,7 @@ fn check(name: &'static str, kind: Kind, value: &str) -> Result<String> {
         )),
         Kind::Choice(choices) => choices
             .iter()
-            .find(|choice| choice.eq_ignore_ascii_case(value) || utf8_alias(choice, value))
+            .find(|choice| choice.eq_ignore_ascii_case(value) || is_alias(choice, value))
             .map(|choice| (*choice).to_owned())
             .ok_or_else(|| invalid(name, value)),
         Kind::Flag => flag(name, value).map(|on| if on { "on" } else { "off" }.to_owned()),
@@ -427,8 +437,14 @@ pub(super) fn flag(name: &str, value: &str) -> Result<bool> {
     }
 }
 
-fn utf8_alias(choice: &str, value: &str) -> bool {
-    choice == "UTF8" && matches!(value.to_ascii_lowercase().as_str(), "utf-8" | "unicode")
+/// Other words for the same choice.
+fn is_alias(choice: &str, value: &str) -> bool {
+    let value = value.to_ascii_lowercase();
+    match choice {
+        "UTF8" => matches!(value.as_str(), "utf-8" | "unicode"),
+        "on" | "off" => flag("", &value).is_ok_and(|on| on == (choice == "on")),
+        _ => false,
+    }
 }
 
 /// Reads `250`, `250ms`, `2s`, `1min`, `1h`, `1d`.

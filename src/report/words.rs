@@ -118,6 +118,8 @@ impl<'a> Words<'a> {
             | Event::TransactionWaited { .. }
             | Event::TransactionAborted { .. }
             | Event::TooManyClients {}
+            | Event::CommitLost { .. }
+            | Event::OrderLost { .. }
             | Event::FinalStock { .. }
             | Event::FinalOrder { .. } => "postgres",
             Event::LockTaken { .. }
@@ -258,6 +260,12 @@ impl<'a> Words<'a> {
             Event::TooManyClients {} => {
                 "a client is sent away: too many clients already".to_owned()
             }
+            Event::CommitLost {
+                node, xid, cause, ..
+            } => format!("{node} has lost transaction {xid} in the {cause}: it had committed"),
+            Event::OrderLost { order, key, .. } => {
+                format!("order {} is lost with it, key {key}", short(order))
+            }
             Event::FinalStock { sku, quantity } => format!("{quantity} {sku} left"),
             Event::FinalOrder {
                 order,
@@ -331,6 +339,7 @@ fn meaning(sqlstate: &str) -> Option<&'static str> {
         "55P03" => "lock not available",
         "57014" => "cancelled",
         "57P01" => "the server shuts down",
+        "57P02" => "the server has crashed",
         _ => return None,
     })
 }

@@ -25,6 +25,7 @@ pub use read::{ReadError, Setting};
 use crate::checks::Invariant;
 use crate::net;
 use crate::planted::Planted;
+use crate::postgres::SynchronousCommit;
 use crate::probes::Probe;
 use crate::redis::Persistence;
 use crate::shop::{Idempotency, StockStrategy};
@@ -145,6 +146,14 @@ pub struct Postgres {
     pub statement: Time,
     /// What it takes to make a commit safe on the disk.
     pub sync: Time,
+    /// When a commit is answered, unless a session asks for something else.
+    pub synchronous_commit: SynchronousCommit,
+    /// How often the WAL writer makes safe what commits did not wait for.
+    pub wal_writer_delay: Time,
+    /// What a restart after a crash takes.
+    pub recovery: Time,
+    /// What replaying one record of the log takes.
+    pub replay: Time,
 }
 
 impl Default for Postgres {
@@ -153,6 +162,10 @@ impl Default for Postgres {
             max_connections: 100,
             statement: Time::us(50),
             sync: Time::ms(0),
+            synchronous_commit: SynchronousCommit::On,
+            wal_writer_delay: Time::ms(200),
+            recovery: Time::ms(0),
+            replay: Time::ms(0),
         }
     }
 }

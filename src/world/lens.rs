@@ -66,6 +66,20 @@ impl Lens {
         }
     }
 
+    /// A server has lost a transaction that had committed there.
+    fn lost(&self, node: &str, xid: postgres::Xid, pid: postgres::Pid, cause: &str) {
+        self.record(Event::CommitLost {
+            node: node.to_owned(),
+            xid: xid.0,
+            session: session(pid),
+            cause: cause.to_owned(),
+        });
+        for (order, key) in self.recorder.orders_of(xid.0) {
+            let cause = cause.to_owned();
+            self.record(Event::OrderLost { order, key, cause });
+        }
+    }
+
     /// Records what a table of the storage holds at the end.
     pub(super) fn stored(&self, table: &str, row: &NamedRow) {
         match table {
@@ -109,6 +123,10 @@ impl postgres::Observer for Lens {
             holder: session(wait.holders.first().copied().unwrap_or_default()),
             table: wait.relation.to_owned(),
         });
+    }
+
+    fn lost(&self, xid: postgres::Xid, pid: postgres::Pid) {
+        self.lost("postgres", xid, pid, "crash");
     }
 
     fn refused(&self) {

@@ -115,6 +115,10 @@ fn add_postgres(machines: &mut Machines, scenario: &Scenario, database: Database
         max_connections: scenario.postgres.max_connections,
         statement_ns: scenario.postgres.statement.ns(),
         sync_ns: scenario.postgres.sync.ns(),
+        synchronous_commit: scenario.postgres.synchronous_commit,
+        wal_writer_delay_ns: scenario.postgres.wal_writer_delay.ns(),
+        recovery_ns: scenario.postgres.recovery.ns(),
+        replay_ns: scenario.postgres.replay.ns(),
         ..postgres::Options::default()
     };
     let schema = format!(
@@ -124,6 +128,9 @@ fn add_postgres(machines: &mut Machines, scenario: &Scenario, database: Database
     );
     let installed = std::cell::Cell::new(false);
     machines.add("postgres", move |machine, network| {
+        if machine.last_death() == Some(Death::Host) {
+            database.disk.lose_power();
+        }
         let server = postgres::Server::start(&database.disk, options.clone(), lens.clone());
         if !installed.replace(true) {
             lens.closed(|| server.run_script(&schema))

@@ -63,35 +63,6 @@ fn what_was_committed_survives_and_nothing_else() {
 }
 
 #[test]
-fn a_commit_that_is_not_synced_is_lost() {
-    simulate(4, |mut world| async move {
-        let disk = Disk::new();
-        let options = Options {
-            sync_ns: 50_000_000,
-            ..Options::default()
-        };
-        let server = world.start(&disk, options.clone(), Arc::new(())).await;
-        server.run_script(SCHEMA).unwrap();
-        let client = connect(ADDRESS).await;
-        let update = "UPDATE stock SET left_over = 0 WHERE sku = 'lamp'";
-        let early = rt::timeout(Duration::from_millis(20), client.batch_execute(update)).await;
-        assert!(early.is_err(), "the answer waits for the sync");
-        let seen = connect(ADDRESS).await;
-        let left = "SELECT left_over FROM stock WHERE sku = 'lamp'";
-        assert_eq!(shown(seen.simple_query(left).await), "(3) 1");
-        world.kill().await;
-        let server = world.start(&disk, options.clone(), Arc::new(())).await;
-        assert_eq!(server.committed_rows("stock")[0].int("left_over"), Some(3));
-
-        let client = connect(ADDRESS).await;
-        client.batch_execute(update).await.unwrap();
-        world.kill().await;
-        let server = world.start(&disk, options, Arc::new(())).await;
-        assert_eq!(server.committed_rows("stock")[1].int("left_over"), Some(0));
-    });
-}
-
-#[test]
 fn a_long_log_is_folded_and_still_recovers() {
     let disk = Disk::new();
     let start = || doublebuy::postgres::Server::start(&disk, Options::default(), Arc::new(()));

@@ -9,6 +9,7 @@ mod crash;
 mod depth;
 mod differential;
 mod driver;
+mod durability;
 mod errors;
 mod fuzz;
 mod hermitage;

@@ -194,6 +194,12 @@ impl TableDef {
         self.columns.iter().position(|column| &*column.name == name)
     }
 
+    /// The largest number of the catalog that it uses.
+    pub(in crate::postgres) fn last_id(&self) -> u32 {
+        let indexes = self.indexes.iter().map(|index| index.id);
+        indexes.fold(self.id.0, u32::max)
+    }
+
     /// True if a foreign key could refer to the column: an update of it
     /// takes the strongest row lock.
     pub(in crate::postgres) fn is_key(&self, column: usize) -> bool {

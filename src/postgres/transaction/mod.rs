@@ -15,19 +15,19 @@ use std::task::Poll;
 
 use self::notify::Message;
 use self::savepoint::Level;
-use super::disk::{Entry, Record};
 use super::engine::{Engine, Shared};
 use super::error::{Result, SqlState};
 use super::executor::Event;
 use super::locks::{LockMode, LockTag, Pid};
-use super::observer::{Abort, Change, Commit, NamedRow};
+use super::observer::{Abort, Change, Commit};
+use super::options::SynchronousCommit;
 use super::ssi::{Safety, SxactId};
 use super::storage::clog::{Csn, Snapshot, Xid};
 use super::storage::heap::{Heap, RowId, Tid};
 use super::storage::sequence::{SequenceId, SequenceState};
 use super::storage::table::{Contents, TableDef, TableId};
 use super::types::Row;
-use crate::rt;
+use super::wal::{CommitRecord, Entry, Lsn, Record, RowEntry, flush_later};
 
 pub(super) use modes::{Isolation, Modes};
 pub(super) use savepoint::no_savepoint;
@@ -236,25 +236,45 @@ impl Transaction {
     /// Makes the transaction durable and then visible, or undoes it if that
     /// may not be. The caller lets nobody interrupt this: once the log is
     /// written there is no way back.
-    pub(super) async fn commit(mut self, shared: &Shared, synchronous: bool) -> Result<()> {
+    pub(super) async fn commit(
+        mut self,
+        shared: &Arc<Shared>,
+        synchronous: SynchronousCommit,
+    ) -> Result<()> {
         if let Err(error) = self.prepare(shared) {
             self.abort(shared, Some(error.code()));
             return Err(error);
         }
-        if self.has_written() {
-            let records = {
-                let engine = shared.lock();
-                self.records(shared, &engine)
-            };
-            let lsn = shared.log.append(records);
-            if synchronous {
-                rt::work(std::time::Duration::from_nanos(shared.options.sync_ns)).await;
-                shared.log.synced(lsn);
+        let lsn = self.has_written().then(|| {
+            let records = self.records(shared, &shared.lock());
+            shared.log.insert(records)
+        });
+        if let Some(lsn) = lsn {
+            if synchronous == SynchronousCommit::Off && !self.frees_files() {
+                flush_later(shared, lsn);
+            } else {
+                shared.flush(lsn).await?;
             }
         }
         let mut engine = shared.lock();
-        self.finish_commit(shared, &mut engine);
+        self.finish_commit(shared, &mut engine, lsn);
         Ok(())
+    }
+
+    /// True if it gives up a table's files: such a commit always waits, or a
+    /// crash could find the table and not its files.
+    fn frees_files(&self) -> bool {
+        let mut steps = self.steps.iter();
+        steps.any(|step| {
+            matches!(
+                step,
+                Step::Definition(
+                    Definition::Dropped(_)
+                        | Definition::Truncated(..)
+                        | Definition::Altered { heap: Some(_), .. }
+                )
+            )
+        })
     }
 
     /// Commits without waiting for anything: set-up scripts.
@@ -264,11 +284,13 @@ impl Transaction {
             return Err(error);
         }
         let mut engine = shared.lock();
-        if self.has_written() {
-            let lsn = shared.log.append(self.records(shared, &engine));
-            shared.log.synced(lsn);
-        }
-        self.finish_commit(shared, &mut engine);
+        let lsn = self.has_written().then(|| {
+            let lsn = shared.log.insert(self.records(shared, &engine));
+            shared.log.write(lsn);
+            shared.log.flushed(lsn);
+            lsn
+        });
+        self.finish_commit(shared, &mut engine, lsn);
         Ok(())
     }
 
@@ -289,24 +311,26 @@ impl Transaction {
         let mut entries = Vec::with_capacity(self.steps.len());
         for step in &self.steps {
             match step {
-                Step::Row(change) => {
-                    let old = change.old.as_ref().map(|(tid, _)| *tid);
-                    entries.extend(old.map(|tid| Entry::Remove(change.table, tid)));
-                    if let Some((tid, row)) = &change.new {
-                        entries.push(Entry::Put(change.table, *tid, row.clone()));
-                    }
-                }
+                Step::Row(change) => entries.push(Entry::Row(RowEntry {
+                    table: change.table,
+                    old: change.old.as_ref().map(|(tid, _)| *tid),
+                    new: change.new.clone(),
+                })),
                 Step::Definition(definition) => definition.log(engine, &mut entries),
             }
         }
-        records.push(Record::Commit {
+        records.push(Record::Commit(CommitRecord {
             xid: self.xid,
+            pid: self.pid,
             entries,
-        });
+        }));
         records
     }
 
-    fn finish_commit(&mut self, shared: &Shared, engine: &mut Engine) {
+    fn finish_commit(&mut self, shared: &Shared, engine: &mut Engine, lsn: Option<Lsn>) {
+        if let Some(lsn) = lsn {
+            shared.log.became_visible(lsn);
+        }
         self.release_all();
         if self.xid.is_some() {
             let xids = std::iter::once(self.xid).chain(self.subxids.iter().copied());
@@ -340,18 +364,9 @@ impl Transaction {
             Step::Definition(_) => None,
         });
         rows.filter_map(|change| {
-            let def: &Arc<TableDef> = &engine.catalog.table(change.table)?.def;
-            let named = |side: &Option<(Tid, Row)>| {
-                side.as_ref().map(|(_, row)| NamedRow {
-                    def: def.clone(),
-                    row: row.clone(),
-                })
-            };
-            Some(Change {
-                def: def.clone(),
-                old: named(&change.old),
-                new: named(&change.new),
-            })
+            let def = &engine.catalog.table(change.table)?.def;
+            let row = |side: &Option<(Tid, Row)>| side.as_ref().map(|(_, row)| row.clone());
+            Some(Change::of(def, row(&change.old), row(&change.new)))
         })
         .collect()
     }
@@ -480,9 +495,13 @@ impl Definition {
                     entries.push(Entry::Truncate(*id));
                     let newest = table.heap.rows().filter_map(|(_, chain)| chain.newest());
                     let live = newest.filter(|version| !version.xmax.is_some());
-                    entries.extend(
-                        live.map(|version| Entry::Put(*id, version.tid, version.row.clone())),
-                    );
+                    entries.extend(live.map(|version| {
+                        Entry::Row(RowEntry {
+                            table: *id,
+                            old: None,
+                            new: Some((version.tid, version.row.clone())),
+                        })
+                    }));
                 }
             }
             Definition::Dropped(id) => entries.push(Entry::Drop(*id)),

@@ -25,7 +25,7 @@ use self::backend::Out;
 use self::frontend::{Message, Startup};
 use super::engine::Shared;
 use super::error::{Error, Result, SqlState};
-use super::session::{Answer, Block, Prepared, Session, terminated};
+use super::session::{Answer, Block, Prepared, Session, ended_by};
 use super::settings::Settings;
 use super::sql::{Keyword, Source, parse};
 use super::types::valid_text;
@@ -119,7 +119,10 @@ impl Connection {
 
     /// Says why and ends the connection.
     async fn fatal<T>(&mut self, error: Error) -> std::result::Result<T, Gone> {
-        self.out.error(&error.fatal());
+        match error.code() {
+            SqlState::CRASH_SHUTDOWN => self.out.notice(&error),
+            _ => self.out.error(&error.fatal()),
+        }
         self.flush().await?;
         Err(Gone)
     }
@@ -172,6 +175,9 @@ impl Connection {
             );
             return self.fatal(error).await;
         };
+        if let Err(error) = shared.postmaster.admit() {
+            return self.fatal(error).await;
+        }
         let database = get("database").unwrap_or_else(|| user.clone());
         let mut settings = Settings::new(&user, &database);
         for (name, value) in &parameters {
@@ -325,8 +331,9 @@ impl<'a> Conversation<'a> {
                 Either::Right((Either::Left(_), _)) => false,
                 Either::Right((Either::Right(_), _)) => true,
             };
-            if timed_out || shared.lock().backends.is_terminated(pid) {
-                let error = if timed_out { error() } else { terminated() };
+            let ending = shared.lock().backends.ending(pid);
+            if timed_out || ending.is_some() {
+                let error = ending.map_or_else(error, ended_by);
                 self.session.roll_back();
                 return self.connection.fatal(error).await;
             }

@@ -3,14 +3,16 @@
 pub mod real;
 pub mod schedule;
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::sync::Arc;
 use std::time::Duration;
 
 use doublebuy::net::{self, Death, Network, NodeId};
 use doublebuy::postgres::{Disk, Observer, Options, Server};
 use doublebuy::rt;
-use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio_postgres::error::DbError;
+use tokio_postgres::{AsyncMessage, Client, Config, NoTls, SimpleQueryMessage};
 
 /// Where the simulated server listens.
 pub const ADDRESS: &str = "postgres:5432";
@@ -49,6 +51,24 @@ pub async fn try_connect(address: &str) -> Result<Client, tokio_postgres::Error>
         let _ended = connection.await;
     }));
     Ok(client)
+}
+
+/// As [`connect`], with what the server says beside its answers.
+pub async fn connect_for_notices(address: &str) -> (Client, UnboundedReceiver<DbError>) {
+    let stream = rt::connect(address).await.expect("the server listens");
+    let mut config = Config::new();
+    config.user("postgres").dbname("postgres");
+    let (client, mut connection) = config.connect_raw(stream, NoTls).await.unwrap();
+    let (sender, receiver) = unbounded_channel();
+    drop(rt::spawn(async move {
+        while let Some(Ok(message)) = poll_fn(|cx| connection.poll_message(cx)).await {
+            if let AsyncMessage::Notice(notice) = message {
+                // Whoever does not listen does not care.
+                let _heard = sender.send(notice);
+            }
+        }
+    }));
+    (client, receiver)
 }
 
 /// A simulated world with a node `postgres` and the node `client` on which
