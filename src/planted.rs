@@ -8,15 +8,16 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::named::named;
-use crate::{postgres, redis, shop};
+use crate::{net, postgres, redis, shop};
 
 named! {
     /// A bug of the world that everything runs in.
     pub enum WorldBug: "bug of the world" {
-        /// The network panics while it is locked.
-        NetworkPanics = "network-panics",
         /// A task is always ready, so that time gets nowhere.
         BusyTask = "busy-task",
+        /// The network stops at once: nothing arrives, no timer fires, and
+        /// everybody waits.
+        Standstill = "standstill",
         /// Something waits for a time that the machine's randomness chose.
         RealRandomness = "real-randomness",
     }
@@ -25,6 +26,8 @@ named! {
 /// A planted bug, by the part it is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Planted {
+    /// In the simulated network.
+    Network(net::Bug),
     /// In the simulated PostgreSQL.
     Postgres(postgres::Bug),
     /// In the simulated Redis.
@@ -38,17 +41,20 @@ pub enum Planted {
 impl Planted {
     /// Every bug that can be planted.
     pub fn all() -> Vec<Planted> {
+        let network = net::Bug::ALL.iter().copied().map(Planted::Network);
         let postgres = postgres::Bug::ALL.iter().copied().map(Planted::Postgres);
         let redis = redis::Bug::ALL.iter().copied().map(Planted::Redis);
         let shop = shop::Bug::ALL.iter().copied().map(Planted::Shop);
         let world = WorldBug::ALL.iter().copied().map(Planted::World);
-        postgres.chain(redis).chain(shop).chain(world).collect()
+        let servers = postgres.chain(redis);
+        servers.chain(shop).chain(network).chain(world).collect()
     }
 }
 
 impl fmt::Display for Planted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Planted::Network(bug) => write!(f, "network.{bug}"),
             Planted::Postgres(bug) => write!(f, "postgres.{bug}"),
             Planted::Redis(bug) => write!(f, "redis.{bug}"),
             Planted::Shop(bug) => write!(f, "shop.{bug}"),

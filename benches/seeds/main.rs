@@ -67,7 +67,14 @@ fn timed(work: impl Fn(u64)) -> Duration {
 fn round_trips(scenario: &Scenario) -> RoundTrips {
     let mut sum = RoundTrips::default();
     for seed in 0..SEEDS {
-        let outcome = run_seed(scenario, seed, Keep { messages: true });
+        let outcome = run_seed(
+            scenario,
+            seed,
+            Keep {
+                messages: true,
+                ..Keep::default()
+            },
+        );
         let messages = outcome.history.map(|history| history.messages);
         for Message { from, label, .. } in messages.unwrap_or_default() {
             let is_answer = label.starts_with("answer to") || label.starts_with("reply to");

@@ -143,6 +143,7 @@ impl Telling {
     fn outcome(&self, scenario: &Arc<Scenario>, source: &Source) -> (Arc<OnceLock<Plan>>, Outcome) {
         let keep = Keep {
             messages: self.messages,
+            ..Keep::default()
         };
         let drawn = Arc::new(OnceLock::new());
         let plan = drawn.clone();

@@ -18,7 +18,7 @@ pub use digest::{Checkpoint, Digest};
 pub use event::{Entry, Event};
 pub use told::Told;
 
-use crate::net::{Delivery, Observer};
+use crate::net::{Delivery, Drawn, Observer};
 
 /// The history of a run, complete.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +29,8 @@ pub struct History {
     pub entries: Vec<Entry>,
     /// What the network carried that had a label, if it was asked to be kept.
     pub messages: Vec<Message>,
+    /// What the network drew for each segment, if it was asked to be kept.
+    pub drawn: Vec<Drawn>,
     /// Stands for every event and every delivery of the run.
     pub digest: Digest,
 }
@@ -104,6 +106,7 @@ impl Recorder {
             initial_units,
             entries: std::mem::take(&mut recording.entries),
             messages: recording.messages.take().unwrap_or_default(),
+            drawn: Vec::new(),
             digest: std::mem::take(&mut recording.digest),
         }
     }

@@ -211,7 +211,7 @@ impl Wire {
     }
 
     /// When the last bit of a segment of `length` bytes has left, and how long
-    /// it then travels; None if it is lost.
+    /// it then travels by the link alone; None if it is lost.
     pub(super) fn travel(&mut self, now: u64, length: usize, key: Key) -> Option<(u64, u64)> {
         let left_at = self.occupy(now, length)?;
         let link = self.link;
@@ -224,8 +224,7 @@ impl Wire {
         }
         let word = key.word(Concern::Latency);
         let latency_ns = link.latency.draw(word, || key.word(Concern::Tail));
-        let delay_ns = u64::try_from(self.delay.as_nanos()).unwrap_or(u64::MAX);
-        Some((left_at, latency_ns.saturating_add(delay_ns)))
+        Some((left_at, latency_ns))
     }
 
     /// Takes its turn on the link; None if the queue is full.

@@ -21,8 +21,10 @@
 //!   RST to what reaches it once it is back;
 //! - buffers are bounded: who does not read stops who writes.
 
+mod bug;
 mod clock;
 mod connection;
+mod drawn;
 mod keepalive;
 mod life;
 mod link;
@@ -51,9 +53,11 @@ use parking_lot::Mutex;
 use smallvec::SmallVec;
 
 use crate::draw::Draw;
+pub use bug::Bug;
 use clock::Clock;
 pub use clock::DRIFT_PPM;
 use connection::Connection;
+pub use drawn::Drawn;
 pub use keepalive::Keepalive;
 use link::Wire;
 pub use link::{Bandwidth, DelayGuard, Latency, Link, PerMillion};
@@ -106,6 +110,8 @@ pub struct Options {
     pub epoch: Duration,
     /// Task polls after which the world is taken to be stuck: [`Stuck`].
     pub polls_max: u64,
+    /// A bug on purpose.
+    pub planted: Option<Bug>,
 }
 
 impl Default for Options {
@@ -119,6 +125,7 @@ impl Default for Options {
             search: Search::default(),
             epoch: Duration::from_secs(1_767_225_600),
             polls_max: u64::MAX,
+            planted: None,
         }
     }
 }
@@ -163,8 +170,8 @@ struct State {
     pump_at: u64,
     /// Woken once the lock is free.
     woken: SmallVec<[Waker; 4]>,
-    /// A planted bug: panic while the lock is held.
-    sabotaged: bool,
+    /// What was drawn for each segment, if it is kept.
+    drawn: Option<Vec<Drawn>>,
     alarm: pump::Alarm,
 }
 
@@ -255,11 +262,6 @@ impl Network {
     /// Virtual time since the world began, in nanoseconds.
     pub fn now_ns(&self) -> u64 {
         u64::try_from(self.0.time.elapsed().as_nanos()).unwrap_or(u64::MAX)
-    }
-
-    /// Plants a bug: the next segment panics while the network is locked.
-    pub fn sabotage(&self) {
-        self.0.state.lock().sabotaged = true;
     }
 
     /// Locks, works, unlocks, and only then wakes whom the work concerns.

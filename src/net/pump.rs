@@ -61,7 +61,7 @@ impl Network {
                 pump: None,
                 pump_at: 0,
                 woken: SmallVec::new(),
-                sabotaged: false,
+                drawn: None,
                 alarm: Alarm::new(&time),
             }),
             time,

@@ -9,7 +9,7 @@ use super::link::{Key, Wire};
 use super::queue::Event;
 use super::segment::{Action, Kind, Label, Packet, Segment};
 use super::slot::{Side, SlotId};
-use super::{NodeId, State};
+use super::{Bug, NodeId, State};
 
 /// What became of a segment that was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +66,11 @@ impl State {
         bytes: Bytes,
         labels: Vec<Label>,
     ) -> Sent {
-        assert!(!std::mem::take(&mut self.sabotaged), "planted: the network");
+        if self.options.planted == Some(Bug::PanicHoldingLock) {
+            // Once: what is dropped while this unwinds sends segments too.
+            self.options.planted = None;
+            panic!("planted: the network");
+        }
         let Some(connection) = self.connection(slot) else {
             return Sent::Lost;
         };
@@ -132,8 +136,11 @@ impl State {
         };
         let source = connection.end(from).place.node;
         let target = connection.end(from.peer()).place.node;
+        let drawn_by = self.drawn_by(key);
         let wire = self.wire(source, target);
-        let Some((left_at, latency_ns)) = wire.travel(now, packet.bytes.len(), key) else {
+        let delay = delay.saturating_add(wire.delay);
+        let Some((left_at, latency_ns)) = wire.travel(now, packet.bytes.len(), drawn_by) else {
+            self.note_drawn(key, None);
             self.lose(now, slot, from, packet);
             return Sent::Lost;
         };
@@ -141,6 +148,7 @@ impl State {
         let slower_ns = self.searcher.slower_ns(way, latency_ns);
         let delay_ns = u64::try_from(delay.as_nanos()).unwrap_or(u64::MAX);
         let latency_ns = latency_ns.saturating_add(slower_ns);
+        self.note_drawn(key, Some(latency_ns));
         let soonest = left_at.saturating_add(latency_ns).saturating_add(delay_ns);
         if let Some(connection) = self.connection(slot) {
             connection.pending += 1;

@@ -25,6 +25,7 @@ use futures_util::future::{Either, select};
 use crate::history::{Event, History, Recorder};
 use crate::net;
 use crate::plan::Plan;
+use crate::planted::{Planted, WorldBug};
 use crate::rt;
 use crate::scenario::Scenario;
 pub use outcome::{Outcome, Verdict};
@@ -35,6 +36,8 @@ pub use thread::STACK_BYTES;
 pub struct Keep {
     /// Labelled messages, for telling the story.
     pub messages: bool,
+    /// What the network drew for each segment.
+    pub drawn: bool,
 }
 
 /// Runs a plan to its end and judges what happened.
@@ -73,9 +76,22 @@ fn simulate(scenario: Scenario, plan: Plan, keep: Keep) -> History {
             send_buffer: scenario.network.send_buffer.bytes(),
             receive_buffer: scenario.network.receive_buffer.bytes(),
             partial: scenario.network.partial.0,
+            planted: scenario.planted.iter().find_map(|planted| match planted {
+                Planted::Network(bug) => Some(*bug),
+                _ => None,
+            }),
             ..net::Options::default()
         });
         let network = running.network().clone();
+        if keep.drawn {
+            network.keep_drawn();
+        }
+        if scenario
+            .planted
+            .contains(&Planted::World(WorldBug::Standstill))
+        {
+            running.stop();
+        }
         let supervisor = network.add_node("supervisor");
         let history = network
             .run_on(supervisor, live(&scenario, &plan, keep, &network))
@@ -128,7 +144,10 @@ async fn live(scenario: &Scenario, plan: &Plan, keep: Keep, network: &net::Netwo
     rt::sleep(settling_time(scenario)).await;
     database.read(&lens);
     machines.shut_down();
-    recorder.finish(i64::from(scenario.catalog.units))
+    History {
+        drawn: network.drawn(),
+        ..recorder.finish(i64::from(scenario.catalog.units))
+    }
 }
 
 /// After this, whatever a service instance was still doing is done.

@@ -76,7 +76,6 @@ pub(super) fn build(
 fn plant(scenario: &Scenario, network: &Network, machines: &Machines) {
     for planted in &scenario.planted {
         match planted {
-            Planted::World(WorldBug::NetworkPanics) => network.sabotage(),
             Planted::World(WorldBug::BusyTask) => {
                 machines.get("postgres").spawn(network, async {
                     loop {

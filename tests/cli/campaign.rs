@@ -163,7 +163,7 @@ fn whoever_panics_it_is_an_internal_error_with_seed_and_message() {
     let panics = [
         "shop.panic-in-handler",
         "postgres.panic-holding-lock",
-        "world.network-panics",
+        "network.panic-holding-lock",
     ];
     for planted in panics {
         let set = format!(r#"--set planted=["{planted}"]"#);

@@ -32,7 +32,7 @@ violates = ["completes"]
 pub const CRASHING: &str = r#"
 title = "The network panics"
 about = "A planted bug."
-planted = ["world.network-panics"]
+planted = ["network.panic-holding-lock"]
 [expect]
 holds = true
 "#;

@@ -3,28 +3,24 @@
 //! seeds are run: on a narrow link, with short buffers and cut reads, a byte
 //! more would show.
 
-use doublebuy::scenario::Scenario;
 use doublebuy::world::{Keep, run_seed};
 
-fn narrow(name: &str) -> Scenario {
-    let settings = [
-        "network.bandwidth=2Mbit/s",
-        "network.queue=16KiB",
-        "network.loss=0.5%",
-        "network.duplicates=1%",
-        "network.partial=20%",
-        "network.send_buffer=2KiB",
-        "network.receive_buffer=4KiB",
-    ];
-    let settings = settings.map(|setting| setting.parse().expect("key=value"));
-    let path = format!("{}/sims/{name}.toml", env!("CARGO_MANIFEST_DIR"));
-    Scenario::read(path.as_ref(), &settings).unwrap_or_else(|error| panic!("{error}"))
-}
+use crate::gallery;
+
+const NARROW: [&str; 7] = [
+    "network.bandwidth=2Mbit/s",
+    "network.queue=16KiB",
+    "network.loss=0.5%",
+    "network.duplicates=1%",
+    "network.partial=20%",
+    "network.send_buffer=2KiB",
+    "network.receive_buffer=4KiB",
+];
 
 #[test]
 fn the_names_of_statements_do_not_show_on_a_narrow_link() {
     for name in ["lost-update", "reference"] {
-        let scenario = narrow(name);
+        let scenario = gallery(name, &NARROW);
         let digests = || {
             let run = |seed| run_seed(&scenario, seed, Keep::default());
             let outcomes = (0..10).map(run);
@@ -33,8 +29,9 @@ fn the_names_of_statements_do_not_show_on_a_narrow_link() {
         };
         let first = digests();
         // From s0 to beyond s1000.
+        let others = gallery("reference", &NARROW);
         for seed in 0..40 {
-            run_seed(&narrow("reference"), seed, Keep::default());
+            run_seed(&others, seed, Keep::default());
         }
         assert_eq!(first, digests(), "{name}");
     }

@@ -1,11 +1,11 @@
 //! Two hundred seeds, in every order and place in which a campaign, a shard
 //! or a replay may run them: the digests are the same.
 
-use std::path::Path;
 use std::process::Command;
 
-use doublebuy::scenario::{Scenario, Setting};
 use doublebuy::world::{Keep, run_seed};
+
+use crate::{gallery, path};
 
 /// How many, unless DOUBLEBUY_SEEDS says it.
 const SEEDS: u64 = 200;
@@ -20,19 +20,10 @@ const SETTINGS: [&str; 5] = [
     "network.send_buffer=2KiB",
 ];
 
-const PATH: &str = "sims/reference.toml";
-
-fn scenario() -> Scenario {
-    let settings: Vec<Setting> = SETTINGS
-        .iter()
-        .map(|setting| setting.parse().expect("key=value"))
-        .collect();
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(PATH);
-    Scenario::read(&path, &settings).expect("the reference scenario")
-}
+const NAME: &str = "reference";
 
 fn digests(seeds: impl Iterator<Item = u64>) -> Vec<(u64, String)> {
-    let scenario = scenario();
+    let scenario = gallery(NAME, &SETTINGS);
     let digest = |seed| run_seed(&scenario, seed, Keep::default()).digest();
     seeds
         .map(|seed| (seed, digest(seed).expect("a run to its end")))
@@ -43,15 +34,13 @@ fn digests(seeds: impl Iterator<Item = u64>) -> Vec<(u64, String)> {
 fn alone(seeds: impl Iterator<Item = u64>, tunables: Option<&str>) -> Vec<(u64, String)> {
     let digest = |seed: u64| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_doublebuy"));
-        command.args(["run", PATH, "--json", "--seed", &seed.to_string()]);
+        command.arg("run").arg(path(NAME));
+        command.args(["--json", "--seed", &seed.to_string()]);
         for setting in SETTINGS {
             command.args(["--set", setting]);
         }
         command.envs(tunables.map(|tunables| ("GLIBC_TUNABLES", tunables)));
-        let output = command
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .output()
-            .expect("the program runs");
+        let output = command.output().expect("the program runs");
         let json: serde_json::Value = serde_json::from_slice(&output.stdout)
             .unwrap_or_else(|error| panic!("{error}: {output:?}"));
         json["digest"].as_str().expect("a digest").to_owned()

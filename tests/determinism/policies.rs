@@ -1,14 +1,11 @@
 //! Each search policy tries orders of its own, and tries them again.
 
-use doublebuy::scenario::Scenario;
 use doublebuy::world::{Keep, run_seed};
 
+use crate::gallery;
+
 fn digests(scenario: &str, policy: &str) -> Vec<String> {
-    let setting = format!("search.policy={policy}")
-        .parse()
-        .expect("a setting");
-    let path = format!("{}/sims/{scenario}.toml", env!("CARGO_MANIFEST_DIR"));
-    let scenario = Scenario::read(path.as_ref(), &[setting]).expect("a scenario");
+    let scenario = gallery(scenario, &[&format!("search.policy={policy}")]);
     let digest = |seed| run_seed(&scenario, seed, Keep::default()).digest();
     (0..20)
         .map(|seed| digest(seed).expect("a run to its end"))

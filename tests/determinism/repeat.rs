@@ -6,7 +6,7 @@ use std::process::Command;
 use doublebuy::history::History;
 use doublebuy::world::{Keep, run_seed};
 
-use crate::golden::gallery;
+use crate::gallery;
 
 const SCENARIOS: [&str; 4] = [
     "lost-update",
@@ -16,7 +16,7 @@ const SCENARIOS: [&str; 4] = [
 ];
 
 fn history(name: &str, seed: u64, keep: Keep) -> History {
-    let outcome = run_seed(&gallery(name), seed, keep);
+    let outcome = run_seed(&gallery(name, &[]), seed, keep);
     outcome.history.expect("the run gets to its end")
 }
 
@@ -40,7 +40,7 @@ fn a_thousand_seeds_later_a_seed_is_still_the_same() {
     let name = "lost-update";
     let before = history(name, 6, Keep::default());
     for seed in 0..1_000 {
-        run_seed(&gallery(name), seed, Keep::default());
+        run_seed(&gallery(name, &[]), seed, Keep::default());
     }
     assert_eq!(before, history(name, 6, Keep::default()));
 }
@@ -50,7 +50,14 @@ fn keeping_messages_changes_nothing() {
     for name in SCENARIOS {
         for seed in 0..5 {
             let without = history(name, seed, Keep::default());
-            let with = history(name, seed, Keep { messages: true });
+            let with = history(
+                name,
+                seed,
+                Keep {
+                    messages: true,
+                    ..Keep::default()
+                },
+            );
             assert!(!with.messages.is_empty(), "{name} has messages");
             assert_eq!(without.entries, with.entries, "{name} {seed}");
             assert_eq!(without.digest, with.digest, "{name} {seed}");

@@ -49,7 +49,7 @@ fn in_a_handler_of_the_service_holding_its_lock() {
 
 #[test]
 fn in_the_network_holding_its_lock() {
-    is_caught("world.network-panics", "planted");
+    is_caught("network.panic-holding-lock", "planted");
 }
 
 #[test]
