@@ -28,6 +28,14 @@ pub(super) fn rows(name: &str, reader: &Reader<'_, '_>) -> Vec<Row> {
             vec![text("public"), text(&def.name), text("postgres")]
         }),
         "pg_indexes" => tables(reader).flat_map(|t| indexes(&t.def)).collect(),
+        "pg_settings" => {
+            let all = reader.run.settings.raw();
+            all.map(|(name, value, unit)| {
+                let unit = unit.map_or(Value::Null, text);
+                [text(name), text(&value), unit].into()
+            })
+            .collect()
+        }
         "pg_database" => {
             let name = text(&reader.run.settings.database);
             vec![[int(5), name, Value::Bool(true)].into()]

@@ -93,6 +93,10 @@ const TABLES: &[(&str, Columns)] = &[
         ],
     ),
     (
+        "pg_settings",
+        &[("name", Text), ("setting", Text), ("unit", Text)],
+    ),
+    (
         "pg_database",
         &[("oid", Oid), ("datname", Name), ("datallowconn", Bool)],
     ),

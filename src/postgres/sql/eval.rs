@@ -11,12 +11,12 @@ use super::plan::SubPlan;
 use super::system::Calls;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::locks::Pid;
-use crate::postgres::settings::Settings;
+use crate::postgres::settings::{DateForm, Settings};
 use crate::postgres::storage::clog::Xid;
 use crate::postgres::storage::sequence::{SequenceId, Sequences};
 use crate::postgres::types::{
     Interval, MICROS_PER_DAY, Numeric, Row, Type, Value, cast, fit, from_unix, midnight,
-    write_traditional_text,
+    write_styled_text,
 };
 use crate::rt;
 
@@ -193,12 +193,14 @@ fn eval_construct(expr: &Expr, rows: &[Row], context: &Context<'_>) -> Result<Va
         }
         Expr::Cast { operand, from, to } => {
             let value = eval(operand, rows, context)?;
-            let dates = context
-                .session
-                .is_some_and(|s| s.settings.traditional_dates);
-            if dates && to.is_string() && from.is_time() && !value.is_null() {
+            if to.is_string()
+                && from.is_time()
+                && let Some(session) = context.session
+                && session.settings.date_style.form != DateForm::Iso
+                && !value.is_null()
+            {
                 let mut out = Vec::new();
-                write_traditional_text(&value, &mut out);
+                write_styled_text(&value, session.settings.date_style, &mut out);
                 return Ok(Value::text(&String::from_utf8_lossy(&out)));
             }
             cast(&value, *from, *to)?

@@ -29,7 +29,5 @@ pub(super) use parse::{Keyword, Source, parse};
 pub(super) use plan::*;
 pub(super) use system::{AdvisoryLock, Call, Calls, System};
 
-/// What version() answers, and with its number what server_version shows.
+/// What version() answers; server_version shows its number.
 pub(super) const VERSION: &str = "PostgreSQL 15.18 (simulated by doublebuy)";
-/// The version of PostgreSQL whose behaviour is simulated.
-pub(super) const SERVER_VERSION: &str = "15.18";

@@ -49,7 +49,7 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + day_of_era - 730_425
 }
 
-fn civil_from_days(days: i64) -> (i64, i64, i64) {
+pub(super) fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let days = days + 730_425;
     let era = days.div_euclid(146_097);
     let day_of_era = days.rem_euclid(146_097);
@@ -108,38 +108,6 @@ pub(super) fn write_date(days: i32, out: &mut impl fmt::Write) -> fmt::Result {
         (1 - year, " BC")
     };
     write!(out, "{shown:04}-{month:02}-{day:02}{era}")
-}
-
-const WEEKDAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
-const MONTHS: [&str; 12] = [
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-];
-
-/// Writes `12-22-2008`, as DateStyle "Postgres, MDY" does.
-pub(super) fn write_traditional_date(days: i32, out: &mut impl fmt::Write) -> fmt::Result {
-    let (year, month, day) = civil_from_days(days.into());
-    if matches!(days, i32::MAX | i32::MIN) || year <= 0 {
-        return write_date(days, out);
-    }
-    write!(out, "{month:02}-{day:02}-{year:04}")
-}
-
-/// Writes `Mon Dec 22 10:00:00 2008`, and what `zone` says after it.
-pub(super) fn write_traditional_timestamp(
-    micros: i64,
-    zone: &str,
-    out: &mut impl fmt::Write,
-) -> fmt::Result {
-    let days = micros.div_euclid(MICROS_PER_DAY);
-    let (year, month, day) = civil_from_days(days);
-    if matches!(micros, i64::MAX | i64::MIN) || year <= 0 {
-        return write_timestamp(micros, zone, out);
-    }
-    let index = |number: i64| usize::try_from(number).unwrap_or(0);
-    let (weekday, month) = (WEEKDAYS[index(weekday(days))], MONTHS[index(month - 1)]);
-    write!(out, "{weekday} {month} {day:02} ")?;
-    write_time(micros.rem_euclid(MICROS_PER_DAY), out)?;
-    write!(out, " {year:04}{zone}")
 }
 
 /// Writes `12:30:00.25`.
@@ -289,7 +257,7 @@ impl Field {
 }
 
 /// Days from a Monday.
-fn weekday(days: i64) -> i64 {
+pub(super) fn weekday(days: i64) -> i64 {
     // 2000-01-01 was a Saturday.
     (days + 5).rem_euclid(7)
 }

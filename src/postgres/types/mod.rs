@@ -11,6 +11,7 @@ mod cast;
 mod datetime;
 mod json;
 mod numeric;
+mod style;
 mod text;
 
 use std::cmp::Ordering;
@@ -26,7 +27,7 @@ pub(super) use cast::{cast, fit};
 pub(super) use datetime::{
     Field, MICROS_PER_DAY, extract, from_unix, is_infinite, midnight, truncate,
 };
-pub(super) use text::{from_text, write_text, write_traditional_text};
+pub(super) use text::{from_text, write_styled_text, write_text};
 
 /// Defines the scalar types in one table: variant, meaning, name in messages,
 /// OID, width on the wire, OID and name of the array.

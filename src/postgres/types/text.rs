@@ -7,10 +7,12 @@ use std::sync::Arc;
 use super::array::{parse_array, write_array};
 use super::datetime::{
     Interval, Unreadable, parse_clock, parse_date, parse_timestamp, write_date, write_time,
-    write_timestamp, write_traditional_date, write_traditional_timestamp,
+    write_timestamp,
 };
+use super::style::{write_styled_date, write_styled_timestamp};
 use super::{Json, Numeric, Type, Value};
 use crate::postgres::error::{Error, Result, SqlState};
+use crate::postgres::settings::DateStyle;
 
 /// Lets `write!` append to bytes.
 struct Bytes<'a>(&'a mut Vec<u8>);
@@ -45,13 +47,13 @@ pub(in crate::postgres) fn write_text(value: &Value, out: &mut Vec<u8>) {
     };
 }
 
-/// Appends a value's text, dates as DateStyle "Postgres, MDY" has them.
-pub(in crate::postgres) fn write_traditional_text(value: &Value, out: &mut Vec<u8>) {
+/// Appends a value's text, dates as DateStyle has them.
+pub(in crate::postgres) fn write_styled_text(value: &Value, style: DateStyle, out: &mut Vec<u8>) {
     // Writing to memory does not fail.
     let _infallible = match value {
-        Value::Date(days) => write_traditional_date(*days, &mut Bytes(out)),
-        Value::Local(micros) => write_traditional_timestamp(*micros, "", &mut Bytes(out)),
-        Value::Timestamp(micros) => write_traditional_timestamp(*micros, " UTC", &mut Bytes(out)),
+        Value::Date(days) => write_styled_date(*days, style, &mut Bytes(out)),
+        Value::Local(micros) => write_styled_timestamp(*micros, false, style, &mut Bytes(out)),
+        Value::Timestamp(micros) => write_styled_timestamp(*micros, true, style, &mut Bytes(out)),
         other => return write_text(other, out),
     };
 }

@@ -1,15 +1,15 @@
 //! SET, RESET, SHOW, DISCARD.
 
 use sqlparser::ast::{
-    ContextModifier, DiscardObject, Expr as Ast, Ident, Reset, ResetStatement, Set,
-    TransactionMode, Value as Literal,
+    ContextModifier, DiscardObject, Expr as Ast, Ident, ObjectName, ObjectNamePart, Reset,
+    ResetStatement, Set, TransactionMode, Value as Literal,
 };
 
 use super::control::{isolation, wanted};
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::session::{Answer, Block, Session};
 use crate::postgres::settings::{Scope, Settings, flag};
-use crate::postgres::sql::{OutputColumn, object_name};
+use crate::postgres::sql::OutputColumn;
 use crate::postgres::transaction::Modes;
 use crate::postgres::types::{Type, Value};
 
@@ -19,8 +19,15 @@ fn shown_name(variable: &[Ident]) -> String {
     match name.as_str() {
         "transaction isolation level" => "transaction_isolation".to_owned(),
         "time zone" => "TimeZone".to_owned(),
-        _ => name,
+        _ => words.join("."),
     }
+}
+
+/// The name of a setting; that of an application's own has a dot.
+fn setting_name(name: &ObjectName) -> String {
+    let parts = name.0.iter().filter_map(ObjectNamePart::as_ident);
+    let parts: Vec<&str> = parts.map(|part| part.value.as_str()).collect();
+    parts.join(".")
 }
 
 fn text_column(name: &str) -> OutputColumn {
@@ -39,7 +46,7 @@ pub(super) fn shown_columns(variable: &[Ident]) -> Result<Vec<OutputColumn>> {
         let names = ["name", "setting", "description"];
         return Ok(names.into_iter().map(text_column).collect());
     }
-    Ok(vec![text_column(Settings::canonical(&name)?)])
+    Ok(vec![text_column(&Settings::canonical(&name)?)])
 }
 
 pub(super) fn show(session: &Session, variable: &[Ident]) -> Result<Answer> {
@@ -65,7 +72,7 @@ pub(super) fn set(session: &mut Session, set: &Set) -> Result<Answer> {
             values,
             ..
         } => {
-            let name = object_name(variable)?;
+            let name = setting_name(variable);
             let parts: Vec<String> = values.iter().map(setting_text).collect::<Result<_>>()?;
             let value = parts.join(", ");
             let value = (!value.eq_ignore_ascii_case("default")).then_some(value);
@@ -158,7 +165,7 @@ pub(super) fn reset(session: &mut Session, reset: &ResetStatement) -> Result<Ans
     match &reset.reset {
         Reset::ALL => session.settings.reset_all(),
         Reset::ConfigurationParameter(name) => {
-            assign(session, &object_name(name)?, None, Scope::Session)?;
+            assign(session, &setting_name(name), None, Scope::Session)?;
         }
         Reset::SessionAuthorization => {
             return Err(Error::unsupported("RESET SESSION AUTHORIZATION"));

@@ -18,15 +18,16 @@ use pgwire::messages::startup::{
 use crate::postgres::backends::Notification;
 use crate::postgres::error::{Error, SqlState};
 use crate::postgres::session::{Block, Tag};
+use crate::postgres::settings::{DateForm, DateStyle};
 use crate::postgres::sql::OutputColumn;
-use crate::postgres::types::{Type, Value, to_binary, write_text, write_traditional_text};
+use crate::postgres::types::{Type, Value, to_binary, write_styled_text, write_text};
 
 /// What is to be sent.
 #[derive(Debug, Default)]
 pub(super) struct Out {
     pub(super) bytes: BytesMut,
     /// As DateStyle says.
-    pub(super) traditional_dates: bool,
+    pub(super) date_style: DateStyle,
     /// One value's bytes, kept for its allocation.
     scratch: Vec<u8>,
 }
@@ -147,12 +148,10 @@ impl Out {
             self.scratch.clear();
             if format_of(formats, index) == BINARY {
                 to_binary(column.ty, value, &mut self.scratch);
+            } else if self.date_style.form == DateForm::Iso {
+                write_text(value, &mut self.scratch);
             } else {
-                if self.traditional_dates {
-                    write_traditional_text(value, &mut self.scratch);
-                } else {
-                    write_text(value, &mut self.scratch);
-                }
+                write_styled_text(value, self.date_style, &mut self.scratch);
             }
             self.bytes
                 .put_u32(u32::try_from(self.scratch.len()).unwrap_or(u32::MAX));

@@ -212,7 +212,7 @@ impl Conversation<'_> {
             return;
         };
         let out = &mut self.connection.out;
-        out.traditional_dates = self.session.settings.traditional_dates;
+        out.date_style = self.session.settings.date_style;
         for notice in answer.notices.drain(..) {
             out.notice(&notice);
         }

@@ -26,6 +26,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("complaints", include_str!("complaints.sql")),
     ("drivers", include_str!("drivers.sql")),
     ("maintenance", include_str!("maintenance.sql")),
+    ("settings", include_str!("settings.sql")),
 ];
 
 /// One statement of a file.

@@ -1,132 +1,24 @@
 //! The settings of a session: SET, SHOW, RESET and their transactional ends.
 
+mod check;
+mod known;
+mod style;
+
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use self::check::refuse_unhonoured;
+use self::known::{Context, known};
 use super::error::{Error, Result, SqlState};
 use super::options::SynchronousCommit;
-use super::sql::SERVER_VERSION;
 use super::transaction::{Isolation, Modes};
 
-/// How a setting's value is checked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// Any text.
-    Text,
-    /// Milliseconds, or a number with a unit.
-    Time,
-    /// on or off.
-    Flag,
-    /// One of these words.
-    Choice(&'static [&'static str]),
-    /// What cannot be changed.
-    Fixed,
-}
+pub(super) use check::flag;
+pub(super) use style::{DateForm, DateOrder, DateStyle};
 
-const ISOLATION: &[&str] = &[
-    "read uncommitted",
-    "read committed",
-    "repeatable read",
-    "serializable",
-];
-
-/// Name, kind, default value, and whether clients are told of changes.
-const KNOWN: &[(&str, Kind, &str, bool)] = &[
-    ("application_name", Kind::Text, "", true),
-    (
-        "bytea_output",
-        Kind::Choice(&["hex", "escape"]),
-        "hex",
-        false,
-    ),
-    ("client_encoding", Kind::Choice(&["UTF8"]), "UTF8", true),
-    (
-        "client_min_messages",
-        Kind::Choice(&["debug5", "debug1", "log", "notice", "warning", "error"]),
-        "notice",
-        false,
-    ),
-    (
-        "DateStyle",
-        Kind::Choice(&["ISO, MDY", "ISO", "Postgres, MDY"]),
-        "ISO, MDY",
-        true,
-    ),
-    ("deadlock_timeout", Kind::Time, "1s", false),
-    (
-        "default_transaction_isolation",
-        Kind::Choice(ISOLATION),
-        "read committed",
-        false,
-    ),
-    ("default_transaction_deferrable", Kind::Flag, "off", false),
-    ("default_transaction_read_only", Kind::Flag, "off", true),
-    ("extra_float_digits", Kind::Text, "1", false),
-    (
-        "idle_in_transaction_session_timeout",
-        Kind::Time,
-        "0",
-        false,
-    ),
-    ("idle_session_timeout", Kind::Time, "0", false),
-    ("in_hot_standby", Kind::Fixed, "off", true),
-    ("integer_datetimes", Kind::Fixed, "on", true),
-    (
-        "IntervalStyle",
-        Kind::Choice(&["postgres"]),
-        "postgres",
-        true,
-    ),
-    ("is_superuser", Kind::Fixed, "on", true),
-    ("lock_timeout", Kind::Time, "0", false),
-    ("max_connections", Kind::Fixed, "100", false),
-    ("search_path", Kind::Text, "\"$user\", public", false),
-    ("server_encoding", Kind::Fixed, "UTF8", true),
-    ("server_version", Kind::Fixed, SERVER_VERSION, true),
-    ("server_version_num", Kind::Fixed, "150018", false),
-    ("session_authorization", Kind::Fixed, "postgres", true),
-    (
-        "standard_conforming_strings",
-        Kind::Choice(&["on"]),
-        "on",
-        true,
-    ),
-    ("statement_timeout", Kind::Time, "0", false),
-    (
-        "synchronous_commit",
-        Kind::Choice(&["on", "off", "local", "remote_write", "remote_apply"]),
-        "on",
-        false,
-    ),
-    ("transaction_deferrable", Kind::Fixed, "off", false),
-    (
-        "transaction_isolation",
-        Kind::Fixed,
-        "read committed",
-        false,
-    ),
-    ("transaction_read_only", Kind::Fixed, "off", false),
-    (
-        "TimeZone",
-        Kind::Choice(&["UTC", "GMT", "Etc/UTC"]),
-        "UTC",
-        true,
-    ),
-];
-
-type Known = (&'static str, Kind, &'static str, bool);
-
-fn known(name: &str) -> Result<&'static Known> {
-    KNOWN
-        .iter()
-        .find(|(known, ..)| known.eq_ignore_ascii_case(name))
-        .ok_or_else(|| {
-            Error::new(
-                SqlState::UNDEFINED_OBJECT,
-                format!("unrecognized configuration parameter \"{name}\""),
-            )
-        })
-}
+/// Values by name.
+type Values = BTreeMap<Cow<'static, str>, String>;
 
 /// How long a SET lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,16 +39,15 @@ pub(super) struct Settings {
     pub(super) idle_in_transaction_timeout: Duration,
     pub(super) idle_session_timeout: Duration,
     pub(super) synchronous_commit: SynchronousCommit,
-    /// Dates are shown as PostgreSQL showed them before ISO 8601.
-    pub(super) traditional_dates: bool,
+    pub(super) date_style: DateStyle,
     /// What start-up or SET gave; everything else has its default.
-    values: BTreeMap<&'static str, String>,
+    values: Values,
     /// What RESET goes back to.
-    at_start: BTreeMap<&'static str, String>,
+    at_start: Values,
     /// The values at the start of the transaction, once it has changed one.
-    before: Option<BTreeMap<&'static str, String>>,
+    before: Option<Values>,
     /// The session's values of what SET LOCAL covers.
-    covered: BTreeMap<&'static str, Option<String>>,
+    covered: BTreeMap<Cow<'static, str>, Option<String>>,
     /// The modes that transactions begin with, and those of the one that runs.
     default_modes: Modes,
     modes: Option<Modes>,
@@ -168,8 +59,8 @@ pub(super) struct Settings {
 /// The settings at a savepoint.
 #[derive(Debug, Clone)]
 pub(super) struct Mark {
-    values: BTreeMap<&'static str, String>,
-    covered: BTreeMap<&'static str, Option<String>>,
+    values: Values,
+    covered: BTreeMap<Cow<'static, str>, Option<String>>,
 }
 
 impl Settings {
@@ -194,10 +85,8 @@ impl Settings {
                     self.start_up(name, value);
                 }
             }
-        } else if let Ok((name, kind, ..)) = known(name)
-            && let Ok(value) = check(name, *kind, value)
-        {
-            self.values.insert(name, value.clone());
+        } else if let Ok((name, value)) = self.checked(name, value, true) {
+            self.values.insert(name.clone(), value.clone());
             self.at_start.insert(name, value);
             self.refresh();
         }
@@ -207,36 +96,80 @@ impl Settings {
     pub(super) fn configure(&mut self, name: &'static str, value: &str) {
         let values = [&mut self.values, &mut self.at_start];
         for values in values {
-            values.entry(name).or_insert_with(|| value.to_owned());
+            values
+                .entry(name.into())
+                .or_insert_with(|| value.to_owned());
         }
         self.refresh();
     }
 
     /// SET, or with no value SET TO DEFAULT.
     pub(super) fn set(&mut self, name: &str, value: Option<&str>, scope: Scope) -> Result<()> {
-        let (name, kind, default, _) = known(name)?;
-        let value = match value {
-            Some(value) => check(name, *kind, value)?,
-            None => self
-                .at_start
-                .get(name)
-                .map_or(*default, String::as_str)
-                .to_owned(),
+        let (name, value) = match value {
+            Some(value) => self.checked(name, value, false)?,
+            None => self.at_first(name)?,
         };
         if self.before.is_none() {
             self.before = Some(self.values.clone());
         }
-        let previous = self.values.insert(name, value);
+        let previous = self.values.insert(name.clone(), value);
         match scope {
             Scope::Local => {
                 self.covered.entry(name).or_insert(previous);
             }
             Scope::Session => {
-                self.covered.remove(name);
+                self.covered.remove(&name);
             }
         }
         self.refresh();
         Ok(())
+    }
+
+    /// The name and the value as they are kept, if the value may be set.
+    fn checked(
+        &self,
+        name: &str,
+        value: &str,
+        starting: bool,
+    ) -> Result<(Cow<'static, str>, String)> {
+        let found = match known(name) {
+            Ok(found) => found,
+            // A name with a dot is the application's own.
+            Err(_) if is_custom(name) => {
+                return Ok((name.to_ascii_lowercase().into(), value.to_owned()));
+            }
+            Err(error) => return Err(error),
+        };
+        let name = found.name;
+        let why = match found.context {
+            Context::User => None,
+            Context::Internal => Some("cannot be changed"),
+            Context::Postmaster => Some("cannot be changed without restarting the server"),
+            Context::Sighup => Some("cannot be changed now"),
+            Context::Backend if starting => None,
+            Context::Backend => Some("cannot be set after connection start"),
+        };
+        if let Some(why) = why {
+            return Err(Error::new(
+                SqlState::CANT_CHANGE_RUNTIME_PARAM,
+                format!("parameter \"{name}\" {why}"),
+            ));
+        }
+        let value = found.kind.check(name, value, self.value(name))?;
+        refuse_unhonoured(name, &value)?;
+        Ok((name.into(), value))
+    }
+
+    /// What a setting is without SET.
+    fn at_first(&self, name: &str) -> Result<(Cow<'static, str>, String)> {
+        let (name, default) = match known(name) {
+            Ok(found) => (Cow::Borrowed(found.name), found.default.as_str()),
+            Err(_) if is_custom(name) => (name.to_ascii_lowercase().into(), ""),
+            Err(error) => return Err(error),
+        };
+        let value = self.at_start.get(&name).map_or(default, String::as_str);
+        let value = value.to_owned();
+        Ok((name, value))
     }
 
     /// RESET ALL.
@@ -261,7 +194,7 @@ impl Settings {
             for (name, value) in covered {
                 match value {
                     Some(value) => self.values.insert(name, value),
-                    None => self.values.remove(name),
+                    None => self.values.remove(&name),
                 };
             }
         } else {
@@ -307,15 +240,23 @@ impl Settings {
     }
 
     fn value(&self, name: &str) -> &str {
-        let default = known(name).map_or("", |(_, _, default, _)| *default);
-        self.values.get(name).map_or(default, String::as_str)
+        match self.values.get(name) {
+            Some(value) => value,
+            None => known(name).map_or("", |known| &known.default),
+        }
     }
 
     pub(super) fn show(&self, name: &str) -> Result<String> {
-        let (name, ..) = known(name)?;
+        let name = match known(name) {
+            Ok(known) => known.name,
+            Err(error) => {
+                let custom = self.values.get(name.to_ascii_lowercase().as_str());
+                return custom.cloned().ok_or(error);
+            }
+        };
         let modes = self.modes.unwrap_or_else(|| self.default_modes());
         let flag = |on: Option<bool>| if on == Some(true) { "on" } else { "off" };
-        Ok(match *name {
+        Ok(match name {
             "transaction_isolation" => modes.isolation.map_or("", Isolation::name),
             "transaction_read_only" => flag(modes.read_only),
             "transaction_deferrable" => flag(modes.deferrable),
@@ -327,14 +268,28 @@ impl Settings {
 
     /// Every setting with its value, as SHOW ALL lists them.
     pub(super) fn all(&self) -> impl Iterator<Item = (&'static str, String)> {
-        KNOWN
-            .iter()
-            .map(|(name, ..)| (*name, self.show(name).unwrap_or_default()))
+        let shown = known::all().iter().filter(|known| !known.hidden);
+        shown.map(|known| (known.name, self.show(known.name).unwrap_or_default()))
+    }
+
+    /// Every setting with its value as a number of its unit, if it has one:
+    /// what pg_settings lists.
+    pub(super) fn raw(&self) -> impl Iterator<Item = (&'static str, String, Option<&'static str>)> {
+        let shown = known::all().iter().filter(|known| !known.hidden);
+        shown.map(|known| {
+            let value = self.show(known.name).unwrap_or_default();
+            let value = known.kind.raw(&value);
+            (known.name, value, known.kind.unit())
+        })
     }
 
     /// The name as PostgreSQL writes it.
-    pub(super) fn canonical(name: &str) -> Result<&'static str> {
-        known(name).map(|(name, ..)| *name)
+    pub(super) fn canonical(name: &str) -> Result<Cow<'static, str>> {
+        match known(name) {
+            Ok(known) => Ok(known.name.into()),
+            Err(_) if is_custom(name) => Ok(name.to_ascii_lowercase().into()),
+            Err(error) => Err(error),
+        }
     }
 
     /// What clients have not been told yet, by name.
@@ -356,17 +311,14 @@ impl Settings {
 
     /// What clients are told at the start, by name.
     pub(super) fn reported(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        KNOWN
-            .iter()
-            .filter(|(.., reported)| *reported)
-            .map(|(name, _, default, _)| {
-                let value = if *name == "session_authorization" {
-                    &self.user
-                } else {
-                    self.values.get(name).map_or(*default, String::as_str)
-                };
-                (*name, value)
-            })
+        let reported = known::all().iter().filter(|known| known.reported);
+        reported.map(|known| {
+            let value = match known.name {
+                "session_authorization" => &self.user,
+                name => self.value(name),
+            };
+            (known.name, value)
+        })
     }
 
     fn refresh(&mut self) {
@@ -383,67 +335,10 @@ impl Settings {
         self.deadlock_timeout = deadlock.unwrap_or_default();
         self.idle_in_transaction_timeout = idle.unwrap_or_default();
         self.idle_session_timeout = idle_session.unwrap_or_default();
-        let style = self.show("DateStyle");
-        self.traditional_dates = style.is_ok_and(|style| style.starts_with("Postgres"));
+        self.date_style = DateStyle::shown(self.value("DateStyle"));
         let commit = self.show("synchronous_commit").ok();
         let commit = commit.and_then(|value| value.parse().ok());
         self.synchronous_commit = commit.unwrap_or(SynchronousCommit::On);
-    }
-}
-
-const UNITS: &str =
-    "Valid units for this parameter are \"us\", \"ms\", \"s\", \"min\", \"h\", and \"d\".";
-
-fn invalid(name: &str, value: &str) -> Error {
-    Error::new(
-        SqlState::INVALID_PARAMETER_VALUE,
-        format!("invalid value for parameter \"{name}\": \"{value}\""),
-    )
-}
-
-fn check(name: &'static str, kind: Kind, value: &str) -> Result<String> {
-    match kind {
-        Kind::Text => Ok(value.to_owned()),
-        Kind::Fixed => Err(Error::new(
-            SqlState::CANT_CHANGE_RUNTIME_PARAM,
-            format!("parameter \"{name}\" cannot be changed"),
-        )),
-        Kind::Choice(choices) => choices
-            .iter()
-            .find(|choice| choice.eq_ignore_ascii_case(value) || is_alias(choice, value))
-            .map(|choice| (*choice).to_owned())
-            .ok_or_else(|| invalid(name, value)),
-        Kind::Flag => flag(name, value).map(|on| if on { "on" } else { "off" }.to_owned()),
-        Kind::Time => milliseconds(value).map(show_time).ok_or_else(|| {
-            let error = invalid(name, value);
-            if value.trim().starts_with(|c: char| c.is_ascii_digit()) {
-                error.hint(UNITS)
-            } else {
-                error
-            }
-        }),
-    }
-}
-
-/// Reads a Boolean setting.
-pub(super) fn flag(name: &str, value: &str) -> Result<bool> {
-    match value.to_ascii_lowercase().as_str() {
-        "on" | "true" | "yes" | "1" => Ok(true),
-        "off" | "false" | "no" | "0" => Ok(false),
-        _ => Err(Error::new(
-            SqlState::INVALID_PARAMETER_VALUE,
-            format!("parameter \"{name}\" requires a Boolean value"),
-        )),
-    }
-}
-
-/// Other words for the same choice.
-fn is_alias(choice: &str, value: &str) -> bool {
-    let value = value.to_ascii_lowercase();
-    match choice {
-        "UTF8" => matches!(value.as_str(), "utf-8" | "unicode"),
-        "on" | "off" => flag("", &value).is_ok_and(|on| on == (choice == "on")),
-        _ => false,
     }
 }
 
@@ -466,23 +361,14 @@ fn milliseconds(value: &str) -> Option<Duration> {
     (millis <= i32::MAX as u64).then(|| Duration::from_millis(millis))
 }
 
-/// The largest unit that divides it, as SHOW does.
-fn show_time(time: Duration) -> String {
-    let millis = time.as_millis();
-    if millis == 0 {
-        return "0".to_owned();
-    }
-    let units = [
-        (86_400_000, "d"),
-        (3_600_000, "h"),
-        (60_000, "min"),
-        (1_000, "s"),
-    ];
-    match units
-        .into_iter()
-        .find(|(size, _)| millis.is_multiple_of(*size))
-    {
-        Some((size, unit)) => format!("{}{unit}", millis / size),
-        None => format!("{millis}ms"),
-    }
+/// True for a name that no setting of PostgreSQL's could have.
+fn is_custom(name: &str) -> bool {
+    let word = |part: &str| {
+        let mut letters = part.chars();
+        letters
+            .next()
+            .is_some_and(|c| c.is_alphabetic() || c == '_')
+            && letters.all(|c| c.is_alphanumeric() || c == '_' || c == '$')
+    };
+    name.contains('.') && name.split('.').all(word)
 }
