@@ -13,6 +13,8 @@ use super::locks::{LockMode, LockTag, Pid};
 pub(super) enum Interrupt {
     /// A CancelRequest, or pg_cancel_backend.
     Cancel,
+    /// What the session reads is to change by replay.
+    Conflict,
     /// pg_terminate_backend, or the server shuts down.
     Terminate,
     /// Another process of the server has crashed.
@@ -20,9 +22,9 @@ pub(super) enum Interrupt {
 }
 
 impl Interrupt {
-    /// It is about the session, not only the statement.
+    /// It ends a session that runs no statement.
     fn ends_session(self) -> bool {
-        self >= Interrupt::Terminate
+        self >= Interrupt::Conflict
     }
 }
 
@@ -62,19 +64,15 @@ pub(super) struct Backends {
     last_pid: Pid,
 }
 
-/// The process id that the first session gets is one more.
-const FIRST_PID: Pid = 1_000;
-
-impl Default for Backends {
-    fn default() -> Backends {
+impl Backends {
+    /// None yet; the first gets the process id after `last_pid`.
+    pub(super) fn new(last_pid: Pid) -> Backends {
         Backends {
             backends: BTreeMap::new(),
-            last_pid: FIRST_PID,
+            last_pid,
         }
     }
-}
 
-impl Backends {
     /// Admits a session.
     pub(super) fn connect(&mut self, secret: i32, max_connections: usize) -> Result<Pid> {
         if self.backends.len() >= max_connections {
@@ -84,7 +82,7 @@ impl Backends {
             )
             .fatal());
         }
-        self.last_pid += 1;
+        let pid = self.next_pid();
         let backend = Backend {
             secret,
             interrupt: None,
@@ -93,8 +91,8 @@ impl Backends {
             inbox: VecDeque::new(),
             locks: BTreeMap::new(),
         };
-        self.backends.insert(self.last_pid, backend);
-        Ok(self.last_pid)
+        self.backends.insert(pid, backend);
+        Ok(pid)
     }
 
     /// A CancelRequest: without the right secret nothing happens.
@@ -130,10 +128,16 @@ impl Backends {
     pub(super) fn clear_cancel(&mut self, pid: Pid) {
         if let Some(backend) = self.backends.get_mut(&pid) {
             backend.waker = None;
-            if backend.interrupt == Some(Interrupt::Cancel) {
+            if backend.interrupt <= Some(Interrupt::Conflict) {
                 backend.interrupt = None;
             }
         }
+    }
+
+    /// A process id for somebody who is no session.
+    pub(super) fn next_pid(&mut self) -> Pid {
+        self.last_pid += 1;
+        self.last_pid
     }
 
     /// True if an idle session has something to do: it is to end, or it has

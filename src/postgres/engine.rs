@@ -16,6 +16,7 @@ use super::locks::{Locks, Pid, WaitId};
 use super::observer::{Observer, Wait};
 use super::options::{Bug, Options};
 use super::postmaster::Postmaster;
+use super::replication::Replication;
 use super::sql::Plan;
 use super::ssi::Ssi;
 use super::storage::catalog::{Catalog, Presence};
@@ -33,6 +34,7 @@ pub(super) struct Shared {
     pub(super) log: Log,
     pub(super) wal_writer: WalWriter,
     pub(super) postmaster: Postmaster,
+    pub(super) replication: Replication,
     pub(super) options: Options,
     pub(super) observer: Arc<dyn Observer>,
 }
@@ -65,13 +67,15 @@ impl Shared {
         observer: Arc<dyn Observer>,
     ) -> Shared {
         let mut sequences = Sequences::default();
-        let engine = Engine::recover(recovered.image, &mut sequences);
+        let engine = Engine::recover(recovered.image, &mut sequences, options.last_pid);
+        let (at, _) = recovered.log.inserted_and_flushed();
         Shared {
             engine: Mutex::new(engine),
             sequences: Mutex::new(sequences),
             log: recovered.log,
             wal_writer: WalWriter::default(),
             postmaster,
+            replication: Replication::new(recovered.standby, at),
             options,
             observer,
         }
@@ -90,7 +94,9 @@ impl Shared {
     pub(super) async fn flush(&self, lsn: Lsn) -> Result<()> {
         let written = self.log.write(lsn).ok_or_else(crashed)?;
         rt::work(Duration::from_nanos(self.options.sync_ns)).await;
-        self.log.flushed(written).ok_or_else(crashed)
+        self.log.flushed(written).ok_or_else(crashed)?;
+        self.replication.moved.notify_waiters();
+        Ok(())
     }
 
     /// Tells the observer that a session begins to wait.
@@ -105,7 +111,7 @@ impl Shared {
 }
 
 impl Engine {
-    fn recover(image: Image, sequences: &mut Sequences) -> Engine {
+    fn recover(image: Image, sequences: &mut Sequences, last_pid: Pid) -> Engine {
         let next = image.last_xid.is_some().then(|| Xid(image.last_xid.0 + 1));
         let mut catalog = Catalog::default();
         catalog.reserve(image.last_id);
@@ -130,7 +136,7 @@ impl Engine {
             clog: Clog::new(next),
             locks: Locks::default(),
             ssi: Ssi::default(),
-            backends: Backends::default(),
+            backends: Backends::new(last_pid),
             owners: BTreeMap::new(),
             dead: VecDeque::new(),
             plans: BTreeMap::new(),

@@ -20,6 +20,7 @@ mod locks;
 mod observer;
 mod options;
 mod postmaster;
+mod replication;
 mod session;
 mod settings;
 mod sql;
@@ -50,10 +51,10 @@ use crate::rt;
 pub use self::error::{Error, Fields, Result, SqlState};
 pub use self::locks::Pid;
 pub use self::observer::{Abort, Change, Commit, NamedRow, Observer, Wait};
-pub use self::options::{Bug, Options, SynchronousCommit};
+pub use self::options::{Bug, Options, Replication, SynchronousCommit};
 pub use self::storage::{RowLockMode, Xid};
 pub use self::types::{Interval, Numeric, Row, Type, Value};
-pub use self::wal::Disk;
+pub use self::wal::{Disk, Lsn};
 
 /// A running server. Clones are the same server.
 #[derive(Clone)]
@@ -81,12 +82,20 @@ fn start(
     after_crash: bool,
 ) -> Arc<Shared> {
     let recovered = disk.recover(options.planted);
-    for (xid, pid) in &recovered.lost {
+    for (xid, pid) in recovered.lost.iter().filter(|_| !recovered.standby) {
         observer.lost(*xid, *pid);
     }
-    for (xid, pid, changes) in &recovered.appeared {
-        let (xid, pid) = (*xid, *pid);
-        observer.committed(&Commit { xid, pid, changes });
+    for appeared in &recovered.appeared {
+        let commit = Commit {
+            xid: appeared.xid,
+            pid: appeared.pid,
+            lsn: appeared.lsn,
+            changes: &appeared.changes,
+        };
+        match recovered.standby {
+            true => observer.replayed(&commit),
+            false => observer.committed(&commit),
+        }
     }
     let postmaster = Postmaster::new(options, recovered.to_replay, after_crash);
     let (options, observer) = (options.clone(), observer.clone());
@@ -114,8 +123,8 @@ impl Server {
     pub async fn serve(&self, listener: rt::Listener) -> io::Result<()> {
         listener.tap_clients(wire::new_tap);
         let shared = self.shared();
-        if !shared.postmaster.is_ready() {
-            drop(rt::spawn(async move { shared.postmaster.recover().await }));
+        if !shared.postmaster.is_ready() || shared.replication.in_recovery() {
+            drop(rt::spawn(bring_up(shared)));
         }
         loop {
             let stream = listener.accept().await?;
@@ -131,7 +140,22 @@ impl Server {
         let restarted = self.0.start(true);
         *self.0.running.lock() = restarted.clone();
         crashed.lock().backends.interrupt_all(Interrupt::Crash);
-        restarted.postmaster.recover().await;
+        crashed.replication.close();
+        bring_up(restarted).await;
+    }
+
+    /// Makes a standby the primary, once it has replayed what it has received,
+    /// as `pg_ctl promote` does. An error says that it is none.
+    pub async fn promote(&self) -> Result<()> {
+        let shared = self.shared();
+        shared.replication.ask_promotion()?;
+        shared.replication.until_promoted().await;
+        Ok(())
+    }
+
+    /// True on a standby.
+    pub fn is_in_recovery(&self) -> bool {
+        self.shared().replication.in_recovery()
     }
 
     /// Shuts down as `pg_ctl stop` does: lets nobody in any more, ends every
@@ -147,6 +171,18 @@ impl Server {
             }
             ended.await;
         }
+        let (inserted, _) = shared.log.inserted_and_flushed();
+        if shared.flush(inserted).await.is_ok() {
+            // As walsenders do, until the standbys have all of it.
+            loop {
+                let moved = shared.replication.moved.notified();
+                if shared.replication.all_have(inserted) {
+                    break;
+                }
+                moved.await;
+            }
+        }
+        shared.replication.close();
         shared.log.close();
     }
 
@@ -215,11 +251,23 @@ impl Server {
     }
 }
 
+/// Recovers, and then follows the primary if there is one to follow.
+async fn bring_up(shared: Arc<Shared>) {
+    if !shared.postmaster.is_ready() {
+        shared.postmaster.recover().await;
+    }
+    if shared.replication.in_recovery() {
+        drop(rt::spawn(replication::receive(shared.clone())));
+        drop(rt::spawn(replication::replay(shared)));
+    }
+}
+
 /// The labels that requests and answers carry.
 pub fn labels() -> Vec<rt::Label> {
     sql::Keyword::ALL
         .into_iter()
         .flat_map(|keyword| [keyword.request(), keyword.answer()])
+        .chain([wire::WAL_LABEL, replication::STATUS_LABEL])
         .collect()
 }
 

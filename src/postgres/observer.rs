@@ -11,6 +11,7 @@ use super::locks::Pid;
 use super::storage::Xid;
 use super::storage::table::TableDef;
 use super::types::{Row, Value};
+use super::wal::Lsn;
 
 /// Takes notes of what becomes true at a server.
 pub trait Observer: Send + Sync {
@@ -28,6 +29,15 @@ pub trait Observer: Send + Sync {
     /// crashed before its log was safe, and has found that out.
     fn lost(&self, _xid: Xid, _pid: Pid) {}
 
+    /// A standby has replayed a transaction: it is visible there.
+    fn replayed(&self, _commit: &Commit<'_>) {}
+
+    /// A query on a standby is about to see what is replayed up to here.
+    fn read(&self, _pid: Pid, _replayed: Lsn) {}
+
+    /// A standby is a primary now; its log goes on from here.
+    fn promoted(&self, _at: Lsn) {}
+
     /// A client was sent away: all sessions are taken.
     fn refused(&self) {}
 }
@@ -42,6 +52,8 @@ pub struct Commit<'a> {
     pub xid: Xid,
     /// The session that ran it.
     pub pid: Pid,
+    /// Where it ends in the log.
+    pub lsn: Lsn,
     /// What it changed, in order.
     pub changes: &'a [Change],
 }

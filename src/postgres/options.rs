@@ -1,5 +1,6 @@
 //! How a server is set up, and the bugs that can be planted in it.
 
+use super::locks::Pid;
 use crate::named::named;
 
 named! {
@@ -19,6 +20,48 @@ named! {
         On = "on",
         /// Once it can be seen on a standby.
         RemoteApply = "remote_apply",
+    }
+}
+
+/// How a server takes part in replication. Times are in nanoseconds.
+#[derive(Debug, Clone)]
+pub struct Replication {
+    /// Where a standby looks for its primary: each is tried in turn.
+    pub primary_conninfo: Vec<String>,
+    /// By which name a standby is known to its primary.
+    pub cluster_name: String,
+    /// The standbys, of which one has to confirm a commit; `*` is any. If
+    /// there are none, no commit waits for a standby.
+    pub synchronous_standby_names: Vec<String>,
+    /// How old a commit is at least before a standby replays it.
+    pub recovery_min_apply_delay_ns: u64,
+    /// How long replay waits for queries that stand in its way.
+    pub max_standby_streaming_delay_ns: u64,
+    /// How often a standby says how far it is, if nothing moves.
+    pub wal_receiver_status_interval_ns: u64,
+    /// A standby that hears nothing for so long connects again.
+    pub wal_receiver_timeout_ns: u64,
+    /// A primary that hears nothing for so long ends the connection.
+    pub wal_sender_timeout_ns: u64,
+    /// The pause before a standby tries to connect again.
+    pub wal_retrieve_retry_interval_ns: u64,
+}
+
+const SECOND_NS: u64 = 1_000_000_000;
+
+impl Default for Replication {
+    fn default() -> Replication {
+        Replication {
+            primary_conninfo: Vec::new(),
+            cluster_name: "walreceiver".to_owned(),
+            synchronous_standby_names: Vec::new(),
+            recovery_min_apply_delay_ns: 0,
+            max_standby_streaming_delay_ns: 30 * SECOND_NS,
+            wal_receiver_status_interval_ns: 10 * SECOND_NS,
+            wal_receiver_timeout_ns: 60 * SECOND_NS,
+            wal_sender_timeout_ns: 60 * SECOND_NS,
+            wal_retrieve_retry_interval_ns: 5 * SECOND_NS,
+        }
     }
 }
 
@@ -43,6 +86,10 @@ pub struct Options {
     /// SERIALIZABLE transaction, as PostgreSQL does since it was found that
     /// such transactions could be out of order. False as in 15.18.
     pub on_conflict_reads: bool,
+    /// How it takes part in replication.
+    pub replication: Replication,
+    /// The process id before that of the first session.
+    pub last_pid: Pid,
     /// A bug to have, to see that it is found.
     pub planted: Option<Bug>,
 }
@@ -58,6 +105,8 @@ impl Default for Options {
             replay_ns: 0,
             statement_ns: 0,
             on_conflict_reads: false,
+            replication: Replication::default(),
+            last_pid: 1_000,
             planted: None,
         }
     }
@@ -95,6 +144,8 @@ named! {
         ReleaseLocksEarly = "release-locks-early",
         /// A crash loses the newest commit that was already synced.
         LoseSyncedCommit = "lose-synced-commit",
+        /// A standby leaves out some of the records that it replays.
+        SkipReplay = "skip-replay",
         /// SERIALIZABLE transactions leave no SIREAD locks.
         DropSireadLocks = "drop-siread-locks",
         /// The next UPDATE panics while it holds the engine's lock.

@@ -23,7 +23,7 @@ use super::sql::{
     Action, Analyser, Command, Keyword, OutputColumn, Plan, Source, current_timestamp,
 };
 use super::storage::Xid;
-use super::transaction::{Modes, Transaction};
+use super::transaction::{Isolation, Modes, Transaction};
 use super::types::{Type, Value};
 use super::utility::{self, Portals, Statements};
 use crate::rt;
@@ -132,6 +132,8 @@ pub(super) struct Session {
     pub(super) several: bool,
     pub(super) statements: Statements,
     pub(super) portals: Portals,
+    /// What the client is to be told beside an answer.
+    pub(super) warning: Option<Error>,
 }
 
 impl Session {
@@ -145,6 +147,7 @@ impl Session {
         let pid = shared.lock().backends.connect(secret, max);
         let pid = pid.inspect_err(|_| shared.observer.refused())?;
         let default = shared.options.synchronous_commit;
+        settings.hot_standby = shared.replication.in_recovery();
         if default != SynchronousCommit::On {
             settings.configure("synchronous_commit", default.name());
         }
@@ -158,6 +161,7 @@ impl Session {
             several: false,
             statements: Statements::default(),
             portals: Portals::default(),
+            warning: None,
         })
     }
 
@@ -237,6 +241,7 @@ impl Session {
     /// Starts a transaction unless one runs.
     pub(super) fn ensure_transaction(&mut self) -> Result<&mut Transaction> {
         if self.transaction.is_none() {
+            self.look_at_recovery();
             let mut transaction = Transaction::new(self.pid, current_timestamp());
             let modes = self.settings.default_modes();
             transaction.set_modes(modes)?;
@@ -249,12 +254,31 @@ impl Session {
         }
     }
 
+    /// A standby may have become a primary since the last transaction.
+    pub(super) fn look_at_recovery(&mut self) {
+        if self.settings.hot_standby && !self.shared.replication.in_recovery() {
+            self.settings.set_hot_standby(false);
+        }
+    }
+
+    /// Refuses a command on a standby.
+    pub(super) fn prevent_in_recovery(&self, command: &str) -> Result<()> {
+        match self.shared.replication.in_recovery() {
+            false => Ok(()),
+            true => Err(Error::new(
+                SqlState::READ_ONLY_SQL_TRANSACTION,
+                format!("cannot execute {command} during recovery"),
+            )),
+        }
+    }
+
     /// Runs a statement. On an error its transaction has been undone.
     pub(super) async fn run(&mut self, prepared: &Prepared, params: &[Value]) -> Result<Answer> {
         let Some(source) = &prepared.source else {
             return Ok(Answer::default());
         };
         self.refuse_if_failed(source.keyword())?;
+        self.look_at_recovery();
         if let Some(statement) = source.command().as_sql()
             && let Some(answer) = self.control(statement).await?
         {
@@ -373,6 +397,9 @@ impl Session {
         described: bool,
     ) -> Result<Answer> {
         self.ensure_transaction()?;
+        if self.settings.hot_standby {
+            self.check_hot_standby()?;
+        }
         let statement_start = current_timestamp();
         let (shared, transaction, _) = self.in_transaction()?;
         transaction.begin_snapshot(shared).await;
@@ -398,6 +425,25 @@ impl Session {
             notices,
             replanned: (!Arc::ptr_eq(planned, &plan)).then_some(plan),
         })
+    }
+
+    /// A query on a standby: it sees what has been replayed.
+    fn check_hot_standby(&self) -> Result<()> {
+        let isolation = self.transaction.as_ref().map(|running| running.isolation);
+        if isolation == Some(Isolation::Serializable) {
+            return Err(Error::new(
+                SqlState::FEATURE_NOT_SUPPORTED,
+                "cannot use serializable mode in a hot standby",
+            )
+            .detail("\"default_transaction_isolation\" is set to \"serializable\".")
+            .hint(
+                "You can use \"SET default_transaction_isolation = 'repeatable read'\" to change \
+                 the default.",
+            ));
+        }
+        let (_, replayed) = self.shared.replication.progress();
+        self.shared.observer.read(self.pid, replayed);
+        Ok(())
     }
 
     /// Locks what a plan needs, and plans again if the catalog has changed.
@@ -471,11 +517,14 @@ impl Session {
             let shared = self.shared.clone();
             let synchronous = self.settings.synchronous_commit;
             let committed = transaction.commit(&shared, synchronous).await;
-            if let Err(error) = committed {
-                self.settings.end_transaction(false);
-                self.portals.end_transaction(false);
-                self.block = Block::None;
-                return Err(error);
+            match committed {
+                Ok(warning) => self.warning = warning,
+                Err(error) => {
+                    self.settings.end_transaction(false);
+                    self.portals.end_transaction(false);
+                    self.block = Block::None;
+                    return Err(error);
+                }
             }
         }
         self.settings.end_transaction(true);
@@ -502,6 +551,10 @@ impl Session {
 
     /// Changes the modes of the transaction, which begins if none runs.
     pub(super) fn set_modes(&mut self, modes: Modes) -> Result<()> {
+        self.look_at_recovery();
+        if self.settings.hot_standby {
+            possible_on_standby(modes)?;
+        }
         let transaction = self.ensure_transaction()?;
         transaction.set_modes(modes)?;
         let modes = transaction.modes();
@@ -517,6 +570,19 @@ impl Session {
         self.statements.clear();
         self.portals.clear();
     }
+}
+
+/// Refuses the modes that no transaction of a standby can have.
+fn possible_on_standby(modes: Modes) -> Result<()> {
+    let refused = |why| Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, why));
+    if modes.isolation == Some(Isolation::Serializable) {
+        return refused("cannot use serializable mode in a hot standby")
+            .map_err(|error: Error| error.hint("You can use REPEATABLE READ instead."));
+    }
+    if modes.read_only == Some(false) {
+        return refused("cannot set transaction read-write mode during recovery");
+    }
+    Ok(())
 }
 
 fn checked(again: Option<Plan>, before: &Plan, described: bool) -> Result<Plan> {
@@ -554,16 +620,33 @@ async fn interrupted(shared: &Shared, pid: Pid, timeout: Duration) -> Error {
     };
     let canceled = |why| Error::new(SqlState::QUERY_CANCELED, why);
     match interrupt {
+        Some(Interrupt::Conflict) => Error::new(
+            SqlState::SERIALIZATION_FAILURE,
+            "canceling statement due to conflict with recovery",
+        )
+        .detail(CONFLICT),
         Some(Interrupt::Cancel) => canceled("canceling statement due to user request"),
         Some(ends @ (Interrupt::Terminate | Interrupt::Crash)) => ended_by(ends),
         None => canceled("canceling statement due to statement timeout"),
     }
 }
 
+/// What stands in the way of replay.
+const CONFLICT: &str = "User was holding a relation lock for too long.";
+
 /// The error that ends a session from outside.
 pub(super) fn ended_by(interrupt: Interrupt) -> Error {
     match interrupt {
         Interrupt::Crash => crashed(),
+        Interrupt::Conflict => Error::new(
+            SqlState::SERIALIZATION_FAILURE,
+            "terminating connection due to conflict with recovery",
+        )
+        .detail(CONFLICT)
+        .hint(
+            "In a moment you should be able to reconnect to the database and repeat your command.",
+        )
+        .fatal(),
         Interrupt::Cancel | Interrupt::Terminate => Error::new(
             SqlState::ADMIN_SHUTDOWN,
             "terminating connection due to administrator command",

@@ -15,6 +15,7 @@ mod fuzz;
 mod hermitage;
 mod isolation;
 mod protocol;
+mod replication;
 mod schedules;
 mod sessions;
 mod support;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Execution;
 use crate::postgres::backends::Interrupt;
+use crate::postgres::engine::Shared;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::locks::{AdvisoryKey, LockMode, LockTag, Pid, Request, wait};
 use crate::postgres::settings::Scope;
@@ -44,7 +45,22 @@ pub(super) async fn perform(run: &mut Execution<'_>, call: &Call) -> Result<Valu
         }
         System::IsBlocked => is_blocked(run, arguments),
         System::NotificationQueueUsage => Value::Float(0.0),
+        System::Promote => promote(run.shared, arguments).await?,
     })
+}
+
+/// pg_promote(wait, wait_seconds): true once the server is a primary, or if it
+/// is not waited for.
+async fn promote(shared: &Shared, arguments: &[Value]) -> Result<Value> {
+    let replication = &shared.replication;
+    replication.ask_promotion()?;
+    if arguments.first().and_then(Value::as_bool) == Some(false) {
+        return Ok(Value::Bool(true));
+    }
+    let seconds = arguments.get(1).and_then(Value::as_int).unwrap_or(60);
+    let limit = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
+    let promoted = rt::timeout(limit, replication.until_promoted()).await;
+    Ok(Value::Bool(promoted.is_ok()))
 }
 
 fn pid(arguments: &[Value]) -> Pid {

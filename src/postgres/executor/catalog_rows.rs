@@ -1,8 +1,11 @@
 //! The rows of the system catalog: what drivers and migration tools ask.
 
 use super::reader::Reader;
+use crate::postgres::locks::Pid;
+use crate::postgres::replication::Sender;
 use crate::postgres::storage::table::{Table, TableDef};
 use crate::postgres::types::{Row, Type, Value};
+use crate::postgres::wal::Lsn;
 
 /// The numbers of the schemas that there are.
 const PG_CATALOG: i64 = 11;
@@ -36,6 +39,13 @@ pub(super) fn rows(name: &str, reader: &Reader<'_, '_>) -> Vec<Row> {
             })
             .collect()
         }
+        "pg_stat_replication" => {
+            let senders = reader.run.shared.replication.senders();
+            senders
+                .iter()
+                .map(|(pid, one)| standby(*pid, one))
+                .collect()
+        }
         "pg_database" => {
             let name = text(&reader.run.settings.database);
             vec![[int(5), name, Value::Bool(true)].into()]
@@ -59,6 +69,28 @@ pub(super) fn rows(name: &str, reader: &Reader<'_, '_>) -> Vec<Row> {
         }
         _ => Vec::new(),
     }
+}
+
+fn standby(pid: Pid, one: &Sender) -> Row {
+    let lsn = |lsn: Lsn| text(&lsn.to_string());
+    let (priority, state) = if one.synchronous {
+        (1, "sync")
+    } else {
+        (0, "async")
+    };
+    [
+        int(pid),
+        text("postgres"),
+        text(&one.name),
+        text("streaming"),
+        lsn(one.sent),
+        lsn(one.standby.write),
+        lsn(one.standby.flush),
+        lsn(one.standby.apply),
+        int(priority),
+        text(state),
+    ]
+    .into()
 }
 
 fn tables<'r>(reader: &'r Reader<'r, '_>) -> impl Iterator<Item = &'r Table> {

@@ -27,6 +27,8 @@ impl<'r, 'a> Reader<'r, 'a> {
             statement_start: run.statement_start,
             settings: run.settings,
             sequences: &run.shared.sequences,
+            read_only: run.transaction.read_only,
+            server: run.shared,
             calls: &run.calls,
         };
         Reader {

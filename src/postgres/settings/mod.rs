@@ -39,6 +39,8 @@ pub(super) struct Settings {
     pub(super) idle_in_transaction_timeout: Duration,
     pub(super) idle_session_timeout: Duration,
     pub(super) synchronous_commit: SynchronousCommit,
+    /// The server is a standby: whatever is set, transactions only read.
+    pub(super) hot_standby: bool,
     pub(super) date_style: DateStyle,
     /// What start-up or SET gave; everything else has its default.
     values: Values,
@@ -225,7 +227,17 @@ impl Settings {
 
     /// The modes that a transaction begins with.
     pub(super) fn default_modes(&self) -> Modes {
-        self.default_modes
+        let mut modes = self.default_modes;
+        if self.hot_standby {
+            modes.read_only = Some(true);
+        }
+        modes
+    }
+
+    /// The server has begun to be a standby, or has ceased to.
+    pub(super) fn set_hot_standby(&mut self, hot_standby: bool) {
+        self.hot_standby = hot_standby;
+        self.unreported = true;
     }
 
     fn read_default_modes(&self) -> Modes {
@@ -261,6 +273,7 @@ impl Settings {
             "transaction_read_only" => flag(modes.read_only),
             "transaction_deferrable" => flag(modes.deferrable),
             "session_authorization" => &self.user,
+            "in_hot_standby" => flag(Some(self.hot_standby)),
             name => self.value(name),
         }
         .to_owned())
@@ -315,6 +328,7 @@ impl Settings {
         reported.map(|known| {
             let value = match known.name {
                 "session_authorization" => &self.user,
+                "in_hot_standby" if self.hot_standby => "on",
                 name => self.value(name),
             };
             (known.name, value)

@@ -97,6 +97,21 @@ const TABLES: &[(&str, Columns)] = &[
         &[("name", Text), ("setting", Text), ("unit", Text)],
     ),
     (
+        "pg_stat_replication",
+        &[
+            ("pid", Int4),
+            ("usename", Name),
+            ("application_name", Text),
+            ("state", Text),
+            ("sent_lsn", Text),
+            ("write_lsn", Text),
+            ("flush_lsn", Text),
+            ("replay_lsn", Text),
+            ("sync_priority", Int4),
+            ("sync_state", Text),
+        ],
+    ),
+    (
         "pg_database",
         &[("oid", Oid), ("datname", Name), ("datallowconn", Bool)],
     ),

@@ -9,6 +9,7 @@ use super::expr::{Arithmetic, Comparison, Expr, Sublink, Truth};
 use super::functions::like;
 use super::plan::SubPlan;
 use super::system::Calls;
+use crate::postgres::engine::Shared;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::locks::Pid;
 use crate::postgres::settings::{DateForm, Settings};
@@ -39,6 +40,21 @@ pub(in crate::postgres) struct SessionView<'a> {
     pub(in crate::postgres) settings: &'a Settings,
     pub(in crate::postgres) sequences: &'a Mutex<Sequences>,
     pub(in crate::postgres) calls: &'a Calls,
+    pub(in crate::postgres) read_only: bool,
+    pub(in crate::postgres) server: &'a Shared,
+}
+
+impl SessionView<'_> {
+    /// Refuses a command in a transaction that only reads.
+    pub(in crate::postgres) fn may_write(&self, command: &str) -> Result<()> {
+        match self.read_only {
+            false => Ok(()),
+            true => Err(Error::new(
+                SqlState::READ_ONLY_SQL_TRANSACTION,
+                format!("cannot execute {command} in a read-only transaction"),
+            )),
+        }
+    }
 }
 
 /// What expressions ask of the tables.

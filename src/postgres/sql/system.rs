@@ -26,6 +26,7 @@ pub(in crate::postgres) enum System {
     SafeSnapshotBlockingPids,
     IsBlocked,
     NotificationQueueUsage,
+    Promote,
 }
 
 /// How an advisory lock is asked for.
@@ -111,6 +112,9 @@ pub(super) fn signature(name: &str, arguments: usize) -> Option<(System, &'stati
         ("pg_isolation_test_session_is_blocked", 2) => {
             (System::IsBlocked, &[Type::Int4, Type::Text], Type::Bool)
         }
+        ("pg_promote", 0) => (System::Promote, &[], Type::Bool),
+        ("pg_promote", 1) => (System::Promote, &[Type::Bool], Type::Bool),
+        ("pg_promote", 2) => (System::Promote, &[Type::Bool, Type::Int4], Type::Bool),
         ("pg_notification_queue_usage", 0) => (System::NotificationQueueUsage, &[], Type::Float8),
         _ => return None,
     })

@@ -98,6 +98,14 @@ impl Clog {
         }
     }
 
+    /// Makes room for a transaction of another server: what it leaves out in
+    /// between has not committed.
+    pub(in crate::postgres) fn reach(&mut self, xid: Xid) {
+        while self.next() <= xid {
+            self.statuses.push(Status::Aborted);
+        }
+    }
+
     fn set(&mut self, xid: Xid, status: Status) {
         let index = xid.0.checked_sub(self.first).map(usize::try_from);
         if let Some(Ok(index)) = index

@@ -165,6 +165,29 @@ impl Heap {
         self.put(tid, Xid::FROZEN, 0, row)
     }
 
+    /// Adds a version under the place that it has on another server: to a
+    /// row, or as a row of its own.
+    pub(in crate::postgres) fn replay(
+        &mut self,
+        id: Option<RowId>,
+        tid: Tid,
+        xid: Xid,
+        row: Row,
+    ) -> RowId {
+        match id {
+            Some(id) => {
+                let newest = std::mem::replace(&mut self.last_tid, tid.0.saturating_sub(1));
+                self.append(id, xid, 0, row);
+                self.last_tid = self.last_tid.max(newest);
+                id
+            }
+            None => {
+                self.last_tid = self.last_tid.max(tid.0);
+                self.put(tid, xid, 0, row)
+            }
+        }
+    }
+
     fn put(&mut self, tid: Tid, xmin: Xid, cmin: u32, row: Row) -> RowId {
         let version = Version {
             tid,
@@ -248,7 +271,10 @@ impl Heap {
     /// Drops the versions that no snapshot can see any more, and returns
     /// their rows.
     pub(in crate::postgres) fn prune(&mut self, id: RowId, clog: &Clog, horizon: Csn) -> Vec<Row> {
-        let chain = self.chain_mut(id);
+        // A table that was truncated since has no such row.
+        let Some(chain) = self.slots.get_mut(id.0 as usize) else {
+            return Vec::new();
+        };
         let dead = chain
             .versions
             .iter()

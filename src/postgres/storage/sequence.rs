@@ -109,6 +109,17 @@ impl Sequences {
         self.sequences.insert(sequence.def.id, sequence);
     }
 
+    /// Notes what another server has reserved; false if there is no such
+    /// sequence.
+    pub(in crate::postgres) fn reserve(&mut self, id: SequenceId, reserved: i64) -> bool {
+        let Some(sequence) = self.sequences.get_mut(&id) else {
+            return false;
+        };
+        sequence.last = Some(reserved);
+        sequence.reserved = Some(reserved);
+        true
+    }
+
     /// Forgets a session.
     pub(in crate::postgres) fn disconnect(&mut self, pid: Pid) {
         self.last.remove(&pid);

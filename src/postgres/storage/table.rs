@@ -254,6 +254,23 @@ impl Table {
         }
     }
 
+    /// Adds a version that another server made, with all its entries.
+    pub(in crate::postgres) fn replay(
+        &mut self,
+        id: Option<RowId>,
+        tid: Tid,
+        xid: Xid,
+        row: Row,
+    ) -> RowId {
+        let id = self.heap.replay(id, tid, xid, row.clone());
+        for (def, index) in self.def.indexes.iter().zip(&mut self.indexes) {
+            if let Some(key) = def.key(&row) {
+                index.insert(key, id);
+            }
+        }
+        id
+    }
+
     pub(in crate::postgres) fn add_entry(&mut self, index: usize, key: Box<[Value]>, id: RowId) {
         self.indexes[index].insert(key, id);
     }

@@ -16,11 +16,13 @@ use std::task::Poll;
 use self::notify::Message;
 use self::savepoint::Level;
 use super::engine::{Engine, Shared};
-use super::error::{Result, SqlState};
+use super::error::{Error, Result, SqlState};
 use super::executor::Event;
 use super::locks::{LockMode, LockTag, Pid};
 use super::observer::{Abort, Change, Commit};
 use super::options::SynchronousCommit;
+use super::replication::wait_for_standby;
+use super::sql::current_timestamp;
 use super::ssi::{Safety, SxactId};
 use super::storage::clog::{Csn, Snapshot, Xid};
 use super::storage::heap::{Heap, RowId, Tid};
@@ -234,31 +236,37 @@ impl Transaction {
     }
 
     /// Makes the transaction durable and then visible, or undoes it if that
-    /// may not be. The caller lets nobody interrupt this: once the log is
+    /// may not be. It gives a warning if no standby has confirmed it. The caller lets nobody interrupt this: once the log is
     /// written there is no way back.
     pub(super) async fn commit(
         mut self,
         shared: &Arc<Shared>,
         synchronous: SynchronousCommit,
-    ) -> Result<()> {
+    ) -> Result<Option<Error>> {
         if let Err(error) = self.prepare(shared) {
             self.abort(shared, Some(error.code()));
             return Err(error);
         }
         let lsn = self.has_written().then(|| {
-            let records = self.records(shared, &shared.lock());
+            let feedback = synchronous == SynchronousCommit::RemoteApply;
+            let records = self.records(shared, &shared.lock(), feedback);
             shared.log.insert(records)
         });
+        let mut warning = None;
         if let Some(lsn) = lsn {
             if synchronous == SynchronousCommit::Off && !self.frees_files() {
                 flush_later(shared, lsn);
             } else {
                 shared.flush(lsn).await?;
+                warning = wait_for_standby(shared, self.pid, lsn, synchronous).await;
             }
         }
         let mut engine = shared.lock();
         self.finish_commit(shared, &mut engine, lsn);
-        Ok(())
+        match warning {
+            Some(last_word) if last_word.fields().fatal => Err(last_word),
+            warning => Ok(warning),
+        }
     }
 
     /// True if it gives up a table's files: such a commit always waits, or a
@@ -285,7 +293,7 @@ impl Transaction {
         }
         let mut engine = shared.lock();
         let lsn = self.has_written().then(|| {
-            let lsn = shared.log.insert(self.records(shared, &engine));
+            let lsn = shared.log.insert(self.records(shared, &engine, false));
             shared.log.write(lsn);
             shared.log.flushed(lsn);
             lsn
@@ -302,7 +310,7 @@ impl Transaction {
         }
     }
 
-    fn records(&self, shared: &Shared, engine: &Engine) -> Vec<Record> {
+    fn records(&self, shared: &Shared, engine: &Engine, feedback: bool) -> Vec<Record> {
         let reserved = shared.sequences.lock().take_unlogged();
         let mut records: Vec<Record> = reserved
             .into_iter()
@@ -322,6 +330,8 @@ impl Transaction {
         records.push(Record::Commit(CommitRecord {
             xid: self.xid,
             pid: self.pid,
+            at: current_timestamp(),
+            feedback,
             entries,
         }));
         records
@@ -340,6 +350,7 @@ impl Transaction {
                 shared.observer.committed(&Commit {
                     xid: self.xid,
                     pid: self.pid,
+                    lsn: lsn.unwrap_or(Lsn::FIRST),
                     changes: &changes,
                 });
             }

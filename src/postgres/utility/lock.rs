@@ -25,9 +25,20 @@ pub(in crate::postgres) async fn lock_tables(
             "LOCK TABLE can only be used in transaction blocks",
         ));
     }
+    if lock_mode(lock)? > LockMode::RowExclusive {
+        session.prevent_in_recovery("LOCK TABLE")?;
+    }
     let (shared, transaction, settings) = session.in_transaction()?;
     lock_each(shared, transaction, settings, lock).await?;
     Ok(Some(Answer::word("LOCK TABLE")))
+}
+
+fn lock_mode(lock: &Lock) -> Result<LockMode> {
+    match &lock.lock_mode {
+        None => Ok(LockMode::AccessExclusive),
+        Some(mode) => LockMode::named(&mode.to_string())
+            .ok_or_else(|| Error::unsupported(format!("LOCK IN {mode} MODE"))),
+    }
 }
 
 async fn lock_each(
@@ -36,11 +47,7 @@ async fn lock_each(
     settings: &Settings,
     lock: &Lock,
 ) -> Result<()> {
-    let mode = match &lock.lock_mode {
-        None => LockMode::AccessExclusive,
-        Some(mode) => LockMode::named(&mode.to_string())
-            .ok_or_else(|| Error::unsupported(format!("LOCK IN {mode} MODE")))?,
-    };
+    let mode = lock_mode(lock)?;
     for target in &lock.tables {
         let name = object_name(&target.name)?;
         let tag = {

@@ -8,6 +8,14 @@ use crate::postgres::sql::fold;
 
 /// Runs one of them; None for other statements.
 pub(super) fn run(session: &mut Session, statement: &Statement) -> Result<Option<Answer>> {
+    let command = match statement {
+        Statement::LISTEN { .. } => Some("LISTEN"),
+        Statement::NOTIFY { .. } => Some("NOTIFY"),
+        _ => None,
+    };
+    if let Some(command) = command {
+        session.prevent_in_recovery(command)?;
+    }
     let everything = |channel: &Ident| channel.quote_style.is_none() && channel.value == "*";
     Ok(Some(match statement {
         Statement::LISTEN { channel } => {

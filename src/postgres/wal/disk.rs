@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use super::cluster::Cluster;
 use super::image::Image;
 use super::record::{Lsn, Record};
 use crate::postgres::locks::Pid;
@@ -27,13 +28,21 @@ pub(in crate::postgres) struct Logged {
     visible: bool,
 }
 
+impl Logged {
+    /// Somebody waits for a standby to have replayed it.
+    pub(in crate::postgres) fn wants_feedback(&self) -> bool {
+        matches!(&*self.record, Record::Commit(commit) if commit.feedback)
+    }
+}
+
 #[derive(Debug)]
 struct State {
-    /// The state at `redo`.
     checkpoint: Image,
-    redo: Lsn,
-    /// What was logged since then.
+    /// What was logged; the first `folded` records are in the checkpoint.
     log: VecDeque<Logged>,
+    folded: usize,
+    /// Records in the checkpoint stay, for standbys that may ask for them.
+    kept: bool,
     inserted: Lsn,
     written: Lsn,
     flushed: Lsn,
@@ -41,19 +50,27 @@ struct State {
     incarnation: u64,
     /// A server runs on it, or has crashed.
     in_production: bool,
+    /// Whoever starts on it follows a primary.
+    standby: bool,
+    timeline: u32,
+    cluster: Arc<Cluster>,
 }
 
 impl Default for State {
     fn default() -> State {
         State {
             checkpoint: Image::default(),
-            redo: Lsn::FIRST,
             log: VecDeque::new(),
+            folded: 0,
+            kept: false,
             inserted: Lsn::FIRST,
             written: Lsn::FIRST,
             flushed: Lsn::FIRST,
             incarnation: 0,
             in_production: false,
+            standby: false,
+            timeline: 1,
+            cluster: Arc::default(),
         }
     }
 }
@@ -69,6 +86,14 @@ pub(in crate::postgres) struct Log {
     incarnation: u64,
 }
 
+/// A commit that recovery found.
+pub(in crate::postgres) struct Appeared {
+    pub(in crate::postgres) lsn: Lsn,
+    pub(in crate::postgres) xid: Xid,
+    pub(in crate::postgres) pid: Pid,
+    pub(in crate::postgres) changes: Vec<Change>,
+}
+
 /// What a restart finds.
 pub(in crate::postgres) struct Recovered {
     pub(in crate::postgres) log: Log,
@@ -77,9 +102,11 @@ pub(in crate::postgres) struct Recovered {
     /// clean shutdown.
     pub(in crate::postgres) to_replay: Option<u64>,
     /// Commits that are there now, and had not become visible before.
-    pub(in crate::postgres) appeared: Vec<(Xid, Pid, Vec<Change>)>,
+    pub(in crate::postgres) appeared: Vec<Appeared>,
     /// Commits that had become visible, and are gone.
     pub(in crate::postgres) lost: Vec<(Xid, Pid)>,
+    /// The server is to follow a primary.
+    pub(in crate::postgres) standby: bool,
 }
 
 /// The flushed log is folded into the checkpoint at this length.
@@ -97,6 +124,31 @@ impl Disk {
         state.written = state.flushed;
     }
 
+    /// Copies what is safe here, as `pg_basebackup` does: a server that starts
+    /// on the copy is a standby.
+    pub fn base_backup(&self) -> Disk {
+        let mut state = self.0.lock();
+        state.kept = true;
+        Disk(Arc::new(Mutex::new(state.backup())))
+    }
+
+    /// Throws away what is here and takes over what is safe on another disk
+    /// of the same cluster, as `pg_rewind` does: a server that starts on it is
+    /// a standby.
+    pub fn rewind(&self, source: &Disk) {
+        let backup = {
+            let mut source = source.0.lock();
+            source.kept = true;
+            source.backup()
+        };
+        let mut state = self.0.lock();
+        let incarnation = state.incarnation + 1;
+        *state = State {
+            incarnation,
+            ..backup
+        };
+    }
+
     /// Starts a server: forgets what was not written and hands out the rest.
     pub(in crate::postgres) fn recover(&self, planted: Option<Bug>) -> Recovered {
         let mut state = self.0.lock();
@@ -106,7 +158,7 @@ impl Disk {
             state.lose_newest_commit();
         }
         let crashed = std::mem::replace(&mut state.in_production, true);
-        let to_replay = crashed.then_some(state.log.len() as u64);
+        let to_replay = crashed.then_some((state.log.len() - state.folded) as u64);
         let appeared = state.fold();
         Recovered {
             log: Log {
@@ -117,6 +169,7 @@ impl Disk {
             to_replay,
             appeared,
             lost,
+            standby: state.standby,
         }
     }
 }
@@ -157,7 +210,9 @@ impl Log {
     pub(in crate::postgres) fn flushed(&self, lsn: Lsn) -> Option<()> {
         self.with(|state| {
             state.flushed = state.flushed.max(lsn.min(state.written));
-            if state.flushed == state.inserted && state.log.len() >= CHECKPOINT_RECORDS {
+            if state.flushed == state.inserted
+                && state.log.len() - state.folded >= CHECKPOINT_RECORDS
+            {
                 state.fold();
             }
         })
@@ -181,6 +236,54 @@ impl Log {
                 state.log[at].visible = true;
             }
         });
+    }
+
+    /// The first record after `lsn`, once it is on the disk.
+    pub(in crate::postgres) fn next(&self, lsn: Lsn) -> Option<Logged> {
+        self.with(|state| {
+            let at = state.log.partition_point(|logged| logged.end <= lsn);
+            let next = state.log.get(at)?;
+            (next.end <= state.flushed).then(|| next.clone())
+        })?
+    }
+
+    /// Adds a record that a standby received.
+    pub(in crate::postgres) fn receive(&self, end: Lsn, record: Arc<Record>) {
+        self.with(|state| {
+            let visible = false;
+            state.log.push_back(Logged {
+                end,
+                record,
+                visible,
+            });
+            state.inserted = end;
+            state.written = end;
+        });
+    }
+
+    /// The timeline that is written to.
+    pub(in crate::postgres) fn timeline(&self) -> u32 {
+        self.with(|state| state.timeline).unwrap_or(0)
+    }
+
+    /// A standby follows its primary to this timeline.
+    pub(in crate::postgres) fn follow(&self, timeline: u32) {
+        self.with(|state| state.timeline = timeline);
+    }
+
+    /// The standby that wrote this log is a primary from here on, on a
+    /// timeline of its own.
+    pub(in crate::postgres) fn promote(&self) {
+        self.with(|state| {
+            let at = state.inserted;
+            state.timeline = state.cluster.branch(state.timeline, at);
+            state.standby = false;
+        });
+    }
+
+    /// What it shares with the other servers of its cluster.
+    pub(in crate::postgres) fn cluster(&self) -> Arc<Cluster> {
+        self.disk.0.lock().cluster.clone()
     }
 
     /// How far the log goes, and how far it is on the disk.
@@ -208,26 +311,56 @@ impl State {
     }
 
     /// Replays the log onto the checkpoint, and gives what appears with it.
-    fn fold(&mut self) -> Vec<(Xid, Pid, Vec<Change>)> {
+    fn fold(&mut self) -> Vec<Appeared> {
         let mut appeared = Vec::new();
-        for logged in self.log.drain(..) {
+        for logged in self.log.range(self.folded..) {
             match &*logged.record {
                 Record::Commit(commit) if !logged.visible => {
                     let mut changes = Vec::new();
                     self.checkpoint.replay(&logged.record, Some(&mut changes));
-                    appeared.push((commit.xid, commit.pid, changes));
+                    appeared.push(Appeared {
+                        lsn: logged.end,
+                        xid: commit.xid,
+                        pid: commit.pid,
+                        changes,
+                    });
                 }
                 record => self.checkpoint.replay(record, None),
             }
         }
-        self.redo = self.inserted;
+        if !self.kept {
+            self.log.clear();
+        }
+        self.folded = self.log.len();
         appeared
+    }
+
+    /// A copy of what is safe, to start a standby on.
+    fn backup(&self) -> State {
+        let safe = self
+            .log
+            .partition_point(|logged| logged.end <= self.flushed);
+        State {
+            checkpoint: self.checkpoint.clone(),
+            log: self.log.range(..safe).cloned().collect(),
+            folded: self.folded,
+            kept: true,
+            inserted: self.flushed,
+            written: self.flushed,
+            flushed: self.flushed,
+            incarnation: 0,
+            in_production: true,
+            standby: true,
+            timeline: self.timeline,
+            cluster: self.cluster.clone(),
+        }
     }
 
     /// The planted bug: the last commit that was promised is gone.
     fn lose_newest_commit(&mut self) {
         let is_commit = |logged: &Logged| matches!(&*logged.record, Record::Commit(_));
-        if let Some(newest) = self.log.iter().rposition(is_commit) {
+        let newest = self.log.iter().rposition(is_commit);
+        if let Some(newest) = newest.filter(|newest| *newest >= self.folded) {
             self.log.remove(newest);
         }
     }

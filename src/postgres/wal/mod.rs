@@ -6,13 +6,15 @@
 //! in that of the operating system, where it outlives the server; and
 //! flushed, on the disk, where it outlives the host.
 
+mod cluster;
 mod disk;
 mod image;
 mod record;
 mod writer;
 
 pub use disk::Disk;
-pub(super) use disk::{Log, Recovered};
+pub(super) use disk::{Log, Logged, Recovered};
 pub(super) use image::Image;
-pub(super) use record::{CommitRecord, Entry, Lsn, Record, RowEntry};
+pub use record::Lsn;
+pub(super) use record::{CommitRecord, Entry, Record, RowEntry};
 pub(super) use writer::{WalWriter, flush_later};

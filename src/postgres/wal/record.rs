@@ -1,6 +1,7 @@
 //! Records of the log, and the positions between them.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::postgres::locks::Pid;
@@ -24,6 +25,10 @@ pub(in crate::postgres) enum Record {
 pub(in crate::postgres) struct CommitRecord {
     pub(in crate::postgres) xid: Xid,
     pub(in crate::postgres) pid: Pid,
+    /// When, in PostgreSQL's microseconds.
+    pub(in crate::postgres) at: i64,
+    /// Somebody waits for a standby to have replayed it.
+    pub(in crate::postgres) feedback: bool,
     pub(in crate::postgres) entries: Vec<Entry>,
 }
 
@@ -53,7 +58,7 @@ pub(in crate::postgres) struct RowEntry {
 
 /// A position in the log, in bytes: everything before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::postgres) struct Lsn(pub(in crate::postgres) u64);
+pub struct Lsn(pub u64);
 
 /// The size of a page of the log.
 const PAGE_BYTES: u64 = 8_192;
@@ -65,6 +70,16 @@ impl Lsn {
     /// The start of the page that it lies in.
     pub(in crate::postgres) fn page_start(self) -> Lsn {
         Lsn(self.0 - self.0 % PAGE_BYTES)
+    }
+}
+
+impl FromStr for Lsn {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Lsn, ()> {
+        let (high, low) = text.split_once('/').ok_or(())?;
+        let part = |digits: &str| u32::from_str_radix(digits, 16).map_err(|_| ());
+        Ok(Lsn(u64::from(part(high)?) << 32 | u64::from(part(low)?)))
     }
 }
 

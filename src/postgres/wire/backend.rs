@@ -161,7 +161,33 @@ impl Out {
         self.bytes[start..start + 4].copy_from_slice(&length.to_be_bytes());
     }
 
-    /// A COPY begins: `kind` is G to read from the client, H to write to it.
+    /// A row of text with its description, for what no plan gives.
+    pub(super) fn text_row(&mut self, names: &[&str], values: &[Option<&str>]) {
+        let fields = names.iter().map(|name| {
+            let (oid, width) = (Type::Text.oid(), Type::Text.width());
+            FieldDescription::new((*name).to_owned(), 0, 0, oid, width, -1, 0)
+        });
+        let description = RowDescription::new(fields.collect());
+        self.put(|out| description.encode(out));
+        let mut row = BytesMut::new();
+        row.put_u16(u16::try_from(values.len()).unwrap_or(u16::MAX));
+        for value in values {
+            match value {
+                None => row.put_i32(-1),
+                Some(value) => {
+                    row.put_i32(i32::try_from(value.len()).unwrap_or(i32::MAX));
+                    row.put_slice(value.as_bytes());
+                }
+            }
+        }
+        self.bytes.put_u8(b'D');
+        self.bytes
+            .put_u32(u32::try_from(row.len() + 4).unwrap_or(u32::MAX));
+        self.bytes.put_slice(&row);
+    }
+
+    /// A COPY begins: `kind` is G to read from the client, H to
+    /// write to it, W for both.
     pub(super) fn copy_response(&mut self, kind: u8, columns: usize) {
         let columns = u16::try_from(columns).unwrap_or(u16::MAX);
         self.bytes.put_u8(kind);

@@ -10,6 +10,7 @@ mod copy;
 mod extended;
 mod frontend;
 mod tap;
+mod walsender;
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -32,6 +33,7 @@ use super::types::valid_text;
 use crate::rt;
 
 pub(super) use tap::new_tap;
+pub(super) use walsender::LABEL as WAL_LABEL;
 
 /// The connection is over: there is nobody to tell.
 struct Gone;
@@ -149,6 +151,19 @@ impl Connection {
                 }
                 Ok(Startup::Cancel { pid, secret }) => {
                     shared.lock().backends.cancel(pid, secret);
+                    return Ok(None);
+                }
+                Ok(Startup::Session { parameters, .. })
+                    if parameters.iter().any(|(name, _)| name == "replication") =>
+                {
+                    if let Err(error) = shared.postmaster.admit() {
+                        return self.fatal(error).await;
+                    }
+                    let named = parameters
+                        .into_iter()
+                        .find(|(name, _)| name == "application_name");
+                    let name = named.map_or_else(String::new, |(_, name)| name);
+                    walsender::serve(self, shared, name).await?;
                     return Ok(None);
                 }
                 Ok(Startup::Session { minor, parameters }) => {
@@ -361,6 +376,9 @@ impl<'a> Conversation<'a> {
         let (shared, pid) = (&self.session.shared, self.session.pid);
         shared.lock().backends.clear_cancel(pid);
         self.deliver();
+        if let Some(warning) = self.session.warning.take() {
+            self.connection.out.notice(&warning);
+        }
         for (name, value) in self.session.settings.take_reports() {
             self.connection.out.parameter_status(name, &value);
         }
@@ -450,6 +468,9 @@ impl<'a> Conversation<'a> {
     /// Notices and the command tag.
     fn finish(&mut self, answer: &Answer) {
         let out = &mut self.connection.out;
+        if let Some(warning) = self.session.warning.take() {
+            out.notice(&warning);
+        }
         for notice in &answer.notices {
             out.notice(notice);
         }

@@ -93,8 +93,12 @@ where
             let postgres = network.add_node("postgres");
             let world = World {
                 network: network.clone(),
-                postgres,
-                process: None,
+                postgres: Host {
+                    network: network.clone(),
+                    name: "postgres",
+                    id: postgres,
+                    process: None,
+                },
             };
             let task = node.spawn(network.run_on(client, async move {
                 let limit = Duration::from_secs(3_600);
@@ -112,12 +116,50 @@ where
 /// A simulation, seen from the test.
 pub struct World {
     pub network: Network,
-    postgres: NodeId,
-    process: Option<madsim::task::NodeId>,
+    postgres: Host,
 }
 
 impl World {
+    /// The host of the node `postgres`.
+    pub fn host_id(&self) -> NodeId {
+        self.postgres.id
+    }
+
+    /// Adds a host for another server.
+    pub fn add_host(&self, name: &'static str) -> Host {
+        Host {
+            network: self.network.clone(),
+            name,
+            id: self.network.add_node(name),
+            process: None,
+        }
+    }
+
     /// Starts a server on the node `postgres`.
+    pub async fn start(
+        &mut self,
+        disk: &Disk,
+        options: Options,
+        observer: Arc<dyn Observer>,
+    ) -> Server {
+        self.postgres.start(disk, options, observer).await
+    }
+
+    /// Kills the server's process.
+    pub async fn kill(&mut self) {
+        self.postgres.kill().await;
+    }
+}
+
+/// A host with a server on it.
+pub struct Host {
+    network: Network,
+    name: &'static str,
+    pub id: NodeId,
+    process: Option<madsim::task::NodeId>,
+}
+
+impl Host {
     pub async fn start(
         &mut self,
         disk: &Disk,
@@ -126,11 +168,11 @@ impl World {
     ) -> Server {
         let node = madsim::runtime::Handle::current()
             .create_node()
-            .name("postgres")
+            .name(self.name)
             .build();
         let server = Server::start(disk, options, observer);
         let serving = server.clone();
-        drop(node.spawn(self.network.run_on(self.postgres, async move {
+        drop(node.spawn(self.network.run_on(self.id, async move {
             let listener = rt::Listener::bind(ADDRESS).await.unwrap();
             serving.serve(listener).await
         })));
@@ -141,12 +183,12 @@ impl World {
 
     /// Kills the server's process.
     pub async fn kill(&mut self) {
-        self.network.kill(self.postgres, Death::Process);
+        self.network.kill(self.id, Death::Process);
         if let Some(process) = self.process.take() {
             madsim::runtime::Handle::current().kill(process);
         }
         rt::sleep(Duration::from_millis(10)).await;
-        self.network.boot(self.postgres);
+        self.network.boot(self.id);
     }
 }
 

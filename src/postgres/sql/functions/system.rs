@@ -1,12 +1,14 @@
 //! Functions about the session, the server and its objects.
 
 use super::{Builtin, int, text};
+use crate::postgres::engine::Shared;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::sql::{Context, VERSION};
 use crate::postgres::types::{Type, Value};
+use crate::postgres::wal::Lsn;
 use crate::rt;
 
-use Type::{Any, Bool, Int4, Int8, Name, Oid, Regclass, Text};
+use Type::{Any, Bool, Int4, Int8, Name, Oid, Regclass, Text, Timestamptz};
 
 pub(super) const FUNCTIONS: &[Builtin] = &[
     Builtin::new("version", &[], Text, |_, _| Ok(Value::text(VERSION))),
@@ -55,6 +57,7 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
     Builtin::new("nextval", &[Regclass], Int8, |a, c| {
         let id = sequence(&a[0], c)?;
         let session = c.session()?;
+        session.may_write("nextval()")?;
         session
             .sequences
             .lock()
@@ -62,6 +65,40 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
             .map(Value::Int)
     })
     .volatile(),
+    Builtin::new("pg_is_in_recovery", &[], Bool, |_, c| {
+        Ok(Value::Bool(c.session()?.server.replication.in_recovery()))
+    })
+    .volatile(),
+    Builtin::new("pg_last_wal_receive_lsn", &[], Text, |_, c| {
+        Ok(standby_lsn(c.session()?.server, |(received, _)| received))
+    })
+    .volatile(),
+    Builtin::new("pg_last_wal_replay_lsn", &[], Text, |_, c| {
+        Ok(standby_lsn(c.session()?.server, |(_, replayed)| replayed))
+    })
+    .volatile(),
+    Builtin::new("pg_last_xact_replay_timestamp", &[], Timestamptz, |_, c| {
+        let at = c.session()?.server.replication.last_replayed_at();
+        Ok(at.map_or(Value::Null, Value::Timestamp))
+    })
+    .volatile(),
+    Builtin::new("pg_current_wal_lsn", &[], Text, |_, c| {
+        primary_lsn(c.session()?.server, |(inserted, _)| inserted)
+    })
+    .volatile(),
+    Builtin::new("pg_current_wal_insert_lsn", &[], Text, |_, c| {
+        primary_lsn(c.session()?.server, |(inserted, _)| inserted)
+    })
+    .volatile(),
+    Builtin::new("pg_current_wal_flush_lsn", &[], Text, |_, c| {
+        primary_lsn(c.session()?.server, |(_, flushed)| flushed)
+    })
+    .volatile(),
+    Builtin::new("pg_wal_lsn_diff", &[Text, Text], Int8, |a, _| {
+        let (left, right) = (lsn(&a[0])?, lsn(&a[1])?);
+        let distance = i128::from(left.0) - i128::from(right.0);
+        Ok(Value::Int(i64::try_from(distance).unwrap_or(i64::MAX)))
+    }),
     Builtin::new("currval", &[Regclass], Int8, |a, c| {
         let (id, name) = (sequence(&a[0], c)?, text(&a[0])?);
         let session = c.session()?;
@@ -112,6 +149,33 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
     }),
 ];
 
+/// How far a standby is; NULL on a server that never was one.
+fn standby_lsn(server: &Shared, which: fn((Lsn, Lsn)) -> Lsn) -> Value {
+    match server.replication.in_recovery() {
+        true => Value::Text(which(server.replication.progress()).to_string().into()),
+        false => Value::Null,
+    }
+}
+
+fn primary_lsn(server: &Shared, which: fn((Lsn, Lsn)) -> Lsn) -> Result<Value> {
+    if server.replication.in_recovery() {
+        let state = SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE;
+        return Err(Error::new(state, "recovery is in progress")
+            .hint("WAL control functions cannot be executed during recovery."));
+    }
+    let lsn = which(server.log.inserted_and_flushed());
+    Ok(Value::Text(lsn.to_string().into()))
+}
+
+fn lsn(value: &Value) -> Result<Lsn> {
+    let written = text(value)?;
+    written.parse().map_err(|()| {
+        let state = SqlState::INVALID_TEXT_REPRESENTATION;
+        let message = format!("invalid input syntax for type pg_lsn: \"{written}\"");
+        Error::new(state, message)
+    })
+}
+
 fn sequence(
     name: &Value,
     context: &Context<'_>,
@@ -122,6 +186,7 @@ fn sequence(
 fn set_sequence(a: &[Value], called: bool, context: &Context<'_>) -> Result<Value> {
     let (id, value) = (sequence(&a[0], context)?, int(&a[1])?);
     let session = context.session()?;
+    session.may_write("setval()")?;
     let name = text(&a[0])?;
     session
         .sequences
