@@ -77,7 +77,13 @@ impl Serve {
     pub(super) fn run(self) -> Result<Exit, Stop> {
         let address = self.address()?;
         let server = self.server()?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
+        // Redis has one thread, and clients rely on the order in which it
+        // takes what arrives.
+        let mut builder = match self.server {
+            Kind::Postgres => tokio::runtime::Builder::new_multi_thread(),
+            Kind::Redis => tokio::runtime::Builder::new_current_thread(),
+        };
+        let runtime = builder
             .enable_all()
             .thread_stack_size(STACK_BYTES)
             .build()

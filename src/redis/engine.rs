@@ -247,6 +247,7 @@ impl Engine {
                 let blocked = &mut self.keyspace.blocked;
                 let ticket = blocked.add(client, run, args, command.reply_label, wait);
                 client.blocked = Some(Waiting { ticket, until });
+                self.server.counts.waits(command.name);
             }
         }
     }
@@ -265,9 +266,10 @@ impl Engine {
     pub(super) fn serve_blocked(&mut self) {
         while self.keyspace.blocked.is_anything_ready() {
             for place in self.keyspace.blocked.take_ready() {
+                let was_there = self.keyspace.holds(place.0, &place.1);
                 for ticket in self.keyspace.blocked.waiting_for(&place) {
                     let served = self.serve(ticket, &place.1);
-                    if served && !self.keyspace.holds(place.0, &place.1) {
+                    if served && was_there && !self.keyspace.holds(place.0, &place.1) {
                         break;
                     }
                 }
@@ -300,6 +302,9 @@ impl Engine {
         self.server.publish_events(&mut self.keyspace, &mut client);
         let served = matches!(attempt, Attempt::Done(_));
         if let Attempt::Done(reply) = attempt {
+            if let Some(command) = commands::find(&args) {
+                self.server.counts.failed_late(command.name, &reply);
+            }
             unblock(&mut self.keyspace, &mut client, &reply);
         }
         self.server.clients.put_back(client);

@@ -142,11 +142,8 @@ impl Keyspace {
             }
         };
         if let Some(entry) = self.databases[database].keys.get(key) {
-            let waited_for = entry.value.ends_a_wait();
             self.observe(|o| o.set(database, key, entry.value.as_text(), expires_at));
-            if waited_for {
-                self.blocked.signal(database, key);
-            }
+            self.blocked.signal(database, key);
         }
         self.changed(database, key);
     }
@@ -154,6 +151,11 @@ impl Keyspace {
     /// How many changes there were so far.
     pub(super) fn dirty(&self) -> u64 {
         self.dirty
+    }
+
+    /// Counts a change that ends no transaction's WATCH.
+    pub(super) fn count_change(&mut self) {
+        self.dirty += 1;
     }
 
     /// Whatever happens to a key on a client's behalf comes by here.
@@ -258,6 +260,9 @@ impl Keyspace {
         if let Some(when) = entry.expires_at {
             space.deadlines.remove(&(when, key.clone()));
         }
+        if matches!(entry.value, Value::Stream(_)) {
+            self.blocked.signal(database, &key);
+        }
         Some((key, entry))
     }
 
@@ -296,6 +301,7 @@ impl Keyspace {
         for (key, entry) in flushed.keys.iter() {
             self.observe(|o| o.deleted(database, key, entry.value.as_text()));
             self.changed(database, key);
+            self.blocked.signal(database, key);
         }
     }
 

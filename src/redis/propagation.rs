@@ -135,7 +135,6 @@ impl Context<'_> {
     }
 
     /// Says that the running command comes to nothing.
-    #[expect(dead_code, reason = "the families that need it are on their way")]
     pub(super) fn propagate_nothing(&mut self) {
         self.keyspace.propagation.instead = Some(Vec::new());
     }

@@ -76,6 +76,20 @@ impl Counts {
         }
     }
 
+    /// A command began to wait.
+    pub(super) fn waits(&mut self, name: &'static str) {
+        self.commands += 1;
+        self.by_command.entry(name).or_default().calls += 1;
+    }
+
+    /// A command that had to wait ended with an error.
+    pub(super) fn failed_late(&mut self, name: &'static str, reply: &Reply) {
+        if let Reply::Error(text) = reply {
+            self.by_command.entry(name).or_default().failed += 1;
+            self.error(text);
+        }
+    }
+
     fn error(&mut self, text: &[u8]) {
         let code = text.split(|byte| *byte == b' ').next().unwrap_or_default();
         let code = String::from_utf8_lossy(code).into_owned();

@@ -81,7 +81,6 @@ pub(super) fn timeout_seconds(arg: &[u8]) -> Result<Option<Duration>, Reply> {
     timeout((seconds * 1000.0).ceil() as i64)
 }
 
-#[expect(dead_code, reason = "the families that use it follow")]
 /// A timeout in milliseconds.
 pub(super) fn timeout_milliseconds(arg: &[u8]) -> Result<Option<Duration>, Reply> {
     timeout(parse_integer(arg).ok_or(Reply::error(

@@ -5,6 +5,8 @@ mod bits;
 mod client;
 mod config;
 mod connection;
+mod dump;
+mod functions;
 mod hashes;
 mod info;
 mod keys;
@@ -21,6 +23,7 @@ mod server;
 mod sets;
 mod sort;
 mod sorted_sets;
+mod streams;
 mod strings;
 mod transactions;
 
@@ -186,6 +189,8 @@ fn all() -> impl Iterator<Item = &'static Command> {
         client::COMMANDS,
         config::COMMANDS,
         connection::COMMANDS,
+        dump::COMMANDS,
+        functions::COMMANDS,
         hashes::COMMANDS,
         info::COMMANDS,
         keys::COMMANDS,
@@ -200,6 +205,7 @@ fn all() -> impl Iterator<Item = &'static Command> {
         sets::COMMANDS,
         sort::COMMANDS,
         sorted_sets::COMMANDS,
+        streams::COMMANDS,
         strings::COMMANDS,
         transactions::COMMANDS,
     ]

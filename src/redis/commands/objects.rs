@@ -44,6 +44,7 @@ fn encoding(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
             Value::String(text) if text.len() <= EMBEDDED_MAX => "embstr",
             Value::String(_) => "raw",
             Value::List(_) => "quicklist",
+            Value::Stream(_) => "stream",
             Value::Hash(hash) if hash.is_small() => "listpack",
             Value::SortedSet(set) if set.is_small() => "listpack",
             Value::SortedSet(_) => "skiplist",

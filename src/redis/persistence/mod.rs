@@ -15,6 +15,7 @@ mod aof;
 mod disk;
 mod load;
 mod snapshot;
+mod streams;
 mod syncer;
 
 use bytes::Bytes;

@@ -4,6 +4,7 @@
 
 use bytes::{Bytes, BytesMut};
 
+use super::streams;
 use crate::redis::keyspace::{DATABASES, Keyspace};
 use crate::redis::number::format_double;
 use crate::redis::propagation::request;
@@ -49,6 +50,7 @@ fn commands(key: &Bytes, value: &Value) -> Vec<Vec<Bytes>> {
             ]
         }
         Value::Set(set) => vec![start("SADD").into_iter().chain(set.iter()).collect()],
+        Value::Stream(stream) => streams::commands(key, stream),
         Value::SortedSet(set) => {
             let scores = set.iter();
             let scores = scores.flat_map(|(member, score)| {

@@ -3,6 +3,7 @@
 mod hash;
 mod set;
 mod sorted_set;
+mod stream;
 mod table;
 
 use std::collections::VecDeque;
@@ -13,6 +14,9 @@ use super::reply::Reply;
 pub(super) use hash::Hash;
 pub(super) use set::Set;
 pub(super) use sorted_set::SortedSet;
+pub(super) use stream::{
+    Consumer, Entry, Group, Keep, NODE_BYTES_MAX, Node, NodeLimits, Pending, Stream, StreamId,
+};
 pub(super) use table::Table;
 
 /// The elements of a list, head first.
@@ -26,6 +30,7 @@ pub(super) enum Value {
     List(List),
     Set(Box<Set>),
     SortedSet(Box<SortedSet>),
+    Stream(Box<Stream>),
 }
 
 impl Value {
@@ -36,6 +41,7 @@ impl Value {
             Value::List(_) => "list",
             Value::Set(_) => "set",
             Value::SortedSet(_) => "zset",
+            Value::Stream(_) => "stream",
         }
     }
 
@@ -54,20 +60,15 @@ impl Value {
         }
     }
 
-    /// A key with such a value does not exist.
+    /// A key with such a value does not exist. Streams may be empty.
     pub(super) fn is_empty(&self) -> bool {
         match self {
-            Value::String(_) => false,
+            Value::String(_) | Value::Stream(_) => false,
             Value::Hash(hash) => hash.fields().is_empty(),
             Value::List(list) => list.is_empty(),
             Value::Set(set) => set.is_empty(),
             Value::SortedSet(set) => set.is_empty(),
         }
-    }
-
-    /// A client can wait for a key to have such a value.
-    pub(super) fn ends_a_wait(&self) -> bool {
-        matches!(self, Value::List(_) | Value::SortedSet(_))
     }
 }
 
@@ -105,6 +106,7 @@ macro_rules! kind {
 kind!(Hash, Hash, Box::new);
 kind!(Set, Set, Box::new);
 kind!(SortedSet, SortedSet, Box::new);
+kind!(Stream, Stream, Box::new);
 kind!(List, List, std::convert::identity);
 
 /// How a change in place went.
