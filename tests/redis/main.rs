@@ -4,6 +4,7 @@ mod conversations;
 mod deadlines;
 mod differential;
 mod driver;
+mod dump;
 mod oracle;
 mod persistence;
 mod scripts;

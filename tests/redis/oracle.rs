@@ -30,6 +30,8 @@ impl RealRedis {
                 "no",
                 "--dir",
                 "/",
+                "--rdbcompression",
+                "no",
                 "--hz",
                 "500",
             ])

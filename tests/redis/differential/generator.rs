@@ -241,6 +241,13 @@ fn choices(name: &str) -> Option<&'static [&'static str]> {
             "WITHSCORES",
             "FOO",
         ],
+        "xtrim" => &[
+            "MAXLEN 2", "MAXLEN = 1", "MAXLEN ~ 0", "MAXLEN ~ 1 LIMIT 2", "MINID 3", "MINID ~ 2-2",
+            "MAXLEN -1", "MAXLEN x", "MAXLEN 1 LIMIT 1", "MINID x", "LIMIT 1", "MAXLEN",
+        ],
+        "xclaim" => &["JUSTID", "FORCE", "RETRYCOUNT 3", "IDLE 0", "LASTID 4-0", "FOO"],
+        "xauto" => &["COUNT 1", "COUNT 0", "COUNT x", "JUSTID", "FOO"],
+        "dumped" => &["a", "b", "c", "n", "h1", "z1", "lex", "nothing"],
         _ => return None,
     })
 }
