@@ -147,7 +147,7 @@ impl<'a> Reading<'a> {
     }
 
     fn streams(&mut self, rest: &'a [&'a [u8]]) -> Result<(), Reply> {
-        if rest.len() % 2 != 0 {
+        if !rest.len().is_multiple_of(2) {
             return Err(Reply::error(
                 "ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be \
                  specified.",
