@@ -7,6 +7,9 @@
 //! answer. A retry knows which key is ready and takes from no other one,
 //! as in Redis 7.0: a key of the wrong type does not wake anybody.
 //!
+//! WAIT is another matter: it waits for replicas, and is tried again whenever
+//! one has said how far it is.
+//!
 //! How long a client waits is its connection's business, on the monotonic
 //! clock: it withdraws the command when its time is up.
 
@@ -39,9 +42,10 @@ pub(super) enum Attempt {
 /// What a command waits for.
 #[derive(Debug)]
 pub(super) struct Wait {
-    /// Any of these keys, in the client's database.
+    /// Any of these keys, in the client's database. None is for replicas.
     pub(super) keys: Vec<Bytes>,
-    /// None is for ever. Who waits in vain gets a missing array.
+    /// None is for ever. Who waits in vain for keys gets a missing array, and
+    /// for replicas what the command then comes to.
     pub(super) timeout: Option<Duration>,
     /// What to try again, if not the command as it was sent.
     pub(super) retry: Option<Vec<Bytes>>,
@@ -99,12 +103,21 @@ pub(super) struct Waiter {
     keys: Vec<Bytes>,
 }
 
+impl Waiter {
+    pub(super) fn is_for_replicas(&self) -> bool {
+        self.keys.is_empty()
+    }
+}
+
 /// Everyone who is blocked, and the keys that may end it.
 #[derive(Debug, Default)]
 pub(super) struct Blocked {
     tickets_sold: Ticket,
     waiters: BTreeMap<Ticket, Waiter>,
     by_key: BTreeMap<(usize, Bytes), BTreeSet<Ticket>>,
+    /// Who waits for replicas.
+    for_replicas: BTreeSet<Ticket>,
+    replicas_moved: bool,
     ready: IndexSet<(usize, Bytes), Xxh3DefaultBuilder>,
 }
 
@@ -120,6 +133,9 @@ impl Blocked {
     ) -> Ticket {
         self.tickets_sold += 1;
         let ticket = self.tickets_sold;
+        if wait.keys.is_empty() {
+            self.for_replicas.insert(ticket);
+        }
         for key in &wait.keys {
             let place = (client.database, key.clone());
             self.by_key.entry(place).or_default().insert(ticket);
@@ -140,6 +156,7 @@ impl Blocked {
     /// Takes a client out; none if it has been answered.
     pub(super) fn remove(&mut self, ticket: Ticket) -> Option<Waiter> {
         let waiter = self.waiters.remove(&ticket)?;
+        self.for_replicas.remove(&ticket);
         for key in &waiter.keys {
             let place = (waiter.database, key.clone());
             if let Some(tickets) = self.by_key.get_mut(&place) {
@@ -184,6 +201,19 @@ impl Blocked {
     pub(super) fn waiting_for(&self, place: &(usize, Bytes)) -> Vec<Ticket> {
         let tickets = self.by_key.get(place);
         tickets.map_or_else(Vec::new, |tickets| tickets.iter().copied().collect())
+    }
+
+    /// Notes that a replica said how far it is.
+    pub(super) fn replica_moved(&mut self) {
+        self.replicas_moved = true;
+    }
+
+    /// Who waits for replicas, if one has said something since the last call.
+    pub(super) fn take_waiting_for_replicas(&mut self) -> Vec<Ticket> {
+        match std::mem::take(&mut self.replicas_moved) {
+            true => self.for_replicas.iter().copied().collect(),
+            false => Vec::new(),
+        }
     }
 
     pub(super) fn waiter(&self, ticket: Ticket) -> Option<&Waiter> {

@@ -15,6 +15,11 @@ named! {
         SetKeepsTtl = "set-keeps-ttl",
         /// SET NX refuses because of a key whose deadline has passed.
         NxIgnoresExpiry = "nx-ignores-expiry",
+        /// A replica removes keys at their deadline without waiting for its
+        /// primary.
+        ReplicaExpires = "replica-expires",
+        /// WAIT answers before the replicas have acknowledged.
+        WaitReturnsEarly = "wait-returns-early",
         /// The first script panics while the keyspace is locked.
         PanicHoldingLock = "panic-holding-lock",
     }

@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 
 use super::blocked::Ticket;
+use super::replication::Announced;
 use super::reply::{Reply, Resp};
 use super::transaction::Transaction;
 use crate::rt::{Instant, Label};
@@ -51,6 +52,10 @@ pub(super) struct Client {
     pub(super) labels: Vec<Label>,
     /// Wakes the connection's task to look at its client again.
     pub(super) wake: Arc<Notify>,
+    /// What it said of itself, should it be a replica.
+    pub(super) announced: Box<Announced>,
+    /// The offset of the stream after its last command: what WAIT waits for.
+    pub(super) write_offset: u64,
     /// Unix milliseconds of its coming and of its last command.
     pub(super) connected_at: i64,
     pub(super) active_at: i64,
@@ -109,6 +114,13 @@ impl Client {
     /// Writes what was not asked for, such as a published message.
     pub(super) fn push(&mut self, message: &Reply, label: Label) {
         self.write(message, label);
+        self.wake.notify_one();
+    }
+
+    /// Writes what is no reply, such as the stream that a replica follows.
+    pub(super) fn send(&mut self, bytes: &[u8], label: Label) {
+        self.output.extend_from_slice(bytes);
+        self.labels.push(label);
         self.wake.notify_one();
     }
 

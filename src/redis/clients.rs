@@ -73,6 +73,13 @@ impl Clients {
         }
     }
 
+    /// Sends a client bytes that are no replies.
+    pub(super) fn send(&mut self, id: ClientId, bytes: &[u8], label: Label) {
+        if let Some(client) = self.get_mut(id) {
+            client.send(bytes, label);
+        }
+    }
+
     /// Hands a client that is out what was sent to it.
     pub(super) fn hand_over(&mut self, client: &mut Client) {
         if self.to_running.is_empty() {

@@ -19,6 +19,7 @@ use super::keyspace::Keyspace;
 use super::observer::Observer;
 use super::persistence::{self, Aof, Mounted, Persistence, Store};
 use super::propagation::{Unit, call};
+use super::replication::HistoryId;
 use super::reply::{Reply, Resp};
 use super::scripts::Scripts;
 use super::state::ServerState;
@@ -74,8 +75,10 @@ impl Engine {
     pub(super) fn new(options: &Options, observer: Arc<dyn Observer>) -> Engine {
         let mut server = ServerState::default();
         server.counts.started_at = Some(rt::now());
+        let mut keyspace = Keyspace::new(options.planted, observer);
+        keyspace.propagation.replication.stream.id = HistoryId::new();
         Engine {
-            keyspace: Keyspace::new(options.planted, observer),
+            keyspace,
             server,
             scripts: Scripts::new(options.script_instructions_max),
             fsync_time: options.fsync_time,
@@ -89,6 +92,10 @@ impl Engine {
         persistence::load(self, disk, options.persistence != Persistence::None);
         self.keyspace.propagation.aof = Aof::open(disk, options.persistence);
         self.keyspace.store = Some(Store::new(disk));
+        if let Some((host, port)) = options.replica_of.clone() {
+            let replication = &mut self.keyspace.propagation.replication;
+            replication.begin_to_follow(host, port);
+        }
         if !options.load_time.is_zero() && !self.keyspace.is_empty() {
             self.loads_until = Some(rt::now() + options.load_time);
         }
@@ -139,6 +146,7 @@ impl Engine {
         self.keyspace.watches.remove(id);
         self.server.pubsub.forget(&mut client);
         self.server.monitors.shift_remove(&id);
+        self.keyspace.propagation.replication.detach(id);
     }
 
     /// Runs one request of a client.
@@ -146,9 +154,7 @@ impl Engine {
         let command = match self.admit(client, args) {
             Ok(command) => command,
             Err((reply, label)) => {
-                if let Some(transaction) = &mut client.transaction {
-                    transaction.refused = true;
-                }
+                let reply = gate::refuse(&mut self.keyspace, client, args, reply);
                 self.server
                     .counts
                     .refused(commands::find(args).map(|c| c.name), &reply);
@@ -185,6 +191,9 @@ impl Engine {
         if !client.authenticated && !command.flags.has(Flags::NO_AUTH) {
             return refuse(Reply::error("NOAUTH Authentication required."));
         }
+        if let Some(refusal) = gate::by_role(&self.keyspace, &self.server, client, command) {
+            return refuse(refusal);
+        }
         if let Some(refusal) = self.refusal(command) {
             return refuse(refusal);
         }
@@ -208,14 +217,8 @@ impl Engine {
     /// Until when CLIENT PAUSE holds the command back.
     fn postponed(&mut self, client: &Client, command: &Command) -> Option<Instant> {
         let pause = self.server.paused()?;
-        let writes = |command: &Command| command.flags.has(Flags::WRITE.and(Flags::MAY_REPLICATE));
-        let queued = client
-            .transaction
-            .as_ref()
-            .filter(|_| command.name == "exec");
-        let held = !pause.writes_only
-            || writes(command)
-            || queued.is_some_and(|t| t.queue.iter().any(|queued| writes(queued.command)));
+        let writes = Flags::WRITE.and(Flags::MAY_REPLICATE);
+        let held = !pause.writes_only || gate::any_has(client, command, writes);
         held.then_some(pause.until)
     }
 
@@ -233,6 +236,7 @@ impl Engine {
         match attempt(&mut context, &mut self.scripts, command, args) {
             Attempt::Done(reply) => {
                 self.keyspace.propagation.flush(Unit::Whole);
+                client.write_offset = self.keyspace.propagation.replication.stream.offset;
                 self.server.publish_events(&mut self.keyspace, client);
                 self.server.counts.ran(command.name, &reply);
                 self.server.counts.scripts = self.scripts.len();
@@ -264,6 +268,9 @@ impl Engine {
     /// Answers clients that wait for keys which became ready. Their commands
     /// can make other keys ready.
     pub(super) fn serve_blocked(&mut self) {
+        for ticket in self.keyspace.blocked.take_waiting_for_replicas() {
+            self.serve(ticket, b"");
+        }
         while self.keyspace.blocked.is_anything_ready() {
             for place in self.keyspace.blocked.take_ready() {
                 let was_there = self.keyspace.holds(place.0, &place.1);
@@ -315,6 +322,11 @@ impl Engine {
     pub(super) fn expire_due(&mut self) {
         self.keyspace.expire_due(wall_clock_ms());
         self.keyspace.propagation.flush(Unit::Loose);
+        self.publish_events();
+    }
+
+    /// Publishes what happened to keys on no client's behalf.
+    pub(super) fn publish_events(&mut self) {
         let events = &mut self.keyspace.events;
         self.server
             .pubsub
@@ -335,7 +347,14 @@ pub(super) fn unblock(keyspace: &mut Keyspace, client: &mut Client, reply: &Repl
     let waiting = client.blocked.take();
     let waiter = waiting.and_then(|waiting| keyspace.blocked.remove(waiting.ticket));
     if let Some(waiter) = &waiter {
-        client.answer(reply, waiter.label);
+        match reply {
+            Reply::NullArray if waiter.is_for_replicas() => {
+                let replication = &keyspace.propagation.replication;
+                let count = replication.acknowledged(client.write_offset);
+                client.answer(&Reply::count(count), waiter.label);
+            }
+            reply => client.answer(reply, waiter.label),
+        }
         client.wake.notify_one();
     }
     waiter.is_some()
@@ -397,7 +416,7 @@ pub(super) fn execute_in_script(
     read_only: bool,
     args: &[&[u8]],
 ) -> Reply {
-    let command = match allowed_in_script(read_only, args) {
+    let command = match allowed_in_script(context, read_only, args) {
         Ok(command) => command,
         Err(reply) => return reply,
     };
@@ -423,7 +442,11 @@ fn run_now(command: &Command, context: &mut Context<'_>, args: &[&[u8]]) -> Repl
     }
 }
 
-fn allowed_in_script(read_only: bool, args: &[&[u8]]) -> Result<&'static Command, Reply> {
+fn allowed_in_script(
+    context: &Context<'_>,
+    read_only: bool,
+    args: &[&[u8]],
+) -> Result<&'static Command, Reply> {
     let command =
         commands::find(args).ok_or(Reply::error("ERR Unknown Redis command called from script"))?;
     if !command.accepts(args.len()) {
@@ -441,6 +464,12 @@ fn allowed_in_script(read_only: bool, args: &[&[u8]]) -> Result<&'static Command
         return Err(Reply::error(
             "ERR Write commands are not allowed from read-only scripts.",
         ));
+    }
+    if command.flags.has(Flags::WRITE)
+        && !context.is_applying()
+        && let Some(refusal) = gate::of_writes(context.keyspace, context.server)
+    {
+        return Err(refusal);
     }
     Ok(command)
 }

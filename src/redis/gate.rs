@@ -1,6 +1,92 @@
 //! What a server refuses for the state that it is in.
 
-use super::commands::Command;
+use bytes::Bytes;
+
+use super::client::Client;
+use super::commands::{self, Command, Flags};
+use super::keyspace::Keyspace;
+use super::reply::Reply;
+use super::state::ServerState;
+
+const NO_REPLICAS: Reply = Reply::error("NOREPLICAS Not enough good replicas to write.");
+const READ_ONLY: Reply = Reply::error("READONLY You can't write against a read only replica.");
+const PRIMARY_DOWN: Reply = Reply::error(
+    "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+);
+const NOT_FOR_REPLICAS: Reply = Reply::error("ERR Replica can't interact with the keyspace");
+
+/// Whether a command, or any that its EXEC would run, has one of these flags.
+pub(super) fn any_has(client: &Client, command: &Command, flags: Flags) -> bool {
+    any(client, command, |command| command.flags.has(flags))
+}
+
+fn any(client: &Client, command: &Command, is: impl Fn(&Command) -> bool) -> bool {
+    let transaction = client.transaction.as_ref();
+    let executed = transaction.filter(|_| command.name == "exec");
+    is(command) || executed.is_some_and(|t| t.queue.iter().any(|queued| is(queued.command)))
+}
+
+/// Why nobody may write here now: too few replicas follow closely enough, or
+/// this is one itself.
+pub(super) fn of_writes(keyspace: &Keyspace, server: &ServerState) -> Option<Reply> {
+    let replication = &keyspace.propagation.replication;
+    match (replication.is_replica(), server.config.replicas_min) {
+        (true, _) => server.config.replica_read_only.then_some(READ_ONLY),
+        (false, Some((least, lag_max))) => {
+            (replication.good_replicas(lag_max) < least).then_some(NO_REPLICAS)
+        }
+        (false, None) => None,
+    }
+}
+
+/// Why a command is not for a server of this role, or not for this client.
+pub(super) fn by_role(
+    keyspace: &Keyspace,
+    server: &ServerState,
+    client: &Client,
+    command: &Command,
+) -> Option<Reply> {
+    let replication = &keyspace.propagation.replication;
+    if any_has(client, command, Flags::WRITE)
+        && let Some(refusal) = of_writes(keyspace, server)
+    {
+        return Some(refusal);
+    }
+    let is_down = replication.primary.as_ref().is_some_and(|p| !p.is_up());
+    if is_down
+        && !server.config.serve_stale
+        && any(client, command, |command| !command.flags.has(Flags::STALE))
+    {
+        return Some(PRIMARY_DOWN);
+    }
+    let touches = Flags::WRITE.and(Flags::READONLY).and(Flags::MAY_REPLICATE);
+    let follows = replication.replicas.contains_key(&client.id);
+    (follows && command.flags.has(touches)).then_some(NOT_FOR_REPLICAS)
+}
+
+/// What a refusal does to a transaction: EXEC will be refused too, and an
+/// EXEC that is refused ends it.
+pub(super) fn refuse(
+    keyspace: &mut Keyspace,
+    client: &mut Client,
+    args: &[&[u8]],
+    reply: Reply,
+) -> Reply {
+    let Some(transaction) = &mut client.transaction else {
+        return reply;
+    };
+    transaction.refused = true;
+    let is_exec = commands::find(args).is_some_and(|command| command.name == "exec");
+    match reply {
+        Reply::Error(text) if is_exec => {
+            client.transaction = None;
+            keyspace.watches.remove(client.id);
+            let start = b"EXECABORT Transaction discarded because of: ";
+            Reply::Error(Bytes::from([&start[..], &text[..]].concat()))
+        }
+        reply => reply,
+    }
+}
 
 /// What is answered while the data is being loaded, by the first word.
 const LOADING: [&str; 30] = [

@@ -16,6 +16,7 @@ use super::events::{Class, Events};
 use super::observer::Observer;
 use super::persistence::Store;
 use super::propagation::Propagation;
+use super::rdb::Snapshot;
 use super::values::{Edit, Table, Value};
 use super::watch::Watches;
 use bytes::Bytes;
@@ -93,7 +94,9 @@ impl Keyspace {
     pub(super) fn lookup(&mut self, database: usize, key: &[u8], now: i64) -> Option<&Entry> {
         let expires_at = self.databases.get(database)?.keys.get(key)?.expires_at;
         if expires_at.is_some_and(|when| self.is_past(when, now)) {
-            self.expire(database, key);
+            if self.expires_by_itself() {
+                self.expire(database, key);
+            }
             return None;
         }
         self.databases[database].keys.get(key)
@@ -104,6 +107,11 @@ impl Keyspace {
         self.databases
             .get(database)
             .is_some_and(|database| database.keys.contains(key))
+    }
+
+    /// A replica waits for its primary to say that a key is gone.
+    fn expires_by_itself(&self) -> bool {
+        !self.propagation.replication.is_replica() || self.planted(Bug::ReplicaExpires)
     }
 
     fn is_past(&self, when: i64, now: i64) -> bool {
@@ -188,7 +196,7 @@ impl Keyspace {
     }
 
     /// The key is there, and its deadline has passed.
-    fn is_stale(&self, database: usize, key: &[u8], now: i64) -> bool {
+    pub(super) fn is_stale(&self, database: usize, key: &[u8], now: i64) -> bool {
         let entry = self
             .databases
             .get(database)
@@ -268,6 +276,9 @@ impl Keyspace {
 
     /// Removes every key of every database whose deadline has passed.
     pub(super) fn expire_due(&mut self, now: i64) {
+        if !self.expires_by_itself() {
+            return;
+        }
         for database in 0..self.databases.len() {
             while let Some((when, key)) = self.databases[database].deadlines.first().cloned()
                 && self.is_past(when, now)
@@ -279,6 +290,9 @@ impl Keyspace {
 
     /// The first instant, in milliseconds, at which a key will be gone.
     pub(super) fn next_expiry(&self) -> Option<i64> {
+        if !self.expires_by_itself() {
+            return None;
+        }
         let first = self
             .databases
             .iter()
@@ -290,6 +304,17 @@ impl Keyspace {
         } else {
             first.saturating_add(1)
         })
+    }
+
+    /// Puts a snapshot in the place of everything that there is.
+    pub(super) fn replace_by(&mut self, snapshot: Snapshot) {
+        self.quiet = true;
+        self.flush_all();
+        for (database, key, entry) in snapshot.entries {
+            let deadline = entry.expires_at.map_or(Deadline::Clear, Deadline::At);
+            self.set(database, &key, entry.value, deadline);
+        }
+        self.quiet = false;
     }
 
     /// Removes every key of a database.

@@ -33,6 +33,7 @@ mod persistence;
 mod propagation;
 mod pubsub;
 mod rdb;
+mod replication;
 mod reply;
 mod scripts;
 mod state;
@@ -54,6 +55,7 @@ use crate::rt;
 use engine::Engine;
 use expirer::Expirer;
 use persistence::Syncer;
+use replication::Cron;
 
 pub use bug::Bug;
 pub use observer::{Observer, Outcome, ScriptRun};
@@ -77,6 +79,8 @@ pub struct Options {
     pub fsync_time: Duration,
     /// How long a server that starts with data refuses commands with LOADING.
     pub load_time: Duration,
+    /// Whom to follow from the start: host and port.
+    pub replica_of: Option<(String, u16)>,
     /// What a turn for one client's requests takes in virtual time; nothing
     /// if zero. One turn at a time: Redis has one thread.
     pub turn_ns: u64,
@@ -90,6 +94,7 @@ impl Default for Options {
             persistence: Persistence::None,
             fsync_time: Duration::ZERO,
             load_time: Duration::ZERO,
+            replica_of: None,
             turn_ns: 0,
         }
     }
@@ -125,12 +130,23 @@ struct Shared {
     engine: Mutex<Engine>,
     expirer: Expirer,
     syncer: Syncer,
+    replication_cron: Cron,
     /// Held for a turn that takes time.
     thread: tokio::sync::Mutex<()>,
     turn: Duration,
 }
 
 impl Shared {
+    /// What a server does first: it notes where it listens, and follows whom
+    /// it is to follow.
+    fn begin(self: &Arc<Shared>, port: Option<u16>) {
+        let mut engine = self.engine.lock();
+        if let Some(port) = port {
+            engine.server.config.set_port(port);
+        }
+        self.settle(engine);
+    }
+
     /// Waits for a turn, and for what it takes.
     async fn turn(&self) {
         if !self.turn.is_zero() {
@@ -142,6 +158,9 @@ impl Shared {
     /// What a server does between a batch of commands and their replies: the
     /// file is written, and tasks are woken for what is to be done later.
     fn settle(self: &Arc<Shared>, mut engine: MutexGuard<'_, Engine>) {
+        replication::follow(self, &mut engine);
+        engine.feed_replicas();
+        let has_stream = engine.keyspace.propagation.replication.stream.is_kept();
         let next_expiry = engine.keyspace.next_expiry();
         let aof = engine.keyspace.propagation.aof.as_mut();
         let to_sync = aof.is_some_and(|aof| {
@@ -152,6 +171,9 @@ impl Shared {
         self.expirer.watch(self, next_expiry);
         if to_sync {
             self.syncer.wake(self);
+        }
+        if has_stream {
+            self.replication_cron.wake(self);
         }
     }
 }
@@ -171,6 +193,7 @@ impl Server {
             engine: Mutex::new(engine),
             expirer: Expirer::default(),
             syncer: Syncer::default(),
+            replication_cron: Cron::default(),
             thread: Default::default(),
             turn: Duration::from_nanos(options.turn_ns),
         }))
@@ -179,6 +202,7 @@ impl Server {
     /// Serves everyone who connects, until the listener fails.
     pub async fn serve(&self, listener: rt::Listener) -> io::Result<()> {
         listener.tap_clients(tap::new);
+        self.0.begin(port(&listener));
         loop {
             let stream = listener.accept().await?;
             rt::spawn(connection::run(self.0.clone(), stream));
@@ -194,7 +218,15 @@ impl fmt::Debug for Server {
 
 /// The labels that requests and replies carry, some more than once.
 pub fn labels() -> Vec<rt::Label> {
-    commands::labels()
+    let mut labels = commands::labels();
+    labels.extend([replication::STREAM_LABEL, replication::SNAPSHOT_LABEL]);
+    labels
+}
+
+/// Where a listener listens.
+fn port(listener: &rt::Listener) -> Option<u16> {
+    let address = listener.local_addr().ok()?;
+    address.rsplit_once(':')?.1.parse().ok()
 }
 
 /// The wall clock as Redis reads it.

@@ -34,6 +34,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::engine::Context;
 use super::persistence::Aof;
+use super::replication::Replication;
 
 /// One command that the copies of the data run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +48,7 @@ pub(super) struct Effect {
 #[derive(Debug, Default)]
 pub(super) struct Propagation {
     pub(super) aof: Option<Aof>,
+    pub(super) replication: Box<Replication>,
     /// What the running command comes to, if not to itself.
     instead: Option<Vec<Effect>>,
     /// What the unit has done so far.
@@ -64,7 +66,7 @@ pub(super) enum Unit {
 
 impl Propagation {
     fn is_heard(&self) -> bool {
-        self.aof.is_some()
+        self.aof.is_some() || self.replication.is_heard()
     }
 
     /// Notes that a key was removed because its time was up, or its memory
@@ -97,6 +99,7 @@ impl Propagation {
         if let Some(aof) = &mut self.aof {
             aof.feed(&effects, unit);
         }
+        self.replication.feed(&effects, unit);
     }
 }
 
@@ -128,8 +131,13 @@ impl Context<'_> {
         self.propagate(args, false);
     }
 
+    /// Says what the running command comes to, whatever it said before.
+    pub(super) fn propagate_instead(&mut self, args: &[&[u8]]) {
+        self.keyspace.propagation.instead = None;
+        self.propagate(args, false);
+    }
+
     /// Says what replicas are told of the running command, and the file not.
-    #[expect(dead_code, reason = "PUBLISH, which needs it, is on its way")]
     pub(super) fn propagate_to_replicas(&mut self, args: &[&[u8]]) {
         self.propagate(args, true);
     }
@@ -193,9 +201,15 @@ impl Encoder {
         }
     }
 
-    /// The next reader starts in no database.
-    pub(super) fn restart(&mut self) {
-        self.selected = None;
+    /// The database that the reader is in.
+    pub(super) fn selected(&self) -> Option<usize> {
+        self.selected
+    }
+
+    /// Notes that the reader is in a database; in none, and the next effect
+    /// says in which.
+    pub(super) fn select(&mut self, database: Option<usize>) {
+        self.selected = database;
     }
 }
 

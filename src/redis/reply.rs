@@ -124,6 +124,10 @@ impl Reply {
         )
     }
 
+    pub(super) fn count(number: usize) -> Reply {
+        Reply::Integer(i64::try_from(number).unwrap_or(i64::MAX))
+    }
+
     pub(super) fn wrong_arity(command: &str) -> Reply {
         Reply::error_from(
             format!("ERR wrong number of arguments for '{command}' command").into_bytes(),

@@ -7,5 +7,6 @@ mod driver;
 mod dump;
 mod oracle;
 mod persistence;
+mod replication;
 mod scripts;
 mod support;

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use tokio_util::codec::Decoder;
 pub struct RealRedis {
     process: Child,
     port: u16,
+    folder: PathBuf,
 }
 
 impl RealRedis {
@@ -21,6 +23,10 @@ impl RealRedis {
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = free.local_addr().unwrap().port();
         drop(free);
+        // A replica leaves a dump where it runs.
+        let folder = format!("doublebuy-redis-{}-{port}", std::process::id());
+        let folder = std::env::temp_dir().join(folder);
+        std::fs::create_dir_all(&folder).unwrap();
         let process = Command::new("redis-server")
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
             .args([
@@ -29,7 +35,7 @@ impl RealRedis {
                 "--appendonly",
                 "no",
                 "--dir",
-                "/",
+                &folder.display().to_string(),
                 "--rdbcompression",
                 "no",
                 "--hz",
@@ -38,8 +44,13 @@ impl RealRedis {
             .stdout(Stdio::null())
             .spawn();
         match process {
-            Ok(process) => Some(RealRedis { process, port }),
+            Ok(process) => Some(RealRedis {
+                process,
+                port,
+                folder,
+            }),
             Err(_) => {
+                std::fs::remove_dir_all(&folder).unwrap();
                 println!("skipped: no redis-server binary");
                 None
             }
@@ -59,6 +70,7 @@ impl Drop for RealRedis {
     fn drop(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
+        drop(std::fs::remove_dir_all(&self.folder));
     }
 }
 

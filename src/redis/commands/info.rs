@@ -7,8 +7,10 @@ use std::fmt::Write as _;
 
 use super::{Command, Flags, Handler::Plain, command};
 use crate::redis::VERSION;
+use crate::redis::config::Config;
 use crate::redis::engine::Context;
 use crate::redis::keyspace::DATABASES;
+use crate::redis::replication::{HistoryId, LinkState, Primary, Stage, Stream};
 use crate::redis::reply::Reply;
 
 pub(super) const COMMANDS: &[Command] = &[command!(
@@ -150,6 +152,13 @@ fn stats(context: &Context<'_>, text: &mut String) {
         text,
         format_args!("expired_keys:{}", context.keyspace.expired),
     );
+    let syncs = context.keyspace.propagation.replication.counts;
+    line(text, format_args!("sync_full:{}", syncs.full));
+    line(text, format_args!("sync_partial_ok:{}", syncs.partial));
+    line(
+        text,
+        format_args!("sync_partial_err:{}", syncs.partial_refused),
+    );
     line(text, format_args!("evicted_keys:0"));
     line(
         text,
@@ -172,9 +181,105 @@ fn stats(context: &Context<'_>, text: &mut String) {
     );
 }
 
-fn replication(_: &Context<'_>, text: &mut String) {
-    line(text, format_args!("role:master"));
-    line(text, format_args!("connected_slaves:0"));
+fn replication(context: &Context<'_>, text: &mut String) {
+    let replication = &context.keyspace.propagation.replication;
+    let config = &context.server.config;
+    let stream = &replication.stream;
+    match &replication.primary {
+        None => line(text, format_args!("role:master")),
+        Some(primary) => primary_of(primary, stream.offset, config, text),
+    }
+    let count = replication.replicas.len();
+    line(text, format_args!("connected_slaves:{count}"));
+    if let Some((_, lag_max)) = config.replicas_min {
+        let good = replication.good_replicas(lag_max);
+        line(text, format_args!("min_slaves_good_slaves:{good}"));
+    }
+    for (index, replica) in replication.replicas.values().enumerate() {
+        let state = match replica.stage {
+            Stage::Waits(_) => "wait_bgsave",
+            Stage::Online => "online",
+        };
+        line(
+            text,
+            format_args!(
+                "slave{index}:ip={},port={},state={state},offset={},lag={}",
+                replica.host,
+                replica.port,
+                replica.acked,
+                replica.lag()
+            ),
+        );
+    }
+    stream_of(stream, config, text);
+}
+
+fn stream_of(stream: &Stream, config: &Config, text: &mut String) {
+    let (earlier, end) = match stream.earlier {
+        Some((id, end)) => (id, end.to_string()),
+        None => (HistoryId::default(), "-1".to_owned()),
+    };
+    let backlog = stream.backlog.as_ref();
+    let (first, length) = backlog.map_or((0, 0), |backlog| (backlog.first, backlog.len()));
+    line(text, format_args!("master_failover_state:no-failover"));
+    line(text, format_args!("master_replid:{}", stream.id));
+    line(text, format_args!("master_replid2:{earlier}"));
+    line(text, format_args!("master_repl_offset:{}", stream.offset));
+    line(text, format_args!("second_repl_offset:{end}"));
+    line(
+        text,
+        format_args!("repl_backlog_active:{}", i32::from(backlog.is_some())),
+    );
+    line(
+        text,
+        format_args!("repl_backlog_size:{}", config.backlog_size),
+    );
+    line(text, format_args!("repl_backlog_first_byte_offset:{first}"));
+    line(text, format_args!("repl_backlog_histlen:{length}"));
+}
+
+fn primary_of(primary: &Primary, offset: u64, config: &Config, text: &mut String) {
+    let up = if primary.is_up() { "up" } else { "down" };
+    let silent_for = primary
+        .silent_for()
+        .map_or("-1".to_owned(), |seconds| seconds.to_string());
+    let syncs = i32::from(primary.link == LinkState::Sync);
+    let yes = |name| i32::from(config.text(name) == "yes");
+    line(text, format_args!("role:slave"));
+    line(text, format_args!("master_host:{}", primary.host));
+    line(text, format_args!("master_port:{}", primary.port));
+    line(text, format_args!("master_link_status:{up}"));
+    line(
+        text,
+        format_args!("master_last_io_seconds_ago:{silent_for}"),
+    );
+    line(text, format_args!("master_sync_in_progress:{syncs}"));
+    line(
+        text,
+        format_args!("slave_read_repl_offset:{}", primary.read_offset(offset)),
+    );
+    line(text, format_args!("slave_repl_offset:{offset}"));
+    if !primary.is_up() {
+        let down_for = primary
+            .down_for()
+            .map_or("-1".to_owned(), |seconds| seconds.to_string());
+        line(
+            text,
+            format_args!("master_link_down_since_seconds:{down_for}"),
+        );
+    }
+    line(
+        text,
+        format_args!("slave_priority:{}", config.text("replica-priority")),
+    );
+    line(
+        text,
+        format_args!("slave_read_only:{}", yes("replica-read-only")),
+    );
+    line(
+        text,
+        format_args!("replica_announced:{}", yes("replica-announced")),
+    );
 }
 
 fn commandstats(context: &Context<'_>, text: &mut String) {

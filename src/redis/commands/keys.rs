@@ -107,20 +107,34 @@ fn scan_keys(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     }))
 }
 
+/// How often RANDOMKEY looks for a key that is not past its deadline.
+const RANDOM_TRIES: u32 = 100;
+
 fn randomkey(context: &mut Context<'_>, _: &[&[u8]]) -> Reply {
     context.keyspace.expire_due(context.now);
     let database = context.client.database;
     let (keys, _) = context.keyspace.size(database);
-    let key = random::one(keys).and_then(|index| context.keyspace.key_at(database, index));
+    let mut key = None;
+    // On a replica all keys may be past their deadline: any will do then.
+    for _ in 0..RANDOM_TRIES {
+        key = random::one(keys).and_then(|index| context.keyspace.key_at(database, index));
+        let stale = key
+            .as_ref()
+            .is_some_and(|key| context.keyspace.is_stale(database, key, context.now));
+        if !stale {
+            break;
+        }
+    }
     key.map_or(Reply::Null, Reply::Bulk)
 }
 
 fn keys(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     context.keyspace.expire_due(context.now);
-    let names: Vec<Reply> = context
-        .keyspace
-        .keys(context.client.database)
+    let (keyspace, database, now) = (&context.keyspace, context.client.database, context.now);
+    let names: Vec<Reply> = keyspace
+        .keys(database)
         .filter(|key| glob::matches(args[1], key))
+        .filter(|key| !keyspace.is_stale(database, key, now))
         .map(|key| Reply::Bulk(Bytes::clone(key)))
         .collect();
     Reply::Array(names)

@@ -17,6 +17,7 @@ mod objects;
 mod persistence;
 mod pubsub;
 mod random;
+mod replication;
 mod scan;
 mod scripting;
 mod server;
@@ -200,6 +201,7 @@ fn all() -> impl Iterator<Item = &'static Command> {
         objects::COMMANDS,
         persistence::COMMANDS,
         pubsub::COMMANDS,
+        replication::COMMANDS,
         scripting::COMMANDS,
         server::COMMANDS,
         sets::COMMANDS,

@@ -171,11 +171,13 @@ fn unsubscribe_from(context: &mut Context<'_>, args: &[&[u8]], kind: Kind) -> Re
 }
 
 fn publish(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    context.propagate_to_replicas(args);
     let server = &mut *context.server;
     count(server.pubsub.publish(&mut server.clients, args[1], args[2]))
 }
 
 fn spublish(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    context.propagate_to_replicas(args);
     let server = &mut *context.server;
     count(
         server

@@ -134,7 +134,13 @@ fn sscan(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
 fn spop(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     answer(match args {
         [_, key] => pop(context, key, 1).map(|mut popped| popped.pop().unwrap_or(Reply::Null)),
-        [_, key, most] => positive(most).and_then(|most| Ok(Reply::Set(pop(context, key, most)?))),
+        [_, key, most] => positive(most).and_then(|most| {
+            let popped = pop(context, key, most)?;
+            if !popped.is_empty() && !context.keyspace.holds(context.client.database, key) {
+                context.propagate_instead(&[b"DEL", key]);
+            }
+            Ok(Reply::Set(popped))
+        }),
         _ => Err(Reply::SYNTAX),
     })
 }

@@ -404,6 +404,7 @@ fn incrbyfloat(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
         let new = Bytes::from(old.plus(LongDouble::increment(args[2])?)?.to_string());
         context.set_string(args[1], new.clone(), Deadline::Keep);
         context.notify(Class::STRING, "incrbyfloat", args[1]);
+        context.propagate_as(&[b"SET", args[1], &new, b"KEEPTTL"]);
         Ok(Reply::Bulk(new))
     }))
 }

@@ -54,6 +54,15 @@ pub(super) struct Config {
     pub(super) idle_seconds: u64,
     /// `maxclients`
     pub(super) clients_max: usize,
+    /// `repl-backlog-size`
+    pub(super) backlog_size: usize,
+    /// `min-replicas-to-write`, and `min-replicas-max-lag` in seconds; none
+    /// if either is 0.
+    pub(super) replicas_min: Option<(usize, u64)>,
+    /// `replica-read-only`
+    pub(super) replica_read_only: bool,
+    /// `replica-serve-stale-data`
+    pub(super) serve_stale: bool,
     /// `slowlog-log-slower-than`, in microseconds; negative is never.
     pub(super) slow_after_us: i64,
     /// `slowlog-max-len`
@@ -71,6 +80,10 @@ impl Default for Config {
             events: Class::default(),
             idle_seconds: 0,
             clients_max: 10_000,
+            backlog_size: 1 << 20,
+            replicas_min: None,
+            replica_read_only: true,
+            serve_stale: true,
             slow_after_us: 10_000,
             slow_log_max: 128,
         }
@@ -116,6 +129,11 @@ impl Config {
     /// A whole number by name, 0 if it is none.
     pub(super) fn integer(&self, name: &str) -> i64 {
         self.text(name).parse().unwrap_or(0)
+    }
+
+    /// Notes where the server listens.
+    pub(super) fn set_port(&mut self, port: u16) {
+        self.changed.insert("port", port.to_string());
     }
 
     fn size(&self, name: &str) -> usize {
@@ -164,6 +182,12 @@ impl Config {
         self.events = Class::parse(self.text("notify-keyspace-events")).unwrap_or_default();
         self.idle_seconds = self.integer("timeout").unsigned_abs();
         self.clients_max = self.size("maxclients");
+        self.backlog_size = self.size("repl-backlog-size");
+        let (least, lag) = ("min-replicas-to-write", "min-replicas-max-lag");
+        let (least, lag) = (self.size(least), self.integer(lag).unsigned_abs());
+        self.replicas_min = (least > 0 && lag > 0).then_some((least, lag));
+        self.replica_read_only = self.text("replica-read-only") == "yes";
+        self.serve_stale = self.text("replica-serve-stale-data") == "yes";
         self.slow_after_us = self.integer("slowlog-log-slower-than");
         self.slow_log_max = self.size("slowlog-max-len");
     }

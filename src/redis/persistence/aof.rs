@@ -86,7 +86,7 @@ impl Aof {
     /// Puts a shorter file in the place of this one.
     pub(in crate::redis) fn rewrite(&mut self, snapshot: &[u8]) {
         self.buffer.clear();
-        self.encoder.restart();
+        self.encoder.select(None);
         self.disk.replace_log(snapshot);
         self.dirty = false;
     }

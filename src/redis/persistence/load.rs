@@ -64,6 +64,16 @@ impl Applier {
         }
     }
 
+    /// The database that the next command works on.
+    pub(in crate::redis) fn database(&self) -> usize {
+        self.client.database
+    }
+
+    /// Begins in another database than the first.
+    pub(in crate::redis) fn select(&mut self, database: usize) {
+        self.client.database = database;
+    }
+
     /// Whether a transaction is under way.
     pub(in crate::redis) fn is_between(&self) -> bool {
         self.transaction.is_some()

@@ -27,7 +27,7 @@ use crate::named::named;
 pub(super) use aof::Aof;
 pub use disk::Disk;
 pub(super) use disk::Mounted;
-pub(super) use load::load;
+pub(super) use load::{Applier, load};
 pub(super) use syncer::Syncer;
 
 named! {

@@ -23,7 +23,7 @@ pub(super) fn value(bytes: &[u8]) -> Option<Value> {
 }
 
 /// What has not been read.
-struct Input<'a>(&'a [u8]);
+pub(super) struct Input<'a>(pub(super) &'a [u8]);
 
 /// A length, or how a string is encoded that has none.
 enum Length {
@@ -32,13 +32,13 @@ enum Length {
 }
 
 impl<'a> Input<'a> {
-    fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
+    pub(super) fn bytes(&mut self, count: usize) -> Option<&'a [u8]> {
         let (bytes, rest) = self.0.split_at_checked(count)?;
         self.0 = rest;
         Some(bytes)
     }
 
-    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+    pub(super) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         self.bytes(N)?.try_into().ok()
     }
 
@@ -59,18 +59,18 @@ impl<'a> Input<'a> {
         })
     }
 
-    fn length(&mut self) -> Option<u64> {
+    pub(super) fn length(&mut self) -> Option<u64> {
         match self.length_or_encoding()? {
             Length::Of(length) => Some(length),
             Length::Encoded(_) => None,
         }
     }
 
-    fn count(&mut self) -> Option<usize> {
+    pub(super) fn count(&mut self) -> Option<usize> {
         usize::try_from(self.length()?).ok()
     }
 
-    fn string(&mut self) -> Option<Bytes> {
+    pub(super) fn string(&mut self) -> Option<Bytes> {
         let number = match self.length_or_encoding()? {
             Length::Of(length) => {
                 let text = self.bytes(usize::try_from(length).ok()?)?;
@@ -92,7 +92,7 @@ impl<'a> Input<'a> {
         listpack::decode(&self.string()?)
     }
 
-    fn value(&mut self, kind: u8) -> Option<Value> {
+    pub(super) fn value(&mut self, kind: u8) -> Option<Value> {
         Some(match kind {
             kind::STRING => Value::String(self.string()?),
             kind::LIST => Value::List(self.strings()?.into()),

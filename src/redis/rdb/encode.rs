@@ -46,12 +46,12 @@ fn length(length: u64, out: &mut Vec<u8>) {
     }
 }
 
-fn count(count: usize, out: &mut Vec<u8>) {
+pub(super) fn count(count: usize, out: &mut Vec<u8>) {
     length(count as u64, out);
 }
 
 /// A string, as an integer if it is a small one.
-fn string(text: &[u8], out: &mut Vec<u8>) {
+pub(super) fn string(text: &[u8], out: &mut Vec<u8>) {
     let number = (text.len() <= 11).then(|| parse_integer(text)).flatten();
     let bytes = number.map(i64::to_le_bytes);
     match (number, bytes) {

@@ -8,10 +8,12 @@
 mod decode;
 mod encode;
 mod lzf;
+mod snapshot;
 
 use crc::{CRC_64_REDIS, Crc};
 
 use super::values::Value;
+pub(super) use snapshot::{Snapshot, save};
 
 /// The version that is written, and the last that is read.
 const VERSION: u16 = 10;
