@@ -30,9 +30,9 @@
 //! What is under test is the [`shop`], with axum, tokio-postgres and redis-rs
 //! as they are published. It takes tasks, time, randomness and sockets from
 //! [`rt`], as do the [`buyers`] and the servers, [`postgres`] and [`redis`].
-//! Inside a simulation `rt` is madsim's executor and our own [`net`]; outside
-//! it is tokio. Which it is follows from where the code runs, so one binary
-//! serves both.
+//! Inside a simulation `rt` is our own [`net`], which runs the tasks too, on
+//! madsim's clock and randomness; outside it is tokio. Which it is follows
+//! from where the code runs, so one binary serves both.
 //!
 //! # Which way the imports run
 //!

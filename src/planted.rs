@@ -15,8 +15,7 @@ named! {
     pub enum WorldBug: "bug of the world" {
         /// A task is always ready, so that time gets nowhere.
         BusyTask = "busy-task",
-        /// The network stops at once: nothing arrives, no timer fires, and
-        /// everybody waits.
+        /// Nothing is ever due, and everybody waits.
         Standstill = "standstill",
         /// Something waits for a time that the machine's randomness chose.
         RealRandomness = "real-randomness",

@@ -22,7 +22,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::net::{self, Here};
 
-pub use crate::net::{ClientTap, Keepalive, Label};
+pub use crate::net::{Cancelled, ClientTap, Keepalive, Label};
 
 /// Runs a future as a task of its own, on the caller's node.
 ///
@@ -34,10 +34,7 @@ where
     F::Output: Send + 'static,
 {
     JoinHandle(match Here::get() {
-        Some(here) => {
-            net::forget_ended_tasks();
-            Handle::Simulated(madsim::task::spawn(here.run(future)))
-        }
+        Some(here) => Handle::Simulated(here.spawn(future)),
         #[expect(clippy::disallowed_methods, reason = "this is the door itself")]
         None => Handle::Real(tokio::spawn(future)),
     })
@@ -49,7 +46,7 @@ pub struct JoinHandle<T>(Handle<T>);
 
 #[derive(Debug)]
 enum Handle<T> {
-    Simulated(madsim::task::JoinHandle<T>),
+    Simulated(net::JoinHandle<T>),
     Real(tokio::task::JoinHandle<T>),
 }
 
@@ -63,17 +60,12 @@ impl<T> JoinHandle<T> {
     }
 }
 
-/// The task ended without a value: it was aborted, or its node was killed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the task was cancelled")]
-pub struct Cancelled;
-
 impl<T> Future for JoinHandle<T> {
     type Output = Result<T, Cancelled>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
-            Handle::Simulated(task) => Pin::new(task).poll(cx).map_err(|_| Cancelled),
+            Handle::Simulated(task) => Pin::new(task).poll(cx),
             Handle::Real(task) => Pin::new(task).poll(cx).map(|result| match result {
                 Ok(value) => Ok(value),
                 Err(error) => match error.try_into_panic() {

@@ -8,11 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use doublebuy::campaign::{self, Options};
-use doublebuy::net::{self, Network};
+use doublebuy::net;
 use doublebuy::rt;
 use doublebuy::scenario::Scenario;
 use doublebuy::world::{self, Keep};
-use madsim::runtime::{Handle, Runtime};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const MIB: u64 = 1 << 20;
@@ -65,13 +64,9 @@ fn campaign_of(seeds: std::ops::Range<u64>) {
 /// after a tenth of them, and after all.
 fn long_run() -> (u64, u64) {
     const CONNECTIONS: u32 = 100_000;
-    let runtime = Runtime::with_seed_and_config(1, Default::default());
-    runtime.block_on(async {
-        let running = Network::start(net::Options::default());
-        let network = running.network().clone();
+    net::simulate(net::Options::default(), |network| async move {
         let (server, client) = (network.add_node("server"), network.add_node("client"));
-        let node = Handle::current().create_node().build();
-        node.spawn(network.run_on(server, async {
+        network.spawn(server, async {
             let listener = rt::Listener::bind("server:1").await.expect("a free port");
             while let Ok(mut stream) = listener.accept().await {
                 drop(rt::spawn(async move {
@@ -79,7 +74,7 @@ fn long_run() -> (u64, u64) {
                     stream.write_u8(byte).await.expect("room for a byte");
                 }));
             }
-        }));
+        });
         let come_and_go = async {
             let mut early = 0;
             for connection in 0..CONNECTIONS {
@@ -92,8 +87,7 @@ fn long_run() -> (u64, u64) {
             }
             (early, resident())
         };
-        let measured = network.run_on(client, come_and_go).await;
-        running.stop();
-        measured
+        let measured = network.spawn(client, come_and_go).await;
+        measured.expect("not cancelled")
     })
 }

@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use doublebuy::net::{Delivery, Network, Observer, Options};
+use doublebuy::net::{self, Delivery, Network, Observer, Options};
 use doublebuy::rt::{self, Listener};
-use madsim::runtime::{Handle, NodeHandle, Runtime};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{Load, alone};
@@ -22,26 +21,19 @@ impl Observer for Count {
 
 /// Runs the load; how many segments were delivered.
 pub fn echo(seed: u64, load: Load) -> u64 {
-    alone(move || {
-        Runtime::with_seed_and_config(seed, Default::default()).block_on(world(seed, load))
-    })
-}
-
-async fn world(seed: u64, load: Load) -> u64 {
-    let running = Network::start(Options {
+    let options = Options {
         seed,
         ..Options::default()
-    });
-    let network = running.network().clone();
+    };
+    alone(move || net::simulate(options, |network| world(network, load)))
+}
+
+async fn world(network: Network, load: Load) -> u64 {
     let count = Arc::new(AtomicU64::new(0));
     network.observe(Count(count.clone()));
-    let host = |name: &str| {
-        let node: NodeHandle = Handle::current().create_node().name(name).build();
-        (network.add_node(name), node)
-    };
-    let ((server, server_node), (client, client_node)) = (host("server"), host("client"));
-    server_node.spawn(network.run_on(server, serve()));
-    let clients = network.run_on(client, async move {
+    let (server, client) = (network.add_node("server"), network.add_node("client"));
+    network.spawn(server, serve());
+    let all = network.spawn(client, async move {
         // The listener is there before the first client is.
         rt::sleep(Duration::from_millis(1)).await;
         let clients: Vec<_> = (0..load.connections)
@@ -51,12 +43,8 @@ async fn world(seed: u64, load: Load) -> u64 {
             client.await.expect("not cancelled");
         }
     });
-    let supervisor = network.add_node("supervisor");
-    let limit = Duration::from_secs(3600);
-    let all = rt::timeout(limit, client_node.spawn(clients));
-    let ended = network.run_on(supervisor, all).await;
+    let ended = rt::timeout(Duration::from_secs(3600), all).await;
     ended.expect("in time").expect("not cancelled");
-    running.stop();
     count.load(Ordering::Relaxed)
 }
 
@@ -86,23 +74,17 @@ async fn ask(exchanges: u64) {
 
 /// A world with a network, three nodes, and nothing to do.
 pub fn nothing(seed: u64) {
+    let options = Options {
+        seed,
+        ..Options::default()
+    };
     alone(move || {
-        let runtime = Runtime::with_seed_and_config(seed, Default::default());
-        runtime.block_on(async move {
-            let running = Network::start(Options {
-                seed,
-                ..Options::default()
-            });
-            let network = running.network().clone();
+        net::simulate(options, |network| async move {
             for name in ["a", "b", "c"] {
-                let node = Handle::current().create_node().name(name).build();
-                let host = network.add_node(name);
-                node.spawn(network.run_on(host, rt::sleep(Duration::from_millis(1))));
+                let node = network.add_node(name);
+                network.spawn(node, rt::sleep(Duration::from_millis(1)));
             }
-            let supervisor = network.add_node("supervisor");
-            let idle = rt::sleep(Duration::from_millis(2));
-            network.run_on(supervisor, idle).await;
-            running.stop();
+            rt::sleep(Duration::from_millis(2)).await;
         });
     });
 }

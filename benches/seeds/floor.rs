@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use axum::http::{Request, StatusCode, header};
 use bytes::Bytes;
-use doublebuy::net::{Network, Options};
+use doublebuy::net::{self, Options};
 use doublebuy::rt::{self, Stream};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
-use madsim::runtime::{Handle, Runtime};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::RoundTrips;
@@ -25,27 +24,20 @@ fn world<C>(seed: u64, servers: &'static [(&'static str, fn())], client: C)
 where
     C: Future<Output = ()> + Send + 'static,
 {
+    let options = Options {
+        seed,
+        ..Options::default()
+    };
     let body = move || {
-        let runtime = Runtime::with_seed_and_config(seed, Default::default());
-        runtime.block_on(async move {
-            let running = Network::start(Options {
-                seed,
-                ..Options::default()
-            });
-            let network = running.network().clone();
+        net::simulate(options, |network| async move {
             for (name, start) in servers {
                 let host = network.add_node(name);
-                let node = Handle::current().create_node().name(*name).build();
-                node.spawn(network.run_on(host, async { start() }));
+                network.spawn(host, async { start() });
             }
             let host = network.add_node("client");
-            let node = Handle::current().create_node().name("client").build();
-            let ended = node.spawn(network.run_on(host, client));
-            let supervisor = network.add_node("supervisor");
             let limit = Duration::from_secs(3600);
-            let all = network.run_on(supervisor, rt::timeout(limit, ended));
-            all.await.expect("in time").expect("not cancelled");
-            running.stop();
+            let ended = rt::timeout(limit, network.spawn(host, client));
+            ended.await.expect("in time").expect("not cancelled");
         });
     };
     std::thread::Builder::new()

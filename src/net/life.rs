@@ -9,10 +9,12 @@ use super::slot::{Side, SlotId};
 use super::{Death, Network, Node, NodeId, Place, State};
 
 impl Network {
-    /// Ends every connection and listener of a node. The tasks on it are the
-    /// executor's to drop; what they still do to their sockets is ignored.
+    /// Ends a node's process: every connection and listener, then its tasks,
+    /// which are dropped before anything else runs. What they still do to
+    /// their sockets is ignored.
     pub fn kill(&self, node: NodeId, death: Death) {
         self.with(|state, now| state.kill(now, node, death));
+        self.0.tasks.lock().kill(node);
     }
 
     /// Resets every connection between two nodes, as a firewall does that has

@@ -1,9 +1,10 @@
 //! The simulated network: hosts, links, TCP as its users see it.
 //!
-//! It lives on madsim's executor and clock, not on madsim's network. One
-//! queue holds every arrival and every timer; one task, the [pump](Network::start),
-//! drains it. A segment is cut when the task that wrote it has yielded, so a
-//! driver's many small writes cross as one, as a kernel would send them.
+//! madsim stands beneath it, for what libraries ask of the machine; tasks,
+//! time and sockets are ours. One queue holds every arrival and every timer;
+//! one loop, [`simulate`], drains it and polls whoever is ready. A segment is
+//! cut when the task that wrote it has yielded, so a driver's many small
+//! writes cross as one, as a kernel would send them.
 //!
 //! What holds here:
 //! - every segment takes the latency of its [link](Link), drawn by (seed,
@@ -25,10 +26,11 @@ mod bug;
 mod clock;
 mod connection;
 mod drawn;
+mod executor;
+mod join;
 mod keepalive;
 mod life;
 mod link;
-mod pump;
 mod queue;
 mod receiving;
 mod recovery;
@@ -37,15 +39,15 @@ mod segment;
 mod sending;
 mod slot;
 mod socket;
+mod task;
 mod time;
 
-use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Waker;
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -58,6 +60,8 @@ use clock::Clock;
 pub use clock::DRIFT_PPM;
 use connection::Connection;
 pub use drawn::Drawn;
+pub use executor::{Stuck, simulate};
+pub use join::{Cancelled, JoinHandle};
 pub use keepalive::Keepalive;
 use link::Wire;
 pub use link::{Bandwidth, DelayGuard, Latency, Link, PerMillion};
@@ -67,6 +71,7 @@ pub use search::{Policy, Search};
 pub use segment::{Action, ClientTap, Delivery, Kind, Label, Rule, Segment};
 use slot::{Side, SlotId};
 pub use socket::{Labeller, Listener, Socket};
+use task::Tasks;
 pub use time::WallClockJumps;
 
 /// A node by its index, in the order in which nodes were added.
@@ -78,6 +83,14 @@ pub struct NodeId(pub(crate) u16);
 struct Place {
     node: NodeId,
     incarnation: u32,
+}
+
+impl Place {
+    /// Where the future runs with which a world ends: the first node.
+    const SUPERVISOR: Place = Place {
+        node: NodeId(0),
+        incarnation: 0,
+    };
 }
 
 /// How a node goes down.
@@ -130,11 +143,6 @@ impl Default for Options {
     }
 }
 
-/// The payload with which a world is unwound that used up its polls: some
-/// task is always ready, and time does not get anywhere.
-#[derive(Debug, Clone, Copy)]
-pub struct Stuck;
-
 /// Sees every segment that reaches its receiver.
 pub trait Observer: Send {
     /// A segment arrived.
@@ -146,9 +154,10 @@ pub trait Observer: Send {
 pub struct Network(Arc<Shared>);
 
 struct Shared {
-    time: madsim::time::TimeHandle,
+    /// Virtual nanoseconds since the world began.
+    now: AtomicU64,
     state: Mutex<State>,
-    polls_max: u64,
+    tasks: Mutex<Tasks>,
 }
 
 struct State {
@@ -164,15 +173,10 @@ struct State {
     /// How often each identity has connected to each address.
     connects: IndexMap<u64, u64, xxhash_rust::xxh3::Xxh3DefaultBuilder>,
     dirty: SmallVec<[(SlotId, Side); 4]>,
-    pump: Option<Waker>,
-    /// The instant until which the pump sleeps, or sooner when it has been
-    /// told to come.
-    pump_at: u64,
     /// Woken once the lock is free.
     woken: SmallVec<[Waker; 4]>,
     /// What was drawn for each segment, if it is kept.
     drawn: Option<Vec<Drawn>>,
-    alarm: pump::Alarm,
 }
 
 struct Node {
@@ -203,6 +207,31 @@ impl Drop for RuleGuard {
 }
 
 impl Network {
+    fn new(options: Options) -> Network {
+        let state = State {
+            options,
+            nodes: Vec::new(),
+            rules: Vec::new(),
+            rules_made: 0,
+            searcher: Searcher::new(options.search, options.seed),
+            observer: None,
+            queue: Queue::default(),
+            slots: Vec::new(),
+            free: Vec::new(),
+            connects: Default::default(),
+            dirty: SmallVec::new(),
+            woken: SmallVec::new(),
+            drawn: None,
+        };
+        let network = Network(Arc::new(Shared {
+            now: AtomicU64::new(0),
+            state: Mutex::new(state),
+            tasks: Mutex::default(),
+        }));
+        network.add_node("supervisor");
+        network
+    }
+
     /// A node that is up, with nothing running on it.
     pub fn add_node(&self, name: &str) -> NodeId {
         let mut state = self.0.state.lock();
@@ -248,20 +277,9 @@ impl Network {
         node.draw = Draw::new(seed, &key);
     }
 
-    /// Runs `future` as the current process of `node`: its clocks, its
-    /// sockets, its randomness.
-    pub fn run_on<F: Future>(&self, node: NodeId, future: F) -> OnNode<F> {
-        let incarnation = self.0.state.lock().nodes[usize::from(node.0)].incarnation;
-        Here {
-            network: self.clone(),
-            place: Place { node, incarnation },
-        }
-        .run(future)
-    }
-
     /// Virtual time since the world began, in nanoseconds.
     pub fn now_ns(&self) -> u64 {
-        u64::try_from(self.0.time.elapsed().as_nanos()).unwrap_or(u64::MAX)
+        self.0.now.load(Ordering::Relaxed)
     }
 
     /// Locks, works, unlocks, and only then wakes whom the work concerns.
@@ -270,9 +288,8 @@ impl Network {
         let mut state = self.0.state.lock();
         let output = work(&mut state, now);
         let woken = std::mem::take(&mut state.woken);
-        let pump = state.call_pump();
         drop(state);
-        woken.into_iter().chain(pump).for_each(Waker::wake);
+        woken.into_iter().for_each(Waker::wake);
         output
     }
 }
@@ -290,37 +307,7 @@ pub struct Here {
     place: Place,
 }
 
-/// Set around each poll and restored after it: nothing here outlives a seed.
-mod context {
-    use super::{Cell, Here, RefCell};
-    thread_local! {
-        pub(super) static HERE: RefCell<Option<Here>> = const { RefCell::new(None) };
-        pub(super) static POLLS: Cell<u64> = const { Cell::new(0) };
-        /// Tasks that are being polled, one within the other.
-        pub(super) static POLLING: Cell<u32> = const { Cell::new(0) };
-        /// What is polled has given the pump something to do.
-        pub(super) static CALLED: Cell<bool> = const { Cell::new(false) };
-        pub(super) static SPAWNS: Cell<u32> = const { Cell::new(0) };
-    }
-}
-
-/// The executor remembers every task of a node until it is asked for their
-/// number: asking now and then keeps a long run's memory flat.
-pub(crate) fn forget_ended_tasks() {
-    const EVERY: u32 = 4_096;
-    let spawns = context::SPAWNS.get() + 1;
-    context::SPAWNS.set(spawns % EVERY);
-    if spawns == EVERY {
-        let _tasks = madsim::runtime::Handle::current().metrics().num_tasks();
-    }
-}
-
 impl Here {
-    /// Where the running code is, or None outside a simulation.
-    pub fn get() -> Option<Here> {
-        context::HERE.with(|here| here.borrow().clone())
-    }
-
     /// The name of the node, and virtual time in nanoseconds: for logs.
     pub fn stamp(&self) -> (Arc<str>, u64) {
         let name = self.network.0.state.try_lock().map_or_else(
@@ -330,11 +317,12 @@ impl Here {
         (name, self.network.now_ns())
     }
 
-    pub(crate) fn run<F: Future>(&self, future: F) -> OnNode<F> {
-        OnNode {
-            here: Some(self.clone()),
-            future: Box::pin(future),
-        }
+    pub(crate) fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.network.spawn_at(self.place, future)
     }
 
     pub(crate) fn random_u64(&self) -> u64 {
@@ -370,43 +358,4 @@ fn split(address: &str) -> io::Result<(&str, u16)> {
                 format!("'{address}' is no host:port"),
             )
         })
-}
-
-/// A future that knows where it runs.
-pub struct OnNode<F> {
-    here: Option<Here>,
-    future: Pin<Box<F>>,
-}
-
-impl<F: Future> Future for OnNode<F> {
-    type Output = F::Output;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        /// Puts the contexts back even if the poll panics.
-        struct Swapped<'a>(&'a mut Option<Here>);
-        impl Drop for Swapped<'_> {
-            fn drop(&mut self) {
-                context::POLLING.set(context::POLLING.get() - 1);
-                context::HERE.with(|here| std::mem::swap(&mut *here.borrow_mut(), self.0));
-            }
-        }
-        let OnNode { here, future } = &mut *self;
-        let polls_max = here
-            .as_ref()
-            .map_or(u64::MAX, |here| here.network.0.polls_max);
-        let polls = context::POLLS.get() + 1;
-        context::POLLS.set(polls);
-        if polls > polls_max {
-            std::panic::resume_unwind(Box::new(Stuck));
-        }
-        context::HERE.with(|current| std::mem::swap(&mut *current.borrow_mut(), here));
-        context::POLLING.set(context::POLLING.get() + 1);
-        let swapped = Swapped(here);
-        let polled = future.as_mut().poll(cx);
-        drop(swapped);
-        if let Some(here) = here {
-            here.network.after_poll();
-        }
-        polled
-    }
 }

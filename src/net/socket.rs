@@ -277,13 +277,9 @@ impl Socket {
             }
             _ => Poll::Ready(Err(ErrorKind::NotConnected.into())),
         };
-        let mut pump = None;
         if let Some(side) = sends {
             state.mark_dirty(self.slot, side);
-            pump = state.call_pump();
         }
-        drop(guard);
-        pump.into_iter().for_each(Waker::wake);
         output
     }
 }

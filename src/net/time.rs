@@ -2,7 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::clock::Clock;
@@ -114,9 +114,6 @@ impl Future for Sleep {
             let (node, waker) = (place.node, cx.waker().clone());
             *ticket = Some(state.queue.push(due_ns, Event::Wake { node, waker }));
         }
-        let pump = state.call_pump();
-        drop(state);
-        pump.into_iter().for_each(Waker::wake);
         Poll::Pending
     }
 }

@@ -1,9 +1,7 @@
-//! Machines: a node of the executor and a host of the network, kept in step.
+//! Machines: hosts of the network, with what boots on them.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-
-use madsim::runtime::{Handle, NodeHandle};
 
 use crate::net::{Death, Network, NodeId};
 use crate::plan::NodeClock;
@@ -14,7 +12,6 @@ type Program = Box<dyn Fn(&Machine, &Network)>;
 /// One host and the process on it.
 pub(super) struct Machine {
     pub(super) host: NodeId,
-    node: madsim::task::NodeId,
     program: Program,
     up: Cell<bool>,
     /// Pauses overlap: it goes on when the last of them ends.
@@ -50,10 +47,7 @@ impl Machine {
 
     /// Runs `task` as the machine's current process.
     pub(super) fn spawn(&self, network: &Network, task: impl Future<Output = ()> + Send + 'static) {
-        let node: NodeHandle = Handle::current()
-            .get_node(self.node)
-            .expect("a node that was built");
-        node.spawn(network.run_on(self.host, task));
+        drop(network.spawn(self.host, task));
     }
 }
 
@@ -75,7 +69,6 @@ impl Machines {
     pub(super) fn add(&mut self, name: &str, program: impl Fn(&Machine, &Network) + 'static) {
         let machine = Machine {
             host: self.network.add_node(name),
-            node: Handle::current().create_node().name(name).build().id(),
             program: Box::new(program),
             up: Cell::new(true),
             pauses: Cell::new(0),
@@ -110,7 +103,7 @@ impl Machines {
         let machine = self.get(name);
         machine.up.get().then(|| {
             machine.pauses.set(machine.pauses.get() + 1);
-            Handle::current().pause(machine.node);
+            self.network.pause(machine.host);
             machine.life.get()
         })
     }
@@ -123,7 +116,7 @@ impl Machines {
         }
         machine.pauses.set(machine.pauses.get() - 1);
         if machine.pauses.get() == 0 {
-            Handle::current().resume(machine.node);
+            self.network.resume(machine.host);
         }
     }
 
@@ -137,7 +130,6 @@ impl Machines {
         machine.pauses.set(0);
         machine.life.set(Life(machine.life.get().0 + 1));
         self.network.kill(machine.host, death);
-        Handle::current().kill(machine.node);
         true
     }
 
@@ -147,7 +139,6 @@ impl Machines {
         if machine.up.replace(true) {
             return;
         }
-        Handle::current().restart(machine.node);
         self.network.boot(machine.host);
         (machine.program)(machine, &self.network);
     }
@@ -205,16 +196,8 @@ impl Machines {
                 self.set_pace(machine);
             }
             if machine.pauses.replace(0) > 0 {
-                Handle::current().resume(machine.node);
+                self.network.resume(machine.host);
             }
-        }
-    }
-
-    /// Ends every process: what runs when a runtime is dropped is leaked.
-    pub(super) fn shut_down(&self) {
-        for machine in self.machines.values() {
-            self.network.kill(machine.host, Death::Host);
-            Handle::current().kill(machine.node);
         }
     }
 }

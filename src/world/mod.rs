@@ -66,46 +66,34 @@ pub fn draw(scenario: &Scenario, seed: u64) -> Result<Plan, Verdict> {
 
 /// The body of a seed's thread.
 fn simulate(scenario: Scenario, plan: Plan, keep: Keep) -> History {
-    let runtime = madsim::runtime::Runtime::with_seed_and_config(plan.run_seed, Default::default());
-    runtime.block_on(async move {
-        let running = net::Network::start(net::Options {
-            seed: plan.run_seed,
-            search: plan.search,
-            epoch: Duration::from_millis(plan.epoch_ms),
-            polls_max: scenario.run.polls_max,
-            send_buffer: scenario.network.send_buffer.bytes(),
-            receive_buffer: scenario.network.receive_buffer.bytes(),
-            partial: scenario.network.partial.0,
-            planted: scenario.planted.iter().find_map(|planted| match planted {
-                Planted::Network(bug) => Some(*bug),
-                _ => None,
-            }),
-            ..net::Options::default()
-        });
-        let network = running.network().clone();
-        if keep.drawn {
-            network.keep_drawn();
-        }
-        if scenario
-            .planted
-            .contains(&Planted::World(WorldBug::Standstill))
-        {
-            running.stop();
-        }
-        let supervisor = network.add_node("supervisor");
-        let history = network
-            .run_on(supervisor, live(&scenario, &plan, keep, &network))
-            .await;
-        running.stop();
-        // Killed tasks are dropped as the executor comes to them, before time
-        // moves on: without this they would be leaked with the runtime.
-        let time = madsim::time::TimeHandle::current();
-        time.sleep(Duration::from_millis(1)).await;
-        history
-    })
+    let options = net::Options {
+        seed: plan.run_seed,
+        search: plan.search,
+        epoch: Duration::from_millis(plan.epoch_ms),
+        polls_max: scenario.run.polls_max,
+        send_buffer: scenario.network.send_buffer.bytes(),
+        receive_buffer: scenario.network.receive_buffer.bytes(),
+        partial: scenario.network.partial.0,
+        planted: scenario.planted.iter().find_map(|planted| match planted {
+            Planted::Network(bug) => Some(*bug),
+            _ => None,
+        }),
+        ..net::Options::default()
+    };
+    net::simulate(options, |network| live(scenario, plan, keep, network))
 }
 
-async fn live(scenario: &Scenario, plan: &Plan, keep: Keep, network: &net::Network) -> History {
+async fn live(scenario: Scenario, plan: Plan, keep: Keep, network: net::Network) -> History {
+    let (scenario, plan, network) = (&scenario, &plan, &network);
+    if scenario
+        .planted
+        .contains(&Planted::World(WorldBug::Standstill))
+    {
+        return std::future::pending().await;
+    }
+    if keep.drawn {
+        network.keep_drawn();
+    }
     let recorder = Recorder::new(keep.messages);
     network.observe(recorder.clone());
     let (machines, database, lens) = nodes::build(scenario, plan, network, &recorder);
@@ -143,7 +131,6 @@ async fn live(scenario: &Scenario, plan: &Plan, keep: Keep, network: &net::Netwo
     machines.kill("buyers", net::Death::Process);
     rt::sleep(settling_time(scenario)).await;
     database.read(&lens);
-    machines.shut_down();
     History {
         drawn: network.drawn(),
         ..recorder.finish(i64::from(scenario.catalog.units))

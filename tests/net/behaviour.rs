@@ -12,7 +12,7 @@ fn ms(ms: u64) -> Duration {
 }
 
 /// Echoes on port 7 until the connection ends.
-fn echo_server(host: &Host) -> madsim::task::JoinHandle<()> {
+fn echo_server(host: &Host) -> doublebuy::net::JoinHandle<()> {
     host.spawn(async {
         let listener = Listener::bind("0.0.0.0:7").await.expect("a free port");
         loop {
@@ -152,7 +152,6 @@ fn answer_of_the_dying(death: Death) -> Result<ErrorKind, rt::Elapsed> {
         });
         rt::sleep(ms(100)).await;
         network.kill(b.id, death);
-        madsim::runtime::Handle::current().kill(b.node.id());
         client.await.expect("not cancelled")
     })
 }
@@ -184,9 +183,7 @@ fn a_host_that_is_back_resets_what_it_does_not_know() {
         });
         rt::sleep(ms(100)).await;
         network.kill(b.id, Death::Host);
-        madsim::runtime::Handle::current().kill(b.node.id());
         network.boot(b.id);
-        madsim::runtime::Handle::current().restart(b.node.id());
         client.await.expect("not cancelled")
     });
     assert_eq!(error, ErrorKind::ConnectionReset);

@@ -132,7 +132,7 @@ fn unkind_times(seed: u64, clients: Vec<u32>, cut_off: bool) -> Times {
     options.link.loss = PerMillion(30_000);
     options.link.duplicates = PerMillion(30_000);
     simulate_with(options, move |network, a, b| async move {
-        let server = network.run_on(b.id, async {
+        network.spawn(b.id, async {
             let listener = Listener::bind("b:7").await.expect("a free port");
             while let Ok(mut stream) = listener.accept().await {
                 rt::spawn(async move {
@@ -144,7 +144,6 @@ fn unkind_times(seed: u64, clients: Vec<u32>, cut_off: bool) -> Times {
                 });
             }
         });
-        b.node.spawn(server);
         let _guard = cut_off.then(|| {
             let mut left = 5;
             network.add_rule(move |segment: &Segment<'_>| {
@@ -161,7 +160,7 @@ fn unkind_times(seed: u64, clients: Vec<u32>, cut_off: bool) -> Times {
         let other = network.add_node("others");
         let times = Arc::new(Mutex::new(Times::new()));
         let noted = times.clone();
-        let all = network.run_on(other, async move {
+        let all = network.spawn(other, async move {
             let exchanges = clients.into_iter().map(|client| {
                 let noted = noted.clone();
                 rt::spawn(async move {
@@ -173,7 +172,7 @@ fn unkind_times(seed: u64, clients: Vec<u32>, cut_off: bool) -> Times {
                 exchange.await.expect("not cancelled");
             }
         });
-        all.await;
+        all.await.expect("not cancelled");
         Arc::into_inner(times).expect("all are done").into_inner()
     })
 }

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use doublebuy::net::{Action, Death, Delivery, Network, Observer, RuleGuard, Segment};
 use doublebuy::rt::{self, Keepalive, Listener, Stream};
-use madsim::runtime::Handle;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::world::{Host, simulate};
@@ -114,7 +113,6 @@ fn the_host_of_a_peer_that_dies_while_cut_off_is_silent_until_it_is_back() {
         rt::sleep(ms(1_000)).await;
         let cut = cut_all(&network);
         network.kill(b.id, Death::Host);
-        Handle::current().kill(b.node.id());
         rt::sleep(ms(70_000)).await;
         drop(cut);
         network.boot(b.id);
@@ -150,15 +148,14 @@ fn connections_are_reset_on_demand() {
         silent_server(&b);
         let c = network.add_node("c");
         let client = |host| {
-            network.run_on(host, async {
+            network.spawn(host, async {
                 let mut stream = connect().await;
                 let read = rt::timeout(ms(5_000), stream.read_u8()).await;
                 read.map(|read| read.expect_err("nobody writes").kind())
             })
         };
-        let (one, two) = (client(a.id), client(a.id));
-        let clients = [a.node.spawn(one), a.node.spawn(two)];
-        let other = b.node.spawn(client(c));
+        let clients = [client(a.id), client(a.id)];
+        let other = client(c);
         rt::sleep(ms(1_000)).await;
         network.reset(a.id, b.id);
         let mut errors = Vec::new();
@@ -257,9 +254,9 @@ fn what_waited_during_a_pause_comes_at_line_rate() {
             rt::sleep(ms(60_000)).await;
         });
         rt::sleep(ms(100)).await;
-        Handle::current().pause(b.node.id());
+        b.network.pause(b.id);
         rt::sleep(ms(30_000)).await;
-        Handle::current().resume(b.node.id());
+        b.network.resume(b.id);
         let resumed = rt::now();
         reader.await.expect("not cancelled").since(resumed)
     });

@@ -22,7 +22,7 @@ fn cut_all(network: &Network) -> RuleGuard {
 }
 
 /// Reads one connection to its end.
-fn reader(host: &Host) -> madsim::task::JoinHandle<(String, Option<ErrorKind>)> {
+fn reader(host: &Host) -> doublebuy::net::JoinHandle<(String, Option<ErrorKind>)> {
     host.spawn(async {
         let listener = Listener::bind("b:7").await.expect("a free port");
         let mut stream = listener.accept().await.expect("a connection");

@@ -3,24 +3,22 @@
 use std::future::Future;
 use std::time::Duration;
 
-use doublebuy::net::{Network, NodeId, Options};
+use doublebuy::net::{self, JoinHandle, Network, NodeId, Options};
 use doublebuy::rt;
-use madsim::runtime::{Handle, NodeHandle, Runtime};
 
 /// One simulated host.
 pub struct Host {
     pub id: NodeId,
-    pub node: NodeHandle,
     pub network: Network,
 }
 
 impl Host {
-    pub fn spawn<F>(&self, future: F) -> madsim::task::JoinHandle<F::Output>
+    pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        self.node.spawn(self.network.run_on(self.id, future))
+        self.network.spawn(self.id, future)
     }
 }
 
@@ -49,22 +47,14 @@ where
     std::thread::Builder::new()
         .stack_size(16 << 20)
         .spawn(move || {
-            let runtime = Runtime::with_seed_and_config(options.seed, Default::default());
-            runtime.block_on(async move {
-                let running = Network::start(options);
-                let network = running.network().clone();
+            net::simulate(options, |network| async move {
                 let host = |name: &str| Host {
                     id: network.add_node(name),
-                    node: Handle::current().create_node().name(name).build(),
                     network: network.clone(),
                 };
                 let (a, b) = (host("a"), host("b"));
-                let supervisor = network.add_node("supervisor");
                 let test = test(network.clone(), a, b);
-                let output = network
-                    .run_on(supervisor, rt::timeout(Duration::from_secs(3600), test))
-                    .await;
-                running.stop();
+                let output = rt::timeout(Duration::from_secs(3600), test).await;
                 output.expect("the test ends within an hour of virtual time")
             })
         })

@@ -246,17 +246,12 @@ fn a_restarted_server_is_empty() {
 }
 
 async fn restart(network: &Network, node: NodeId) {
-    let handle = madsim::runtime::Handle::current();
-    let redis = handle.get_node("redis").unwrap();
     network.kill(node, doublebuy::net::Death::Process);
-    handle.kill(redis.id());
     network.boot(node);
-    handle.restart(redis.id());
-    let redis = handle.get_node("redis").unwrap();
-    redis.spawn(network.run_on(node, async {
+    network.spawn(node, async {
         let listener = rt::Listener::bind("redis:6379").await.unwrap();
         let server = doublebuy::redis::Server::start(Options::default(), Arc::new(()));
         server.serve(listener).await
-    }));
+    });
     rt::sleep(Duration::from_millis(5)).await;
 }

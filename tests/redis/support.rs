@@ -81,36 +81,29 @@ where
     T: Send + 'static,
     F: Future<Output = T> + Send + 'static,
 {
+    let network_options = net::Options {
+        seed: 7,
+        ..net::Options::default()
+    };
     let world = move || {
-        let runtime = madsim::runtime::Runtime::with_seed_and_config(7, Default::default());
-        runtime.block_on(async {
-            let running = net::Network::start(net::Options::default());
-            let network = running.network().clone();
-            let spawn_node = |name: &str| {
-                let handle = madsim::runtime::Handle::current();
-                (
-                    network.add_node(name),
-                    handle.create_node().name(name).build(),
-                )
-            };
-            let (server_node, redis) = spawn_node("redis");
-            let (client_node, client) = spawn_node("client");
-            let server = Server::start(options, observer);
+        net::simulate(network_options, |network| async move {
+            let server_node = network.add_node("redis");
+            let client_node = network.add_node("client");
             let world = World {
                 network: network.clone(),
                 server_node,
                 client_node,
             };
-            redis.spawn(network.run_on(server_node, async move {
+            network.spawn(server_node, async move {
+                let server = Server::start(options, observer);
                 let listener = rt::Listener::bind("redis:6379").await.unwrap();
                 server.serve(listener).await
-            }));
+            });
             let test = test(world);
-            let limited = async {
+            let task = network.spawn(client_node, async {
                 rt::sleep(Duration::from_millis(5)).await;
                 rt::timeout(Duration::from_secs(600), test).await
-            };
-            let task = client.spawn(network.run_on(client_node, limited));
+            });
             task.await.unwrap().expect("the test ends in virtual time")
         })
     };

@@ -7,7 +7,6 @@ use std::time::Duration;
 use doublebuy::net::{self, Action, Network, NodeId, Segment};
 use doublebuy::rt;
 use doublebuy::shop::{Options, serve};
-use madsim::runtime::{Handle, Runtime};
 use parking_lot::Mutex;
 
 use crate::client::Client;
@@ -23,23 +22,17 @@ struct Seen {
 /// A shop whose PostgreSQL is silent: it accepts, and says nothing.
 fn run(seed: u64) -> Seen {
     let simulation = move || {
-        let runtime = Runtime::with_seed_and_config(seed, Default::default());
-        runtime.block_on(async move {
-            let running = net::Network::start(net::Options {
-                seed,
-                ..Default::default()
-            });
-            let network = running.network().clone();
+        let options = net::Options {
+            seed,
+            ..Default::default()
+        };
+        net::simulate(options, |network| async move {
             let labels = Arc::new(Mutex::new(Vec::new()));
             let _rule = network.add_rule(collect_labels(labels.clone()));
-            let node = |name: &str| {
-                let node = Handle::current().create_node().name(name).build();
-                (network.add_node(name), node)
-            };
-            let ((postgres, on_postgres), (shop, on_shop)) = (node("postgres"), node("shop"));
+            let (postgres, shop) = (network.add_node("postgres"), network.add_node("shop"));
             let buyer = network.add_node("buyer");
-            on_postgres.spawn(network.run_on(postgres, silence()));
-            on_shop.spawn(network.run_on(shop, async {
+            network.spawn(postgres, silence());
+            network.spawn(shop, async {
                 serve(Options {
                     listen: "shop:80".to_owned(),
                     postgres: "postgres:5432".to_owned(),
@@ -49,9 +42,8 @@ fn run(seed: u64) -> Seen {
                 })
                 .await
                 .expect("the port is free");
-            }));
+            });
             let (answers, waited) = visit(&network, buyer).await;
-            running.stop();
             let labels = labels.lock().clone();
             Seen {
                 answers,
@@ -94,7 +86,7 @@ async fn visit(network: &Network, buyer: NodeId) -> (Vec<(u16, String)>, Duratio
         let busy = client.order("k", "mug", 1).await;
         (vec![healthy, busy], asked.elapsed())
     };
-    network.run_on(buyer, visit).await
+    network.spawn(buyer, visit).await.expect("not cancelled")
 }
 
 #[test]

@@ -81,29 +81,24 @@ where
 {
     let thread = std::thread::Builder::new().stack_size(16 << 20);
     let handle = thread.spawn(move || {
-        let runtime = madsim::runtime::Runtime::with_seed_and_config(seed, Default::default());
-        runtime.block_on(async move {
-            let running = net::Network::start(net::Options::default());
-            let network = running.network();
+        let options = net::Options {
+            seed,
+            ..net::Options::default()
+        };
+        net::simulate(options, |network| async move {
             let client = network.add_node("client");
-            let node = madsim::runtime::Handle::current()
-                .create_node()
-                .name("client")
-                .build();
             let postgres = network.add_node("postgres");
             let world = World {
                 network: network.clone(),
                 postgres: Host {
                     network: network.clone(),
-                    name: "postgres",
                     id: postgres,
-                    process: None,
                 },
             };
-            let task = node.spawn(network.run_on(client, async move {
+            let task = network.spawn(client, async move {
                 let limit = Duration::from_secs(3_600);
                 rt::timeout(limit, test(world)).await.expect("it ends")
-            }));
+            });
             task.await.expect("the test runs to its end")
         })
     });
@@ -126,12 +121,10 @@ impl World {
     }
 
     /// Adds a host for another server.
-    pub fn add_host(&self, name: &'static str) -> Host {
+    pub fn add_host(&self, name: &str) -> Host {
         Host {
             network: self.network.clone(),
-            name,
             id: self.network.add_node(name),
-            process: None,
         }
     }
 
@@ -154,9 +147,7 @@ impl World {
 /// A host with a server on it.
 pub struct Host {
     network: Network,
-    name: &'static str,
     pub id: NodeId,
-    process: Option<madsim::task::NodeId>,
 }
 
 impl Host {
@@ -166,17 +157,12 @@ impl Host {
         options: Options,
         observer: Arc<dyn Observer>,
     ) -> Server {
-        let node = madsim::runtime::Handle::current()
-            .create_node()
-            .name(self.name)
-            .build();
         let server = Server::start(disk, options, observer);
         let serving = server.clone();
-        drop(node.spawn(self.network.run_on(self.id, async move {
+        drop(self.network.spawn(self.id, async move {
             let listener = rt::Listener::bind(ADDRESS).await.unwrap();
             serving.serve(listener).await
-        })));
-        self.process = Some(node.id());
+        }));
         rt::sleep(Duration::from_millis(1)).await;
         server
     }
@@ -184,9 +170,6 @@ impl Host {
     /// Kills the server's process.
     pub async fn kill(&mut self) {
         self.network.kill(self.id, Death::Process);
-        if let Some(process) = self.process.take() {
-            madsim::runtime::Handle::current().kill(process);
-        }
         rt::sleep(Duration::from_millis(10)).await;
         self.network.boot(self.id);
     }
