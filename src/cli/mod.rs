@@ -47,7 +47,7 @@ enum Verb {
     Run(run::Run),
     /// Run many seeds and judge what each scenario promises.
     Fuzz(fuzz::Fuzz),
-    /// Run a seed again that a campaign named.
+    /// Run a seed again that a campaign named, or a plan that was saved.
     Replay(replay::Replay),
     /// Serve a simulated server on a real socket, for psql, redis-cli and other
     /// clients.

@@ -3,6 +3,7 @@
 //! It judges what one seed can show: nothing broke but what the scenario
 //! promises or allows. That nothing broke at all is then fine too.
 
+use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -26,13 +27,6 @@ pub(super) struct Run {
     /// The seed.
     #[arg(long, value_name = "N", default_value = "0", value_parser = seed)]
     seed: u64,
-    /// Run this plan, as --save-plan wrote it or as it was edited since,
-    /// instead of what the seed draws.
-    #[arg(long, value_name = "FILE", conflicts_with = "seed")]
-    plan: Option<PathBuf>,
-    /// Write the plan that is run into a file.
-    #[arg(long, value_name = "FILE")]
-    save_plan: Option<PathBuf>,
     #[command(flatten)]
     telling: Telling,
 }
@@ -40,6 +34,13 @@ pub(super) struct Run {
 /// How a seed is run and told.
 #[derive(Debug, Args)]
 pub(super) struct Telling {
+    /// Run this plan, as --save-plan wrote it or as it was edited since,
+    /// instead of what a seed draws.
+    #[arg(long, value_name = "FILE", conflicts_with = "seed")]
+    plan: Option<PathBuf>,
+    /// Write the plan that is run into a file.
+    #[arg(long, value_name = "FILE")]
+    save_plan: Option<PathBuf>,
     #[command(flatten)]
     overrides: Overrides,
     /// Print JSON instead of the story.
@@ -65,17 +66,8 @@ pub(super) struct Telling {
 impl Run {
     pub(super) fn run(self) -> Result<Exit, Stop> {
         let scenario = self.telling.scenario(&self.scenario)?;
-        let source = match &self.plan {
-            Some(path) => Source::File(path.clone(), Arc::new(read_plan(path, &scenario)?)),
-            None => Source::Seed(self.seed),
-        };
-        let told = self.telling.tell(scenario, &source)?;
-        if let (Some(path), Some(plan)) = (&self.save_plan, &told.plan) {
-            std::fs::write(path, plan.to_toml()).map_err(|error| {
-                Stop::Usage(format!("cannot write {}: {error}", path.display()))
-            })?;
-        }
-        Ok(told.exit)
+        let source = self.telling.source(&scenario, self.seed)?;
+        Ok(self.telling.tell(scenario, &source)?.exit)
     }
 }
 
@@ -87,11 +79,19 @@ pub(super) enum Source {
     File(PathBuf, Arc<Plan>),
 }
 
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::Seed(seed) => write!(f, "seed {seed}"),
+            Source::File(path, _) => write!(f, "the plan {}", path.display()),
+        }
+    }
+}
+
 /// What was told.
 pub(super) struct Told {
     pub(super) outcome: Outcome,
     pub(super) exit: Exit,
-    plan: Option<Plan>,
 }
 
 fn read_plan(path: &Path, scenario: &Scenario) -> Result<Plan, Stop> {
@@ -107,7 +107,19 @@ fn read_plan(path: &Path, scenario: &Scenario) -> Result<Plan, Stop> {
 }
 
 impl Telling {
-    /// Runs the seed or the plan, prints it, and judges it.
+    /// The plan that is named, or else that of the seed.
+    pub(super) fn source(&self, scenario: &Scenario, seed: u64) -> Result<Source, Stop> {
+        match &self.plan {
+            Some(path) => Ok(Source::File(
+                path.clone(),
+                Arc::new(read_plan(path, scenario)?),
+            )),
+            None => Ok(Source::Seed(seed)),
+        }
+    }
+
+    /// Runs the seed or the plan, prints it, saves its plan if that is asked
+    /// for, and judges it.
     pub(super) fn tell(&self, mut scenario: Scenario, source: &Source) -> Result<Told, Stop> {
         self.overrides
             .lay_over(std::slice::from_mut(&mut scenario))?;
@@ -117,13 +129,13 @@ impl Telling {
             true => json::written(&json::Seed::new(&scenario, &outcome, self.trace)),
             false => self.story(&scenario, source, plan.get(), &outcome),
         })?;
+        if let (Some(path), Some(plan)) = (&self.save_plan, plan.get()) {
+            std::fs::write(path, plan.to_toml()).map_err(|error| {
+                Stop::Usage(format!("cannot write {}: {error}", path.display()))
+            })?;
+        }
         let exit = judge(&scenario, &outcome);
-        let plan = plan.get().cloned();
-        Ok(Told {
-            outcome,
-            exit,
-            plan,
-        })
+        Ok(Told { outcome, exit })
     }
 
     /// Reads the scenario, with the overrides laid over it.
@@ -180,7 +192,8 @@ impl Telling {
             again: match source {
                 Source::Seed(seed) => rerun.command(&scenario.path, *seed, digest.as_deref()),
                 Source::File(path, _) => {
-                    rerun.plan_command(&scenario.path, &path.display().to_string())
+                    let plan = path.display().to_string();
+                    rerun.plan_command(&scenario.path, &plan, digest.as_deref())
                 }
             },
         };

@@ -14,20 +14,20 @@ impl Rerun {
     /// The command for a seed of the scenario in this file; with a digest, it
     /// says whether the seed is the same again.
     pub fn command(&self, path: &str, seed: u64, digest: Option<&str>) -> String {
-        let seed = seed.to_string();
-        let fixed = [self.program.as_str(), "replay", path, "--seed", &seed];
+        self.replay(path, ["--seed", &seed.to_string()], digest)
+    }
+
+    /// As [`command`](Rerun::command), for the plan in a file.
+    pub fn plan_command(&self, path: &str, plan: &str, digest: Option<&str>) -> String {
+        self.replay(path, ["--plan", plan], digest)
+    }
+
+    fn replay(&self, path: &str, [flag, value]: [&str; 2], digest: Option<&str>) -> String {
+        let fixed = [self.program.as_str(), "replay", path, flag, value];
         let digest = digest.map(|digest| ["--digest", digest]);
         let options = self.options.iter().map(String::as_str);
         let words = fixed.into_iter().chain(digest.into_iter().flatten());
         let words: Vec<_> = words.chain(options).map(quoted).collect();
-        words.join(" ")
-    }
-
-    /// The command that runs a plan again.
-    pub fn plan_command(&self, path: &str, plan: &str) -> String {
-        let fixed = [self.program.as_str(), "run", path, "--plan", plan];
-        let options = self.options.iter().map(String::as_str);
-        let words: Vec<_> = fixed.into_iter().chain(options).map(quoted).collect();
         words.join(" ")
     }
 }
@@ -56,8 +56,8 @@ mod tests {
             r"doublebuy replay 'my sims/x.toml' --seed 17 --set 'title=it'\''s'"
         );
         assert_eq!(
-            rerun.command("x.toml", 17, Some("02b6afa4c4e95e18")),
-            r"doublebuy replay x.toml --seed 17 --digest 02b6afa4c4e95e18 --set 'title=it'\''s'"
+            rerun.plan_command("x.toml", "a plan", Some("02b6afa4c4e95e18")),
+            r"doublebuy replay x.toml --plan 'a plan' --digest 02b6afa4c4e95e18 --set 'title=it'\''s'"
         );
     }
 }

@@ -5,5 +5,6 @@ mod bad_input;
 mod campaign;
 mod house;
 mod json;
+mod replay;
 mod serve;
 mod streams;
