@@ -8,13 +8,14 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use axum::http::HeaderValue;
 use serde::Deserialize;
 use toml::Spanned;
 
 use super::contradictions::with_earlier;
 use super::{Effect, Fault, Plan, Trigger, Visit};
 use crate::net::DRIFT_PPM;
-use crate::scenario::{ReadError, Scenario, is_label};
+use crate::scenario::{ReadError, Scenario, is_label, limits, span_of};
 
 /// The entries of a plan, each with its place in the text.
 #[derive(Deserialize)]
@@ -50,6 +51,7 @@ fn checked(source: &str, scenario: &Scenario) -> Result<Plan, Refused> {
     let unread = |error: toml::de::Error| (error.message().to_owned(), error.span());
     let plan: Plan = toml::from_str(source).map_err(unread)?;
     let places: Places = toml::from_str(source).map_err(unread)?;
+    check_world(&plan).map_err(|(message, place)| (message, span_of(source, place)))?;
     let nodes = scenario.nodes();
     let mut ids = BTreeSet::new();
     for (index, visit) in plan.visits.iter().enumerate() {
@@ -84,6 +86,26 @@ fn checked(source: &str, scenario: &Scenario) -> Result<Plan, Refused> {
     Ok(plan)
 }
 
+/// The last second of the year 9999: what SQL and RFC 3339 can write.
+const EPOCH_MS_MAX: u64 = 253_402_300_799_999;
+
+/// What holds for the whole world; an error comes with its key.
+fn check_world(plan: &Plan) -> Result<(), (String, &'static str)> {
+    let points = u64::from(plan.search.change_points);
+    for (key, value, range) in [
+        ("epoch_ms", plan.epoch_ms, 0..=EPOCH_MS_MAX),
+        ("search.change_points", points, limits::CHANGE_POINTS),
+        (
+            "search.deliveries",
+            plan.search.deliveries,
+            limits::DELIVERIES,
+        ),
+    ] {
+        limits::within(key, value, &range).map_err(|message| (message, key))?;
+    }
+    Ok(())
+}
+
 /// Puts the place of an entry to what is wrong with it.
 fn at(places: &[Spanned<toml::Value>], index: usize) -> impl Fn(String) -> Refused {
     let span = places.get(index).map(Spanned::span);
@@ -96,6 +118,10 @@ fn check_visit(visit: &Visit, scenario: &Scenario) -> Result<(), String> {
         return Err(format!(
             "no instance {instance}; the last one is shop-{last}"
         ));
+    }
+    if HeaderValue::from_str(&visit.key).is_err() {
+        let key = &visit.key;
+        return Err(format!("no HTTP header can carry the key {key:?}"));
     }
     match (visit.quantity, visit.patience_ns) {
         (0, _) => Err("an order of 0 units is none".to_owned()),
@@ -111,10 +137,13 @@ fn check_fault(fault: &Fault, nodes: &[String]) -> Result<(), String> {
             return Err(format!("a {kind} fault begins with a message: give `on`"));
         }
         Trigger::At(_) => {}
-        Trigger::On { nth: 0, .. } => return Err("messages are counted from 1".to_owned()),
         Trigger::On {
-            label, from, to, ..
+            label,
+            from,
+            to,
+            nth,
         } => {
+            limits::within("nth", *nth, &(1..=u64::MAX))?;
             for node in [from, to].into_iter().flatten() {
                 known(node, nodes)?;
             }
@@ -134,10 +163,13 @@ fn check_effect(effect: &Effect) -> Result<(), String> {
         effect if effect.takes_down() == Some("buyers") => Err(format!(
             "{kind} of buyers: nobody would ask again; pause them"
         )),
-        Effect::RestartLoop { times: 0, .. } | Effect::Slow { times: 0, .. } => {
-            Err("nothing happens 0 times".to_owned())
+        Effect::RestartLoop { times, .. } => {
+            limits::within("times", u64::from(*times), &limits::DEATHS)
         }
-        Effect::ExhaustConnections { sessions: 0 } => Err("no session is taken".to_owned()),
+        Effect::Slow { times, .. } => limits::within("times", u64::from(*times), &limits::SLOWNESS),
+        Effect::ExhaustConnections { sessions } => {
+            limits::within("sessions", u64::from(*sessions), &limits::SESSIONS)
+        }
         Effect::ClockDrift { rate_ppm, .. } => drift(*rate_ppm),
         Effect::Swizzle { cut, back, .. } => {
             let sorted = |names: &[String]| {

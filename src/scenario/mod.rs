@@ -9,6 +9,7 @@ mod check;
 pub mod clocks;
 mod fault;
 mod labels;
+pub(crate) mod limits;
 mod network;
 mod read;
 pub mod units;
@@ -16,6 +17,7 @@ pub mod units;
 use serde::{Deserialize, Serialize};
 
 pub use calm::CalmSpec;
+pub(crate) use check::span_of;
 pub use clocks::Clocks;
 pub use fault::{Down, FaultKind, FaultSpec};
 pub(crate) use labels::is_known as is_label;

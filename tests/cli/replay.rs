@@ -84,7 +84,7 @@ fn a_seed_or_a_plan_has_to_be_given_and_not_both() {
 }
 
 /// The saved plan with one thing wrong: where, and what is said of it.
-const MISTAKES: [(&str, &str, &str); 20] = [
+const MISTAKES: [(&str, &str, &str); 26] = [
     ("node = \"shop-0\"", "node = \"shop-9\"", "no node `shop-9`"),
     (
         "node = \"shop-0\"",
@@ -131,6 +131,36 @@ const MISTAKES: [(&str, &str, &str); 20] = [
         "no search policy `random`",
     ),
     ("retries = 2", "retries = 4294967296", "u32"),
+    (
+        "epoch_ms = ",
+        "epoch_ms = 999999",
+        "it can be 0 to 253402300799999",
+    ),
+    (
+        "deliveries = 500",
+        "deliveries = 0",
+        "search.deliveries is 0; it can be 1 to",
+    ),
+    (
+        "change_points = 3",
+        "change_points = 4294967295",
+        "it can be 0 to 1000",
+    ),
+    (
+        "key = \"buyer-0\"",
+        "key = \"a\\u0000b\"",
+        "no HTTP header can carry the key",
+    ),
+    (
+        "kind = \"pause\"",
+        "kind = \"restart-loop\"\ndown = \"host\"\ntimes = 4294967295\nevery = \"1ms\"",
+        "times is 4294967295; it can be 1 to 1000",
+    ),
+    (
+        "kind = \"pause\"",
+        "kind = \"slow\"\ntimes = 0",
+        "times is 0; it can be 1 to 1000000",
+    ),
     ("quantity = 1", "quantity = 0", "0 units"),
     ("patience = \"3s\"", "patience = \"0s\"", "without patience"),
 ];

@@ -150,7 +150,7 @@ fn mistakes_are_shown_where_they_are() {
             "at = \"10ms\"",
             "on = \"COMMIT\"\nnth = 0",
             ":15:",
-            "counted from 1",
+            "nth is 0; it can be 1 to",
             "",
         ),
         // Links that cannot be.
@@ -317,7 +317,7 @@ fn faults_that_cannot_be_are_refused_where_they_stand() {
         (
             "kind = \"slow\"\nnode = \"redis\"\nat = \"1s\"\nlasts = \"1s\"\ntimes = 0\n",
             ":16:9",
-            "nothing happens 0 times",
+            "times is 0; it can be 1 to 1000",
         ),
         (
             "kind = \"slow\"\nnode = \"buyers\"\nat = \"1s\"\nlasts = \"1s\"\ntimes = 2\n",

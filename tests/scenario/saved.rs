@@ -99,7 +99,7 @@ fn what_cannot_be_is_refused_with_its_line() {
             "\"pause\", node = \"redis\"",
             "\"slow\", node = \"redis\", times = 0",
             ":28:",
-            "nothing happens 0 times",
+            "times is 0; it can be 1 to 1000",
         ),
         (
             "\"pause\", node = \"redis\"",

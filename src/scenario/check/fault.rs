@@ -5,7 +5,7 @@ use std::ops::Range;
 use toml::Spanned;
 
 use super::{Located, check_node, check_sides, located};
-use crate::scenario::{FaultKind, FaultSpec, labels};
+use crate::scenario::{FaultKind, FaultSpec, labels, limits};
 
 /// The keys that a fault of a kind takes, beside `chance` and those that say
 /// when it begins.
@@ -144,29 +144,20 @@ fn check_nodes(fault: &FaultSpec, nodes: &[String]) -> Result<(), Located> {
     }
 }
 
-/// The most that the counts of a fault can be.
-const TIMES_MAX: u64 = 1_000_000;
-const SESSIONS_MAX: u64 = 10_000;
-
 fn check_values(fault: &FaultSpec) -> Result<(), Located> {
+    let times = match fault.kind.get_ref() {
+        FaultKind::RestartLoop => limits::DEATHS,
+        _ => limits::SLOWNESS,
+    };
     let counts = [
-        ("nth", &fault.nth, "messages are counted from 1", u64::MAX),
-        ("times", &fault.times, "nothing happens 0 times", TIMES_MAX),
-        (
-            "sessions",
-            &fault.sessions,
-            "no session is taken",
-            SESSIONS_MAX,
-        ),
+        ("nth", &fault.nth, 1..=u64::MAX),
+        ("times", &fault.times, times),
+        ("sessions", &fault.sessions, limits::SESSIONS),
     ];
-    for (key, count, when_none, most) in counts {
+    for (key, count, range) in counts {
         let Some(count) = count else { continue };
-        if count.get_ref().min == 0 {
-            return Err((when_none.to_owned(), Some(count.span())));
-        }
-        if count.get_ref().max > most {
-            let message = format!("{key} is {}; it can be 1 to {most}", count.get_ref().max);
-            return Err((message, Some(count.span())));
+        for end in [count.get_ref().min, count.get_ref().max] {
+            limits::within(key, end, &range).map_err(|why| (why, Some(count.span())))?;
         }
     }
     if *fault.kind.get_ref() == FaultKind::Latency

@@ -7,8 +7,8 @@ use std::ops::{Range, RangeInclusive};
 
 use toml::Spanned;
 
-use super::Scenario;
 use super::units::Time;
+use super::{Scenario, limits};
 use crate::checks::Invariant;
 
 /// What is wrong and what is allowed, and where if that can be said.
@@ -25,11 +25,7 @@ fn located((message, span): Refused) -> Located {
 pub(super) fn check(source: &str, scenario: &Scenario) -> Result<(), Located> {
     let at = |key: &str, message: String| (message, span_of(source, key));
     for (key, value, range) in sizes(scenario) {
-        if !range.contains(&value) {
-            let (min, max) = (range.start(), range.end());
-            let message = format!("{key} is {value}; it can be {min} to {max}");
-            return Err(at(key, message));
-        }
+        limits::within(key, value, &range).map_err(|message| at(key, message))?;
     }
     let times = [
         ("shop.deadline", scenario.shop.deadline),
@@ -98,12 +94,12 @@ fn sizes(scenario: &Scenario) -> [(&'static str, u64, RangeInclusive<u64>); 12] 
         (
             "search.change_points",
             u64::from(scenario.search.change_points),
-            0..=1_000,
+            limits::CHANGE_POINTS,
         ),
         (
             "search.deliveries",
             scenario.search.deliveries,
-            1..=1_000_000_000,
+            limits::DELIVERIES,
         ),
         ("run.polls_max", scenario.run.polls_max, 1..=u64::MAX),
         ("max_seeds", scenario.max_seeds.unwrap_or(1), 1..=u64::MAX),
@@ -111,7 +107,7 @@ fn sizes(scenario: &Scenario) -> [(&'static str, u64, RangeInclusive<u64>); 12] 
 }
 
 /// Where a key of the form `table.key` has its value in the text.
-fn span_of(source: &str, key: &str) -> Option<Range<usize>> {
+pub(crate) fn span_of(source: &str, key: &str) -> Option<Range<usize>> {
     let document = toml::de::DeTable::parse(source).ok()?;
     let mut table = document.get_ref();
     let mut path = key.split('.').peekable();
