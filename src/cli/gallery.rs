@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Stop;
-use crate::scenario::{ReadError, Scenario, Setting};
+use crate::scenario::{ReadError, Scenario, Setting, read_text};
 
 /// The folder of the gallery, below the current one.
 const GALLERY: &str = "sims";
@@ -17,10 +17,7 @@ pub(super) struct Found {
 
 impl Found {
     fn read(path: &Path, settings: &[Setting]) -> Result<Found, ReadError> {
-        let text = std::fs::read_to_string(path).map_err(|error| ReadError::Unreadable {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        })?;
+        let text = read_text(path)?;
         let scenario = Scenario::parse(&path.display().to_string(), &text, settings)?;
         Ok(Found { scenario, text })
     }

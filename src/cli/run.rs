@@ -16,7 +16,7 @@ use super::{Exit, Stop, gallery, output};
 use crate::campaign::{Runner, surprises};
 use crate::plan::Plan;
 use crate::report::{Story, StoryOptions, json};
-use crate::scenario::{ReadError, Scenario};
+use crate::scenario::{Scenario, read_text};
 use crate::world::{self, Keep, Outcome, Verdict};
 
 /// Run one seed of a scenario and tell it as a story.
@@ -97,12 +97,7 @@ pub(super) struct Told {
 fn read_plan(path: &Path, scenario: &Scenario) -> Result<Plan, Stop> {
     let name = path.display().to_string();
     let refused = |why| Stop::Scenarios(vec![(name.clone(), why)]);
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        refused(ReadError::Unreadable {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        })
-    })?;
+    let text = read_text(path).map_err(refused)?;
     Plan::parse(&name, &text, scenario).map_err(refused)
 }
 

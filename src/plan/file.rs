@@ -171,25 +171,28 @@ fn check_effect(effect: &Effect) -> Result<(), String> {
             limits::within("sessions", u64::from(*sessions), &limits::SESSIONS)
         }
         Effect::ClockDrift { rate_ppm, .. } => drift(*rate_ppm),
-        Effect::Swizzle { cut, back, .. } => {
-            let sorted = |names: &[String]| {
-                let mut names = names.to_vec();
-                names.sort();
-                names
-            };
-            match sorted(cut) == sorted(back) {
-                true => Ok(()),
-                false => Err("`cut` and `back` are not the same nodes".to_owned()),
-            }
-        }
+        Effect::Swizzle { cut, back, .. } => match set("cut", cut)? == set("back", back)? {
+            true => Ok(()),
+            false => Err("`cut` and `back` are not the same nodes".to_owned()),
+        },
         Effect::Partition { between, and, .. } | Effect::Latency { between, and, .. } => {
-            match between.iter().find(|node| and.contains(node)) {
+            let others = set("and", and)?;
+            match set("between", between)?.intersection(&others).next() {
                 Some(node) => Err(format!("`{node}` is on both sides")),
                 None if between.is_empty() => Err("`between` is empty".to_owned()),
                 None => Ok(()),
             }
         }
         _ => Ok(()),
+    }
+}
+
+/// The nodes under this key, none of them twice.
+fn set<'a>(key: &str, nodes: &'a [String]) -> Result<BTreeSet<&'a String>, String> {
+    let mut seen = BTreeSet::new();
+    match nodes.iter().find(|node| !seen.insert(*node)) {
+        Some(node) => Err(format!("`{node}` is in `{key}` twice")),
+        None => Ok(seen),
     }
 }
 

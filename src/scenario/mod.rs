@@ -22,6 +22,7 @@ pub use clocks::Clocks;
 pub use fault::{Down, FaultKind, FaultSpec};
 pub(crate) use labels::is_known as is_label;
 pub use network::{LinkSpec, Network, Travel};
+pub(crate) use read::read_text;
 pub use read::{ReadError, Setting};
 
 use crate::checks::Invariant;

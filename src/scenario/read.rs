@@ -92,13 +92,18 @@ impl fmt::Display for Setting {
     }
 }
 
+/// The text of a scenario's or a plan's file.
+pub(crate) fn read_text(path: &Path) -> Result<String, ReadError> {
+    std::fs::read_to_string(path).map_err(|error| ReadError::Unreadable {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    })
+}
+
 impl Scenario {
     /// Reads a file, with settings laid over it.
     pub fn read(path: &Path, settings: &[Setting]) -> Result<Scenario, ReadError> {
-        let source = std::fs::read_to_string(path).map_err(|error| ReadError::Unreadable {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        })?;
+        let source = read_text(path)?;
         Scenario::parse(&path.display().to_string(), &source, settings)
     }
 

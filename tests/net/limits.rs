@@ -123,6 +123,36 @@ fn the_host_of_a_peer_that_dies_while_cut_off_is_silent_until_it_is_back() {
 }
 
 #[test]
+fn a_socket_closed_while_cut_off_ends_for_its_peer_when_the_link_is_back() {
+    let (silent, ended, healed) = simulate(1, |network, a, b| async move {
+        let reader = b.spawn(async {
+            let listener = Listener::bind("b:7").await.expect("a free port");
+            let mut stream = listener.accept().await.expect("a connection");
+            let silent = rt::timeout(ms(20_000), stream.read_u8()).await.is_err();
+            let read = stream.read(&mut [0]).await;
+            (silent, read.ok(), rt::now())
+        });
+        a.spawn(async {
+            let stream = connect().await;
+            rt::sleep(ms(2_000)).await;
+            drop(stream);
+        });
+        rt::sleep(ms(1_000)).await;
+        let cut = cut_all(&network);
+        rt::sleep(ms(30_000)).await;
+        drop(cut);
+        let back = rt::now();
+        let (silent, ended, at) = reader.await.expect("not cancelled");
+        (silent, ended, at.since(back))
+    });
+    assert!(silent, "FIN is lost with everything else");
+    assert_eq!(ended, Some(0), "and comes with a retransmission");
+    // It doubles from 200 ms: the one after 25 s is lost, the next is due
+    // within as long again.
+    assert!(healed < ms(26_000), "{healed:?}");
+}
+
+#[test]
 fn a_host_that_stays_dead_is_a_time_out_for_who_writes() {
     let (error, took) = simulate(1, |network, a, b| async move {
         silent_server(&b);

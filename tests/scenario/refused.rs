@@ -355,6 +355,16 @@ fn faults_that_cannot_be_are_refused_where_they_stand() {
             "`redis` is in `nodes` twice",
         ),
         (
+            "kind = \"latency\"\nbetween = [\"redis\", \"redis\"]\nat = \"1s\"\nlasts = \"1s\"\nby = \"1ms\"\n",
+            ":13:21",
+            "`redis` is in `between` twice",
+        ),
+        (
+            "kind = \"restart-loop\"\nnode = \"redis\"\nat = \"1s\"\nlasts = \"1s\"\nevery = \"1s\"\ntimes = 1001\n",
+            ":17:9",
+            "times is 1001; it can be 1 to 1000",
+        ),
+        (
             "kind = \"resend\"\non = \"answer to COMMIT\"\n",
             ":13:6",
             "POST /orders, answer to POST /orders",

@@ -115,6 +115,18 @@ fn what_cannot_be_is_refused_with_its_line() {
         ),
         (
             "\"pause\", node = \"redis\"",
+            "\"latency\", between = [\"redis\", \"redis\"], and = [], by = \"1ms\"",
+            ":28:",
+            "`redis` is in `between` twice",
+        ),
+        (
+            "\"pause\", node = \"redis\"",
+            "\"partition\", between = [\"redis\"], and = [\"redis\"], one_way = true",
+            ":28:",
+            "`redis` is on both sides",
+        ),
+        (
+            "\"pause\", node = \"redis\"",
             "\"lose-answer\"",
             ":28:",
             "begins with a message",

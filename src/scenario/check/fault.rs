@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use toml::Spanned;
 
-use super::{Located, check_node, check_sides, located};
+use super::{Located, check_node, check_once, check_sides, located};
 use crate::scenario::{FaultKind, FaultSpec, labels, limits};
 
 /// The keys that a fault of a kind takes, beside `chance` and those that say
@@ -123,25 +123,13 @@ fn check_nodes(fault: &FaultSpec, nodes: &[String]) -> Result<(), Located> {
         };
         return Err((why.to_owned(), Some(node.span())));
     }
-    let Some(set) = &fault.nodes else {
-        return Ok(());
-    };
-    let names = set.get_ref();
-    if names.len() < 2 {
+    if let Some(set) = &fault.nodes
+        && set.get_ref().len() < 2
+    {
         let message = "`nodes` needs two at least, or there is no order".to_owned();
         return Err((message, Some(set.span())));
     }
-    let twice = |(index, node): &(usize, &Spanned<String>)| {
-        let mut before = names[..*index].iter();
-        before.any(|other| other.get_ref() == node.get_ref())
-    };
-    match names.iter().enumerate().find(twice) {
-        Some((_, node)) => Err((
-            format!("`{}` is in `nodes` twice", node.get_ref()),
-            Some(node.span()),
-        )),
-        None => Ok(()),
-    }
+    check_once("nodes", fault.nodes.as_ref()).map_err(located)
 }
 
 fn check_values(fault: &FaultSpec) -> Result<(), Located> {

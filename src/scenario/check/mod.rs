@@ -162,6 +162,22 @@ pub(in crate::scenario) fn check_node(
     }
 }
 
+/// No node stands twice in the set of this key.
+pub(in crate::scenario) fn check_once(key: &str, set: Option<&Names>) -> Result<(), Refused> {
+    let names = set.map_or(&[][..], |set| set.get_ref());
+    let twice = names.iter().enumerate().find(|(index, node)| {
+        let mut before = names[..*index].iter();
+        before.any(|other| other.get_ref() == node.get_ref())
+    });
+    match twice {
+        Some((_, node)) => Err((
+            format!("`{}` is in `{key}` twice", node.get_ref()),
+            node.span(),
+        )),
+        None => Ok(()),
+    }
+}
+
 /// Two sides, of a partition or of a link: nodes that there are, none of them
 /// on both.
 pub(in crate::scenario) fn check_sides(
@@ -176,6 +192,8 @@ pub(in crate::scenario) fn check_sides(
     {
         check_node(node, nodes)?;
     }
+    check_once("between", between)?;
+    check_once("and", and)?;
     if let Some(side) = between
         && side.get_ref().is_empty()
     {
