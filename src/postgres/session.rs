@@ -377,6 +377,9 @@ impl Session {
             return Ok(answer);
         }
         self.ensure_transaction()?;
+        if let Some(answer) = self.create_table_as(statement).await? {
+            return Ok(answer);
+        }
         if let Some(answer) = utility::lock_tables(self, statement).await? {
             return Ok(answer);
         }

@@ -39,7 +39,7 @@ use super::storage::table::TableId;
 use super::transaction::Transaction;
 use super::types::{Row, Value};
 
-pub(super) use ddl::define;
+pub(super) use ddl::{define, define_for};
 pub(super) use foreign_key::{Event, check_deferred};
 
 /// How far a step got.

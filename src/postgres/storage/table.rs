@@ -36,6 +36,8 @@ pub(in crate::postgres) struct Column {
 pub(in crate::postgres) struct Check {
     pub(in crate::postgres) name: Arc<str>,
     pub(in crate::postgres) condition: Expr,
+    /// False for NOT VALID: rows from before may break it.
+    pub(in crate::postgres) valid: bool,
 }
 
 /// One key of an index.
@@ -176,6 +178,8 @@ pub(in crate::postgres) struct ForeignKey {
     pub(in crate::postgres) full: bool,
     /// INITIALLY DEFERRED: checked at the end of the transaction.
     pub(in crate::postgres) deferred: bool,
+    /// False for NOT VALID: rows from before may break it.
+    pub(in crate::postgres) valid: bool,
 }
 
 /// What a table is. Replaced as a whole when it changes.

@@ -3,6 +3,7 @@
 
 mod control;
 mod copy;
+mod create_as;
 mod cursor;
 mod lock;
 mod notify;

@@ -27,6 +27,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("drivers", include_str!("drivers.sql")),
     ("maintenance", include_str!("maintenance.sql")),
     ("settings", include_str!("settings.sql")),
+    ("tables", include_str!("tables.sql")),
 ];
 
 /// One statement of a file.

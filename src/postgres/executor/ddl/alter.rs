@@ -1,20 +1,22 @@
-//! ALTER TABLE: every form takes the strongest lock, where PostgreSQL takes
+//! ALTER TABLE. Foreign keys and VALIDATE take the weaker locks that they take
+//! in PostgreSQL; every other form takes the strongest, where PostgreSQL takes
 //! weaker ones for some.
 
 use sqlparser::ast::{
     AlterColumnOperation, AlterTable, AlterTableOperation, DataType, Expr as Ast, Ident,
-    RenameTableNameKind,
+    RenameTableNameKind, TableConstraint,
 };
 
 use super::constraint::{Constraint, has_constraint};
 use super::index::check_index;
 use super::table::define_column;
+use super::verify::verify;
 use super::{Work, already_exists, analyser, live_rows, undefined_table};
 use crate::postgres::engine::Engine;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::locks::LockMode;
 use crate::postgres::sql::{Context, Expr, column_type, eval, fold, object_name};
-use crate::postgres::storage::table::{Check, Column, ForeignKey, Table, TableDef, TableId};
+use crate::postgres::storage::table::{Check, Column, Table, TableDef, TableId};
 use crate::postgres::transaction::Definition;
 use crate::postgres::types::{Row, Value, cast};
 
@@ -33,10 +35,24 @@ fn column_of(def: &TableDef, name: &Ident) -> Result<usize> {
     def.column(&name).ok_or_else(|| no_column(def, &name))
 }
 
+/// The lock that an operation takes on its table.
+fn lock_mode(operation: &AlterTableOperation) -> LockMode {
+    match operation {
+        AlterTableOperation::AddConstraint {
+            constraint: TableConstraint::ForeignKey(_),
+            ..
+        } => LockMode::ShareRowExclusive,
+        AlterTableOperation::ValidateConstraint { .. } => LockMode::ShareUpdateExclusive,
+        _ => LockMode::AccessExclusive,
+    }
+}
+
 impl Work<'_> {
     pub(super) async fn alter_table(&mut self, alter: &AlterTable) -> Result<()> {
         let name = object_name(&alter.name)?;
-        let found = self.lock_table(&name, LockMode::AccessExclusive).await?;
+        let modes = alter.operations.iter().map(lock_mode);
+        let mode = modes.max().unwrap_or(LockMode::AccessExclusive);
+        let found = self.lock_table(&name, mode).await?;
         let Some(id) = found else {
             if alter.if_exists {
                 let message = format!("relation \"{name}\" does not exist, skipping");
@@ -68,14 +84,22 @@ impl Work<'_> {
             }
             AlterTableOperation::AddConstraint {
                 constraint,
-                not_valid: false,
+                not_valid,
             } => {
-                let constraints = [Constraint::of_table(constraint)?];
+                let constraint = Constraint::of_table(constraint)?;
+                let constraints = [if *not_valid {
+                    constraint.not_valid()?
+                } else {
+                    constraint
+                }];
                 self.add_constraints(id, name, &constraints).await
             }
             AlterTableOperation::DropConstraint {
                 name, if_exists, ..
             } => self.drop_constraint(id, &fold(name), *if_exists),
+            AlterTableOperation::ValidateConstraint { name } => {
+                self.validate_constraint(id, &fold(name)).await
+            }
             AlterTableOperation::AlterColumn { column_name, op } => {
                 self.alter_column(id, column_name, op)
             }
@@ -189,7 +213,7 @@ impl Work<'_> {
         for constraint in constraints {
             constraint.add(&mut engine, top, &mut def, &parents)?;
         }
-        verify(&engine, id, &before, &def)?;
+        verify(&engine, top, id, &before, &def)?;
         self.take_over(&mut engine, id, def, None)
     }
 
@@ -397,7 +421,7 @@ fn default_value(default: &Expr, start: i64) -> Result<Value> {
     eval(&default, &[], &Context::IMMUTABLE)
 }
 
-fn contains_nulls(table: &Table, column: &Column) -> Error {
+pub(super) fn contains_nulls(table: &Table, column: &Column) -> Error {
     Error::new(
         SqlState::NOT_NULL_VIOLATION,
         format!(
@@ -479,101 +503,4 @@ fn without_column(def: &mut TableDef, gone: usize) {
     for key in &mut def.foreign_keys {
         key.columns.iter_mut().for_each(shift);
     }
-}
-
-/// What is in the table must meet what is new in its definition.
-fn verify(engine: &Engine, id: TableId, before: &TableDef, def: &TableDef) -> Result<()> {
-    let table = engine.table(id)?;
-    for (index, column) in def.columns.iter().enumerate() {
-        let was = before
-            .columns
-            .get(index)
-            .is_some_and(|column| column.not_null);
-        let null = |row: &Row| row.get(index).is_some_and(Value::is_null);
-        if column.not_null && !was && live_rows(table, &engine.clog).any(null) {
-            return Err(contains_nulls(table, column));
-        }
-    }
-    for index in &def.indexes {
-        if !before.indexes.iter().any(|other| other.id == index.id) {
-            check_index(table, &engine.clog, index)?;
-        }
-    }
-    for check in &def.checks {
-        if before.checks.iter().any(|other| other.name == check.name) {
-            continue;
-        }
-        for row in live_rows(table, &engine.clog) {
-            let rows = std::slice::from_ref(row);
-            let value = eval(&check.condition, rows, &Context::IMMUTABLE)?;
-            if value.as_bool() == Some(false) {
-                return Err(Error::new(
-                    SqlState::CHECK_VIOLATION,
-                    format!(
-                        "check constraint \"{}\" of relation \"{}\" is violated by some row",
-                        check.name, def.name
-                    ),
-                )
-                .table(&def.name)
-                .constraint(&check.name));
-            }
-        }
-    }
-    for key in &def.foreign_keys {
-        if !before
-            .foreign_keys
-            .iter()
-            .any(|other| other.name == key.name)
-        {
-            verify_reference(engine, table, def, key)?;
-        }
-    }
-    Ok(())
-}
-
-fn verify_reference(
-    engine: &Engine,
-    table: &Table,
-    def: &TableDef,
-    key: &ForeignKey,
-) -> Result<()> {
-    let parent = engine.table(key.parent)?;
-    let rows = live_rows(parent, &engine.clog);
-    let keys: std::collections::BTreeSet<Vec<Value>> = rows
-        .map(|row| key.parent_columns.iter().map(|c| row[*c].clone()).collect())
-        .collect();
-    for row in live_rows(table, &engine.clog) {
-        if key.columns.iter().any(|c| row[*c].is_null()) {
-            continue;
-        }
-        let pairs = key.columns.iter().zip(&key.parent_columns);
-        let wanted = pairs.map(|(own, other)| {
-            cast(
-                &row[*own],
-                def.columns[*own].ty,
-                parent.def.columns[*other].ty,
-            )
-        });
-        let wanted: Vec<Value> = wanted.collect::<Result<_>>()?;
-        if !keys.contains(&wanted) {
-            let names: Vec<&str> = key.columns.iter().map(|c| &*def.columns[*c].name).collect();
-            let values: Vec<String> = key.columns.iter().map(|c| row[*c].to_string()).collect();
-            return Err(Error::new(
-                SqlState("23503"),
-                format!(
-                    "insert or update on table \"{}\" violates foreign key constraint \"{}\"",
-                    def.name, key.name
-                ),
-            )
-            .detail(format!(
-                "Key ({})=({}) is not present in table \"{}\".",
-                names.join(", "),
-                values.join(", "),
-                parent.def.name
-            ))
-            .table(&def.name)
-            .constraint(&key.name));
-        }
-    }
-    Ok(())
 }

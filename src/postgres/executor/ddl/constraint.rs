@@ -21,6 +21,8 @@ use crate::postgres::storage::table::{
 /// A constraint as it was written.
 pub(super) struct Constraint<'a> {
     name: Option<&'a Ident>,
+    /// False for NOT VALID.
+    valid: bool,
     what: What<'a>,
 }
 
@@ -67,6 +69,7 @@ impl<'a> Constraint<'a> {
         for option in &ast.options {
             let key = |kind, name: &'a Option<Ident>| Constraint {
                 name: option.name.as_ref().or(name.as_ref()),
+                valid: true,
                 what: What::Key {
                     kind,
                     columns: Columns::One(index),
@@ -85,6 +88,7 @@ impl<'a> Constraint<'a> {
                 }
                 ColumnOption::Check(check) => Constraint {
                     name: option.name.as_ref().or(check.name.as_ref()),
+                    valid: true,
                     what: What::Check {
                         condition: &check.expr,
                         column: Some(index),
@@ -92,6 +96,7 @@ impl<'a> Constraint<'a> {
                 },
                 ColumnOption::ForeignKey(key) => Constraint {
                     name: option.name.as_ref().or(key.name.as_ref()),
+                    valid: true,
                     what: What::Reference {
                         key,
                         column: Some(index),
@@ -110,6 +115,7 @@ impl<'a> Constraint<'a> {
                 refuse_deferrable(key.characteristics.as_ref())?;
                 Constraint {
                     name: key.name.as_ref(),
+                    valid: true,
                     what: What::Key {
                         kind: KeyConstraint::Primary,
                         columns: Columns::Named(&key.columns),
@@ -123,6 +129,7 @@ impl<'a> Constraint<'a> {
                 let distinct = !matches!(key.nulls_distinct, NullsDistinctOption::NotDistinct);
                 Constraint {
                     name: key.name.as_ref(),
+                    valid: true,
                     what: What::Key {
                         kind: KeyConstraint::Unique,
                         columns: Columns::Named(&key.columns),
@@ -133,6 +140,7 @@ impl<'a> Constraint<'a> {
             }
             TableConstraint::Check(check) => Constraint {
                 name: check.name.as_ref(),
+                valid: true,
                 what: What::Check {
                     condition: &check.expr,
                     column: None,
@@ -140,9 +148,28 @@ impl<'a> Constraint<'a> {
             },
             TableConstraint::ForeignKey(key) => Constraint {
                 name: key.name.as_ref(),
+                valid: true,
                 what: What::Reference { key, column: None },
             },
             other => return Err(Error::unsupported(format!("{other}"))),
+        })
+    }
+
+    /// A constraint that what is there already need not meet.
+    pub(super) fn not_valid(self) -> Result<Constraint<'a>> {
+        if let What::Key { kind, .. } = &self.what {
+            let kind = match kind {
+                KeyConstraint::Primary => "PRIMARY KEY",
+                KeyConstraint::Unique => "UNIQUE",
+            };
+            return Err(Error::new(
+                SqlState::FEATURE_NOT_SUPPORTED,
+                format!("{kind} constraints cannot be marked NOT VALID"),
+            ));
+        }
+        Ok(Constraint {
+            valid: false,
+            ..self
         })
     }
 
@@ -281,6 +308,7 @@ impl<'a> Constraint<'a> {
         def.checks.push(Check {
             name: name.as_str().into(),
             condition,
+            valid: self.valid,
         });
         // They are asked in the order of their names.
         def.checks.sort_by(|a, b| a.name.cmp(&b.name));
@@ -349,6 +377,7 @@ impl<'a> Constraint<'a> {
             on_update: action(key.on_update),
             full,
             deferred: deferrable,
+            valid: self.valid,
         });
         Ok(())
     }

@@ -11,6 +11,7 @@ mod index;
 mod sequence;
 mod table;
 mod truncate;
+mod verify;
 mod view;
 
 use sqlparser::ast::Statement;
@@ -23,7 +24,7 @@ use crate::postgres::settings::Settings;
 use crate::postgres::sql::Analyser;
 use crate::postgres::storage::Xid;
 use crate::postgres::storage::clog::{Clog, Status};
-use crate::postgres::storage::table::{Table, TableId};
+use crate::postgres::storage::table::{Column, Table, TableId};
 use crate::postgres::transaction::Transaction;
 use crate::postgres::types::Row;
 
@@ -99,6 +100,26 @@ pub(in crate::postgres) async fn define(
         tag,
         notices: work.notices,
     }))
+}
+
+/// Makes the table of a CREATE TABLE AS: false if it was there already. A
+/// notice then says so.
+pub(in crate::postgres) fn define_for(
+    shared: &Shared,
+    transaction: &mut Transaction,
+    settings: &Settings,
+    name: &str,
+    columns: Vec<Column>,
+    if_not_exists: bool,
+) -> Result<(bool, Vec<Error>)> {
+    let mut work = Work {
+        shared,
+        transaction,
+        settings,
+        notices: Vec::new(),
+    };
+    let made = work.create_table_for(name, columns, if_not_exists)?;
+    Ok((made, work.notices))
 }
 
 fn tag(statement: &Statement) -> Result<Option<&'static str>> {

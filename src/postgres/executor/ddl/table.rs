@@ -22,7 +22,6 @@ use crate::postgres::types::Type;
 impl Work<'_> {
     pub(super) async fn create_table(&mut self, create: &CreateTable) -> Result<()> {
         let refused = [
-            (create.query.is_some(), "CREATE TABLE AS"),
             (create.inherits.is_some(), "INHERITS"),
             (create.partition_by.is_some(), "PARTITION BY"),
             (create.partition_of.is_some(), "PARTITION OF"),
@@ -64,15 +63,47 @@ impl Work<'_> {
             constraint.add(&mut engine, top, &mut def, &parents)?;
         }
         self.add_sequences(&mut engine, xid, sequences);
+        self.add_table(&mut engine, xid, def);
+        Ok(())
+    }
+
+    fn add_table(&mut self, engine: &mut Engine, xid: Xid, def: TableDef) {
         let id = def.id;
         engine.catalog.add(Table::new(Arc::new(def), xid));
-        self.transaction
-            .defined(&mut engine, Definition::Created(id));
+        self.transaction.defined(engine, Definition::Created(id));
         let (tag, mode) = (LockTag::Relation(id), LockMode::AccessExclusive);
         if engine.locks.try_acquire(tag, mode, self.transaction.pid) {
             self.transaction.keep_lock(tag, mode);
         }
-        Ok(())
+    }
+
+    /// The table of CREATE TABLE AS: false if there is one of this name already
+    /// and that is no error.
+    pub(super) fn create_table_for(
+        &mut self,
+        name: &str,
+        columns: Vec<Column>,
+        if_not_exists: bool,
+    ) -> Result<bool> {
+        if self.taken(name, if_not_exists)? {
+            return Ok(false);
+        }
+        let mut engine = self.shared.lock();
+        let xid = self.transaction.xid(&mut engine);
+        let mut def = TableDef {
+            id: TableId(engine.catalog.new_id()),
+            name: name.into(),
+            columns: Vec::new(),
+            checks: Vec::new(),
+            indexes: Vec::new(),
+            foreign_keys: Vec::new(),
+        };
+        for column in columns {
+            check_column_name(&def, &column.name)?;
+            def.columns.push(column);
+        }
+        self.add_table(&mut engine, xid, def);
+        Ok(true)
     }
 
     /// Locks the tables that foreign keys refer to, other than `own`.
@@ -119,16 +150,9 @@ fn serial(data_type: &DataType) -> Option<Type> {
     }
 }
 
-/// A column of `def`, which it is to join; constraints come later.
-pub(super) fn define_column(
-    engine: &mut Engine,
-    top: Xid,
-    def: &TableDef,
-    ast: &ColumnDef,
-    sequences: &mut Vec<SequenceDef>,
-) -> Result<Column> {
-    let name = fold(&ast.name);
-    if def.column(&name).is_some() {
+/// A table's columns have different names, and none that every table has.
+fn check_column_name(def: &TableDef, name: &str) -> Result<()> {
+    if def.column(name).is_some() {
         return Err(Error::new(
             SqlState::DUPLICATE_COLUMN,
             format!("column \"{name}\" specified more than once"),
@@ -143,6 +167,19 @@ pub(super) fn define_column(
             format!("column name \"{name}\" conflicts with a system column name"),
         ));
     }
+    Ok(())
+}
+
+/// A column of `def`, which it is to join; constraints come later.
+pub(super) fn define_column(
+    engine: &mut Engine,
+    top: Xid,
+    def: &TableDef,
+    ast: &ColumnDef,
+    sequences: &mut Vec<SequenceDef>,
+) -> Result<Column> {
+    let name = fold(&ast.name);
+    check_column_name(def, &name)?;
     let serial = serial(&ast.data_type);
     let (ty, modifier) = match serial {
         Some(ty) => (ty, -1),

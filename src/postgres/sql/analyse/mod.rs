@@ -138,6 +138,8 @@ impl<'a> Analyser<'a> {
     fn action(&mut self, statement: &Statement) -> Result<Option<(Action, Vec<OutputColumn>)>> {
         Ok(Some(match statement {
             Statement::Query(query) => match &*query.body {
+                // SELECT INTO makes a table first.
+                SetExpr::Select(select) if select.into.is_some() => return Ok(None),
                 SetExpr::Insert(change) | SetExpr::Update(change) | SetExpr::Delete(change) => {
                     if let Some(with) = &query.with {
                         self.with(with)?;

@@ -2,6 +2,7 @@
 //! does not know, or knows as another product has them. These are read here
 //! from the same tokens.
 
+mod create_as;
 mod maintenance;
 mod refused;
 
@@ -98,6 +99,9 @@ fn parse_command(parser: &mut Parser<'_>) -> Parsing<Command> {
             parser.next_token();
         }
         return Ok(Command::Refused(name));
+    }
+    if let Some(create) = create_as::parse(parser)? {
+        return Ok(Command::Sql(Box::new(create)));
     }
     let first = &parser.peek_token_ref().token;
     let known = |word: &Word| FIRST_WORDS.iter().any(|first| is_unquoted(word, first));
