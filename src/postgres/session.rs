@@ -368,6 +368,7 @@ impl Session {
         let statement = match command {
             Command::Sql(statement) => statement,
             Command::Maintenance(command) => return self.maintain(command).await,
+            Command::Reindex(command) => return self.reindex(command).await,
             Command::Refused(what) => return Err(Error::unsupported(what)),
         };
         if let Some(answer) = utility::run(self, statement)? {

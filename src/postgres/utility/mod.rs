@@ -8,6 +8,7 @@ mod cursor;
 mod lock;
 mod notify;
 mod prepare;
+mod reindex;
 mod set;
 mod vacuum;
 

@@ -56,3 +56,18 @@ VACUUM t; SELECT 1;
 SELECT count(*) FROM t;
 TABLE t;
 TABLE nothing;
+REINDEX TABLE t;
+REINDEX INDEX t_pkey;
+REINDEX TABLE t_pkey;
+REINDEX INDEX t;
+REINDEX TABLE v;
+REINDEX TABLE nothing;
+REINDEX INDEX nothing;
+REINDEX TABLE;
+-- refused: what follows the first words is not read.
+REINDEX;
+CREATE TABLE bare (a int);
+REINDEX TABLE bare;
+BEGIN;
+REINDEX TABLE t;
+COMMIT;

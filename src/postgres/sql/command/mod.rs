@@ -5,12 +5,14 @@
 mod create_as;
 mod maintenance;
 mod refused;
+mod reindex;
 
 use sqlparser::ast::{Ident, Statement};
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, Word};
 
 pub(in crate::postgres) use maintenance::{Maintenance, MaintenanceOption};
+pub(in crate::postgres) use reindex::Reindex;
 
 /// One statement of a text.
 #[derive(Debug, Clone)]
@@ -19,6 +21,7 @@ pub(in crate::postgres) enum Command {
     Sql(Box<Statement>),
     /// VACUUM or ANALYZE.
     Maintenance(Maintenance),
+    Reindex(Reindex),
     /// A statement of PostgreSQL's that this server does not run, by name.
     Refused(String),
 }
@@ -93,6 +96,9 @@ const FIRST_WORDS: &[&str] = &[
 fn parse_command(parser: &mut Parser<'_>) -> Parsing<Command> {
     if let Some(maintenance) = maintenance::parse(parser)? {
         return Ok(Command::Maintenance(maintenance));
+    }
+    if let Some(reindex) = reindex::parse(parser)? {
+        return Ok(Command::Reindex(reindex));
     }
     if let Some(name) = refused::name(parser) {
         while !at_end(parser) {

@@ -1,0 +1,73 @@
+//! REINDEX.
+//!
+//! There is nothing to rebuild: what is left is whom it waits for. PostgreSQL
+//! takes each index away from everybody, readers too, and a statement on the
+//! table looks at all of its indexes; so the table is locked like that.
+
+use crate::postgres::engine::Engine;
+use crate::postgres::error::{Error, Result, SqlState};
+use crate::postgres::executor::lock_relation;
+use crate::postgres::locks::{LockMode, LockTag};
+use crate::postgres::session::{Answer, Session};
+use crate::postgres::sql::{Reindex, object_name};
+use crate::postgres::storage::Xid;
+use crate::postgres::storage::table::TableId;
+
+impl Session {
+    /// Runs a REINDEX.
+    pub(in crate::postgres) async fn reindex(&mut self, command: &Reindex) -> Result<Answer> {
+        let name = object_name(&command.name)?;
+        self.ensure_transaction()?;
+        let (shared, transaction, settings) = self.in_transaction()?;
+        loop {
+            let top = transaction.xid;
+            let (id, indexed) = find(&shared.lock(), top, &name, command.index)?;
+            let mode = if indexed {
+                LockMode::AccessExclusive
+            } else {
+                LockMode::Share
+            };
+            let tag = LockTag::Relation(id);
+            lock_relation(shared, transaction, settings, tag, mode, &name).await?;
+            if find(&shared.lock(), top, &name, command.index)? != (id, indexed) {
+                continue;
+            }
+            let mut answer = Answer::word("REINDEX");
+            if !indexed {
+                answer.notices.push(Error::new(
+                    SqlState::SUCCESSFUL_COMPLETION,
+                    format!("table \"{name}\" has no indexes to reindex"),
+                ));
+            }
+            return Ok(answer);
+        }
+    }
+}
+
+/// The table that is concerned, and whether it has an index.
+fn find(engine: &Engine, top: Xid, name: &str, index: bool) -> Result<(TableId, bool)> {
+    let mut tables = engine.catalog.tables();
+    let of_index = tables.find(|table| {
+        let mut indexes = table.def.indexes.iter();
+        table.presence.seen(&engine.clog, top) && indexes.any(|index| *index.name == *name)
+    });
+    let table = engine.catalog.find(name, &engine.clog, top);
+    if let Some(table) = if index { of_index } else { table } {
+        return Ok((table.def.id, !table.def.indexes.is_empty()));
+    }
+    if !engine.catalog.has_relation(name, &engine.clog, top) {
+        return Err(Error::new(
+            SqlState::UNDEFINED_TABLE,
+            format!("relation \"{name}\" does not exist"),
+        ));
+    }
+    let kind = if index {
+        "an index"
+    } else {
+        "a table or materialized view"
+    };
+    Err(Error::new(
+        SqlState("42809"),
+        format!("\"{name}\" is not {kind}"),
+    ))
+}
