@@ -65,3 +65,6 @@ UPDATE child SET id = 5;
 ALTER TABLE child VALIDATE CONSTRAINT positive;
 ALTER TABLE child ADD CONSTRAINT one UNIQUE (id) NOT VALID;
 ALTER TABLE child ADD PRIMARY KEY (id) NOT VALID;
+ALTER TABLE child SET (fillfactor = 70, autovacuum_enabled = off);
+ALTER TABLE child SET (parallel_workers = 2);
+ALTER TABLE child SET (nonsense = 1);

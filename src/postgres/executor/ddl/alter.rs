@@ -4,7 +4,7 @@
 
 use sqlparser::ast::{
     AlterColumnOperation, AlterTable, AlterTableOperation, DataType, Expr as Ast, Ident,
-    RenameTableNameKind, TableConstraint,
+    RenameTableNameKind, SqlOption, TableConstraint,
 };
 
 use super::constraint::{Constraint, has_constraint};
@@ -35,6 +35,27 @@ fn column_of(def: &TableDef, name: &Ident) -> Result<usize> {
     def.column(&name).ok_or_else(|| no_column(def, &name))
 }
 
+/// How a table is stored and vacuumed changes no answer.
+fn storage_parameter(option: &SqlOption) -> Result<()> {
+    let SqlOption::KeyValue { key, .. } = option else {
+        return Err(Error::unsupported(format!("SET ({option})")));
+    };
+    let name = fold(key);
+    let known = [
+        "fillfactor",
+        "parallel_workers",
+        "vacuum_index_cleanup",
+        "vacuum_truncate",
+    ];
+    if known.contains(&name.as_str()) || name.starts_with("autovacuum_") {
+        return Ok(());
+    }
+    Err(Error::new(
+        SqlState::INVALID_PARAMETER_VALUE,
+        format!("unrecognized parameter \"{name}\""),
+    ))
+}
+
 /// The lock that an operation takes on its table.
 fn lock_mode(operation: &AlterTableOperation) -> LockMode {
     match operation {
@@ -42,7 +63,8 @@ fn lock_mode(operation: &AlterTableOperation) -> LockMode {
             constraint: TableConstraint::ForeignKey(_),
             ..
         } => LockMode::ShareRowExclusive,
-        AlterTableOperation::ValidateConstraint { .. } => LockMode::ShareUpdateExclusive,
+        AlterTableOperation::ValidateConstraint { .. }
+        | AlterTableOperation::SetOptionsParens { .. } => LockMode::ShareUpdateExclusive,
         _ => LockMode::AccessExclusive,
     }
 }
@@ -97,6 +119,9 @@ impl Work<'_> {
             AlterTableOperation::DropConstraint {
                 name, if_exists, ..
             } => self.drop_constraint(id, &fold(name), *if_exists),
+            AlterTableOperation::SetOptionsParens { options } => {
+                options.iter().try_for_each(storage_parameter)
+            }
             AlterTableOperation::ValidateConstraint { name } => {
                 self.validate_constraint(id, &fold(name)).await
             }
