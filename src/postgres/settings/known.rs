@@ -41,7 +41,7 @@ pub(super) struct Known {
     pub(super) hidden: bool,
 }
 
-const REPORTED: [&str; 14] = [
+const REPORTED: [&str; 13] = [
     "application_name",
     "client_encoding",
     "DateStyle",
@@ -55,7 +55,6 @@ const REPORTED: [&str; 14] = [
     "session_authorization",
     "standard_conforming_strings",
     "TimeZone",
-    "scram_iterations",
 ];
 
 const HIDDEN: [&str; 3] = ["is_superuser", "role", "session_authorization"];
