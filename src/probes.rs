@@ -31,6 +31,12 @@ named! {
         TooManyClients = "too-many-clients",
         /// A crash lost a transaction that had become visible.
         CommitLostInCrash = "commit-lost-in-crash",
+        /// A failover lost a transaction that had become visible.
+        CommitLostInFailover = "commit-lost-in-failover",
+        /// A replica became a primary.
+        FailedOver = "failed-over",
+        /// A replica answered from a state that was out of date.
+        ReplicaLagged = "replica-lagged",
         /// A buyer was told that nothing is left.
         SoldOut = "sold-out",
     }
@@ -68,6 +74,15 @@ pub fn reached(history: &History) -> BTreeSet<Probe> {
             }
             Event::CommitLost { cause, .. } if cause == "crash" => {
                 reached.insert(Probe::CommitLostInCrash);
+            }
+            Event::CommitLost { .. } => {
+                reached.insert(Probe::CommitLostInFailover);
+            }
+            Event::Promoted { .. } => {
+                reached.insert(Probe::FailedOver);
+            }
+            Event::StaleRead { .. } => {
+                reached.insert(Probe::ReplicaLagged);
             }
             Event::TooManyClients {} => {
                 reached.insert(Probe::TooManyClients);

@@ -243,6 +243,20 @@ events! {
         /// What lost it: `crash` or `failover`.
         cause: String,
     }
+    /// A replica answered a query from a state that was out of date.
+    24 StaleRead {
+        /// The replica.
+        node: String,
+        /// The session that asked.
+        session: u64,
+        /// How many commits of the primary it did not show.
+        behind: u64,
+    }
+    /// A replica became a primary.
+    25 Promoted {
+        /// Which.
+        node: String,
+    }
     /// An order of such a transaction.
     23 OrderLost {
         /// The order.

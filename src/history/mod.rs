@@ -81,16 +81,19 @@ impl Recorder {
     }
 
     /// The orders, with their keys, that the latest transaction of this number
-    /// committed.
-    pub fn orders_of(&self, xid: u64) -> Vec<(String, String)> {
+    /// and session committed.
+    pub fn orders_of(&self, xid: u64, session: u64) -> Vec<(String, String)> {
         let recording = self.0.lock();
         let of_xid = |entry: &Entry| match &entry.event {
             Event::OrderCommitted {
                 order,
                 key,
-                xid: other,
+                xid: its_xid,
+                session: its_session,
                 ..
-            } if *other == xid => Some((entry.at_ns, (order.clone(), key.clone()))),
+            } if (*its_xid, *its_session) == (xid, session) => {
+                Some((entry.at_ns, (order.clone(), key.clone())))
+            }
             _ => None,
         };
         let mut committed = recording.entries.iter().rev().filter_map(of_xid).peekable();

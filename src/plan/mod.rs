@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use calms::Calm;
 pub use clocks::NodeClock;
+pub(crate) use faults::death_of;
 pub use faults::{Effect, Fault, Trigger};
 pub use visits::Visit;
 

@@ -120,6 +120,8 @@ impl<'a> Words<'a> {
             | Event::TooManyClients {}
             | Event::CommitLost { .. }
             | Event::OrderLost { .. }
+            | Event::StaleRead { .. }
+            | Event::Promoted { .. }
             | Event::FinalStock { .. }
             | Event::FinalOrder { .. } => "postgres",
             Event::LockTaken { .. }
@@ -263,6 +265,15 @@ impl<'a> Words<'a> {
             Event::CommitLost {
                 node, xid, cause, ..
             } => format!("{node} has lost transaction {xid} in the {cause}: it had committed"),
+            Event::StaleRead {
+                node,
+                session,
+                behind,
+            } => {
+                let commits = plural(usize::try_from(*behind).unwrap_or(usize::MAX), "commit");
+                format!("session {session} reads on {node}, which is {commits} behind")
+            }
+            Event::Promoted { node } => format!("{node} is a primary now"),
             Event::OrderLost { order, key, .. } => {
                 format!("order {} is lost with it, key {key}", short(order))
             }

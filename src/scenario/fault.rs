@@ -34,6 +34,8 @@ named! {
         Latency = "latency",
         /// Somebody else takes the database's sessions.
         ExhaustConnections = "exhaust-connections",
+        /// A replica takes the place of its primary.
+        Failover = "failover",
     }
 }
 
@@ -88,6 +90,11 @@ pub struct FaultSpec {
     pub every: Option<Spanned<Span>>,
     /// How many of the database's sessions are taken.
     pub sessions: Option<Spanned<Count>>,
+    /// How long it takes until the replica takes over.
+    pub after: Option<Spanned<Span>>,
+    /// The old primary comes back as a replica of the new one; else it comes
+    /// back as it was, and there are two primaries.
+    pub rejoins: Option<Spanned<bool>>,
     /// It begins at this time.
     pub at: Option<Spanned<Span>>,
     /// It begins with a message of this label, such as "answer to COMMIT".

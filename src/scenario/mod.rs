@@ -31,7 +31,7 @@ use crate::planted::Planted;
 use crate::postgres::SynchronousCommit;
 use crate::probes::Probe;
 use crate::redis::Persistence;
-use crate::shop::{Idempotency, StockStrategy};
+use crate::shop::{Idempotency, Reads, StockStrategy};
 use units::{Count, Percent, Span, Time};
 
 /// A whole scenario file.
@@ -109,6 +109,8 @@ pub struct Shop {
     /// After so long PostgreSQL ends a session that is idle in a transaction;
     /// never if zero.
     pub idle_timeout: Time,
+    /// Which server of PostgreSQL answers reads outside of transactions.
+    pub reads: Reads,
     /// How long a Redis lock lasts.
     pub lock_ttl: Time,
     /// How long a request tries for the lock.
@@ -130,6 +132,7 @@ impl Default for Shop {
             pool_size: 8,
             deadline: Time::ms(2_000),
             idle_timeout: Time::ms(5_000),
+            reads: Reads::Primary,
             lock_ttl: Time::ms(1_000),
             lock_wait: Time::ms(1_000),
             lock_retry: Time::ms(20),
@@ -157,6 +160,8 @@ pub struct Postgres {
     pub recovery: Time,
     /// What replaying one record of the log takes.
     pub replay: Time,
+    /// A hot standby, the node `postgres-replica`; none if it is left out.
+    pub replica: Option<Replica>,
 }
 
 impl Default for Postgres {
@@ -169,6 +174,26 @@ impl Default for Postgres {
             wal_writer_delay: Time::ms(200),
             recovery: Time::ms(0),
             replay: Time::ms(0),
+            replica: None,
+        }
+    }
+}
+
+/// A hot standby that follows the database.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Replica {
+    /// How old a commit is at least before the replica shows it.
+    pub apply_delay: Time,
+    /// A commit waits for the replica too.
+    pub synchronous: bool,
+}
+
+impl Default for Replica {
+    fn default() -> Replica {
+        Replica {
+            apply_delay: Time::ms(0),
+            synchronous: false,
         }
     }
 }
@@ -401,7 +426,13 @@ impl Scenario {
     /// Every node that a fault can name.
     pub fn nodes(&self) -> Vec<String> {
         let fixed = ["buyers", "postgres", "redis"].map(str::to_owned);
-        fixed.into_iter().chain(self.instances()).collect()
+        let replica = self.postgres.replica.iter();
+        let replica = replica.map(|_| "postgres-replica".to_owned());
+        fixed
+            .into_iter()
+            .chain(self.instances())
+            .chain(replica)
+            .collect()
     }
 }
 

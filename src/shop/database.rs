@@ -7,6 +7,7 @@
 
 use std::mem;
 use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use deadpool::managed::{self, Metrics, Object, PoolError, RecycleError, RecycleResult};
@@ -14,16 +15,17 @@ use futures_util::TryStreamExt as _;
 use futures_util::future::join;
 use tokio_postgres::error::{Severity, SqlState};
 use tokio_postgres::types::{FromSql, ToSql};
-use tokio_postgres::{Client, Config, NoTls, Row, Statement};
+use tokio_postgres::{Client, Config, NoTls, Row, SimpleQueryMessage, Statement};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::Options;
 use super::error::{Busy, Call, Error};
 use crate::rt;
 
-/// The pool.
+/// The pool, and one for reads if they go elsewhere.
 pub(super) struct Database {
     pool: managed::Pool<Manager>,
+    reads: Option<managed::Pool<Manager>>,
     deadline: Duration,
 }
 
@@ -40,23 +42,33 @@ impl Database {
                 "-c idle_in_transaction_session_timeout={timeout_ms}"
             ));
         }
-        let manager = Manager {
-            address: options.postgres.clone(),
-            config,
+        let pool = |hosts: &str, writes| {
+            let manager = Manager::new(hosts, writes, config.clone(), options.deadline);
+            managed::Pool::builder(manager)
+                .max_size(options.pool_size)
+                .build()
+                .expect("a pool without timeouts needs no runtime")
         };
-        let pool = managed::Pool::builder(manager)
-            .max_size(options.pool_size)
-            .build()
-            .expect("a pool without timeouts needs no runtime");
         Database {
-            pool,
+            pool: pool(&options.postgres, true),
+            reads: options.replica.as_ref().map(|hosts| pool(hosts, false)),
             deadline: options.deadline,
         }
     }
 
     /// Borrows a connection, outside any transaction.
     pub(super) async fn session(&self) -> Result<Session, Busy> {
-        match rt::timeout(self.deadline, self.pool.get()).await {
+        self.borrow(&self.pool).await
+    }
+
+    /// Borrows a connection for reads outside any transaction, which may see
+    /// what was true a while ago.
+    pub(super) async fn reader(&self) -> Result<Session, Busy> {
+        self.borrow(self.reads.as_ref().unwrap_or(&self.pool)).await
+    }
+
+    async fn borrow(&self, pool: &managed::Pool<Manager>) -> Result<Session, Busy> {
+        match rt::timeout(self.deadline, pool.get()).await {
             Ok(Ok(lease)) => Ok(Session {
                 lease: Some(lease),
                 deadline: self.deadline,
@@ -75,18 +87,34 @@ impl Database {
     }
 }
 
-/// Opens connections for the pool.
+/// Opens connections for the pool: to the first host that serves, as libpq's
+/// `target_session_attrs` has it.
 struct Manager {
-    address: String,
+    hosts: Vec<String>,
+    /// Only a server that takes writes will do.
+    writes: bool,
     config: Config,
+    /// How long one of several hosts is tried.
+    patience: Duration,
+    /// The host that served last is tried first.
+    last: AtomicUsize,
 }
 
-impl managed::Manager for Manager {
-    type Type = Connection;
-    type Error = Call;
+impl Manager {
+    fn new(hosts: &str, writes: bool, config: Config, deadline: Duration) -> Manager {
+        let hosts: Vec<String> = hosts.split(',').map(str::to_owned).collect();
+        let share = u32::try_from(hosts.len() + 1).unwrap_or(u32::MAX);
+        Manager {
+            hosts,
+            writes,
+            config,
+            patience: deadline / share,
+            last: AtomicUsize::new(0),
+        }
+    }
 
-    async fn create(&self) -> Result<Connection, Call> {
-        let stream = rt::connect(&self.address).await?;
+    async fn open(&self, host: &str) -> Result<Connection, Call> {
+        let stream = rt::connect(host).await?;
         let (client, driver) = self.config.connect_raw(stream, NoTls).await?;
         let open = CancellationToken::new();
         rt::spawn(open.clone().run_until_cancelled_owned(driver));
@@ -95,6 +123,50 @@ impl managed::Manager for Manager {
             statements: Vec::new(),
             _open: open.drop_guard(),
         })
+    }
+
+    /// Opens a connection to one of several hosts, if it serves.
+    async fn try_host(&self, host: &str) -> Result<Connection, Call> {
+        let connection = self.open(host).await?;
+        if self.writes {
+            let answer = connection.client.simple_query(READ_ONLY).await?;
+            let shows = |row: &SimpleQueryMessage| match row {
+                SimpleQueryMessage::Row(row) => row.get(0) == Some("on"),
+                _ => false,
+            };
+            if answer.iter().any(shows) {
+                return Err(Call::NoPrimary);
+            }
+        }
+        Ok(connection)
+    }
+}
+
+/// Says `on` on a standby.
+const READ_ONLY: &str = "SHOW transaction_read_only";
+
+impl managed::Manager for Manager {
+    type Type = Connection;
+    type Error = Call;
+
+    async fn create(&self) -> Result<Connection, Call> {
+        if let [host] = self.hosts.as_slice() {
+            return self.open(host).await;
+        }
+        let first = self.last.load(Ordering::Relaxed);
+        let mut failed = Call::NoPrimary;
+        for at in 0..self.hosts.len() {
+            let at = (first + at) % self.hosts.len();
+            match rt::timeout(self.patience, self.try_host(&self.hosts[at])).await {
+                Ok(Ok(connection)) => {
+                    self.last.store(at, Ordering::Relaxed);
+                    return Ok(connection);
+                }
+                Ok(Err(error)) => failed = error,
+                Err(rt::Elapsed) => failed = Call::Deadline,
+            }
+        }
+        Err(failed)
     }
 
     async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<Call> {

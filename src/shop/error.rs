@@ -85,6 +85,9 @@ pub enum Call {
     /// No answer came in time.
     #[error("no answer in time")]
     Deadline,
+    /// No host that answered takes writes.
+    #[error("every host that answers is a standby")]
+    NoPrimary,
     /// The socket could not be opened.
     #[error(transparent)]
     Io(#[from] std::io::Error),

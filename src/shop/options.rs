@@ -10,8 +10,12 @@ use super::{Bug, Idempotency, StockStrategy};
 pub struct Options {
     /// Where to listen, `host:port`.
     pub listen: String,
-    /// Where PostgreSQL is, `host:port`.
+    /// Where PostgreSQL is, `host:port`; of several, separated by commas, the
+    /// one that takes writes is used.
     pub postgres: String,
+    /// Where reads outside of transactions go, in the same form: the first
+    /// that answers is used. To where the writes go if None.
+    pub replica: Option<String>,
     /// The role to connect as. It must not need a password.
     pub postgres_user: String,
     /// The database to connect to.
@@ -52,6 +56,7 @@ impl Default for Options {
         Options {
             listen: "127.0.0.1:8080".to_owned(),
             postgres: "127.0.0.1:5432".to_owned(),
+            replica: None,
             postgres_user: "shop".to_owned(),
             postgres_database: "shop".to_owned(),
             redis: "127.0.0.1:6379".to_owned(),

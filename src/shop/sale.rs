@@ -76,14 +76,14 @@ impl Shop {
 
     /// What is left of a product.
     pub(super) async fn quantity(&self, sku: &str) -> Result<i64, Error> {
-        let mut session = self.database.session().await?;
+        let mut session = self.database.reader().await?;
         let row = session.query_opt(READ_QUANTITY, &[&sku]).await?;
         Ok(column(&row.ok_or(Error::NotFound)?, 0)?)
     }
 
     /// An order that was placed.
     pub(super) async fn order(&self, order_id: &str) -> Result<Order, Error> {
-        let mut session = self.database.session().await?;
+        let mut session = self.database.reader().await?;
         let row = session.query_opt(READ_ORDER, &[&order_id]).await?;
         let row = row.ok_or(Error::NotFound)?;
         Ok(Order {
@@ -171,7 +171,7 @@ impl Sale<'_> {
     /// Stock never grows back here, so too little now is too little for good;
     /// and a sale that took it for the same key has committed its key with it.
     pub(super) async fn look(&self) -> Result<Shelf, Error> {
-        let mut session = self.shop.database.session().await?;
+        let mut session = self.shop.database.reader().await?;
         let row = session
             .query_opt(READ_QUANTITY, &[&self.wanted.sku])
             .await?;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::history::{Event, Recorder};
 use crate::net::Network;
-use crate::postgres::{self, Abort, Change, Commit, NamedRow, Wait};
+use crate::postgres::{self, Change, Commit, NamedRow};
 use crate::redis::{self, Outcome, ScriptRun};
 use crate::rt;
 use crate::shop::LOCK_PREFIX;
@@ -38,43 +38,44 @@ impl Lens {
         output
     }
 
-    fn record(&self, event: Event) {
+    pub(super) fn record(&self, event: Event) {
         if self.open.load(Ordering::Relaxed) {
             self.recorder.record(self.network.now_ns(), event);
         }
     }
 
-    fn changed(&self, commit: &Commit<'_>, change: &Change) {
+    /// What a committed change is to a shop.
+    pub(super) fn event(commit: &Commit<'_>, change: &Change) -> Option<Event> {
         let (xid, session) = (commit.xid.0, session(commit.pid));
-        match (change.table(), &change.old, &change.new) {
-            (orders::TABLE, None, Some(new)) => self.record(Event::OrderCommitted {
+        Some(match (change.table(), &change.old, &change.new) {
+            (orders::TABLE, None, Some(new)) => Event::OrderCommitted {
                 order: column(new, orders::ID),
                 key: column(new, orders::IDEMPOTENCY_KEY),
                 sku: column(new, orders::SKU),
                 quantity: number(new, orders::QUANTITY),
                 xid,
                 session,
-            }),
-            (products::TABLE, Some(old), Some(new)) => self.record(Event::StockCommitted {
+            },
+            (products::TABLE, Some(old), Some(new)) => Event::StockCommitted {
                 sku: column(new, products::SKU),
                 from: number(old, products::QUANTITY),
                 to: number(new, products::QUANTITY),
                 xid,
                 session,
-            }),
-            _ => {}
-        }
+            },
+            _ => return None,
+        })
     }
 
     /// A server has lost a transaction that had committed there.
-    fn lost(&self, node: &str, xid: postgres::Xid, pid: postgres::Pid, cause: &str) {
+    pub(super) fn lost(&self, node: &str, xid: postgres::Xid, pid: postgres::Pid, cause: &str) {
         self.record(Event::CommitLost {
             node: node.to_owned(),
             xid: xid.0,
             session: session(pid),
             cause: cause.to_owned(),
         });
-        for (order, key) in self.recorder.orders_of(xid.0) {
+        for (order, key) in self.recorder.orders_of(xid.0, session(pid)) {
             let cause = cause.to_owned();
             self.record(Event::OrderLost { order, key, cause });
         }
@@ -106,41 +107,8 @@ fn number(row: &NamedRow, name: &str) -> i64 {
     row.int(name).unwrap_or_default()
 }
 
-fn session(pid: postgres::Pid) -> u64 {
+pub(super) fn session(pid: postgres::Pid) -> u64 {
     u64::from(pid.unsigned_abs())
-}
-
-impl postgres::Observer for Lens {
-    fn committed(&self, commit: &Commit<'_>) {
-        for change in commit.changes {
-            self.changed(commit, change);
-        }
-    }
-
-    fn waited(&self, wait: &Wait<'_>) {
-        self.record(Event::TransactionWaited {
-            session: session(wait.waiter),
-            holder: session(wait.holders.first().copied().unwrap_or_default()),
-            table: wait.relation.to_owned(),
-        });
-    }
-
-    fn lost(&self, xid: postgres::Xid, pid: postgres::Pid) {
-        self.lost("postgres", xid, pid, "crash");
-    }
-
-    fn refused(&self) {
-        self.record(Event::TooManyClients {});
-    }
-
-    fn aborted(&self, abort: &Abort) {
-        self.record(Event::TransactionAborted {
-            session: session(abort.pid),
-            reason: abort
-                .reason
-                .map_or_else(|| "rolled back".to_owned(), |state| state.to_string()),
-        });
-    }
 }
 
 /// How far an instant of Redis's clock is from now: Redis itself calls.

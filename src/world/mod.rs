@@ -11,12 +11,14 @@
 //! drawn and histories judged on the thread that asked. Wherever a seed
 //! panics, on either thread, that is its verdict.
 
+mod database;
 mod faults;
 mod lens;
 mod machine;
 mod nodes;
 mod outcome;
 mod thread;
+mod witness;
 
 use std::time::Duration;
 
@@ -103,6 +105,7 @@ async fn live(scenario: Scenario, plan: Plan, keep: Keep, network: net::Network)
     let stage = faults::Stage {
         plan,
         machines: &machines,
+        database: &database,
         network,
         recorder: &recorder,
         gateway: market.gateway(),

@@ -5,8 +5,7 @@ use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
-
+use super::database::{self, Database};
 use super::lens::Lens;
 use super::machine::Machines;
 use crate::buyers::Market;
@@ -15,8 +14,7 @@ use crate::net::{Death, Network};
 use crate::plan::{Effect, Fault, Plan};
 use crate::planted::{Planted, WorldBug};
 use crate::scenario::Scenario;
-use crate::shop::schema;
-use crate::{postgres, redis, rt, shop};
+use crate::{redis, rt, shop};
 
 pub(super) const POSTGRES: &str = "postgres:5432";
 const REDIS: &str = "redis:6379";
@@ -25,14 +23,6 @@ const SHOP_PORT: u16 = 8080;
 /// The host of somebody who uses the same database, where a fault needs one.
 pub(super) const NEIGHBOUR: &str = "neighbour";
 
-/// The database's disk, which outlives its processes, and the process that
-/// runs now.
-#[derive(Clone)]
-pub(super) struct Database {
-    disk: postgres::Disk,
-    running: Arc<Mutex<Option<postgres::Server>>>,
-}
-
 /// Builds and boots every node of the scenario.
 pub(super) fn build(
     scenario: &Scenario,
@@ -40,13 +30,9 @@ pub(super) fn build(
     network: &Network,
     recorder: &Recorder,
 ) -> (Machines, Database, Arc<Lens>) {
-    let database = Database {
-        disk: postgres::Disk::default(),
-        running: Arc::default(),
-    };
     let mut machines = Machines::new(network);
     let lens = Arc::new(Lens::new(network, recorder));
-    add_postgres(&mut machines, scenario, database.clone(), lens.clone());
+    let database = Database::build(&mut machines, scenario, &lens);
     add_redis(&mut machines, scenario, lens.clone());
     for name in scenario.instances() {
         let options = shop_options(scenario, &name);
@@ -105,45 +91,6 @@ fn real_randomness() -> u64 {
     u64::from(u16::from_le_bytes(bytes))
 }
 
-fn add_postgres(machines: &mut Machines, scenario: &Scenario, database: Database, lens: Arc<Lens>) {
-    let options = postgres::Options {
-        planted: scenario.planted.iter().find_map(|planted| match planted {
-            Planted::Postgres(bug) => Some(*bug),
-            _ => None,
-        }),
-        max_connections: scenario.postgres.max_connections,
-        statement_ns: scenario.postgres.statement.ns(),
-        sync_ns: scenario.postgres.sync.ns(),
-        synchronous_commit: scenario.postgres.synchronous_commit,
-        wal_writer_delay_ns: scenario.postgres.wal_writer_delay.ns(),
-        recovery_ns: scenario.postgres.recovery.ns(),
-        replay_ns: scenario.postgres.replay.ns(),
-        ..postgres::Options::default()
-    };
-    let schema = format!(
-        "{}{}",
-        shop::schema(&shop_options(scenario, "shop-0")),
-        shop::stock_sql(&scenario.catalog.sku, i64::from(scenario.catalog.units))
-    );
-    let installed = std::cell::Cell::new(false);
-    machines.add("postgres", move |machine, network| {
-        if machine.last_death() == Some(Death::Host) {
-            database.disk.lose_power();
-        }
-        let server = postgres::Server::start(&database.disk, options.clone(), lens.clone());
-        if !installed.replace(true) {
-            lens.closed(|| server.run_script(&schema))
-                .expect("the schema is the shop's own");
-        }
-        *database.running.lock() = Some(server.clone());
-        machine.spawn(network, async move {
-            let listener = rt::Listener::bind(POSTGRES).await.expect("a free port");
-            let served = server.serve(listener).await;
-            served.expect("a listener fails only with its node");
-        });
-    });
-}
-
 fn add_redis(machines: &mut Machines, scenario: &Scenario, lens: Arc<Lens>) {
     let options = redis::Options {
         planted: scenario.planted.iter().find_map(|planted| match planted {
@@ -169,11 +116,15 @@ fn add_redis(machines: &mut Machines, scenario: &Scenario, lens: Arc<Lens>) {
     });
 }
 
-fn shop_options(scenario: &Scenario, name: &str) -> shop::Options {
+pub(super) fn shop_options(scenario: &Scenario, name: &str) -> shop::Options {
     let shop = &scenario.shop;
     shop::Options {
         listen: format!("{name}:{SHOP_PORT}"),
-        postgres: POSTGRES.to_owned(),
+        postgres: database::hosts(scenario),
+        replica: match shop.reads {
+            shop::Reads::Primary => None,
+            shop::Reads::Replica => Some(database::replica_hosts()),
+        },
         redis: REDIS.to_owned(),
         stock: shop.stock,
         idempotency: shop.idempotency,
@@ -224,18 +175,4 @@ pub(super) fn open_market(
         .get("buyers")
         .spawn(network, async move { opened.open(&visits) });
     market
-}
-
-impl Database {
-    /// Records what the storage holds, read from the storage itself: not
-    /// through SQL, the service or a driver.
-    pub(super) fn read(&self, lens: &Lens) {
-        let running = self.running.lock();
-        let server = running.as_ref().expect("every node is up once healed");
-        for table in [schema::products::TABLE, schema::orders::TABLE] {
-            for row in server.committed_rows(table) {
-                lens.stored(table, &row);
-            }
-        }
-    }
 }

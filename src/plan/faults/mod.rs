@@ -141,6 +141,19 @@ pub enum Effect {
         /// How many.
         sessions: u32,
     },
+    /// The replica of a server takes its place.
+    Failover {
+        /// Whose replica.
+        node: String,
+        /// How the old primary goes down; None if it lives on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        down: Option<Down>,
+        /// How long it takes until the replica takes over.
+        #[serde(rename = "after", with = "nanos")]
+        after_ns: u64,
+        /// The old primary comes back as a replica of the new one.
+        rejoins: bool,
+    },
 }
 
 impl Effect {
@@ -159,6 +172,7 @@ impl Effect {
             Effect::Resend => FaultKind::Resend,
             Effect::Latency { .. } => FaultKind::Latency,
             Effect::ExhaustConnections { .. } => FaultKind::ExhaustConnections,
+            Effect::Failover { .. } => FaultKind::Failover,
         }
     }
 
@@ -170,7 +184,8 @@ impl Effect {
             | Effect::RestartLoop { node, .. }
             | Effect::Slow { node, .. }
             | Effect::ClockJump { node, .. }
-            | Effect::ClockDrift { node, .. } => Some(node),
+            | Effect::ClockDrift { node, .. }
+            | Effect::Failover { node, .. } => Some(node),
             _ => None,
         }
     }
@@ -183,7 +198,8 @@ impl Effect {
             | Effect::RestartLoop { node, .. }
             | Effect::Slow { node, .. }
             | Effect::ClockJump { node, .. }
-            | Effect::ClockDrift { node, .. } => vec![node],
+            | Effect::ClockDrift { node, .. }
+            | Effect::Failover { node, .. } => vec![node],
             Effect::Partition { between, and, .. } | Effect::Latency { between, and, .. } => {
                 between.iter().chain(and).collect()
             }
@@ -195,7 +211,13 @@ impl Effect {
     /// The node that it takes down, if it does.
     pub fn takes_down(&self) -> Option<&str> {
         match self {
-            Effect::Kill { node, .. } | Effect::RestartLoop { node, .. } => Some(node),
+            Effect::Kill { node, .. }
+            | Effect::RestartLoop { node, .. }
+            | Effect::Failover {
+                node,
+                down: Some(_),
+                ..
+            } => Some(node),
             _ => None,
         }
     }
@@ -221,7 +243,7 @@ mod death {
     }
 }
 
-fn death_of(down: Down) -> Death {
+pub(crate) fn death_of(down: Down) -> Death {
     match down {
         Down::Process => Death::Process,
         Down::Host => Death::Host,

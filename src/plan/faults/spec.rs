@@ -77,6 +77,12 @@ fn effect(spec: &FaultSpec, draw: &mut Draw) -> Effect {
         FaultKind::ExhaustConnections => Effect::ExhaustConnections {
             sessions: count(&spec.sessions, draw),
         },
+        FaultKind::Failover => Effect::Failover {
+            node: node(),
+            down: spec.down.as_ref().map(|down| *down.get_ref()),
+            after_ns: spec.after.as_ref().map_or(0, |s| s.get_ref().draw(draw)),
+            rejoins: spec.rejoins.as_ref().is_none_or(|one| *one.get_ref()),
+        },
     }
 }
 

@@ -5,12 +5,12 @@
 use super::{Effect, Fault, Trigger};
 use crate::draw::Draw;
 use crate::net::Death;
-use crate::scenario::{FaultKind, Scenario, Swarm};
+use crate::scenario::{Down, FaultKind, Scenario, Swarm};
 use crate::shop::ANSWER_LABELS;
 
 pub(super) fn faults(scenario: &Scenario, swarm: &Swarm, seed: u64, first: u32) -> Vec<Fault> {
     let count = swarm.faults.draw(&mut Draw::new(seed, "swarm"));
-    let kinds = Kinds::draw(swarm, seed);
+    let kinds = Kinds::draw(scenario, swarm, seed);
     (0..u32::try_from(count).unwrap_or(u32::MAX))
         .map(|index| {
             let mut draw = Draw::new(seed, &format!("swarm/{index}"));
@@ -29,12 +29,15 @@ const LIKING_MAX: u64 = 6;
 
 impl Kinds {
     /// Each kind by its own name: a kind more leaves the others as they were.
-    fn draw(swarm: &Swarm, seed: u64) -> Kinds {
+    fn draw(scenario: &Scenario, swarm: &Swarm, seed: u64) -> Kinds {
         let all = match swarm.kinds.as_slice() {
             [] => FaultKind::ALL,
             kinds => kinds,
         };
-        let drawn = all.iter().map(|&kind| {
+        let can_be = |kind: &&FaultKind| {
+            **kind != FaultKind::Failover || scenario.postgres.replica.is_some()
+        };
+        let drawn = all.iter().filter(can_be).map(|&kind| {
             let mut draw = Draw::new(seed, &format!("swarm/kind/{kind}"));
             (draw.percent(50), kind, 1 << draw.within(0..LIKING_MAX + 1))
         });
@@ -123,6 +126,12 @@ fn fault(id: u32, kind: FaultKind, scenario: &Scenario, swarm: &Swarm, draw: &mu
             between: vec![shop],
             and: vec![other],
             by_ns: draw.within(1_000_000..500_000_000),
+        },
+        FaultKind::Failover => Effect::Failover {
+            node: "postgres".to_owned(),
+            down: Some(draw.pick(&[Down::Process, Down::Host])),
+            after_ns: draw.within(1_000_000..500_000_000),
+            rejoins: true,
         },
         FaultKind::ExhaustConnections => Effect::ExhaustConnections {
             sessions: u32::try_from(scenario.postgres.max_connections).unwrap_or(u32::MAX),

@@ -1,6 +1,6 @@
 //! What faults do, in words that need no manual.
 
-use super::{Effect, Fault, Trigger};
+use super::{Effect, Fault, Trigger, death_of};
 use crate::net::Death;
 use crate::scenario::units::readable_ns;
 
@@ -54,6 +54,23 @@ impl Effect {
             }
             Effect::ExhaustConnections { sessions } => {
                 format!("somebody else takes {sessions} sessions of postgres")
+            }
+            Effect::Failover {
+                node,
+                down,
+                after_ns,
+                rejoins,
+            } => {
+                let why = down.map_or_else(
+                    || format!("{node} is taken for dead"),
+                    |down| goes_down(node, death_of(down)),
+                );
+                let after = readable_ns(*after_ns);
+                let back = match rejoins {
+                    true => "follows it when it is back",
+                    false => "goes on as a second primary",
+                };
+                format!("{why}, its replica takes over after {after}, and {node} {back}")
             }
             _ => String::new(),
         }

@@ -124,6 +124,16 @@ impl Disk {
         state.written = state.flushed;
     }
 
+    /// Folds the log into the checkpoint and closes it, as a clean shutdown
+    /// does: nothing may run on the disk.
+    pub fn checkpoint(&self) {
+        let mut state = self.0.lock();
+        state.written = state.inserted;
+        state.flushed = state.inserted;
+        state.fold();
+        state.in_production = false;
+    }
+
     /// Copies what is safe here, as `pg_basebackup` does: a server that starts
     /// on the copy is a standby.
     pub fn base_backup(&self) -> Disk {

@@ -30,6 +30,7 @@ fn keys_of(kind: FaultKind) -> Keys {
         FaultKind::LoseAnswer | FaultKind::Resend => (&[], &[]),
         FaultKind::Latency => (&["between", "by", "lasts"], &["and"]),
         FaultKind::ExhaustConnections => (&["sessions", "lasts"], &[]),
+        FaultKind::Failover => (&["node", "lasts"], &["down", "after", "rejoins"]),
     };
     Keys { needed, optional }
 }
@@ -92,6 +93,8 @@ fn given_keys(fault: &FaultSpec) -> Vec<(&'static str, Range<usize>)> {
         ("times", span(&fault.times)),
         ("every", span(&fault.every)),
         ("sessions", span(&fault.sessions)),
+        ("after", span(&fault.after)),
+        ("rejoins", span(&fault.rejoins)),
         ("at", span(&fault.at)),
         ("on", span(&fault.on)),
         ("from", span(&fault.from)),
@@ -109,6 +112,15 @@ fn check_nodes(fault: &FaultSpec, nodes: &[String]) -> Result<(), Located> {
     let single = [&fault.node, &fault.from, &fault.to];
     for node in single.into_iter().flatten().chain(set) {
         check_node(node, nodes).map_err(located)?;
+    }
+    if *fault.kind.get_ref() == FaultKind::Failover
+        && let Some(node) = &fault.node
+        && !nodes.contains(&format!("{}-replica", node.get_ref()))
+    {
+        let name = node.get_ref();
+        let message =
+            format!("`{name}` has no replica to fail over to; give it one: [{name}.replica]");
+        return Err((message, Some(node.span())));
     }
     check_sides(fault.between.as_ref(), fault.and.as_ref(), nodes).map_err(located)?;
     if let Some(node) = &fault.node

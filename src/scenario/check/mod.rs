@@ -10,6 +10,7 @@ use toml::Spanned;
 use super::units::Time;
 use super::{Scenario, limits};
 use crate::checks::Invariant;
+use crate::shop::Reads;
 
 /// What is wrong and what is allowed, and where if that can be said.
 pub(super) type Located = (String, Option<Range<usize>>);
@@ -39,6 +40,10 @@ pub(super) fn check(source: &str, scenario: &Scenario) -> Result<(), Located> {
     }
     if scenario.catalog.sku.is_empty() {
         return Err(at("catalog.sku", "catalog.sku is empty".to_owned()));
+    }
+    if scenario.shop.reads == Reads::Replica && scenario.postgres.replica.is_none() {
+        let message = "shop.reads is `replica`, and there is none: [postgres.replica] adds it";
+        return Err(at("shop.reads", message.to_owned()));
     }
     let nodes = scenario.nodes();
     for fault in &scenario.faults {

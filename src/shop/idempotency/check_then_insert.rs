@@ -20,7 +20,7 @@ pub(super) struct CheckThenInsert;
 impl Variant for CheckThenInsert {
     fn before<'a>(&'a self, sale: &'a Sale<'_>) -> BoxFuture<'a, Result<Option<Order>, Error>> {
         Box::pin(async move {
-            let mut session = sale.shop.database.session().await?;
+            let mut session = sale.shop.database.reader().await?;
             let found = look_up(&mut session, sale).await?;
             found.map(|row| replay(&row, sale)).transpose()
         })

@@ -9,6 +9,7 @@
 mod clock_drift;
 mod clock_jump;
 mod exhaust_connections;
+mod failover;
 mod kill;
 mod latency;
 mod lose_answer;
@@ -26,6 +27,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
+use super::database::Database;
 use super::machine::Machines;
 use crate::buyers::Gateway;
 use crate::history::{Event, Recorder};
@@ -37,6 +39,7 @@ use crate::rt;
 pub(super) struct Stage<'a> {
     pub(super) plan: &'a Plan,
     pub(super) machines: &'a Machines,
+    pub(super) database: &'a Database,
     pub(super) network: &'a Network,
     pub(super) recorder: &'a Recorder,
     pub(super) gateway: &'a Arc<Gateway>,
@@ -93,6 +96,12 @@ impl Strike<'_> {
                 and,
                 by_ns,
             } => latency::strike(self, between, and, *by_ns).await,
+            Effect::Failover {
+                down,
+                after_ns,
+                rejoins,
+                ..
+            } => failover::strike(self, *down, *after_ns, *rejoins).await,
             Effect::ExhaustConnections { sessions } => {
                 exhaust_connections::strike(self, *sessions).await;
             }
