@@ -567,6 +567,86 @@ const SCHEDULES: &[(&str, &str, &str)] = &[
         ",
     ),
     (
+        "the place of a row that changed and went is used once",
+        "
+        r: BEGIN ISOLATION LEVEL REPEATABLE READ
+        r: SELECT count(*) FROM stock
+        a: UPDATE stock SET price = 1 WHERE sku = 'a'
+        a: DELETE FROM stock WHERE sku = 'a'
+        r: COMMIT
+        a: INSERT INTO stock VALUES ('x', 1)
+        a: INSERT INTO stock VALUES ('y', 1)
+        a: SELECT sku FROM stock ORDER BY sku
+        ",
+        "
+        r: BEGIN ISOLATION LEVEL REPEATABLE READ -> 0
+        r: SELECT count(*) FROM stock -> (3) 1
+        a: UPDATE stock SET price = 1 WHERE sku = 'a' -> 1
+        a: DELETE FROM stock WHERE sku = 'a' -> 1
+        r: COMMIT -> 0
+        a: INSERT INTO stock VALUES ('x', 1) -> 1
+        a: INSERT INTO stock VALUES ('y', 1) -> 1
+        a: SELECT sku FROM stock ORDER BY sku -> (b) (c) (x) (y) 4
+        ",
+    ),
+    (
+        "a table is emptied whose rows are still to be cleaned up",
+        "
+        r: BEGIN ISOLATION LEVEL REPEATABLE READ
+        r: SELECT 1
+        a: UPDATE stock SET price = 1
+        a: TRUNCATE stock
+        r: COMMIT
+        a: INSERT INTO stock VALUES ('x', 1)
+        a: SELECT sku FROM stock
+        ",
+        "
+        r: BEGIN ISOLATION LEVEL REPEATABLE READ -> 0
+        r: SELECT 1 -> (1) 1
+        a: UPDATE stock SET price = 1 -> 3
+        a: TRUNCATE stock -> 0
+        r: COMMIT -> 0
+        a: INSERT INTO stock VALUES ('x', 1) -> 1
+        a: SELECT sku FROM stock -> (x) 1
+        ",
+    ),
+    (
+        "a held advisory lock is had again past the queue",
+        "
+        a: SELECT pg_advisory_lock(1)
+        b: SELECT pg_advisory_lock(1)
+        a: SELECT pg_try_advisory_xact_lock(1)
+        a: SELECT pg_advisory_unlock(1)
+        ",
+        "
+        a: SELECT pg_advisory_lock(1) -> () 1
+        b: SELECT pg_advisory_lock(1) -> waits
+        a: SELECT pg_try_advisory_xact_lock(1) -> (t) 1
+        a: SELECT pg_advisory_unlock(1) -> (t) 1
+        b: ... SELECT pg_advisory_lock(1) -> () 1
+        ",
+    ),
+    (
+        "a later version that is held is waited for, whatever NOWAIT says",
+        "
+        a: BEGIN
+        a: UPDATE stock SET price = 1 WHERE sku = 'a'
+        a: DELETE FROM stock WHERE sku = 'a'
+        b: SELECT sku FROM stock WHERE sku = 'a' FOR KEY SHARE NOWAIT
+        c: SELECT sku FROM stock WHERE sku = 'a' FOR SHARE NOWAIT
+        a: ROLLBACK
+        ",
+        "
+        a: BEGIN -> 0
+        a: UPDATE stock SET price = 1 WHERE sku = 'a' -> 1
+        a: DELETE FROM stock WHERE sku = 'a' -> 1
+        b: SELECT sku FROM stock WHERE sku = 'a' FOR KEY SHARE NOWAIT -> waits
+        c: SELECT sku FROM stock WHERE sku = 'a' FOR SHARE NOWAIT -> 55P03
+        a: ROLLBACK -> 0
+        b: ... SELECT sku FROM stock WHERE sku = 'a' FOR KEY SHARE NOWAIT -> (a) 1
+        ",
+    ),
+    (
         "an update reaches a row that a concurrent update moved",
         "
         a: BEGIN

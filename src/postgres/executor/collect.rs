@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::reader::{Reader, outer_frame};
 use super::{Execution, catalog_rows};
 use crate::postgres::engine::Engine;
@@ -276,8 +278,9 @@ impl<'c> Collector<'c> {
                     // A bound that is NULL: nothing is within.
                     None => return Ok(true),
                 };
-                for key in self.keys(keys)? {
-                    if !self.look_up(scan, table, *index, &key, &bounds, emit)? {
+                let keys = self.keys(keys)?;
+                for (id, version) in self.looked_up(table, *index, &keys, &bounds) {
+                    if !self.consider(scan, id, version, emit)? {
                         return Ok(false);
                     }
                 }
@@ -350,46 +353,36 @@ impl<'c> Collector<'c> {
         Ok((!both.any(|(value, _)| value.is_null())).then_some(bounds))
     }
 
-    fn look_up(
-        &mut self,
-        scan: &'c Scan,
+    /// What an index leads to, as a bitmap scan does: every row once, in the
+    /// order of the places that the entries name.
+    fn looked_up(
+        &self,
         table: &'c Table,
         index: usize,
-        key: &[Value],
+        keys: &[Vec<Value>],
         bounds: &Bounds,
-        emit: Emit<'_, 'c>,
-    ) -> Result<Wanted> {
+    ) -> SmallVec<[(RowId, &'c Version); 1]> {
         let def = &table.def.indexes[index];
-        if key.len() == def.keys.len() {
-            for id in table.indexes[index].get(key) {
-                if let Some(version) = self.visible(table, index, id, key)
-                    && !self.consider(scan, id, version, emit)?
-                {
-                    return Ok(false);
+        let (low, high) = (bounds.low.as_ref(), bounds.high.as_ref());
+        let mut found = SmallVec::new();
+        for key in keys {
+            if key.len() == def.keys.len() {
+                for id in table.indexes[index].get(key) {
+                    found.extend(self.visible(table, index, id, key).map(|v| (id, v)));
                 }
+                continue;
             }
-            return Ok(true);
-        }
-        // As a bitmap scan does: every row once, in physical order.
-        let low = bounds.low.as_ref().map(|(value, _)| value);
-        let high = bounds.high.as_ref().map(|(value, _)| value);
-        let mut ids: Vec<RowId> = table.indexes[index].range(key, low, high).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        let mut found: Vec<(RowId, &'c Version)> = Vec::with_capacity(ids.len());
-        for id in ids {
-            found.extend(
-                self.visible(table, index, id, key)
-                    .map(|version| (id, version)),
-            );
-        }
-        found.sort_by_key(|(_, version)| version.tid);
-        for (id, version) in found {
-            if !self.consider(scan, id, version, emit)? {
-                return Ok(false);
+            let mut ids: Vec<RowId> = table.indexes[index].range(key, low, high).collect();
+            ids.sort_unstable();
+            ids.dedup();
+            for id in ids {
+                found.extend(self.visible(table, index, id, key).map(|v| (id, v)));
             }
         }
-        Ok(true)
+        if found.len() > 1 {
+            found.sort_unstable_by_key(|(_, version): &(RowId, &Version)| version.root);
+        }
+        found
     }
 
     /// The version of a row that the snapshot sees, if it has the key: the
@@ -426,8 +419,7 @@ impl<'c> Collector<'c> {
     }
 }
 
-/// The values between which a range lies, each with whether it belongs to it;
-/// the conditions of the scan look at that again.
+/// The values between which a range lies, each with whether it belongs to it.
 struct Bounds {
     low: Option<(Value, bool)>,
     high: Option<(Value, bool)>,

@@ -47,6 +47,16 @@ enum What {
     Leaves { old: Row, new: Option<Row> },
 }
 
+impl Event {
+    /// The table whose row was changed.
+    pub(in crate::postgres) fn table(&self) -> TableId {
+        match self.what {
+            What::Refers { .. } => self.child,
+            What::Leaves { .. } => self.key.parent,
+        }
+    }
+}
+
 impl Execution<'_> {
     /// Notes what a change of a row means for foreign keys. `place` is that of
     /// the new version.

@@ -268,11 +268,6 @@ impl<'a> InsertWork<'a> {
         if run.is_own(engine, newest.xmin) && newest.cmin == run.transaction.command {
             return Err(second_time());
         }
-        self.refuse_invisible(run, engine, existing)?;
-        let chain = engine.table(table.id)?.heap.chain(existing);
-        let Some(newest) = chain.newest() else {
-            return Ok(None);
-        };
         let (tid, old) = (newest.tid, newest.row.clone());
         let mut target = self
             .target
@@ -301,6 +296,7 @@ impl<'a> InsertWork<'a> {
             RowOutcome::Free if target.tid != tid => return Ok(None),
             RowOutcome::Free => {}
         }
+        self.refuse_invisible(run, engine, existing)?;
         let rows = [old, excluded.clone()];
         let reader = Reader::new(run, engine);
         let context = reader.context();

@@ -47,6 +47,8 @@ enum Look {
     Gone,
     Next(Tid),
     HeldBy(Xid),
+    /// Not this version but a later one is held.
+    LaterHeldBy(Xid),
 }
 
 /// Looks at the row until it is free, or a wait is needed.
@@ -69,6 +71,14 @@ pub(super) fn claim(
                 target.moved = true;
             }
             Look::HeldBy(xid) => return held(run, engine, target, mode, policy, xid),
+            // PostgreSQL follows the later versions without standing in line,
+            // and waits for them whatever NOWAIT and SKIP LOCKED say.
+            Look::LaterHeldBy(xid) => {
+                let name = engine.table(target.table)?.def.name.clone();
+                if let Some(id) = await_end(run, engine, xid, &name) {
+                    return Ok(RowOutcome::Wait(id));
+                }
+            }
         }
     }
 }
@@ -96,7 +106,10 @@ fn look(run: &Execution<'_>, engine: &Engine, target: &Target, mode: RowLockMode
             // if it permits what was done to the later ones too.
             _ => match first_excluding(chain, &engine.clog, version, mode) {
                 None => {}
-                Some((xid, Status::InProgress(_))) => return Ok(Look::HeldBy(xid)),
+                Some((by, Status::InProgress(_))) if by.tid == version.tid => {
+                    return Ok(Look::HeldBy(by.xmax));
+                }
+                Some((by, Status::InProgress(_))) => return Ok(Look::LaterHeldBy(by.xmax)),
                 Some(_) => {
                     let next = next();
                     if run.transaction.isolation.keeps_snapshot() {
@@ -123,19 +136,19 @@ fn look(run: &Execution<'_>, engine: &Engine, target: &Target, mode: RowLockMode
     Ok(Look::Free)
 }
 
-/// The first change from this version on that a lock of `mode` excludes, and
-/// what became of it.
-fn first_excluding(
-    chain: &Chain,
+/// The first version from this one on that was changed in a way that a lock
+/// of `mode` excludes, and what became of the change.
+fn first_excluding<'c>(
+    chain: &'c Chain,
     clog: &Clog,
     from: &Version,
     mode: RowLockMode,
-) -> Option<(Xid, Status)> {
+) -> Option<(&'c Version, Status)> {
     chain
         .versions_from(from.tid)
         .iter()
         .filter(|version| version.xmax.is_some() && mode.conflicts(version.xmax_mode))
-        .map(|version| (version.xmax, clog.status(version.xmax)))
+        .map(|version| (version, clog.status(version.xmax)))
         .find(|(_, status)| *status != Status::Aborted)
 }
 

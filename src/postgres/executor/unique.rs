@@ -129,32 +129,34 @@ pub(super) fn add_entries(
         let Some(def) = table.def.indexes.get(index) else {
             return Ok(Step::Done(()));
         };
-        if let Some(sxact) = run.transaction.ssi
-            && (0..table.def.indexes.len()).any(|index| !unchanged(index))
-        {
-            // A version with a new key has entries in every index. A conflict
-            // is told rather than a violation.
-            ssi.insert_entry(sxact, def.id)?;
-        }
-        if !unchanged(index)
-            && let Some(key) = def.try_key(row)?
-        {
-            if def.unique {
-                match look_up_key(table, clog, top, index, &key, Some(id)) {
-                    Key::Free => {}
-                    Key::Taken(_) => return Err(violation(table, index, &key)),
-                    // The planted bug: whoever is first to ask goes on.
-                    Key::DependsOn(_) if run.shared.planted(Bug::ForgetUniqueWait) => {}
-                    Key::DependsOn(holder) => {
-                        let name = table.def.name.clone();
-                        match await_end(run, engine, holder, &name) {
-                            Some(wait) => return Ok(Step::Wait(wait)),
-                            None => continue,
-                        }
-                    }
+        // A version with a new key has entries in every index.
+        let moves = (0..table.def.indexes.len()).any(|index| !unchanged(index));
+        let sxact = run.transaction.ssi.filter(|_| moves);
+        if let Some(key) = def.try_key(row)? {
+            let mut found = Key::Free;
+            if def.unique && !unchanged(index) {
+                found = look_up_key(table, clog, top, index, &key, Some(id));
+            }
+            // The planted bug: whoever is first to ask goes on.
+            if let Key::DependsOn(holder) = found
+                && !run.shared.planted(Bug::ForgetUniqueWait)
+            {
+                let name = table.def.name.clone();
+                match await_end(run, engine, holder, &name) {
+                    Some(wait) => return Ok(Step::Wait(wait)),
+                    None => continue,
                 }
             }
-            table.add_entry(index, key, id);
+            // A conflict is told rather than a violation.
+            if let Some(sxact) = sxact {
+                ssi.insert_entry(sxact, def.id)?;
+            }
+            if let Key::Taken(_) = found {
+                return Err(violation(table, index, &key));
+            }
+            if !unchanged(index) {
+                table.add_entry(index, key, id);
+            }
         }
         *next += 1;
     }

@@ -10,6 +10,7 @@ use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::options::Bug;
 use crate::postgres::sql::{Context, Expr, Matching, Update, WaitPolicy, eval};
 use crate::postgres::storage::RowLockMode;
+use crate::postgres::storage::clog::Xid;
 use crate::postgres::storage::heap::RowId;
 use crate::postgres::storage::table::{TableDef, TableId};
 use crate::postgres::transaction::RowChange;
@@ -242,6 +243,7 @@ pub(super) fn replace(
     run.check_write(engine, target)?;
     let xid = run.begin_write(engine);
     let command = run.transaction.command;
+    let mode = kept_mode(engine, target, xid, mode)?;
     let table = engine.table_mut(target.table)?;
     let old = table.heap.chain(target.row).version(target.tid);
     let old = old.map(|version| version.row.clone());
@@ -262,6 +264,20 @@ pub(super) fn replace(
         new,
         next: 0,
     })
+}
+
+/// How strongly the old version is held from now on: a lock of our own, if it
+/// is the only one on the row, stays as strong as it was.
+fn kept_mode(engine: &Engine, target: &Target, xid: Xid, mode: RowLockMode) -> Result<RowLockMode> {
+    let lockers = engine.table(target.table)?.heap.chain(target.row).lockers();
+    let others = lockers
+        .iter()
+        .any(|l| l.xid != xid && engine.clog.running(l.xid).is_some());
+    if others {
+        return Ok(mode);
+    }
+    let own = lockers.iter().filter(|locker| locker.xid == xid);
+    Ok(own.map(|locker| locker.mode).fold(mode, RowLockMode::max))
 }
 
 /// The first row with the assignments done, all from the old values.

@@ -79,10 +79,12 @@ pub(super) struct Locks {
 }
 
 impl Locks {
-    /// Takes a lock if nobody is in the way, in the queue neither.
+    /// Takes a lock if nobody is in the way, in the queue neither. Whoever has
+    /// it already, in the same mode, gets it once more past the queue.
     pub(super) fn try_acquire(&mut self, tag: LockTag, mode: LockMode, pid: Pid) -> bool {
         let lock = self.locks.entry(tag).or_default();
-        let available = !lock.is_behind_waiters(mode) && !lock.excludes(pid, mode);
+        let available =
+            lock.holds(pid, mode) || !lock.is_behind_waiters(mode) && !lock.excludes(pid, mode);
         if available {
             lock.grant(pid, mode);
         }

@@ -80,7 +80,7 @@ impl Lock {
     }
 
     /// True if somebody in the queue waits for what excludes `mode`. A
-    /// request that finds such a one has to wait too, whatever it holds.
+    /// request that finds such a one has to wait too, whatever else it holds.
     pub(super) fn is_behind_waiters(&self, mode: LockMode) -> bool {
         LockMode::ALL
             .into_iter()
@@ -91,6 +91,11 @@ impl Lock {
         self.granted
             .iter()
             .any(|grant| grant.pid != pid && grant.mode.conflicts(mode))
+    }
+
+    pub(super) fn holds(&self, pid: Pid, mode: LockMode) -> bool {
+        let mut grants = self.granted.iter();
+        grants.any(|grant| grant.pid == pid && grant.mode == mode)
     }
 
     pub(super) fn grant(&mut self, pid: Pid, mode: LockMode) {

@@ -28,14 +28,18 @@ pub(in crate::postgres) struct Plan {
 }
 
 impl Plan {
-    /// The command that a read-only transaction must not run, if this is or
-    /// has one.
+    /// The command that a read-only transaction must not run. What a query of
+    /// WITH writes is refused in the name of the whole.
     pub(in crate::postgres) fn writes(&self) -> Option<&'static str> {
         let within = self.ctes.iter().filter_map(|cte| match &cte.body {
             CteBody::Action(action) => action.writes(),
             CteBody::Recursive { .. } => None,
         });
-        within.chain(self.action.writes()).next()
+        let within = within.map(|command| match command {
+            "INSERT" | "UPDATE" | "DELETE" => "SELECT",
+            locking => locking,
+        });
+        self.action.writes().or_else(|| within.max())
     }
 }
 

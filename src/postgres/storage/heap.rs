@@ -32,6 +32,9 @@ impl Tid {
 #[derive(Debug, Clone)]
 pub(in crate::postgres) struct Version {
     pub(in crate::postgres) tid: Tid,
+    /// The place that index entries name: of the first version in a row of
+    /// those that changed no key (a heap-only chain).
+    pub(in crate::postgres) root: Tid,
     pub(in crate::postgres) xmin: Xid,
     pub(in crate::postgres) cmin: u32,
     /// Who updated or deleted it, [`Xid::NONE`] if nobody.
@@ -177,7 +180,8 @@ impl Heap {
         match id {
             Some(id) => {
                 let newest = std::mem::replace(&mut self.last_tid, tid.0.saturating_sub(1));
-                self.append(id, xid, 0, row);
+                // Which keys it changed is not told: its entries are its own.
+                self.append(id, xid, 0, row, false);
                 self.last_tid = self.last_tid.max(newest);
                 id
             }
@@ -191,6 +195,7 @@ impl Heap {
     fn put(&mut self, tid: Tid, xmin: Xid, cmin: u32, row: Row) -> RowId {
         let version = Version {
             tid,
+            root: tid,
             xmin,
             cmin,
             xmax: Xid::NONE,
@@ -229,17 +234,23 @@ impl Heap {
         }
     }
 
-    /// Puts a new version after the expired one.
+    /// Puts a new version after the expired one; `heap_only` if no index has
+    /// another key for it.
     pub(in crate::postgres) fn append(
         &mut self,
         id: RowId,
         xid: Xid,
         command: u32,
         row: Row,
+        heap_only: bool,
     ) -> Tid {
         let tid = self.next_tid();
-        self.chain_mut(id).versions.push(Version {
+        let versions = &mut self.chain_mut(id).versions;
+        let root = versions.last().filter(|_| heap_only);
+        let root = root.map_or(tid, |before| before.root);
+        versions.push(Version {
             tid,
+            root,
             xmin: xid,
             cmin: command,
             xmax: Xid::NONE,
@@ -269,9 +280,8 @@ impl Heap {
     }
 
     /// Drops the versions that no snapshot can see any more, and returns
-    /// their rows.
+    /// their rows. The row may be gone already, or its table be emptied.
     pub(in crate::postgres) fn prune(&mut self, id: RowId, clog: &Clog, horizon: Csn) -> Vec<Row> {
-        // A table that was truncated since has no such row.
         let Some(chain) = self.slots.get_mut(id.0 as usize) else {
             return Vec::new();
         };
@@ -283,6 +293,9 @@ impl Heap {
                     && matches!(clog.status(version.xmax), Status::Committed(csn) if csn <= horizon)
             })
             .count();
+        if dead == 0 {
+            return Vec::new();
+        }
         let rows = chain.versions.drain(..dead).map(|v| v.row).collect();
         self.free_if_empty(id);
         rows

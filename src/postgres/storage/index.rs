@@ -80,24 +80,33 @@ impl Index {
         self.entries.get(key).into_iter().flat_map(Postings::rows)
     }
 
-    /// The rows whose key starts with `prefix`, the column after it from
-    /// `low` to `high`, in key order. NULL is in no range.
+    /// The rows whose key starts with `prefix`, the column after it from `low`
+    /// to `high`, each with whether it belongs to the range, in key order. NULL
+    /// is in no range.
     pub(in crate::postgres) fn range<'a>(
         &'a self,
         prefix: &'a [Value],
-        low: Option<&Value>,
-        high: Option<&'a Value>,
+        low: Option<&'a (Value, bool)>,
+        high: Option<&'a (Value, bool)>,
     ) -> impl Iterator<Item = RowId> + 'a {
-        let start: Box<[Value]> = prefix.iter().chain(low).cloned().collect();
+        let from = low.map(|(value, _)| value);
+        let start: Box<[Value]> = prefix.iter().chain(from).cloned().collect();
         let bounded = low.is_some() || high.is_some();
+        let within = move |next: Option<&Value>| match high {
+            Some((high, true)) => next.is_some_and(|value| value <= high),
+            Some((high, false)) => next.is_some_and(|value| value < high),
+            None => true,
+        };
+        let excluded = low.filter(|(_, included)| !included).map(|(low, _)| low);
         self.entries
             .range::<[Value], _>((Bound::Included(&*start), Bound::Unbounded))
             .take_while(move |(key, _)| {
                 let next = key.get(prefix.len());
                 key.starts_with(prefix)
-                    && high.is_none_or(|high| next.is_some_and(|value| value <= high))
+                    && within(next)
                     && !(bounded && next.is_none_or(Value::is_null))
             })
+            .filter(move |(key, _)| excluded.is_none() || key.get(prefix.len()) != excluded)
             .flat_map(|(_, postings)| postings.rows())
             .collect::<Vec<_>>()
             .into_iter()

@@ -288,8 +288,13 @@ impl Table {
         mode: RowLockMode,
         row: Row,
     ) -> Tid {
+        let old = self.heap.chain(id).newest();
+        let heap_only = old.is_some_and(|old| {
+            let mut indexes = self.def.indexes.iter();
+            indexes.all(|index| index.same_key(&old.row, &row))
+        });
         self.heap.expire(id, xid, command, mode);
-        self.heap.append(id, xid, command, row)
+        self.heap.append(id, xid, command, row, heap_only)
     }
 
     /// Undoes an insert or the new half of an update.

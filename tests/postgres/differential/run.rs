@@ -80,7 +80,7 @@ impl Bench {
         for lane in &self.lanes {
             lane.client.batch_execute(&reset).await.expect("a reset");
         }
-        let drop = "DROP TABLE IF EXISTS a, b";
+        let drop = "DROP TABLE IF EXISTS a, b CASCADE";
         let setup = format!("{drop};{}", schedule.setup);
         self.observer.batch_execute(&setup).await.expect("a set-up");
         let watch = Watch::Server(&self.observer, deadlock);
@@ -113,14 +113,11 @@ async fn run(lanes: &mut [Lane], watch: &Watch<'_>, schedule: &Schedule) -> Vec<
         }
     }
     // Whoever can end does, until all have.
-    for _ in 0..schedule.sessions {
-        for session in 0..schedule.sessions {
-            if !lanes[session].busy {
-                say(lanes, session, "ROLLBACK", &mut transcript, watch).await;
-                let unlock = "SELECT pg_advisory_unlock_all()";
-                say(lanes, session, unlock, &mut transcript, watch).await;
-            }
-        }
+    let mut ended = vec![false; schedule.sessions];
+    while let Some(session) = (0..schedule.sessions).find(|s| !ended[*s] && !lanes[*s].busy) {
+        let end = "ROLLBACK; SELECT pg_advisory_unlock_all()";
+        say(lanes, session, end, &mut transcript, watch).await;
+        ended[session] = !lanes[session].busy;
     }
     for table in ["a", "b"] {
         let left = format!("SELECT * FROM {table} ORDER BY id, v");
@@ -167,11 +164,11 @@ async fn settle(lanes: &[Lane], watch: &Watch<'_>) {
             // A wait is one once its deadlock check is over.
             let age = deadlock.as_millis() + 12;
             let question = format!(
-                "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database
-                 OR database IS NULL AND d.datname = current_database()
-                 WHERE NOT granted AND d.datname = current_database()
-                 AND clock_timestamp() - waitstart > interval '{age} ms'
-                 AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database())"
+                "SELECT count(*) FROM pg_stat_activity s LEFT JOIN pg_locks l
+                 ON l.pid = s.pid AND NOT l.granted
+                 WHERE s.datname = current_database() AND s.state = 'active' AND
+                 (clock_timestamp() - l.waitstart > interval '{age} ms'
+                 OR s.wait_event = 'SafeSnapshot')"
             );
             for _ in 0..100_000 {
                 let undone = lanes.iter().filter(|lane| !is_done(lane)).count();

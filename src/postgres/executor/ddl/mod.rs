@@ -221,6 +221,24 @@ impl Work<'_> {
         }
     }
 
+    /// Refuses to touch a table of which foreign keys are yet to be checked.
+    fn refuse_pending(&self, id: TableId, what: &str) -> Result<()> {
+        if self
+            .transaction
+            .deferred
+            .iter()
+            .all(|event| event.table() != id)
+        {
+            return Ok(());
+        }
+        let engine = self.shared.lock();
+        let name = &engine.table(id)?.def.name;
+        Err(Error::new(
+            SqlState("55006"),
+            format!("cannot {what} \"{name}\" because it has pending trigger events"),
+        ))
+    }
+
     /// Locks a table that must be there.
     async fn existing_table(&mut self, name: &str, mode: LockMode) -> Result<TableId> {
         let found = self.lock_table(name, mode).await?;

@@ -45,6 +45,9 @@ impl Work<'_> {
             }
         }
         let restart = truncate.identity == Some(TruncateIdentityOption::Restart);
+        for id in &tables {
+            self.refuse_pending(*id, "TRUNCATE")?;
+        }
         for id in tables {
             self.empty(id, restart)?;
         }
