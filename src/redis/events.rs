@@ -6,17 +6,9 @@ use bytes::Bytes;
 use super::engine::Context;
 
 /// Kinds of events, as letters of `notify-keyspace-events`.
-#[allow(
-    dead_code,
-    reason = "the families that tell of changes are on their way"
-)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Class(u16);
 
-#[allow(
-    dead_code,
-    reason = "the families that tell of changes are on their way"
-)]
 impl Class {
     /// `K`: publish to `__keyspace@<db>__:<key>`.
     pub(super) const KEYSPACE: Class = Class(1);
@@ -97,7 +89,6 @@ impl Class {
 }
 
 /// One event, to be published once the command is done with the keyspace.
-#[allow(dead_code, reason = "published by pub/sub, which is on its way")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct KeyEvent {
     pub(super) database: usize,
@@ -129,10 +120,6 @@ impl Context<'_> {
     /// Says what a command did to a key of the client's database, in the words
     /// of Redis's documentation on keyspace notifications: `set`, `lpush`,
     /// `del`. Call it after the change, once for each event, in Redis's order.
-    #[allow(
-        dead_code,
-        reason = "the families that tell of changes are on their way"
-    )]
     pub(super) fn notify(&mut self, class: Class, name: &'static str, key: &[u8]) {
         let database = self.client.database;
         self.keyspace.events.note(class, name, database, key);

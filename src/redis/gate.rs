@@ -72,17 +72,17 @@ pub(super) fn refuse(
     args: &[&[u8]],
     reply: Reply,
 ) -> Reply {
-    let Some(transaction) = &mut client.transaction else {
-        return reply;
-    };
-    transaction.refused = true;
+    if let Some(transaction) = &mut client.transaction {
+        transaction.refused = true;
+    }
     let is_exec = commands::find(args).is_some_and(|command| command.name == "exec");
     match reply {
         Reply::Error(text) if is_exec => {
             client.transaction = None;
             keyspace.watches.remove(client.id);
+            let why = text.strip_prefix(b"ERR ").unwrap_or(&text);
             let start = b"EXECABORT Transaction discarded because of: ";
-            Reply::Error(Bytes::from([&start[..], &text[..]].concat()))
+            Reply::Error(Bytes::from([&start[..], why].concat()))
         }
         reply => reply,
     }

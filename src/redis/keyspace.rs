@@ -17,7 +17,7 @@ use super::observer::Observer;
 use super::persistence::Store;
 use super::propagation::Propagation;
 use super::rdb::Snapshot;
-use super::values::{Edit, Table, Value};
+use super::values::{Edit, Made, Table, Value};
 use super::watch::Watches;
 use bytes::Bytes;
 
@@ -233,6 +233,14 @@ impl Keyspace {
             }
         }
         edit.output
+    }
+
+    /// Notes that a string can be written to in place from now on.
+    pub(super) fn opened(&mut self, database: usize, key: &[u8]) {
+        let entry = self.database(database).keys.get_mut(key);
+        if let Some(Value::String(_, made)) = entry.map(|entry| &mut entry.value) {
+            *made = Made::InPlace;
+        }
     }
 
     /// Gives an existing key another deadline, or none.

@@ -31,10 +31,6 @@ impl Resp {
 }
 
 /// The answer to one command.
-#[allow(
-    dead_code,
-    reason = "the families that answer with some are on their way"
-)]
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Reply {
     /// `+OK`
@@ -57,8 +53,6 @@ pub(super) enum Reply {
     BigNumber(Bytes),
     /// A text with its three-letter format.
     Verbatim([u8; 3], Bytes),
-    /// A reply with attributes, which RESP2 leaves out.
-    Attributed(Vec<(Reply, Reply)>, Box<Reply>),
     /// Replies one after the other, as SUBSCRIBE gives for each channel; none
     /// where a command answers nothing.
     Several(Vec<Reply>),
@@ -67,7 +61,6 @@ pub(super) enum Reply {
 impl Reply {
     pub(super) const OK: Reply = Reply::status("OK");
     /// Of a command that answers nothing.
-    #[allow(dead_code, reason = "the families that answer so are on their way")]
     pub(super) const NONE: Reply = Reply::Several(Vec::new());
     pub(super) const SYNTAX: Reply = Reply::error("ERR syntax error");
     pub(super) const LOADING: Reply =
@@ -156,13 +149,7 @@ impl Reply {
             Reply::Array(items) => sequence(out, '*', items, resp),
             Reply::Set(items) => sequence(out, resp.either('*', '~'), items, resp),
             Reply::Push(items) => sequence(out, resp.either('*', '>'), items, resp),
-            Reply::Map(pairs) => encode_map(pairs, '%', resp, out),
-            Reply::Attributed(attributes, reply) => {
-                if resp == Resp::V3 {
-                    encode_map(attributes, '|', resp, out);
-                }
-                reply.encode(resp, out);
-            }
+            Reply::Map(pairs) => encode_map(pairs, resp, out),
             Reply::Several(replies) => {
                 for reply in replies {
                     reply.encode(resp, out);
@@ -227,10 +214,10 @@ fn sequence(out: &mut BytesMut, kind: char, items: &[Reply], resp: Resp) {
     }
 }
 
-fn encode_map(pairs: &[(Reply, Reply)], kind: char, resp: Resp, out: &mut BytesMut) {
+fn encode_map(pairs: &[(Reply, Reply)], resp: Resp, out: &mut BytesMut) {
     match resp {
         Resp::V2 => number(out, '*', pairs.len() * 2),
-        Resp::V3 => number(out, kind, pairs.len()),
+        Resp::V3 => number(out, '%', pairs.len()),
     }
     for (key, value) in pairs {
         key.encode(resp, out);

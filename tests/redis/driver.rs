@@ -15,7 +15,7 @@ const UNLOCK: &str = "if redis.call('get', KEYS[1]) == ARGV[1] then \
 
 async fn lock(connection: &mut redis::aio::MultiplexedConnection, token: &str) -> bool {
     let mut set = cmd("SET");
-    set.arg("lock").arg(token).arg("NX").arg("PX").arg(100);
+    set.arg("lock").arg(token).arg("NX").arg("PX").arg(60_000);
     let answer: Option<String> = set.query_async(connection).await.unwrap();
     answer.is_some()
 }

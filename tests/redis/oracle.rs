@@ -1,9 +1,9 @@
 //! The real server, where there is one.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Lines, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -15,46 +15,48 @@ pub struct RealRedis {
     process: Child,
     port: u16,
     folder: PathBuf,
+    /// Kept open, for a server that writes to it.
+    #[expect(dead_code, reason = "closed when the server is stopped")]
+    log: Lines<BufReader<ChildStdout>>,
 }
 
 impl RealRedis {
     /// None, and a word about it, without the binary.
     pub fn start() -> Option<RealRedis> {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = free.local_addr().unwrap().port();
-        drop(free);
-        // A replica leaves a dump where it runs.
-        let folder = format!("doublebuy-redis-{}-{port}", std::process::id());
-        let folder = std::env::temp_dir().join(folder);
-        std::fs::create_dir_all(&folder).unwrap();
-        let process = Command::new("redis-server")
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
-            .args([
-                "--save",
-                "",
-                "--appendonly",
-                "no",
-                "--dir",
-                &folder.display().to_string(),
-                "--rdbcompression",
-                "no",
-                "--hz",
-                "500",
-            ])
-            .stdout(Stdio::null())
-            .spawn();
-        match process {
-            Ok(process) => Some(RealRedis {
+        for _ in 0..20 {
+            let free = TcpListener::bind("127.0.0.1:0").unwrap();
+            let port = free.local_addr().unwrap().port();
+            drop(free);
+            // A replica leaves a dump where it runs.
+            let folder = format!("doublebuy-redis-{}-{port}", std::process::id());
+            let folder = std::env::temp_dir().join(folder);
+            std::fs::create_dir_all(&folder).unwrap();
+            let process = Command::new("redis-server")
+                .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
+                .args(["--save", "", "--appendonly", "no"])
+                .args(["--rdbcompression", "no", "--hz", "500"])
+                .args(["--dir", &folder.display().to_string()])
+                .stdout(Stdio::piped())
+                .spawn();
+            let Ok(mut process) = process else {
+                std::fs::remove_dir_all(&folder).unwrap();
+                println!("skipped: no redis-server binary");
+                return None;
+            };
+            let mut log = BufReader::new(process.stdout.take().unwrap()).lines();
+            let ready = log.any(|line| line.unwrap().contains("Ready to accept connections"));
+            let real = RealRedis {
                 process,
                 port,
                 folder,
-            }),
-            Err(_) => {
-                std::fs::remove_dir_all(&folder).unwrap();
-                println!("skipped: no redis-server binary");
-                None
+                log,
+            };
+            // Without, somebody else took the port meanwhile, and it ended.
+            if ready {
+                return Some(real);
             }
         }
+        panic!("twenty ports that were free were taken when redis-server wanted them");
     }
 
     pub fn connect(&self) -> Raw {
@@ -68,7 +70,8 @@ impl RealRedis {
 
 impl Drop for RealRedis {
     fn drop(&mut self) {
-        self.process.kill().unwrap();
+        // It may have ended by itself.
+        let _gone = self.process.kill();
         self.process.wait().unwrap();
         drop(std::fs::remove_dir_all(&self.folder));
     }
@@ -127,23 +130,37 @@ impl Raw {
     /// The next reply, as bytes.
     pub fn reply(&mut self) -> Vec<u8> {
         loop {
-            let mut rest = self.input.clone();
-            let whole = match Resp2::default().decode(&mut rest) {
-                Ok(whole) => whole.is_some(),
-                Err(_) => {
-                    rest = self.input.clone();
-                    Resp3::default().decode(&mut rest).unwrap().is_some()
-                }
-            };
-            if whole {
-                let taken = self.input.len() - rest.len();
-                return self.input.split_to(taken).to_vec();
+            if let Some(whole) = self.whole_reply() {
+                return whole;
             }
             let mut piece = [0; 4096];
             let read = self.stream.read(&mut piece).unwrap();
             assert!(read > 0, "closed in the middle of a reply");
             self.input.extend(&piece[..read]);
         }
+    }
+
+    /// The next reply, if it has begun to arrive.
+    pub fn try_reply(&mut self) -> Option<Vec<u8>> {
+        let mut piece = [0; 1];
+        self.stream.set_nonblocking(true).unwrap();
+        let peeked = self.stream.peek(&mut piece);
+        self.stream.set_nonblocking(false).unwrap();
+        let begun = !self.input.is_empty() || peeked.is_ok();
+        begun.then(|| self.reply())
+    }
+
+    fn whole_reply(&mut self) -> Option<Vec<u8>> {
+        let mut rest = self.input.clone();
+        let whole = match Resp2::default().decode(&mut rest) {
+            Ok(whole) => whole.is_some(),
+            Err(_) => {
+                rest = self.input.clone();
+                Resp3::default().decode(&mut rest).unwrap().is_some()
+            }
+        };
+        let taken = self.input.len() - rest.len();
+        whole.then(|| self.input.split_to(taken).to_vec())
     }
 
     /// Everything up to the end of the connection.

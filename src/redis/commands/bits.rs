@@ -9,6 +9,7 @@ use crate::redis::events::Class;
 use crate::redis::keyspace::Deadline;
 use crate::redis::number::{integer_argument, parse_integer};
 use crate::redis::reply::Reply;
+use crate::redis::values::Made;
 use crate::redis::wire::BULK_MAX;
 
 const READ: Flags = Flags::READONLY;
@@ -50,9 +51,11 @@ fn put_bit(text: &mut [u8], offset: usize, on: bool) {
     }
 }
 
-/// The string at `key`, long enough for a bit, and whether it had to grow.
+/// The string at `key`, long enough for a bit, and whether it had to grow. It
+/// is about to be written to in place, whether or not that changes it.
 fn grown(context: &mut Context<'_>, key: &[u8], last: usize) -> Result<(Vec<u8>, bool), Reply> {
     let old = context.string(key)?;
+    context.keyspace.opened(context.client.database, key);
     let mut text = old.as_ref().map_or_else(Vec::new, |text| text.to_vec());
     let needed = last / 8 + 1;
     let grows = old.is_none() || text.len() < needed;
@@ -77,7 +80,7 @@ fn setbit(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
         let old = bit(&text, offset);
         if grew || old != on {
             put_bit(&mut text, offset, on);
-            context.set_string(args[1], text.into(), Deadline::Keep);
+            context.write_string(args[1], text.into(), Made::InPlace, Deadline::Keep);
             context.notify(Class::STRING, "setbit", args[1]);
         }
         Ok(Reply::Integer(old.into()))
@@ -201,7 +204,7 @@ fn bitop(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     answer(combined(context, args).map(|text| {
         let length = text.len();
         if length > 0 {
-            context.set_string(args[2], text.into(), Deadline::Clear);
+            context.write_string(args[2], text.into(), Made::InPlace, Deadline::Clear);
             context.notify(Class::STRING, "set", args[2]);
         } else if context.delete(args[2]) {
             context.notify(Class::GENERIC, "del", args[2]);
@@ -390,7 +393,7 @@ fn run_steps(context: &mut Context<'_>, args: &[&[u8]], read_only: bool) -> Resu
         changed |= changes;
     }
     if changed {
-        context.set_string(args[1], text.into(), Deadline::Keep);
+        context.write_string(args[1], text.into(), Made::InPlace, Deadline::Keep);
         context.notify(Class::STRING, "setbit", args[1]);
     }
     Ok(Reply::Array(replies))

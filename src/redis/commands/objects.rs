@@ -4,7 +4,7 @@ use super::{Command, Flags, Handler::Container, Handler::Plain, command};
 use crate::redis::engine::Context;
 use crate::redis::number::parse_integer;
 use crate::redis::reply::Reply;
-use crate::redis::values::{Set, Value};
+use crate::redis::values::{Made, Set, Value};
 
 const READ: Flags = Flags::READONLY;
 
@@ -35,14 +35,14 @@ fn of_value(context: &mut Context<'_>, key: &[u8], tell: fn(&Value) -> Reply) ->
     entry.map_or(Reply::Null, |entry| tell(&entry.value))
 }
 
-/// The encoding that Redis 7.0 would have chosen. A string is judged by its
-/// text: what was appended to it is not remembered.
+/// The encoding that Redis 7.0 would have chosen.
 fn encoding(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     of_value(context, args[2], |value| {
         Reply::bulk(match value {
-            Value::String(text) if parse_integer(text).is_some() => "int",
-            Value::String(text) if text.len() <= EMBEDDED_MAX => "embstr",
-            Value::String(_) => "raw",
+            Value::String(text, Made::Whole) if parse_integer(text).is_some() => "int",
+            Value::String(_, Made::InPlace) => "raw",
+            Value::String(text, _) if text.len() <= EMBEDDED_MAX => "embstr",
+            Value::String(..) => "raw",
             Value::List(_) => "quicklist",
             Value::Stream(_) => "stream",
             Value::Hash(hash) if hash.is_small() => "listpack",
@@ -72,7 +72,7 @@ fn idletime(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
 fn refcount(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     of_value(context, args[2], |value| {
         let shared = match value {
-            Value::String(text) => {
+            Value::String(text, Made::Whole) => {
                 parse_integer(text).is_some_and(|number| SHARED_INTEGERS.contains(&number))
             }
             _ => false,

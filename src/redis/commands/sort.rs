@@ -213,7 +213,7 @@ fn by_pattern(context: &mut Context<'_>, pattern: &[u8], element: &Bytes) -> Opt
     let key = [prefix, element, suffix].concat();
     match (&context.lookup(&key)?.value, field) {
         (Value::Hash(hash), Some(field)) => hash.fields().get(field).cloned(),
-        (Value::String(text), None) => Some(text.clone()),
+        (Value::String(text, _), None) => Some(text.clone()),
         _ => None,
     }
 }

@@ -11,7 +11,7 @@ use crate::redis::keyspace::Deadline;
 use crate::redis::long_double::LongDouble;
 use crate::redis::number::{integer_argument, parse_integer};
 use crate::redis::reply::Reply;
-use crate::redis::values::Value;
+use crate::redis::values::{Made, Value};
 use crate::redis::wall_clock_ms;
 
 const READ: Flags = Flags::READONLY.and(Flags::FAST);
@@ -56,9 +56,14 @@ impl Context<'_> {
     }
 
     pub(super) fn set_string(&mut self, key: &[u8], value: Bytes, deadline: Deadline) {
+        self.write_string(key, value, Made::Whole, deadline);
+    }
+
+    /// As [`set_string`](Context::set_string), of a string made in that way.
+    pub(super) fn write_string(&mut self, key: &[u8], text: Bytes, made: Made, deadline: Deadline) {
         let database = self.client.database;
-        self.keyspace
-            .set(database, key, Value::String(value), deadline);
+        let value = Value::String(text, made);
+        self.keyspace.set(database, key, value, deadline);
     }
 }
 
@@ -341,13 +346,14 @@ fn msetnx(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
 
 fn append(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     answer(context.string(args[1]).and_then(|old| {
+        let made = old.as_ref().map_or(Made::Whole, |_| Made::InPlace);
         let old = old.unwrap_or_default();
         let length = old.len() + args[2].len();
         if length > context.server.config.bulk_max {
             return Err(TOO_LONG);
         }
         let joined = [&old[..], args[2]].concat();
-        context.set_string(args[1], joined.into(), Deadline::Keep);
+        context.write_string(args[1], joined.into(), made, Deadline::Keep);
         context.notify(Class::STRING, "append", args[1]);
         Ok(count(length))
     }))
@@ -402,7 +408,7 @@ fn incrbyfloat(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
             None => LongDouble::ZERO,
         };
         let new = Bytes::from(old.plus(LongDouble::increment(args[2])?)?.to_string());
-        context.set_string(args[1], new.clone(), Deadline::Keep);
+        context.write_string(args[1], new.clone(), Made::Sum, Deadline::Keep);
         context.notify(Class::STRING, "incrbyfloat", args[1]);
         context.propagate_as(&[b"SET", args[1], &new, b"KEEPTTL"]);
         Ok(Reply::Bulk(new))
@@ -444,7 +450,7 @@ fn setrange(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
         text.resize(text.len().max(end), 0);
         text[offset..end].copy_from_slice(patch);
         let length = text.len();
-        context.set_string(key, text.into(), Deadline::Keep);
+        context.write_string(key, text.into(), Made::InPlace, Deadline::Keep);
         context.notify(Class::STRING, "setrange", key);
         Ok(count(length))
     }))

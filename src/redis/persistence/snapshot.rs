@@ -35,7 +35,7 @@ pub(super) fn of(keyspace: &Keyspace) -> Bytes {
 fn commands(key: &Bytes, value: &Value) -> Vec<Vec<Bytes>> {
     let start = |name: &'static str| vec![Bytes::from_static(name.as_bytes()), key.clone()];
     match value {
-        Value::String(text) => vec![[start("SET"), vec![text.clone()]].concat()],
+        Value::String(text, _) => vec![[start("SET"), vec![text.clone()]].concat()],
         Value::Hash(hash) => {
             let fields = hash.fields().iter();
             let fields = fields.flat_map(|(field, value)| [field.clone(), value.clone()]);

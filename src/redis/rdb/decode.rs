@@ -16,7 +16,7 @@ pub(super) fn value(bytes: &[u8]) -> Option<Value> {
     let mut input = Input(rest);
     let value = input.value(*kind)?;
     let sound = match &value {
-        Value::String(_) | Value::Stream(_) => true,
+        Value::String(..) | Value::Stream(_) => true,
         collection => !collection.is_empty(),
     };
     (input.0.is_empty() && sound).then_some(value)
@@ -94,7 +94,7 @@ impl<'a> Input<'a> {
 
     pub(super) fn value(&mut self, kind: u8) -> Option<Value> {
         Some(match kind {
-            kind::STRING => Value::String(self.string()?),
+            kind::STRING => Value::String(self.string()?, Made::Whole),
             kind::LIST => Value::List(self.strings()?.into()),
             kind::LIST_QUICKLIST_2 => Value::List(self.quicklist()?),
             kind::SET => {

@@ -16,7 +16,7 @@ const ENTRY_OVERHEAD: usize = 8;
 pub(super) fn value(value: &Value) -> Vec<u8> {
     let mut out = Vec::new();
     match value {
-        Value::String(text) => {
+        Value::String(text, _) => {
             out.push(kind::STRING);
             string(text, &mut out);
         }

@@ -21,7 +21,6 @@ pub(super) fn to_lua(lua: &Lua, reply: &Reply, resp: Resp) -> mlua::Result<Value
         (Reply::Null | Reply::NullArray, Resp::V3) => Value::Nil,
         (Reply::Array(items) | Reply::Push(items) | Reply::Several(items), _)
         | (Reply::Set(items), Resp::V2) => sequence(lua, items.iter(), resp)?,
-        (Reply::Attributed(_, reply), _) => to_lua(lua, reply, resp)?,
         (Reply::Map(pairs), Resp::V2) => sequence(
             lua,
             pairs.iter().flat_map(|(key, value)| [key, value]),

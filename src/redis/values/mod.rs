@@ -22,10 +22,21 @@ pub(super) use table::Table;
 /// The elements of a list, head first.
 pub(super) type List = VecDeque<Bytes>;
 
+/// How a string came about, which its encoding shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Made {
+    /// Given as a whole, as SET does.
+    Whole,
+    /// Written to in place, as APPEND and SETBIT do.
+    InPlace,
+    /// A sum that INCRBYFLOAT wrote.
+    Sum,
+}
+
 /// What a key holds.
 #[derive(Debug, Clone)]
 pub(super) enum Value {
-    String(Bytes),
+    String(Bytes, Made),
     Hash(Box<Hash>),
     List(List),
     Set(Box<Set>),
@@ -36,7 +47,7 @@ pub(super) enum Value {
 impl Value {
     pub(super) fn type_name(&self) -> &'static str {
         match self {
-            Value::String(_) => "string",
+            Value::String(..) => "string",
             Value::Hash(_) => "hash",
             Value::List(_) => "list",
             Value::Set(_) => "set",
@@ -47,7 +58,7 @@ impl Value {
 
     pub(super) fn as_string(&self) -> Result<Bytes, Reply> {
         match self {
-            Value::String(bytes) => Ok(bytes.clone()),
+            Value::String(bytes, _) => Ok(bytes.clone()),
             _ => Err(Reply::WRONG_TYPE),
         }
     }
@@ -55,7 +66,7 @@ impl Value {
     /// What an observer is told of it.
     pub(super) fn as_text(&self) -> &[u8] {
         match self {
-            Value::String(bytes) => bytes,
+            Value::String(bytes, _) => bytes,
             _ => b"",
         }
     }
@@ -63,7 +74,7 @@ impl Value {
     /// A key with such a value does not exist. Streams may be empty.
     pub(super) fn is_empty(&self) -> bool {
         match self {
-            Value::String(_) | Value::Stream(_) => false,
+            Value::String(..) | Value::Stream(_) => false,
             Value::Hash(hash) => hash.fields().is_empty(),
             Value::List(list) => list.is_empty(),
             Value::Set(set) => set.is_empty(),

@@ -10,6 +10,9 @@ use std::sync::LazyLock;
 
 use doublebuy::draw::Draw;
 
+use super::agree::name;
+use super::play::{CLIENTS, Step, may_wait};
+
 pub fn pick<'a>(draw: &mut Draw, from: &[&'a str]) -> &'a str {
     let last = u64::try_from(from.len()).unwrap();
     from[usize::try_from(draw.within(0..last)).unwrap()]
@@ -216,6 +219,8 @@ fn choices(name: &str) -> Option<&'static [&'static str]> {
             "FOO",
         ],
         "short" => &["0.01", "0.001", "-1", "x", "1e-3"],
+        "ch" => &["news", "chat", "__keyspace@0__:a"],
+        "chp" => &["n*", "*", "__key*", "chat"],
         "limit" => &["LIMIT 0", "LIMIT 1", "LIMIT -1", "LIMIT x", "FOO"],
         "zf" => &["NX", "XX", "GT", "LT", "CH", "INCR", "ch"],
         "zr" => &[
@@ -272,8 +277,31 @@ static FAMILIES: LazyLock<Vec<Family>> = LazyLock::new(|| {
     families
 });
 
+/// The commands of a seed, of clients that speak RESP2 or RESP3.
+pub fn sequence(seed: u64, length: u64) -> Vec<Step> {
+    let mut draw = Draw::new(seed, "redis/differential");
+    let hello = |client| Step {
+        client,
+        args: vec![b"HELLO".to_vec(), b"3".to_vec()],
+    };
+    let mut sequence = Vec::new();
+    for client in 0..CLIENTS {
+        if draw.percent(40) {
+            sequence.push(hello(client));
+        }
+    }
+    while sequence.len() < usize::try_from(length).unwrap() {
+        let args = command(&mut draw);
+        // Who listens or waits can do little else; the first client does not.
+        let idles = name(&args).ends_with("SUBSCRIBE") || may_wait(&args);
+        let client = if idles || draw.percent(30) { 1 } else { 0 };
+        sequence.push(Step { client, args });
+    }
+    sequence
+}
+
 /// One command, as its arguments.
-pub fn command(draw: &mut Draw) -> Vec<Vec<u8>> {
+fn command(draw: &mut Draw) -> Vec<Vec<u8>> {
     let total = FAMILIES.iter().map(|(weight, _)| weight).sum();
     let mut left = draw.within(0..total);
     let mut family = &FAMILIES[0].1;
@@ -340,6 +368,16 @@ fn script(draw: &mut Draw) -> Vec<String> {
             "return_redis.call('EXISTS',KEYS[1],KEYS[1])",
             "redis.call('SELECT',1)_redis.call('EXISTS','a','b','c','n')_return_redis.call('GET','a')",
             "return_redis.call('TTL',KEYS[1])",
+            "redis.call('RPUSH','l1',ARGV[1])_return_redis.call('LRANGE','l1',0,-1)",
+            "redis.call('ZADD','z1',ARGV[1],KEYS[1])_return_redis.call('ZSCORE','z1',KEYS[1])",
+            "redis.call('SADD','s1',ARGV[1],KEYS[1])_return_redis.call('SMEMBERS','s1')",
+            "redis.setresp(3)_return_redis.call('HGETALL','h1')",
+            "redis.call('INCR',KEYS[1])_redis.call('EXPIRE',KEYS[1],1000)_return_redis.call('NOPE')",
+            "local_n=0_for_i=1,10_do_n=n+redis.call('INCR','n')_end_return_n",
+            "redis.call('DEL',KEYS[1])_redis.call('PUBLISH','news',KEYS[1])_return_redis.status_reply('DONE')",
+            "return_redis.pcall('LPUSH',KEYS[1],ARGV[1])",
+            "if_redis.call('SET',KEYS[1],ARGV[1],'NX')_then_return_1_end_return_redis.call('TYPE',KEYS[1])",
+            "return_{redis.call('BLPOP','l1',0),redis.call('EXISTS','l1')}",
         ],
     );
     let tail = pick(

@@ -6,53 +6,73 @@
 //! Deadlines are minutes away, or in the past, or so near that both servers
 //! are waited for until the key is gone.
 
+mod agree;
 mod generator;
 mod pair;
+mod play;
 mod reply;
 
-use doublebuy::draw::Draw;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
 
 use crate::oracle::RealRedis;
-use pair::{Args, Pair};
+use pair::Pair;
+use play::{Disagreement, Game, Step};
 
 /// Commands of a test run; `REDIS_DIFFERENTIAL_COMMANDS` asks for more.
-const COMMANDS: u64 = 6_000;
+const COMMANDS: u64 = 8_000;
 /// Commands that start from the same empty databases.
 const SEQUENCE: u64 = 60;
 
 /// Sequences that are shown before a test gives up.
 const SHOWN: usize = 8;
+/// Pairs of servers that are compared at the same time: most of it is waiting.
+const TABLES: usize = 4;
 
 #[test]
 fn random_commands_get_the_same_replies() {
-    let Some(real) = RealRedis::start() else {
-        return;
+    let number = |name: &str, usual| {
+        std::env::var(name).map_or(usual, |number| number.parse::<u64>().unwrap())
     };
-    let commands = std::env::var("REDIS_DIFFERENTIAL_COMMANDS")
-        .map_or(COMMANDS, |count| count.parse().unwrap());
-    let first = std::env::var("REDIS_DIFFERENTIAL_SEED").map_or(0, |seed| seed.parse().unwrap());
-    let simulated = crate::support::serve_on_a_thread();
-    let mut wrong = Vec::new();
-    for seed in first..first + commands.div_ceil(SEQUENCE) {
-        let mut draw = Draw::new(seed, "redis/differential");
-        let sequence: Vec<_> = (0..SEQUENCE)
-            .map(|_| generator::command(&mut draw))
-            .collect();
-        let run = |sequence: &[Args]| Pair::open(&real, &simulated).run(sequence).err();
-        if let Some(found) = run(&sequence) {
-            let sequence = shrink(sequence, |candidate| run(candidate).is_some());
-            let found = run(&sequence).unwrap_or(found);
-            wrong.push(format!("seed {seed}: {found}"));
+    let first = number("REDIS_DIFFERENTIAL_SEED", 0);
+    let seeds = number("REDIS_DIFFERENTIAL_COMMANDS", COMMANDS).div_ceil(SEQUENCE);
+    let (next, wrong) = (AtomicU64::new(first), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..TABLES {
+            scope.spawn(|| {
+                let Some(real) = RealRedis::start() else {
+                    return;
+                };
+                let simulated = crate::support::serve_on_a_thread();
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= first + seeds || wrong.lock().len() >= SHOWN {
+                        return;
+                    }
+                    if let Some(found) = disagreement(&real, &simulated, seed) {
+                        wrong.lock().push(format!("seed {seed}: {found}"));
+                    }
+                }
+            });
         }
-        if wrong.len() == SHOWN {
-            break;
-        }
-    }
+    });
+    let wrong = wrong.into_inner();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// The shortest part of a seed's sequence on which the servers disagree, if
+/// they do.
+fn disagreement(real: &RealRedis, simulated: &str, seed: u64) -> Option<Disagreement> {
+    let sequence = generator::sequence(seed, SEQUENCE);
+    let play = |sequence: &[Step]| Game::new(real, simulated).play(sequence).err();
+    let found = play(&sequence)?;
+    let sequence = shrink(sequence, |candidate| play(candidate).is_some());
+    Some(play(&sequence).unwrap_or(found))
+}
+
 /// Drops commands as long as the servers still disagree.
-fn shrink(mut sequence: Vec<Args>, disagrees: impl Fn(&[Args]) -> bool) -> Vec<Args> {
+fn shrink(mut sequence: Vec<Step>, disagrees: impl Fn(&[Step]) -> bool) -> Vec<Step> {
     let mut piece = sequence.len() / 2;
     while piece > 0 {
         let mut start = 0;
@@ -72,14 +92,17 @@ fn shrink(mut sequence: Vec<Args>, disagrees: impl Fn(&[Args]) -> bool) -> Vec<A
 
 #[test]
 fn a_shrunk_sequence_keeps_what_it_takes() {
-    let word = |text: &str| vec![text.as_bytes().to_vec()];
-    let sequence: Vec<Args> = (0..60).map(|n: u32| word(&n.to_string())).collect();
+    let step = |text: &str| Step {
+        client: 0,
+        args: vec![text.as_bytes().to_vec()],
+    };
+    let sequence: Vec<Step> = (0..60).map(|n: u32| step(&n.to_string())).collect();
     let shrunk = shrink(sequence, |candidate| {
         ["7", "23", "58"]
             .iter()
-            .all(|needed| candidate.contains(&word(needed)))
+            .all(|needed| candidate.contains(&step(needed)))
     });
-    assert_eq!(shrunk, ["7", "23", "58"].map(word));
+    assert_eq!(shrunk, ["7", "23", "58"].map(step));
 }
 
 /// Scripts whose every reply is fixed, one a line, `|` before KEYS and ARGV.

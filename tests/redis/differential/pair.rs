@@ -1,13 +1,11 @@
-//! One command at a time to both servers, and whether they agree.
-//!
-//! Most replies must be equal to the byte. What has no order is compared as a
-//! multiset, a scan by what it meets from its start to its end, a random
-//! answer by what it may be, and an instant by being near.
+//! A client of both servers, and the comparisons that take more than two
+//! replies: a scan is compared by what it meets from its start to its end, a
+//! random answer by what it may be.
 
-use std::fmt;
 use std::time::Duration;
 
-use super::generator::KEYS;
+use super::agree::{How, how};
+use super::play::Compared;
 use super::reply::Reply;
 use crate::oracle::{Raw, RealRedis, pause};
 
@@ -18,124 +16,79 @@ pub type Args = Vec<Vec<u8>>;
 pub struct Pair {
     pub real: Raw,
     pub simulated: Raw,
+    /// What each server calls the client.
+    pub ids: [String; 2],
+    database: usize,
 }
 
-/// What the servers did not agree on.
-pub struct Disagreement {
-    sequence: Vec<String>,
-    real: String,
-    simulated: String,
-}
-
-impl fmt::Display for Disagreement {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Disagreement {
-            sequence,
-            real,
-            simulated,
-        } = self;
-        write!(
-            f,
-            "after {sequence:#?}\nreal:      {real:?}\nsimulated: {simulated:?}"
-        )
-    }
-}
-
-/// How a command is compared.
-enum How {
-    Exactly,
-    /// As a multiset of parts, so many together.
-    Unordered(usize),
-    /// As a number that may be off by a little.
-    Instant,
-    Scan,
-    Pop,
-    Random,
-    RandomKey,
-}
-
-fn how(args: &Args) -> How {
-    let name = String::from_utf8_lossy(&args[0]).to_ascii_uppercase();
-    match name.as_str() {
-        "KEYS" | "SMEMBERS" | "SINTER" | "SUNION" | "SDIFF" => How::Unordered(1),
-        "HKEYS" | "HVALS" => How::Unordered(1),
-        "HGETALL" => How::Unordered(2),
-        "PTTL" | "TTL" | "PEXPIRETIME" | "EXPIRETIME" => How::Instant,
-        "SCAN" | "HSCAN" | "SSCAN" | "ZSCAN" => How::Scan,
-        "SPOP" => How::Pop,
-        "SRANDMEMBER" | "HRANDFIELD" | "ZRANDMEMBER" => How::Random,
-        "RANDOMKEY" => How::RandomKey,
-        _ => How::Exactly,
-    }
-}
-
-fn args(words: &[&[u8]]) -> Args {
+pub fn args(words: &[&[u8]]) -> Args {
     words.iter().map(|word| word.to_vec()).collect()
 }
 
 impl Pair {
     pub fn open(real: &RealRedis, simulated: &str) -> Pair {
-        Pair {
+        let mut pair = Pair {
             real: real.connect(),
             simulated: Raw::open(simulated),
+            ids: Default::default(),
+            database: 0,
+        };
+        let ids = pair.call(&args(&[b"CLIENT", b"ID"]));
+        pair.ids = ids.map(|id| String::from_utf8_lossy(&id[1..]).trim().to_owned());
+        pair
+    }
+
+    pub fn servers(&mut self) -> [&mut Raw; 2] {
+        [&mut self.real, &mut self.simulated]
+    }
+
+    pub fn ask(&mut self, args: &Args) {
+        for server in self.servers() {
+            server.ask(args);
         }
     }
 
     /// Both replies, the real server's first.
+    pub fn replies(&mut self) -> [Vec<u8>; 2] {
+        self.servers().map(Raw::reply)
+    }
+
     pub fn call(&mut self, args: &Args) -> [Vec<u8>; 2] {
-        self.real.ask(args);
-        self.simulated.ask(args);
-        [self.real.reply(), self.simulated.reply()]
+        self.ask(args);
+        self.replies()
     }
 
-    /// Runs a sequence on empty databases, up to the first disagreement.
-    pub fn run(&mut self, sequence: &[Args]) -> Result<(), Disagreement> {
-        self.call(&args(&[b"FLUSHALL"]));
-        for (index, command) in sequence.iter().enumerate() {
-            self.compare(command)
-                .map_err(|[real, simulated]| Disagreement {
-                    sequence: sequence[..=index].iter().map(shown).collect(),
-                    real: String::from_utf8_lossy(&real).into_owned(),
-                    simulated: String::from_utf8_lossy(&simulated).into_owned(),
-                })?;
+    /// Goes to a database.
+    pub fn select(&mut self, database: usize) {
+        if self.database != database {
+            self.database = database;
+            self.call(&args(&[b"SELECT", database.to_string().as_bytes()]));
         }
-        Ok(())
     }
 
-    /// The replies, if they disagree.
-    fn compare(&mut self, command: &Args) -> Result<(), [Vec<u8>; 2]> {
-        if command[0].eq_ignore_ascii_case(b"DBSIZE") {
-            // The real server still counts what is past its deadline and was
-            // not met since.
-            let all = KEYS.iter().map(|key| key.as_bytes());
-            let exists: Vec<&[u8]> = [&b"EXISTS"[..]].into_iter().chain(all).collect();
-            self.call(&args(&exists));
-        }
+    /// How many clients wait for a key, at each server.
+    pub fn blocked(&mut self) -> [u32; 2] {
+        self.call(&args(&[b"INFO", b"clients"])).map(|info| {
+            let info = String::from_utf8_lossy(&info).into_owned();
+            let mut lines = info.lines();
+            let count = lines.find_map(|line| line.strip_prefix("blocked_clients:"));
+            count.unwrap().parse().unwrap()
+        })
+    }
+
+    /// Runs a command whose reply is random or a step of a scan; `watcher` can
+    /// look at the same keys.
+    pub fn compare(&mut self, command: &Args, watcher: &mut Pair) -> Compared {
         match how(command) {
-            How::Pop => return self.pop(command),
-            How::Random => return self.random(command),
-            How::RandomKey => return self.random_key(command),
-            How::Scan => return self.scan(command),
-            How::Exactly | How::Unordered(_) | How::Instant => {}
+            How::Pop => self.pop(command, watcher),
+            How::Random => self.random(command, watcher),
+            How::RandomKey => self.random_key(command, watcher),
+            _ => self.scan(command),
         }
-        let replies = self.call(command);
-        if replies[0] == replies[1] {
-            return self.after(command);
-        }
-        let [real, simulated] = [0, 1].map(|side| Reply::parse(&replies[side]));
-        let agree = match how(command) {
-            How::Unordered(together) => {
-                self.may_be_unordered(command)
-                    && real.sorted(together) == simulated.sorted(together)
-            }
-            How::Instant => near(&real, &simulated),
-            _ => false,
-        };
-        if agree { Ok(()) } else { Err(replies) }
     }
 
     /// Waits for both servers after a command that sets a deadline close by.
-    fn after(&mut self, command: &Args) -> Result<(), [Vec<u8>; 2]> {
+    pub fn wait_for(&mut self, command: &Args) -> Compared {
         let Some(key) = soon_gone(command) else {
             return Ok(());
         };
@@ -156,24 +109,13 @@ impl Pair {
         Err(self.call(&exists))
     }
 
-    /// A small hash keeps its order; a set of integers is sorted.
-    fn may_be_unordered(&mut self, command: &Args) -> bool {
-        if !matches!(command[0].first(), Some(b'H' | b'h')) {
-            return true;
-        }
-        let encoding = self
-            .real
-            .call(&args(&[b"OBJECT", b"ENCODING", &command[1]]));
-        encoding == b"$9\r\nhashtable\r\n"
-    }
-
     /// Pops from the simulated server what it likes, and takes the same away
     /// from the real one.
-    fn pop(&mut self, command: &Args) -> Result<(), [Vec<u8>; 2]> {
+    fn pop(&mut self, command: &Args, watcher: &mut Pair) -> Compared {
         let whole = command.len() < 2 || command.len() > 3;
         let members = match whole {
             true => Reply::Line(b"-".to_vec()),
-            false => Reply::parse(&self.real.call(&args(&[b"SMEMBERS", &command[1]]))),
+            false => Reply::parse(&watcher.real.call(&args(&[b"SMEMBERS", &command[1]]))),
         };
         let size = members.items().len();
         if size == 0 {
@@ -220,7 +162,7 @@ impl Pair {
     }
 
     /// Both answers have the same shape, and consist of what is there.
-    fn random(&mut self, command: &Args) -> Result<(), [Vec<u8>; 2]> {
+    fn random(&mut self, command: &Args, watcher: &mut Pair) -> Compared {
         let replies = self.call(command);
         if replies[0] == replies[1] {
             return Ok(());
@@ -230,7 +172,7 @@ impl Pair {
             b"HRANDFIELD" => args(&[b"HGETALL", &command[1]]),
             _ => args(&[b"ZRANGE", &command[1], b"0", b"-1", b"WITHSCORES"]),
         };
-        let all = Reply::parse(&self.real.call(&all));
+        let all = Reply::parse(&watcher.real.call(&all));
         let [real, simulated] = [0, 1].map(|side| Reply::parse(&replies[side]));
         let same_shape = real.items().len() == simulated.items().len()
             && std::mem::discriminant(&real) == std::mem::discriminant(&simulated)
@@ -238,6 +180,10 @@ impl Pair {
         let known = |reply: &Reply| all.items().iter().any(|item| item.text() == reply.text());
         let together = if command.len() > 3 { 2 } else { 1 };
         let parts = match &simulated {
+            // In RESP3 what belongs together is an array of its own.
+            Reply::Many(_, items) if matches!(items.first(), Some(Reply::Many(..))) => {
+                items.iter().map(|pair| pair.items()[0].clone()).collect()
+            }
             Reply::Many(_, items) => items.chunks(together).map(|c| c[0].clone()).collect(),
             one => vec![one.clone()],
         };
@@ -251,7 +197,7 @@ impl Pair {
     }
 
     /// A key that is there.
-    fn random_key(&mut self, command: &Args) -> Result<(), [Vec<u8>; 2]> {
+    fn random_key(&mut self, command: &Args, watcher: &mut Pair) -> Compared {
         let replies = self.call(command);
         if replies[0] == replies[1] {
             return Ok(());
@@ -260,7 +206,7 @@ impl Pair {
         let (Reply::Bulk(_), Reply::Bulk(key)) = (&real, &simulated) else {
             return Err(replies);
         };
-        let found = self.real.call(&args(&[b"EXISTS", key]));
+        let found = watcher.real.call(&args(&[b"EXISTS", key]));
         if found == b":1\r\n" {
             Ok(())
         } else {
@@ -270,7 +216,7 @@ impl Pair {
 
     /// Whole scans meet the same, once the first step agrees that there is
     /// something to scan.
-    fn scan(&mut self, command: &Args) -> Result<(), [Vec<u8>; 2]> {
+    fn scan(&mut self, command: &Args) -> Compared {
         let at = if command[0].eq_ignore_ascii_case(b"SCAN") {
             1
         } else {
@@ -337,21 +283,8 @@ fn soon_gone(command: &Args) -> Option<Vec<u8>> {
     deadline.then(|| command.get(1).cloned()).flatten()
 }
 
-/// Numbers of milliseconds or seconds that differ by less than one waits.
-fn near(real: &Reply, simulated: &Reply) -> bool {
-    let number = |reply: &Reply| -> Option<i64> {
-        let digits = reply.text().strip_prefix(b":")?;
-        std::str::from_utf8(digits).ok()?.parse().ok()
-    };
-    match (number(real), number(simulated)) {
-        (Some(real), Some(simulated)) => {
-            real > 0 && simulated > 0 && real.abs_diff(simulated) < 10_000
-        }
-        _ => false,
-    }
-}
-
-fn shown(args: &Args) -> String {
+/// As one would type it.
+pub fn shown(args: &Args) -> String {
     let words = args.iter().map(|arg| match &arg[..] {
         b"" => "''".into(),
         arg if arg.contains(&b' ') => format!("'{}'", String::from_utf8_lossy(arg)),

@@ -1,0 +1,134 @@
+//! Whether two replies to a command agree.
+//!
+//! Most must be equal to the byte. What has no order is compared as a
+//! multiset, and an instant by being near; what is random, or comes in steps,
+//! takes more than two replies to judge and is left to `pair`.
+
+use super::pair::Args;
+use super::reply::Reply;
+
+/// How a command is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    Exactly,
+    /// As a multiset of parts, so many together.
+    Unordered(usize),
+    /// As anything with the same number of parts: some of what has no order.
+    Some,
+    /// As a number that may be off by a little.
+    Instant,
+    /// But for the client's number.
+    Hello,
+    Scan,
+    Pop,
+    Random,
+    RandomKey,
+}
+
+impl How {
+    /// Two replies are enough to judge.
+    pub fn is_plain(self) -> bool {
+        !matches!(self, How::Scan | How::Pop | How::Random | How::RandomKey)
+    }
+}
+
+/// A command's name in upper case.
+pub fn name(args: &Args) -> String {
+    String::from_utf8_lossy(&args[0]).to_ascii_uppercase()
+}
+
+pub fn how(args: &Args) -> How {
+    match name(args).as_str() {
+        "KEYS" | "SMEMBERS" | "SINTER" | "SUNION" | "SDIFF" => How::Unordered(1),
+        "HKEYS" | "HVALS" => How::Unordered(1),
+        "HGETALL" => How::Unordered(2),
+        "SORT" | "SORT_RO" => how_sorted(args),
+        "EVAL" | "EVAL_RO" | "EVALSHA" => how_script(args),
+        "PTTL" | "TTL" | "PEXPIRETIME" | "EXPIRETIME" => How::Instant,
+        "HELLO" => How::Hello,
+        "SCAN" | "HSCAN" | "SSCAN" | "ZSCAN" => How::Scan,
+        "SPOP" => How::Pop,
+        "SRANDMEMBER" | "HRANDFIELD" | "ZRANDMEMBER" => How::Random,
+        "RANDOMKEY" => How::RandomKey,
+        _ => How::Exactly,
+    }
+}
+
+/// A set that is not sorted comes in any order, and a part of it can be any.
+fn how_sorted(args: &Args) -> How {
+    let has = |word: &[u8]| args.iter().any(|arg| arg.eq_ignore_ascii_case(word));
+    match (has(b"nosort"), has(b"LIMIT")) {
+        (false, _) => How::Exactly,
+        (true, false) => How::Unordered(1),
+        (true, true) => How::Some,
+    }
+}
+
+fn how_script(args: &Args) -> How {
+    let text = args.get(1).map(|text| String::from_utf8_lossy(text));
+    let text = text.unwrap_or_default().to_ascii_uppercase();
+    if text.contains("SMEMBERS") || text.contains("HGETALL") {
+        How::Unordered(1)
+    } else if text.contains("TTL'") {
+        How::Instant
+    } else {
+        How::Exactly
+    }
+}
+
+/// Whether the replies agree; those to EXEC do if those to the commands that
+/// were queued do.
+pub fn agree(command: &Args, queued: &[Args], real: &[u8], simulated: &[u8]) -> bool {
+    if real == simulated {
+        return true;
+    }
+    let (real, simulated) = (Reply::parse(real), Reply::parse(simulated));
+    if name(command) == "EXEC" && !real.is_error() && !simulated.is_error() {
+        let (real, simulated) = (real.items(), simulated.items());
+        return real.len() == queued.len()
+            && simulated.len() == queued.len()
+            && queued
+                .iter()
+                .zip(real.iter().zip(simulated))
+                .all(|(command, (real, simulated))| alike(how(command), real, simulated));
+    }
+    alike(how(command), &real, &simulated)
+}
+
+fn alike(how: How, real: &Reply, simulated: &Reply) -> bool {
+    if real == simulated {
+        return true;
+    }
+    match how {
+        How::Unordered(together) => {
+            real.clone().sorted(together) == simulated.clone().sorted(together)
+        }
+        How::Some => real.items().len() == simulated.items().len() && !real.items().is_empty(),
+        How::Instant => near(real, simulated),
+        How::Hello => same_but_for_the_id(real.items(), simulated.items()),
+        _ => false,
+    }
+}
+
+fn same_but_for_the_id(real: &[Reply], simulated: &[Reply]) -> bool {
+    real.len() == simulated.len()
+        && !real.is_empty()
+        && real
+            .chunks(2)
+            .zip(simulated.chunks(2))
+            .all(|(real, simulated)| real == simulated || real[0].text() == b"id")
+}
+
+/// Numbers of milliseconds or seconds that differ by less than one waits.
+fn near(real: &Reply, simulated: &Reply) -> bool {
+    let number = |reply: &Reply| -> Option<i64> {
+        let digits = reply.text().strip_prefix(b":")?;
+        std::str::from_utf8(digits).ok()?.parse().ok()
+    };
+    match (number(real), number(simulated)) {
+        (Some(real), Some(simulated)) => {
+            real > 0 && simulated > 0 && real.abs_diff(simulated) < 10_000
+        }
+        _ => false,
+    }
+}
