@@ -235,11 +235,14 @@ impl Keyspace {
         edit.output
     }
 
-    /// Notes that a string can be written to in place from now on.
-    pub(super) fn opened(&mut self, database: usize, key: &[u8]) {
+    /// Has a value kept as the larger ones of its type are: a string that can
+    /// be written to in place, a sorted set that is no listpack.
+    pub(super) fn unpack(&mut self, database: usize, key: &[u8]) {
         let entry = self.database(database).keys.get_mut(key);
-        if let Some(Value::String(_, made)) = entry.map(|entry| &mut entry.value) {
-            *made = Made::InPlace;
+        match entry.map(|entry| &mut entry.value) {
+            Some(Value::String(_, made)) => *made = Made::InPlace,
+            Some(Value::SortedSet(set)) => set.unpack(),
+            _ => {}
         }
     }
 

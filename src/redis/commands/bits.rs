@@ -55,7 +55,7 @@ fn put_bit(text: &mut [u8], offset: usize, on: bool) {
 /// is about to be written to in place, whether or not that changes it.
 fn grown(context: &mut Context<'_>, key: &[u8], last: usize) -> Result<(Vec<u8>, bool), Reply> {
     let old = context.string(key)?;
-    context.keyspace.opened(context.client.database, key);
+    context.keyspace.unpack(context.client.database, key);
     let mut text = old.as_ref().map_or_else(Vec::new, |text| text.to_vec());
     let needed = last / 8 + 1;
     let grows = old.is_none() || text.len() < needed;

@@ -11,7 +11,7 @@ use crate::redis::engine::{Caller, Context};
 use crate::redis::events::Class;
 use crate::redis::number::{integer_argument, parse_double, parse_double_loosely};
 use crate::redis::reply::Reply;
-use crate::redis::values::{List, Value};
+use crate::redis::values::{List, SortedSet, Value};
 
 const READ: Flags = Flags::READONLY;
 const WRITE: Flags = Flags::WRITE.and(Flags::DENY_OOM);
@@ -85,6 +85,9 @@ fn sort_ro(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
 fn run(context: &mut Context<'_>, args: &[&[u8]], stores: bool) -> Result<Reply, Reply> {
     let mut options = Options::parse(&args[2..], stores)?;
     let (mut elements, is_set) = elements(context, args[1])?;
+    if context.has::<SortedSet>(args[1]) == Ok(true) {
+        context.keyspace.unpack(context.client.database, args[1]);
+    }
     if options.keeps_order() {
         let in_script = context.caller == Caller::Script;
         if is_set && (options.store.is_some() || in_script) {

@@ -58,6 +58,11 @@ impl SortedSet {
         !self.large
     }
 
+    /// Keeps it as a large one is kept.
+    pub(in crate::redis) fn unpack(&mut self) {
+        self.large = true;
+    }
+
     pub(in crate::redis) fn score(&self, member: &[u8]) -> Option<f64> {
         self.scores.get(member).copied()
     }

@@ -54,10 +54,12 @@ pub fn how(args: &Args) -> How {
     }
 }
 
-/// A set that is not sorted comes in any order, and a part of it can be any.
+/// A set that is not sorted comes in any order, as do texts of the same
+/// weight, and a part of them can be any.
 fn how_sorted(args: &Args) -> How {
     let has = |word: &[u8]| args.iter().any(|arg| arg.eq_ignore_ascii_case(word));
-    match (has(b"nosort"), has(b"LIMIT")) {
+    let unsorted = has(b"nosort") || has(b"ALPHA") && has(b"w_*");
+    match (unsorted, has(b"LIMIT")) {
         (false, _) => How::Exactly,
         (true, false) => How::Unordered(1),
         (true, true) => How::Some,
