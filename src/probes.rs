@@ -15,6 +15,8 @@ named! {
         TwoInCriticalSection = "two-in-critical-section",
         /// A buyer asked again.
         RetrySent = "retry-sent",
+        /// A lock that was held was dropped to make room.
+        LockEvicted = "lock-evicted",
         /// A transaction waited for another.
         TransactionWaited = "transaction-waited",
         /// A buyer could not know whether the order was placed.
@@ -83,6 +85,9 @@ pub fn reached(history: &History) -> BTreeSet<Probe> {
             }
             Event::StaleRead { .. } => {
                 reached.insert(Probe::ReplicaLagged);
+            }
+            Event::LockEvicted { .. } => {
+                reached.insert(Probe::LockEvicted);
             }
             Event::TooManyClients {} => {
                 reached.insert(Probe::TooManyClients);

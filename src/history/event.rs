@@ -266,6 +266,13 @@ events! {
         /// What lost it: `crash` or `failover`.
         cause: String,
     }
+    /// A lock key was dropped by Redis to make room for others.
+    26 LockEvicted {
+        /// The key.
+        lock: String,
+        /// Its holder.
+        holder: String,
+    }
 }
 
 /// Little-endian numbers; text with its length before it.

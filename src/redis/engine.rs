@@ -77,6 +77,14 @@ impl Engine {
         server.counts.started_at = Some(rt::now());
         let mut keyspace = Keyspace::new(options.planted, observer);
         keyspace.propagation.replication.stream.id = HistoryId::new();
+        let maxmemory = options.maxmemory.to_string();
+        let settings = [
+            ("maxmemory", &*maxmemory),
+            ("maxmemory-policy", options.maxmemory_policy.name()),
+        ];
+        if server.config.set(&settings).is_ok() {
+            keyspace.limit_memory(server.config.memory);
+        }
         Engine {
             keyspace,
             server,
@@ -200,6 +208,9 @@ impl Engine {
         if client.transaction.is_some() && command.flags.has(Flags::NO_MULTI) {
             return refuse(Reply::error("ERR Command not allowed inside a transaction"));
         }
+        if self.is_out_of_memory(client, command) {
+            return refuse(Reply::OUT_OF_MEMORY);
+        }
         let restricted = client.resp == Resp::V2 && client.subscribes();
         if restricted && !command.flags.has(Flags::WHILE_SUBSCRIBED) {
             return refuse(Reply::error_from(
@@ -212,6 +223,25 @@ impl Engine {
             ));
         }
         Ok(command)
+    }
+
+    /// Makes room for a command; true if it needs some and there is none.
+    fn is_out_of_memory(&mut self, client: &Client, command: &Command) -> bool {
+        // A replica has what its primary has, whatever it takes.
+        let is_replica = self.keyspace.propagation.replication.is_replica();
+        if self.keyspace.limit.bytes == 0 || is_replica {
+            self.keyspace.full_at = None;
+            return false;
+        }
+        let has_room = self.keyspace.make_room(wall_clock_ms());
+        self.keyspace.propagation.flush(Unit::Loose);
+        let events = &mut self.keyspace.events;
+        self.server
+            .pubsub
+            .publish_events(&mut self.server.clients, events);
+        self.keyspace.full_at = (!has_room).then(|| self.keyspace.dirty());
+        let queued = client.transaction.is_some() && !command.flags.has(Flags::ENDS_TRANSACTION);
+        !has_room && (queued || gate::any_has(client, command, Flags::DENY_OOM))
     }
 
     /// Until when CLIENT PAUSE holds the command back.
@@ -420,6 +450,11 @@ pub(super) fn execute_in_script(
         Ok(command) => command,
         Err(reply) => return reply,
     };
+    // A script that has begun to write goes on to its end.
+    let full = context.keyspace.full_at == Some(context.keyspace.dirty());
+    if full && command.flags.has(Flags::DENY_OOM) {
+        return Reply::OUT_OF_MEMORY;
+    }
     if context.keyspace.planted(Bug::ExpiryNotFrozenInScript) {
         context.now = wall_clock_ms();
     }

@@ -13,12 +13,16 @@ use super::blocked::Blocked;
 use super::bug::Bug;
 use super::client::ClientId;
 use super::events::{Class, Events};
+use super::eviction::{Limit, Pool, Usage};
+use super::memory;
 use super::observer::Observer;
 use super::persistence::Store;
 use super::propagation::Propagation;
 use super::rdb::Snapshot;
 use super::values::{Edit, Made, Table, Value};
+use super::wall_clock_ms;
 use super::watch::Watches;
+use crate::rt;
 use bytes::Bytes;
 
 /// How many databases SELECT can choose from.
@@ -28,6 +32,21 @@ pub(super) const DATABASES: usize = 16;
 pub(super) struct Entry {
     pub(super) value: Value,
     pub(super) expires_at: Option<i64>,
+    pub(super) usage: Usage,
+    /// What it takes, as far as that is kept.
+    bytes: usize,
+}
+
+impl Entry {
+    /// Of a key that is new.
+    pub(super) fn new(value: Value, expires_at: Option<i64>) -> Entry {
+        Entry {
+            value,
+            expires_at,
+            usage: Usage::new(wall_clock_ms()),
+            bytes: 0,
+        }
+    }
 }
 
 /// What a write does to the deadline of its key.
@@ -55,6 +74,14 @@ pub(super) struct Keyspace {
     planted: Option<Bug>,
     /// How many keys have expired.
     pub(super) expired: u64,
+    /// How many had to make room.
+    pub(super) evicted: u64,
+    pub(super) limit: Limit,
+    pub(super) pool: Pool,
+    /// What all keys take, as far as that is kept.
+    bytes: usize,
+    /// There is no room; how many changes there were when that was found.
+    pub(super) full_at: Option<u64>,
     /// What commands did, to be published.
     pub(super) events: Events,
     /// Counts changes.
@@ -92,6 +119,13 @@ impl Keyspace {
 
     /// The key as a client at `now` sees it.
     pub(super) fn lookup(&mut self, database: usize, key: &[u8], now: i64) -> Option<&Entry> {
+        let entry = self.databases.get_mut(database)?.keys.get_mut(key)?;
+        entry.usage.touch(now, &self.limit);
+        self.peek(database, key, now)
+    }
+
+    /// As [`lookup`](Keyspace::lookup), of somebody who does not use the key.
+    pub(super) fn peek(&mut self, database: usize, key: &[u8], now: i64) -> Option<&Entry> {
         let expires_at = self.databases.get(database)?.keys.get(key)?.expires_at;
         if expires_at.is_some_and(|when| self.is_past(when, now)) {
             if self.expires_by_itself() {
@@ -100,6 +134,11 @@ impl Keyspace {
             return None;
         }
         self.databases[database].keys.get(key)
+    }
+
+    /// What is at a key, whether or not its deadline has passed.
+    pub(super) fn entry(&self, database: usize, key: &[u8]) -> Option<&Entry> {
+        self.databases.get(database)?.keys.get(key)
     }
 
     /// The key whether or not its deadline has passed.
@@ -145,7 +184,7 @@ impl Keyspace {
                 if let Some(when) = expires_at {
                     space.deadlines.insert((when, key.clone()));
                 }
-                space.keys.insert(key, Entry { value, expires_at });
+                space.keys.insert(key, Entry::new(value, expires_at));
                 expires_at
             }
         };
@@ -170,6 +209,69 @@ impl Keyspace {
     fn changed(&mut self, database: usize, key: &[u8]) {
         self.dirty += 1;
         self.touch(database, key);
+        if self.limit.bytes > 0 {
+            self.measure(database, key);
+        }
+    }
+
+    fn measure(&mut self, database: usize, key: &[u8]) {
+        let space = self.databases.get_mut(database);
+        if let Some((key, entry)) = space.and_then(|space| space.keys.get_named(key)) {
+            let bytes = memory::size(key, &entry.value, entry.expires_at.is_some());
+            self.bytes = self.bytes + bytes - std::mem::replace(&mut entry.bytes, bytes);
+        }
+    }
+
+    /// `used_memory`.
+    pub(super) fn used_memory(&self) -> usize {
+        if self.limit.bytes > 0 {
+            return memory::SERVER + self.bytes;
+        }
+        let entries = (0..self.databases.len()).flat_map(|database| self.entries(database));
+        let size = |(key, entry): (&Bytes, &Entry)| {
+            memory::size(key, &entry.value, entry.expires_at.is_some())
+        };
+        memory::SERVER + entries.map(size).sum::<usize>()
+    }
+
+    /// Keeps another limit from now on.
+    pub(super) fn limit_memory(&mut self, limit: Limit) {
+        if limit == self.limit {
+            return;
+        }
+        self.limit = limit;
+        self.pool = Pool::default();
+        for database in 0..self.databases.len() {
+            for key in self.keys(database).cloned().collect::<Vec<_>>() {
+                self.measure(database, &key);
+            }
+        }
+    }
+
+    /// Any key that may be evicted.
+    pub(super) fn draw_key(&self, database: usize, volatile: bool) -> Option<Bytes> {
+        let space = self.databases.get(database)?;
+        let below = |count: usize| {
+            let drawn = rt::random_u64() % u64::try_from(count).ok().filter(|count| *count > 0)?;
+            usize::try_from(drawn).ok()
+        };
+        if volatile {
+            let (_, key) = space.deadlines.iter().nth(below(space.deadlines.len())?)?;
+            return Some(key.clone());
+        }
+        let (key, _) = space.keys.at(below(space.keys.len())?)?;
+        Some(key.clone())
+    }
+
+    /// Drops a key to make room.
+    pub(super) fn evict(&mut self, database: usize, key: &[u8]) {
+        if let Some((key, entry)) = self.take(database, key) {
+            self.observe(|o| o.evicted(database, &key, entry.value.as_text()));
+            self.propagation.removed(database, &key);
+            self.evicted += 1;
+            self.events.note(Class::EVICTED, "evicted", database, &key);
+            self.touch(database, &key);
+        }
     }
 
     /// Tells those who watch a key.
@@ -282,6 +384,7 @@ impl Keyspace {
         if matches!(entry.value, Value::Stream(_)) {
             self.blocked.signal(database, &key);
         }
+        self.bytes = self.bytes.saturating_sub(entry.bytes);
         Some((key, entry))
     }
 
@@ -335,6 +438,7 @@ impl Keyspace {
         };
         let flushed = std::mem::take(space);
         for (key, entry) in flushed.keys.iter() {
+            self.bytes = self.bytes.saturating_sub(entry.bytes);
             self.observe(|o| o.deleted(database, key, entry.value.as_text()));
             self.changed(database, key);
             self.blocked.signal(database, key);

@@ -21,12 +21,14 @@ mod config;
 mod connection;
 mod engine;
 mod events;
+mod eviction;
 mod expirer;
 mod gate;
 mod glob;
 mod keyspace;
 mod listpack;
 mod long_double;
+mod memory;
 mod number;
 mod observer;
 mod persistence;
@@ -58,6 +60,7 @@ use persistence::Syncer;
 use replication::Cron;
 
 pub use bug::Bug;
+pub use eviction::EvictionPolicy;
 pub use observer::{Observer, Outcome, ScriptRun};
 pub use persistence::{Disk, Persistence};
 
@@ -74,6 +77,11 @@ pub struct Options {
     pub script_instructions_max: u64,
     /// What a restart keeps.
     pub persistence: Persistence,
+    /// The most memory that data may take, in bytes as `used_memory` counts
+    /// them, with some 860 kB for the server itself; 0 is no limit.
+    pub maxmemory: u64,
+    /// Which keys go when it is reached.
+    pub maxmemory_policy: EvictionPolicy,
     /// How long the disk takes to sync the append-only file in the
     /// background.
     pub fsync_time: Duration,
@@ -92,6 +100,8 @@ impl Default for Options {
             planted: None,
             script_instructions_max: 50_000_000,
             persistence: Persistence::None,
+            maxmemory: 0,
+            maxmemory_policy: EvictionPolicy::default(),
             fsync_time: Duration::ZERO,
             load_time: Duration::ZERO,
             replica_of: None,
@@ -113,8 +123,19 @@ impl Options {
                     .parse()
                     .map_err(|error: UnknownName| error.to_string())?;
             }
+            "maxmemory" => {
+                let bytes = config::parse_memory(value);
+                let bytes = bytes.and_then(|bytes| u64::try_from(bytes).ok());
+                self.maxmemory = bytes.ok_or("write a number of bytes, such as 64mb")?;
+            }
+            "maxmemory_policy" => {
+                self.maxmemory_policy = value
+                    .parse()
+                    .map_err(|error: UnknownName| error.to_string())?;
+            }
             _ => {
-                let why = "there is no such option; there are script_instructions_max, persistence";
+                let why = "there is no such option; there are script_instructions_max, \
+                           persistence, maxmemory, maxmemory_policy";
                 return Err(why.to_owned());
             }
         }

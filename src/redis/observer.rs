@@ -30,6 +30,11 @@ pub trait Observer: Send + Sync {
         let _ = (database, key, value);
     }
 
+    /// A key was dropped to make room.
+    fn evicted(&self, database: usize, key: &[u8], value: &[u8]) {
+        let _ = (database, key, value);
+    }
+
     /// A script ended; what it changed was told before.
     fn script_ran(&self, run: &ScriptRun<'_>) {
         let _ = run;

@@ -65,6 +65,8 @@ impl Reply {
     pub(super) const SYNTAX: Reply = Reply::error("ERR syntax error");
     pub(super) const LOADING: Reply =
         Reply::error("LOADING Redis is loading the dataset in memory");
+    pub(super) const OUT_OF_MEMORY: Reply =
+        Reply::error("OOM command not allowed when used memory > 'maxmemory'.");
     pub(super) const WRONG_TYPE: Reply =
         Reply::error("WRONGTYPE Operation against a key holding the wrong kind of value");
     pub(super) const NO_SUCH_KEY: Reply = Reply::error("ERR no such key");

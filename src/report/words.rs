@@ -127,6 +127,7 @@ impl<'a> Words<'a> {
             Event::LockTaken { .. }
             | Event::LockReleased { .. }
             | Event::LockExpired { .. }
+            | Event::LockEvicted { .. }
             | Event::LateRelease { .. } => "redis",
             Event::FaultBegan { .. }
             | Event::FaultEnded { .. }
@@ -156,6 +157,7 @@ impl<'a> Words<'a> {
             Event::LockTaken { .. }
             | Event::LockReleased { .. }
             | Event::LockExpired { .. }
+            | Event::LockEvicted { .. }
             | Event::LateRelease { .. } => lock(event),
             Event::FaultBegan { fault, what, .. } => format!("fault {fault}: {what}"),
             Event::DiedAgain { fault, node } => format!("fault {fault}: {node} dies again"),
@@ -309,6 +311,10 @@ fn lock(event: &Event) -> String {
         Event::LockExpired { lock, holder } => {
             format!("{lock} ran out; holder {} does not know yet", short(holder))
         }
+        Event::LockEvicted { lock, holder } => format!(
+            "{lock} is dropped by Redis to make room; holder {} does not know",
+            short(holder)
+        ),
         Event::LateRelease { lock, holder } => format!(
             "holder {} comes to release {lock}: too late, it was no longer theirs",
             short(holder)

@@ -30,7 +30,7 @@ use crate::net;
 use crate::planted::Planted;
 use crate::postgres::SynchronousCommit;
 use crate::probes::Probe;
-use crate::redis::Persistence;
+use crate::redis::{EvictionPolicy, Persistence};
 use crate::shop::{Idempotency, Reads, StockStrategy};
 use units::{Count, Percent, Span, Time};
 
@@ -207,6 +207,14 @@ pub struct Redis {
     pub turn: Time,
     /// What a restart keeps.
     pub persistence: Persistence,
+    /// The most memory that data may take, in bytes as `used_memory` counts
+    /// them, with 876,224 for the server itself; 0 is no limit.
+    pub maxmemory: u64,
+    /// Which keys go when it is reached.
+    pub policy: EvictionPolicy,
+    /// Somebody uses the same Redis as a cache and puts a page of
+    /// 4 kB into it this often; never if zero.
+    pub page_every: Time,
 }
 
 impl Default for Redis {
@@ -214,6 +222,9 @@ impl Default for Redis {
         Redis {
             turn: Time::us(10),
             persistence: Persistence::None,
+            maxmemory: 0,
+            policy: EvictionPolicy::NoEviction,
+            page_every: Time::ms(0),
         }
     }
 }

@@ -152,6 +152,13 @@ impl redis::Observer for Lens {
         }
     }
 
+    fn evicted(&self, _database: usize, key: &[u8], value: &[u8]) {
+        if let Some(lock) = lock(key) {
+            let holder = text(value);
+            self.record(Event::LockEvicted { lock, holder });
+        }
+    }
+
     /// A release that deleted nothing came too late.
     fn script_ran(&self, run: &ScriptRun<'_>) {
         let ([key], [holder], Outcome::Integer(0)) = (run.keys, run.args, run.outcome) else {

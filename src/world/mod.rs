@@ -11,6 +11,7 @@
 //! drawn and histories judged on the thread that asked. Wherever a seed
 //! panics, on either thread, that is its verdict.
 
+mod cache;
 mod database;
 mod faults;
 mod lens;

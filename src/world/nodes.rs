@@ -5,6 +5,7 @@ use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::cache;
 use super::database::{self, Database};
 use super::lens::Lens;
 use super::machine::Machines;
@@ -34,6 +35,7 @@ pub(super) fn build(
     let lens = Arc::new(Lens::new(network, recorder));
     let database = Database::build(&mut machines, scenario, &lens);
     add_redis(&mut machines, scenario, lens.clone());
+    cache::add(&mut machines, scenario.redis.page_every.0, REDIS);
     for name in scenario.instances() {
         let options = shop_options(scenario, &name);
         machines.add(&name, move |machine, network| {
@@ -99,6 +101,8 @@ fn add_redis(machines: &mut Machines, scenario: &Scenario, lens: Arc<Lens>) {
         }),
         turn_ns: scenario.redis.turn.ns(),
         persistence: scenario.redis.persistence,
+        maxmemory: scenario.redis.maxmemory,
+        maxmemory_policy: scenario.redis.policy,
         ..redis::Options::default()
     };
     let disk = redis::Disk::new();

@@ -5,6 +5,7 @@ mod deadlines;
 mod differential;
 mod driver;
 mod dump;
+mod eviction;
 mod oracle;
 mod persistence;
 mod replication;

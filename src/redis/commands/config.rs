@@ -80,6 +80,7 @@ fn set(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     match context.server.config.set(&settings) {
         Ok(()) => {
             context.keyspace.events.selected = context.server.config.events;
+            context.keyspace.limit_memory(context.server.config.memory);
             Reply::OK
         }
         Err(Refused::Unknown(name)) => Reply::error_from(

@@ -113,7 +113,10 @@ fn clients(context: &Context<'_>, text: &mut String) {
 
 fn memory(context: &Context<'_>, text: &mut String) {
     let config = &context.server.config;
-    line(text, format_args!("used_memory:0"));
+    line(
+        text,
+        format_args!("used_memory:{}", context.keyspace.used_memory()),
+    );
     line(text, format_args!("maxmemory:{}", config.text("maxmemory")));
     line(
         text,
@@ -159,7 +162,10 @@ fn stats(context: &Context<'_>, text: &mut String) {
         text,
         format_args!("sync_partial_err:{}", syncs.partial_refused),
     );
-    line(text, format_args!("evicted_keys:0"));
+    line(
+        text,
+        format_args!("evicted_keys:{}", context.keyspace.evicted),
+    );
     line(
         text,
         format_args!("pubsub_channels:{}", pubsub(Kind::Channel)),

@@ -44,6 +44,11 @@ impl Context<'_> {
         self.keyspace.lookup(self.client.database, key, self.now)
     }
 
+    /// As [`lookup`](Context::lookup), of somebody who does not use the key.
+    pub(in crate::redis) fn peek(&mut self, key: &[u8]) -> Option<&Entry> {
+        self.keyspace.peek(self.client.database, key, self.now)
+    }
+
     /// Removes a key; false if it was not there.
     pub(super) fn delete(&mut self, key: &[u8]) -> bool {
         self.lookup(key).is_some() && self.keyspace.delete(self.client.database, key).is_some()
@@ -79,12 +84,12 @@ fn del(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
 fn exists(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     let found = args[1..]
         .iter()
-        .map(|key| i64::from(context.lookup(key).is_some()));
+        .map(|key| i64::from(context.peek(key).is_some()));
     Reply::Integer(found.sum())
 }
 
 fn type_of(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
-    let found = context.lookup(args[1]);
+    let found = context.peek(args[1]);
     Reply::status(found.map_or("none", |entry| entry.value.type_name()))
 }
 
@@ -295,7 +300,7 @@ fn pexpiretime(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
 }
 
 fn remaining(context: &mut Context<'_>, key: &[u8], show: fn(i64) -> i64) -> Reply {
-    Reply::Integer(match context.lookup(key) {
+    Reply::Integer(match context.peek(key) {
         None => -2,
         Some(Entry {
             expires_at: None, ..

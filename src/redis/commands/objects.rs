@@ -2,6 +2,7 @@
 
 use super::{Command, Flags, Handler::Container, Handler::Plain, command};
 use crate::redis::engine::Context;
+use crate::redis::eviction::Order;
 use crate::redis::number::parse_integer;
 use crate::redis::reply::Reply;
 use crate::redis::values::{Made, Set, Value};
@@ -31,8 +32,12 @@ const EMBEDDED_MAX: usize = 44;
 const SHARED_INTEGERS: std::ops::Range<i64> = 0..10_000;
 
 fn of_value(context: &mut Context<'_>, key: &[u8], tell: fn(&Value) -> Reply) -> Reply {
-    let entry = context.lookup(key);
+    let entry = context.peek(key);
     entry.map_or(Reply::Null, |entry| tell(&entry.value))
+}
+
+fn counts_uses(context: &Context<'_>) -> bool {
+    context.keyspace.limit.policy.order() == Order::Lfu
 }
 
 /// The encoding that Redis 7.0 would have chosen.
@@ -55,21 +60,43 @@ fn encoding(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
 }
 
 fn freq(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
-    of_value(context, args[2], |_| {
-        Reply::error(
-            "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please \
-             note that when switching between policies at runtime LRU and LFU data will take some \
-             time to adjust.",
-        )
+    if !counts_uses(context) {
+        return of_value(context, args[2], |_| {
+            Reply::error(
+                "ERR An LFU maxmemory policy is not selected, access frequency not tracked. \
+                 Please note that when switching between policies at runtime LRU and LFU data \
+                 will take some time to adjust.",
+            )
+        });
+    }
+    let (now, limit) = (context.now, context.keyspace.limit);
+    context.peek(args[2]).map_or(Reply::Null, |entry| {
+        Reply::Integer(entry.usage.frequency(now, &limit).into())
     })
 }
 
-/// Accesses are not timed: every key was used just now.
 fn idletime(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
-    of_value(context, args[2], |_| Reply::Integer(0))
+    if counts_uses(context) {
+        return of_value(context, args[2], |_| {
+            Reply::error(
+                "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that \
+                 when switching between policies at runtime LRU and LFU data will take some time \
+                 to adjust.",
+            )
+        });
+    }
+    let now = context.now;
+    context.peek(args[2]).map_or(Reply::Null, |entry| {
+        Reply::Integer(entry.usage.idle_seconds(now))
+    })
 }
 
 fn refcount(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    // What is shared has no age of its own.
+    let limit = context.keyspace.limit;
+    if limit.bytes > 0 && matches!(limit.policy.order(), Order::Lru | Order::Lfu) {
+        return of_value(context, args[2], |_| Reply::Integer(1));
+    }
     of_value(context, args[2], |value| {
         let shared = match value {
             Value::String(text, Made::Whole) => {

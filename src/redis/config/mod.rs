@@ -9,6 +9,7 @@ mod parameters;
 use std::collections::BTreeMap;
 
 use super::events::Class;
+use super::eviction::Limit;
 use super::number::parse_integer;
 use super::wire::BULK_MAX;
 use parameters::PARAMETERS;
@@ -63,6 +64,8 @@ pub(super) struct Config {
     pub(super) replica_read_only: bool,
     /// `replica-serve-stale-data`
     pub(super) serve_stale: bool,
+    /// `maxmemory` and how it is kept.
+    pub(super) memory: Limit,
     /// `slowlog-log-slower-than`, in microseconds; negative is never.
     pub(super) slow_after_us: i64,
     /// `slowlog-max-len`
@@ -84,6 +87,12 @@ impl Default for Config {
             replicas_min: None,
             replica_read_only: true,
             serve_stale: true,
+            memory: Limit {
+                samples: 5,
+                lfu_log_factor: 10,
+                lfu_decay_minutes: 1,
+                ..Limit::default()
+            },
             slow_after_us: 10_000,
             slow_log_max: 128,
         }
@@ -188,6 +197,13 @@ impl Config {
         self.replicas_min = (least > 0 && lag > 0).then_some((least, lag));
         self.replica_read_only = self.text("replica-read-only") == "yes";
         self.serve_stale = self.text("replica-serve-stale-data") == "yes";
+        self.memory = Limit {
+            bytes: self.size("maxmemory"),
+            policy: self.text("maxmemory-policy").parse().unwrap_or_default(),
+            samples: self.size("maxmemory-samples"),
+            lfu_log_factor: self.integer("lfu-log-factor").unsigned_abs(),
+            lfu_decay_minutes: self.integer("lfu-decay-time"),
+        };
         self.slow_after_us = self.integer("slowlog-log-slower-than");
         self.slow_log_max = self.size("slowlog-max-len");
     }

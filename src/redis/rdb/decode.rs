@@ -7,7 +7,7 @@ use super::{kind, lzf};
 use crate::redis::listpack;
 use crate::redis::number::{parse_double, parse_integer};
 use crate::redis::values::{
-    Group, Hash, List, Node, Pending, Set, SortedSet, Stream, StreamId, Value,
+    Group, Hash, List, Made, Node, Pending, Set, SortedSet, Stream, StreamId, Value,
 };
 
 /// Reads a value with its type; all of the bytes.

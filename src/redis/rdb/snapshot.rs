@@ -104,7 +104,7 @@ impl Snapshot {
                     let key = input.string()?;
                     let value = input.value(kind)?;
                     let expires_at = expires_at.take();
-                    let entry = Entry { value, expires_at };
+                    let entry = Entry::new(value, expires_at);
                     snapshot.entries.push((database, key, entry));
                 }
             }

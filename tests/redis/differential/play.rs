@@ -138,7 +138,7 @@ impl Game {
         // Its reply would take more questions, or is not one reply.
         let in_transaction = player.queue.is_some();
         in_transaction && (is_pubsub(&name) || !how(args).is_plain())
-            || in_transaction && (name == "DBSIZE" || name == "HELLO")
+            || in_transaction && matches!(&*name, "DBSIZE" | "HELLO" | "OBJECT")
             || somebody_waits && may_wait(args)
             // The servers would pop with different commands, or notice at
             // different times that a deadline was in the past.
