@@ -137,8 +137,10 @@ impl Game {
         let somebody_waits = self.players.iter().any(|player| player.waits);
         // Its reply would take more questions, or is not one reply.
         let in_transaction = player.queue.is_some();
-        in_transaction && (is_pubsub(&name) || !how(args).is_plain())
-            || in_transaction && matches!(&*name, "DBSIZE" | "HELLO" | "OBJECT")
+        let takes_more = is_pubsub(&name)
+            || !how(args).is_plain()
+            || matches!(&*name, "DBSIZE" | "HELLO" | "OBJECT");
+        in_transaction && takes_more
             || somebody_waits && may_wait(args)
             // The servers would pop with different commands, or notice at
             // different times that a deadline was in the past.
