@@ -1,17 +1,22 @@
 //! The command table: one entry a command, one file a family.
 
+mod acl;
 mod args;
 mod bits;
 mod client;
+mod cluster;
 mod config;
 mod connection;
 mod dump;
 mod functions;
 mod hashes;
 mod info;
+mod key_arguments;
 mod keys;
 mod lcs;
 mod lists;
+mod memory;
+mod monitoring;
 mod moves;
 mod objects;
 mod persistence;
@@ -186,8 +191,10 @@ pub(super) fn labels() -> Vec<Label> {
 
 fn all() -> impl Iterator<Item = &'static Command> {
     [
+        acl::COMMANDS,
         bits::COMMANDS,
         client::COMMANDS,
+        cluster::COMMANDS,
         config::COMMANDS,
         connection::COMMANDS,
         dump::COMMANDS,
@@ -197,6 +204,8 @@ fn all() -> impl Iterator<Item = &'static Command> {
         keys::COMMANDS,
         lcs::COMMANDS,
         lists::COMMANDS,
+        memory::COMMANDS,
+        monitoring::COMMANDS,
         moves::COMMANDS,
         objects::COMMANDS,
         persistence::COMMANDS,

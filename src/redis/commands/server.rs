@@ -1,7 +1,10 @@
 //! Commands about the server as a whole.
 
+use super::args::is;
+use super::key_arguments::getkeys;
 use super::{Command, Flags, Handler::Container, Handler::Plain, all, command, named};
 use crate::redis::engine::Context;
+use crate::redis::glob;
 use crate::redis::reply::Reply;
 use crate::rt;
 
@@ -54,12 +57,28 @@ const COMMAND: &[Command] = &[
         Plain(command_docs)
     ),
     command!(
+        "command|getkeys",
+        "COMMAND",
+        -4,
+        Flags::LOADING.and(Flags::STALE),
+        (0, 0, 0),
+        Plain(getkeys)
+    ),
+    command!(
         "command|info",
         "COMMAND",
         -2,
         Flags::NONE,
         (0, 0, 0),
         Plain(command_info)
+    ),
+    command!(
+        "command|list",
+        "COMMAND",
+        -2,
+        Flags::LOADING.and(Flags::STALE),
+        (0, 0, 0),
+        Plain(command_list)
     ),
 ];
 
@@ -118,6 +137,25 @@ fn command_info(_: &mut Context<'_>, args: &[&[u8]]) -> Reply {
             .map(|name| named(name).map_or(Reply::Null, describe))
             .collect(),
     })
+}
+
+/// The names, or those that fit a pattern. Nobody loads modules, and no command
+/// has a category here.
+fn command_list(_: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    let pattern = match &args[2..] {
+        [] => &b"*"[..],
+        [by, what, pattern] if is(by, "FILTERBY") && is(what, "PATTERN") => *pattern,
+        _ => return Reply::SYNTAX,
+    };
+    let names = all().flat_map(|command| {
+        let subcommands: &[Command] = match command.handler {
+            Container(subcommands) => subcommands,
+            _ => &[],
+        };
+        std::iter::once(command).chain(subcommands).map(|c| c.name)
+    });
+    let names = names.filter(|name| glob::matches(pattern, name.as_bytes()));
+    Reply::Array(names.map(Reply::bulk).collect())
 }
 
 fn describe(command: &Command) -> Reply {
