@@ -1,6 +1,6 @@
 //! COMMAND GETKEYS: which arguments of a command are keys.
 
-use super::args::is;
+use super::args::{answer, bulk, is};
 use super::{Command, find};
 use crate::redis::engine::Context;
 use crate::redis::number::parse_integer;
@@ -14,31 +14,33 @@ pub(super) fn getkeys(_: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     if !command.accepts(called.len()) {
         return Reply::error("ERR Invalid number of arguments specified for command");
     }
-    match keys(command, called) {
-        None => Reply::error("ERR The command has no key arguments"),
-        Some(keys) => {
-            let keys = keys.into_iter().map(super::args::bulk);
-            Reply::Array(keys.collect())
-        }
-    }
+    answer(keys(command, called).map(|keys| Reply::Array(keys.into_iter().map(bulk).collect())))
 }
 
-/// The keys among the arguments; none if the command takes none.
-fn keys<'a>(command: &Command, args: &[&'a [u8]]) -> Option<Vec<&'a [u8]>> {
-    let counted_at = match command.name {
-        "eval" | "eval_ro" | "evalsha" | "evalsha_ro" | "blmpop" | "bzmpop" | "zdiffstore"
-        | "zinterstore" | "zunionstore" => Some(2),
-        "lmpop" | "zmpop" | "sintercard" | "zdiff" | "zinter" | "zintercard" | "zunion" => Some(1),
-        "xread" | "xreadgroup" => return Some(streams(args)),
-        _ => None,
-    };
+/// The keys among the arguments.
+fn keys<'a>(command: &Command, args: &[&'a [u8]]) -> Result<Vec<&'a [u8]>, Reply> {
+    const INVALID: Reply = Reply::error("ERR Invalid arguments specified for command");
     let fixed = fixed(command, args);
-    let Some(at) = counted_at else {
-        return fixed;
+    let (counted_at, otherwise) = match command.name {
+        "eval" | "eval_ro" | "evalsha" | "evalsha_ro" => (2, Ok(Vec::new())),
+        "blmpop" | "bzmpop" | "zdiffstore" | "zinterstore" | "zunionstore" => (2, Err(INVALID)),
+        "lmpop" | "zmpop" | "sintercard" | "zdiff" | "zinter" | "zintercard" | "zunion" => {
+            (1, Err(INVALID))
+        }
+        "xread" | "xreadgroup" => return streams(args).ok_or(INVALID),
+        _ => {
+            let error = Reply::error("ERR The command has no key arguments");
+            return fixed.ok_or(error);
+        }
     };
-    let count = parse_integer(args[at]).and_then(|count| usize::try_from(count).ok());
-    let counted = args[at + 1..].iter().take(count.unwrap_or(0)).copied();
-    Some(fixed.into_iter().flatten().chain(counted).collect())
+    let count = parse_integer(args[counted_at]).and_then(|count| usize::try_from(count).ok());
+    match count.and_then(|count| args[counted_at + 1..].get(..count)) {
+        Some(counted) => {
+            let fixed = fixed.into_iter().flatten();
+            Ok(fixed.chain(counted.iter().copied()).collect())
+        }
+        None => otherwise,
+    }
 }
 
 /// Those at the places that COMMAND INFO tells.
@@ -55,8 +57,9 @@ fn fixed<'a>(command: &Command, args: &[&'a [u8]]) -> Option<Vec<&'a [u8]>> {
     Some(range.iter().step_by(step).copied().collect())
 }
 
-fn streams<'a>(args: &[&'a [u8]]) -> Vec<&'a [u8]> {
-    let at = args.iter().position(|arg| is(arg, "STREAMS"));
-    let rest = at.map_or(&[][..], |at| &args[at + 1..]);
-    rest[..rest.len() / 2].to_vec()
+fn streams<'a>(args: &[&'a [u8]]) -> Option<Vec<&'a [u8]>> {
+    let at = args.iter().position(|arg| is(arg, "STREAMS"))?;
+    let rest = &args[at + 1..];
+    let keys = &rest[..rest.len() / 2];
+    (!keys.is_empty()).then(|| keys.to_vec())
 }

@@ -46,7 +46,7 @@ fn slowlog_get(_: &mut Context<'_>, args: &[&[u8]]) -> Reply {
             -1.. => Ok(Reply::Array(Vec::new())),
             _ => Err(Reply::error(ENTRIES)),
         }),
-        _ => Err(Reply::wrong_arity("slowlog|get")),
+        _ => Err(Reply::unknown_subcommand("SLOWLOG", args[1])),
     })
 }
 

@@ -251,7 +251,7 @@ fn choices(name: &str) -> Option<&'static [&'static str]> {
         ],
         "xclaim" => &["JUSTID", "FORCE", "RETRYCOUNT 3", "IDLE 0", "LASTID 4-0", "FOO"],
         "xauto" => &["COUNT 1", "COUNT 0", "COUNT x", "JUSTID", "FOO"],
-        "dumped" => &["a", "b", "c", "n", "h1", "z1", "lex", "nothing"],
+        "dumped" => &["a", "b", "c", "n", "z1", "lex", "nothing"],
         _ => return None,
     })
 }
