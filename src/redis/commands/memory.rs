@@ -1,15 +1,14 @@
 //! MEMORY: what a key takes, about.
 //!
-//! There is no allocator to ask. The estimate counts the text of keys and
-//! values and a round sum for each piece, so it grows as the real one does and
-//! is not equal to it.
+//! It is what `maxmemory` counts for the key, whose model may differ from the
+//! real server's allocator by a third.
 
 use super::args::is;
 use super::{Command, Flags, Handler::Container, Handler::Plain, command};
 use crate::redis::engine::Context;
+use crate::redis::memory;
 use crate::redis::number::integer_argument;
 use crate::redis::reply::Reply;
-use crate::redis::values::{StreamId, Value};
 
 #[rustfmt::skip]
 pub(super) const COMMANDS: &[Command] = &[
@@ -21,11 +20,6 @@ const MEMORY: &[Command] = &[
     command!("memory|purge", "MEMORY", 2, Flags::NONE, (0, 0, 0), Plain(purge)),
     command!("memory|usage", "MEMORY", -3, Flags::READONLY, (2, 2, 1), Plain(usage)),
 ];
-
-/// What a key takes beside its name and its value.
-const OF_A_KEY: usize = 48;
-/// What each text takes beside its bytes.
-const OF_A_TEXT: usize = 16;
 
 /// There is nothing to give back.
 fn purge(_: &mut Context<'_>, _: &[&[u8]]) -> Reply {
@@ -45,34 +39,7 @@ fn usage(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     let name = args[2];
     let entry = context.lookup(name);
     entry.map_or(Reply::Null, |entry| {
-        let size = OF_A_KEY + text(name) + of_value(&entry.value);
+        let size = memory::size(name, &entry.value, entry.expires_at.is_some());
         Reply::Integer(i64::try_from(size).unwrap_or(i64::MAX))
     })
-}
-
-fn text(bytes: &[u8]) -> usize {
-    OF_A_TEXT + bytes.len()
-}
-
-fn of_value(value: &Value) -> usize {
-    match value {
-        Value::String(bytes) => text(bytes),
-        Value::List(list) => list.iter().map(|element| text(element)).sum(),
-        Value::Set(set) => set.iter().map(|member| text(&member)).sum(),
-        Value::Hash(hash) => {
-            let fields = hash.fields().iter();
-            fields.map(|(field, value)| text(field) + text(value)).sum()
-        }
-        Value::SortedSet(set) => {
-            let members = set.iter();
-            members
-                .map(|(member, _)| text(member) + size_of::<f64>())
-                .sum()
-        }
-        Value::Stream(stream) => {
-            let entries = stream.range(StreamId::MIN..=StreamId::MAX);
-            let fields = entries.flat_map(|entry| &entry.fields);
-            fields.map(|(name, value)| text(name) + text(value)).sum()
-        }
-    }
 }
