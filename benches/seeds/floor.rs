@@ -10,8 +10,7 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::RoundTrips;
-use crate::constant;
+use crate::{RoundTrips, constant, handlers};
 
 /// PostgreSQL and Redis connections of two instances, and the statements that
 /// an order of the reference scenario prepares.
@@ -51,11 +50,11 @@ where
 /// The round trips of a seed through the real drivers, answered at once.
 pub fn constants(seed: u64, trips: RoundTrips) {
     let servers: &[(&str, fn())] = &[
-        ("shop", || drop(rt::spawn(constant::http("shop:80")))),
+        ("shop", || drop(rt::spawn(handlers::http("shop:80")))),
         ("postgres", || {
-            drop(rt::spawn(constant::postgres("postgres:5432")))
+            drop(rt::spawn(constant::postgres::serve("postgres:5432")))
         }),
-        ("redis", || drop(rt::spawn(constant::redis("redis:6379")))),
+        ("redis", || drop(rt::spawn(handlers::redis("redis:6379")))),
     ];
     world(seed, servers, async move {
         let mut tasks = Vec::new();
@@ -135,7 +134,7 @@ async fn commands(count: u64) {
 
 /// As many round trips of eight bytes.
 pub fn echoes(seed: u64, count: u64) {
-    let servers: &[(&str, fn())] = &[("shop", || drop(rt::spawn(constant::echo("shop:7"))))];
+    let servers: &[(&str, fn())] = &[("shop", || drop(rt::spawn(handlers::echo("shop:7"))))];
     world(seed, servers, async move {
         const CONNECTIONS: u64 = 10;
         let tasks: Vec<_> = (0..CONNECTIONS)

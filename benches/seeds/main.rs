@@ -7,8 +7,10 @@
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
 
+#[path = "../constant/mod.rs"]
 mod constant;
 mod floor;
+mod handlers;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
