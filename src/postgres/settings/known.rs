@@ -113,9 +113,12 @@ fn read(line: &'static str) -> Option<Known> {
 
 /// The setting of this name, however it is capitalised.
 pub(super) fn known(name: &str) -> Result<&'static Known> {
-    let lower = |name: &str| name.to_ascii_lowercase();
-    let (all, wanted) = (all(), lower(name));
-    let found = all.binary_search_by(|known| lower(known.name).cmp(&wanted));
+    let lower = |byte: u8| byte.to_ascii_lowercase();
+    let all = all();
+    let found = all.binary_search_by(|known| {
+        let known = known.name.bytes().map(lower);
+        known.cmp(name.bytes().map(lower))
+    });
     match found {
         Ok(at) => Ok(&all[at]),
         Err(_) => Err(Error::new(
