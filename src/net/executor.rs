@@ -114,7 +114,8 @@ impl Network {
         loop {
             let next_at = self.settle();
             let Some((name, word)) = ready.pick(&mut draw) else {
-                let at = next_at.expect("somebody is ready, or something is due");
+                let at =
+                    next_at.expect("the world stands still: no task is ready and no timer is set");
                 self.pass(&time, at.saturating_sub(self.now_ns()));
                 continue;
             };
