@@ -174,13 +174,8 @@ impl Server {
         let (inserted, _) = shared.log.inserted_and_flushed();
         if shared.flush(inserted).await.is_ok() {
             // As walsenders do, until the standbys have all of it.
-            loop {
-                let moved = shared.replication.moved.notified();
-                if shared.replication.all_have(inserted) {
-                    break;
-                }
-                moved.await;
-            }
+            let replication = &shared.replication;
+            replication.until(|| replication.all_have(inserted)).await;
         }
         shared.replication.close();
         shared.log.close();

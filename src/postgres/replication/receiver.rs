@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use futures_util::future::{Either, select};
+use postgres_protocol::message::frontend;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::postgres::engine::Shared;
@@ -24,15 +25,9 @@ pub(in crate::postgres) const STATUS_LABEL: rt::Label = "standby status";
 /// Receives the log until the server is promoted.
 pub(in crate::postgres) async fn receive(shared: Arc<Shared>) {
     let receiving = std::pin::pin!(receive_always(&shared));
-    let promoted = std::pin::pin!(async {
-        loop {
-            let moved = shared.replication.moved.notified();
-            if shared.replication.promotion_asked() || shared.replication.is_closed() {
-                return;
-            }
-            moved.await;
-        }
-    });
+    let replication = &shared.replication;
+    let is_over = || replication.promotion_asked() || replication.is_closed();
+    let promoted = std::pin::pin!(replication.until(is_over));
     match select(receiving, promoted).await {
         Either::Left(_) | Either::Right(_) => {}
     }
@@ -125,10 +120,7 @@ impl Upstream {
 
     async fn query(&mut self, text: &str) -> io::Result<()> {
         let mut out = BytesMut::new();
-        out.put_u8(b'Q');
-        out.put_u32(u32::try_from(text.len() + 5).unwrap_or(u32::MAX));
-        out.put_slice(text.as_bytes());
-        out.put_u8(0);
+        frontend::query(text, &mut out)?;
         self.stream.write_all(&out).await
     }
 
@@ -136,23 +128,13 @@ impl Upstream {
     /// that the primary is on.
     async fn start(&mut self, shared: &Shared) -> io::Result<u32> {
         let name = &shared.options.replication.cluster_name;
-        let mut parameters = BytesMut::new();
-        for part in [
-            "user",
-            "postgres",
-            "replication",
-            "true",
-            "application_name",
-            name,
-        ] {
-            parameters.put_slice(part.as_bytes());
-            parameters.put_u8(0);
-        }
-        parameters.put_u8(0);
+        let parameters = [
+            ("user", "postgres"),
+            ("replication", "true"),
+            ("application_name", name),
+        ];
         let mut out = BytesMut::new();
-        out.put_u32(u32::try_from(parameters.len() + 8).unwrap_or(u32::MAX));
-        out.put_u32(3 << 16);
-        out.put_slice(&parameters);
+        frontend::startup_message(parameters, &mut out)?;
         self.stream.write_all(&out).await?;
         self.until(b'Z').await?;
         self.query("IDENTIFY_SYSTEM").await?;

@@ -62,7 +62,7 @@ async fn replay_one(shared: &Shared, replayer: &mut Replayer, logged: &Logged) {
     let mut engine = shared.lock();
     if !skipped {
         let changes = replayer.apply(shared, &mut engine, &logged.record);
-        if let Record::Commit(commit) = &*logged.record {
+        if let Some(commit) = logged.record.commit() {
             shared.observer.replayed(&Commit {
                 xid: commit.xid,
                 pid: commit.pid,
@@ -78,10 +78,7 @@ async fn replay_one(shared: &Shared, replayer: &mut Replayer, logged: &Logged) {
     }
     drop(engine);
     shared.log.became_visible(logged.end);
-    let committed_at = match &*logged.record {
-        Record::Commit(commit) => Some(commit.at),
-        Record::Sequence(..) => None,
-    };
+    let committed_at = logged.record.commit().map(|commit| commit.at);
     shared.replication.replayed(logged.end, committed_at);
 }
 
@@ -89,7 +86,7 @@ async fn replay_one(shared: &Shared, replayer: &mut Replayer, logged: &Logged) {
 /// by both servers' clocks; at once when the server is to be promoted.
 async fn wait_for_delay(shared: &Shared, record: &Record) {
     let delay = shared.options.replication.recovery_min_apply_delay_ns / 1_000;
-    let (Record::Commit(commit), true) = (record, delay > 0) else {
+    let Some(commit) = record.commit().filter(|_| delay > 0) else {
         return;
     };
     loop {
@@ -108,17 +105,14 @@ async fn wait_for_delay(shared: &Shared, record: &Record) {
 /// Takes the locks that the record's changes of definitions need, from
 /// readers too.
 async fn clear_the_way(shared: &Shared, record: &Record) -> Vec<LockTag> {
-    let Record::Commit(commit) = record else {
-        return Vec::new();
-    };
     let mut held = Vec::new();
-    for entry in &commit.entries {
-        let (Entry::Drop(id) | Entry::Truncate(id)) = entry else {
-            let Entry::Define(def) = entry else { continue };
-            lock(shared, def.id, &mut held).await;
-            continue;
+    for entry in record.commit().iter().flat_map(|commit| &commit.entries) {
+        let id = match entry {
+            Entry::Drop(id) | Entry::Truncate(id) => *id,
+            Entry::Define(def) => def.id,
+            _ => continue,
         };
-        lock(shared, *id, &mut held).await;
+        lock(shared, id, &mut held).await;
     }
     held
 }

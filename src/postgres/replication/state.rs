@@ -176,9 +176,14 @@ impl Replication {
 
     /// Waits until the server is no standby any more.
     pub(in crate::postgres) async fn until_promoted(&self) {
+        self.until(|| !self.in_recovery()).await;
+    }
+
+    /// Waits until something is so that is looked at whenever anything moves.
+    pub(in crate::postgres) async fn until(&self, is_so: impl Fn() -> bool) {
         loop {
             let moved = self.moved.notified();
-            if !self.in_recovery() {
+            if is_so() {
                 return;
             }
             moved.await;

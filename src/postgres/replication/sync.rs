@@ -4,6 +4,7 @@
 //! learns that it is committed all the same, with a warning.
 
 use std::future::poll_fn;
+use std::pin::pin;
 use std::task::Poll;
 
 use futures_util::future::{Either, select};
@@ -27,7 +28,8 @@ pub(in crate::postgres) async fn wait_for_standby(
     if level <= SynchronousCommit::Local || names.is_empty() {
         return None;
     }
-    let confirmed = std::pin::pin!(confirmed(shared, lsn, level));
+    let replication = &shared.replication;
+    let confirmed = pin!(replication.until(|| replication.confirms(lsn, level)));
     let interrupted = poll_fn(|cx| {
         let interrupt = shared.lock().backends.poll_interrupt(pid, cx.waker());
         interrupt.map_or(Poll::Pending, Poll::Ready)
@@ -35,16 +37,6 @@ pub(in crate::postgres) async fn wait_for_standby(
     match select(confirmed, interrupted).await {
         Either::Left(_) => None,
         Either::Right((interrupt, _)) => Some(given_up(interrupt)),
-    }
-}
-
-async fn confirmed(shared: &Shared, lsn: Lsn, level: SynchronousCommit) {
-    loop {
-        let moved = shared.replication.moved.notified();
-        if shared.replication.confirms(lsn, level) {
-            return;
-        }
-        moved.await;
     }
 }
 

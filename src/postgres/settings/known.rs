@@ -2,8 +2,9 @@
 //!
 //! `known.tsv` has them as `pg_settings` of a new server on Linux lists them:
 //! name, context, type, unit, value, least, greatest, and the words that an
-//! enum takes; of those of TCP the unit is left out, as SHOW does. Most change nothing here, as most change no answer there: they
-//! are checked, kept and shown.
+//! enum takes; of those of TCP the unit is left out, as SHOW does. Most change
+//! nothing here, as most change no answer there: they are checked, kept and
+//! shown.
 
 use std::sync::OnceLock;
 

@@ -251,11 +251,7 @@ impl Table {
     /// Puts a row back that a restart found, with all its entries.
     pub(in crate::postgres) fn restore(&mut self, tid: Tid, row: Row) {
         let id = self.heap.restore(tid, row.clone());
-        for (def, index) in self.def.indexes.iter().zip(&mut self.indexes) {
-            if let Some(key) = def.key(&row) {
-                index.insert(key, id);
-            }
-        }
+        self.add_entries(id, &row);
     }
 
     /// Adds a version that another server made, with all its entries.
@@ -267,12 +263,16 @@ impl Table {
         row: Row,
     ) -> RowId {
         let id = self.heap.replay(id, tid, xid, row.clone());
+        self.add_entries(id, &row);
+        id
+    }
+
+    fn add_entries(&mut self, id: RowId, row: &Row) {
         for (def, index) in self.def.indexes.iter().zip(&mut self.indexes) {
-            if let Some(key) = def.key(&row) {
+            if let Some(key) = def.key(row) {
                 index.insert(key, id);
             }
         }
-        id
     }
 
     pub(in crate::postgres) fn add_entry(&mut self, index: usize, key: Box<[Value]>, id: RowId) {

@@ -31,7 +31,7 @@ pub(in crate::postgres) struct Logged {
 impl Logged {
     /// Somebody waits for a standby to have replayed it.
     pub(in crate::postgres) fn wants_feedback(&self) -> bool {
-        matches!(&*self.record, Record::Commit(commit) if commit.feedback)
+        self.record.commit().is_some_and(|commit| commit.feedback)
     }
 }
 
@@ -127,11 +127,7 @@ impl Disk {
     /// Folds the log into the checkpoint and closes it, as a clean shutdown
     /// does: nothing may run on the disk.
     pub fn checkpoint(&self) {
-        let mut state = self.0.lock();
-        state.written = state.inserted;
-        state.flushed = state.inserted;
-        state.fold();
-        state.in_production = false;
+        self.0.lock().close();
     }
 
     /// Copies what is safe here, as `pg_basebackup` does: a server that starts
@@ -230,12 +226,7 @@ impl Log {
 
     /// The server has shut down cleanly: all is in the checkpoint.
     pub(in crate::postgres) fn close(&self) {
-        self.with(|state| {
-            state.written = state.inserted;
-            state.flushed = state.inserted;
-            state.fold();
-            state.in_production = false;
-        });
+        self.with(State::close);
     }
 
     /// What ends at `lsn` has become visible.
@@ -304,6 +295,14 @@ impl Log {
 }
 
 impl State {
+    /// Puts all into the checkpoint: a server that shuts down cleanly.
+    fn close(&mut self) {
+        self.written = self.inserted;
+        self.flushed = self.inserted;
+        self.fold();
+        self.in_production = false;
+    }
+
     /// Cuts the log where it was written to: what of it had been visible?
     fn forget_unwritten(&mut self) -> Vec<(Xid, Pid)> {
         let kept = self
@@ -313,9 +312,9 @@ impl State {
         self.inserted = self.written;
         self.flushed = self.written;
         lost.filter(|logged| logged.visible)
-            .filter_map(|logged| match &*logged.record {
-                Record::Commit(commit) => Some((commit.xid, commit.pid)),
-                Record::Sequence(..) => None,
+            .filter_map(|logged| {
+                let commit = logged.record.commit()?;
+                Some((commit.xid, commit.pid))
             })
             .collect()
     }
@@ -368,7 +367,7 @@ impl State {
 
     /// The planted bug: the last commit that was promised is gone.
     fn lose_newest_commit(&mut self) {
-        let is_commit = |logged: &Logged| matches!(&*logged.record, Record::Commit(_));
+        let is_commit = |logged: &Logged| logged.record.commit().is_some();
         let newest = self.log.iter().rposition(is_commit);
         if let Some(newest) = newest.filter(|newest| *newest >= self.folded) {
             self.log.remove(newest);

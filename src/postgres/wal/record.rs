@@ -97,6 +97,14 @@ const COMMIT_BYTES: u64 = 40;
 const DEFINITION_BYTES: u64 = 1_024;
 
 impl Record {
+    /// The commit that it says, if it says one.
+    pub(in crate::postgres) fn commit(&self) -> Option<&CommitRecord> {
+        match self {
+            Record::Commit(commit) => Some(commit),
+            Record::Sequence(..) => None,
+        }
+    }
+
     /// About as many bytes as PostgreSQL's records for it take.
     pub(in crate::postgres) fn bytes(&self) -> u64 {
         let bytes = match self {
