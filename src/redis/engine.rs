@@ -14,6 +14,7 @@ use super::blocked::{Attempt, Ticket, Waiter};
 use super::bug::Bug;
 use super::client::{Client, ClientId, Waiting};
 use super::commands::{self, Command, Flags, Handler};
+use super::eviction::EvictionPolicy;
 use super::gate;
 use super::keyspace::Keyspace;
 use super::observer::Observer;
@@ -77,14 +78,14 @@ impl Engine {
         server.counts.started_at = Some(rt::now());
         let mut keyspace = Keyspace::new(options.planted, observer);
         keyspace.propagation.replication.stream.id = HistoryId::new();
-        let maxmemory = options.maxmemory.to_string();
-        let settings = [
-            ("maxmemory", &*maxmemory),
-            ("maxmemory-policy", options.maxmemory_policy.name()),
-        ];
-        if server.config.set(&settings).is_ok() {
-            keyspace.limit_memory(server.config.memory);
+        let memory = (options.maxmemory, options.maxmemory_policy);
+        if memory != <(u64, EvictionPolicy)>::default() {
+            let (bytes, policy) = (memory.0.to_string(), memory.1.name());
+            let settings = [("maxmemory", &*bytes), ("maxmemory-policy", policy)];
+            let set = server.config.set(&settings);
+            set.expect("a number of bytes and a policy can be set");
         }
+        keyspace.limit_memory(server.config.memory);
         Engine {
             keyspace,
             server,
@@ -235,10 +236,7 @@ impl Engine {
         }
         let has_room = self.keyspace.make_room(wall_clock_ms());
         self.keyspace.propagation.flush(Unit::Loose);
-        let events = &mut self.keyspace.events;
-        self.server
-            .pubsub
-            .publish_events(&mut self.server.clients, events);
+        self.publish_events();
         self.keyspace.full_at = (!has_room).then(|| self.keyspace.dirty());
         let queued = client.transaction.is_some() && !command.flags.has(Flags::ENDS_TRANSACTION);
         !has_room && (queued || gate::any_has(client, command, Flags::DENY_OOM))

@@ -47,6 +47,11 @@ impl Entry {
             bytes: 0,
         }
     }
+
+    /// What it takes, with its key.
+    pub(super) fn size(&self, key: &[u8]) -> usize {
+        memory::size(key, &self.value, self.expires_at.is_some())
+    }
 }
 
 /// What a write does to the deadline of its key.
@@ -119,21 +124,31 @@ impl Keyspace {
 
     /// The key as a client at `now` sees it.
     pub(super) fn lookup(&mut self, database: usize, key: &[u8], now: i64) -> Option<&Entry> {
-        let entry = self.databases.get_mut(database)?.keys.get_mut(key)?;
+        if !self.is_live(database, key, now) {
+            return None;
+        }
+        let entry = self.databases[database].keys.get_mut(key)?;
         entry.usage.touch(now, &self.limit);
-        self.peek(database, key, now)
+        Some(entry)
     }
 
     /// As [`lookup`](Keyspace::lookup), of somebody who does not use the key.
     pub(super) fn peek(&mut self, database: usize, key: &[u8], now: i64) -> Option<&Entry> {
-        let expires_at = self.databases.get(database)?.keys.get(key)?.expires_at;
-        if expires_at.is_some_and(|when| self.is_past(when, now)) {
-            if self.expires_by_itself() {
-                self.expire(database, key);
-            }
-            return None;
+        let is_live = self.is_live(database, key, now);
+        is_live.then(|| self.entry(database, key))?
+    }
+
+    /// Whether a client at `now` sees the key; it goes if its deadline has
+    /// passed.
+    fn is_live(&mut self, database: usize, key: &[u8], now: i64) -> bool {
+        let Some(entry) = self.entry(database, key) else {
+            return false;
+        };
+        let is_past = entry.expires_at.is_some_and(|at| self.is_past(at, now));
+        if is_past && self.expires_by_itself() {
+            self.expire(database, key);
         }
-        self.databases[database].keys.get(key)
+        !is_past
     }
 
     /// What is at a key, whether or not its deadline has passed.
@@ -217,7 +232,7 @@ impl Keyspace {
     fn measure(&mut self, database: usize, key: &[u8]) {
         let space = self.databases.get_mut(database);
         if let Some((key, entry)) = space.and_then(|space| space.keys.get_named(key)) {
-            let bytes = memory::size(key, &entry.value, entry.expires_at.is_some());
+            let bytes = entry.size(key);
             self.bytes = self.bytes + bytes - std::mem::replace(&mut entry.bytes, bytes);
         }
     }
@@ -228,10 +243,7 @@ impl Keyspace {
             return memory::SERVER + self.bytes;
         }
         let entries = (0..self.databases.len()).flat_map(|database| self.entries(database));
-        let size = |(key, entry): (&Bytes, &Entry)| {
-            memory::size(key, &entry.value, entry.expires_at.is_some())
-        };
-        memory::SERVER + entries.map(size).sum::<usize>()
+        memory::SERVER + entries.map(|(key, entry)| entry.size(key)).sum::<usize>()
     }
 
     /// Keeps another limit from now on.

@@ -12,6 +12,7 @@
 //!
 //! An [`Observer`] is told what really happened to the keys.
 
+mod beside;
 mod blocked;
 mod bug;
 mod client;
@@ -54,10 +55,9 @@ use parking_lot::{Mutex, MutexGuard};
 
 use crate::named::UnknownName;
 use crate::rt;
+use beside::Beside;
 use engine::Engine;
 use expirer::Expirer;
-use persistence::Syncer;
-use replication::Cron;
 
 pub use bug::Bug;
 pub use eviction::EvictionPolicy;
@@ -150,8 +150,8 @@ pub struct Server(Arc<Shared>);
 struct Shared {
     engine: Mutex<Engine>,
     expirer: Expirer,
-    syncer: Syncer,
-    replication_cron: Cron,
+    syncer: Beside,
+    replication_cron: Beside,
     /// Held for a turn that takes time.
     thread: tokio::sync::Mutex<()>,
     turn: Duration,
@@ -191,10 +191,10 @@ impl Shared {
         drop(engine);
         self.expirer.watch(self, next_expiry);
         if to_sync {
-            self.syncer.wake(self);
+            self.syncer.wake(self, persistence::sync_later);
         }
         if has_stream {
-            self.replication_cron.wake(self);
+            self.replication_cron.wake(self, replication::tend);
         }
     }
 }
@@ -213,8 +213,8 @@ impl Server {
         Server(Arc::new(Shared {
             engine: Mutex::new(engine),
             expirer: Expirer::default(),
-            syncer: Syncer::default(),
-            replication_cron: Cron::default(),
+            syncer: Beside::default(),
+            replication_cron: Beside::default(),
             thread: Default::default(),
             turn: Duration::from_nanos(options.turn_ns),
         }))

@@ -119,6 +119,7 @@ impl Reply {
         )
     }
 
+    /// A length, or how many there were.
     pub(super) fn count(number: usize) -> Reply {
         Reply::Integer(i64::try_from(number).unwrap_or(i64::MAX))
     }

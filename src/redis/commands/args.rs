@@ -39,11 +39,6 @@ pub(super) fn pairs(pairs: impl Iterator<Item = (Reply, Reply)>, resp: Resp) -> 
     })
 }
 
-/// A length, or how many there were.
-pub(super) fn count(length: usize) -> Reply {
-    Reply::Integer(i64::try_from(length).unwrap_or(i64::MAX))
-}
-
 /// A number of at least `least`, or `error`.
 pub(super) fn at_least(least: i64, arg: &[u8], error: &'static str) -> Result<usize, Reply> {
     parse_integer(arg)

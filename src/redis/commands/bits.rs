@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::args::{answer, count, is};
+use super::args::{answer, is};
 use super::{Command, Flags, Handler::Plain, command};
 use crate::redis::engine::Context;
 use crate::redis::events::Class;
@@ -134,7 +134,7 @@ fn bitcount(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
             }
             _ => return Err(Reply::SYNTAX),
         };
-        Ok(count(range.map_or(0, |range| ones(&text, range))))
+        Ok(Reply::count(range.map_or(0, |range| ones(&text, range))))
     }))
 }
 
@@ -176,9 +176,9 @@ fn bitpos(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
         };
         let end = range.end() + 1;
         Ok(match find_bit(&text, range, wanted) {
-            Some(position) => count(position),
+            Some(position) => Reply::count(position),
             // What follows the string is taken for zeros.
-            None if !wanted && !end_given => count(end),
+            None if !wanted && !end_given => Reply::count(end),
             None => Reply::Integer(-1),
         })
     }))
@@ -209,7 +209,7 @@ fn bitop(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
         } else if context.delete(args[2]) {
             context.notify(Class::GENERIC, "del", args[2]);
         }
-        count(length)
+        Reply::count(length)
     }))
 }
 

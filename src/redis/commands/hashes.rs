@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::args::{answer, count, is, negatable, pairs};
+use super::args::{answer, is, negatable, pairs};
 use super::random;
 use super::scan::{self, Scan};
 use super::{Command, Flags, Handler::Plain, command};
@@ -47,7 +47,7 @@ fn read(context: &mut Context<'_>, key: &[u8], read: impl FnOnce(&Hash) -> Reply
 }
 
 fn hset(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
-    answer(set_fields(context, args, "hset").map(count))
+    answer(set_fields(context, args, "hset").map(Reply::count))
 }
 
 fn hmset(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
@@ -92,7 +92,7 @@ fn hdel(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     if removed.as_ref().is_ok_and(|removed| *removed > 0) {
         context.notify_removal(Class::HASH, "hdel", args[1]);
     }
-    answer(removed.map(count))
+    answer(removed.map(Reply::count))
 }
 
 fn hincrby(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
@@ -177,12 +177,12 @@ fn hexists(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
 }
 
 fn hlen(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
-    read(context, args[1], |hash| count(hash.fields().len()))
+    read(context, args[1], |hash| Reply::count(hash.fields().len()))
 }
 
 fn hstrlen(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     read(context, args[1], |hash| {
-        count(hash.fields().get(args[2]).map_or(0, Bytes::len))
+        Reply::count(hash.fields().get(args[2]).map_or(0, Bytes::len))
     })
 }
 

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::args::{answer, count, is};
+use super::args::{answer, is};
 use super::{Command, Flags, Handler::Plain, command};
 use crate::redis::engine::Context;
 use crate::redis::number::integer_argument;
@@ -74,7 +74,7 @@ fn compare(context: &mut Context<'_>, args: &[&[u8]]) -> Result<Reply, Reply> {
     }
     let table = Table::of(&left, &right);
     if options.only_length {
-        return Ok(count(table.length()));
+        return Ok(Reply::count(table.length()));
     }
     let (common, matches) = table.walk();
     if !options.ranges {
@@ -88,7 +88,7 @@ fn compare(context: &mut Context<'_>, args: &[&[u8]]) -> Result<Reply, Reply> {
         .collect();
     Ok(Reply::Map(vec![
         (Reply::bulk("matches"), Reply::Array(matches)),
-        (Reply::bulk("len"), count(table.length())),
+        (Reply::bulk("len"), Reply::count(table.length())),
     ]))
 }
 
@@ -108,10 +108,15 @@ struct Match {
 
 impl Match {
     fn reply(&self, with_length: bool) -> Reply {
-        let range = |start: usize| Reply::Array(vec![count(start), count(start + self.length - 1)]);
+        let range = |start: usize| {
+            Reply::Array(vec![
+                Reply::count(start),
+                Reply::count(start + self.length - 1),
+            ])
+        };
         let mut parts = vec![range(self.left), range(self.right)];
         if with_length {
-            parts.push(count(self.length));
+            parts.push(Reply::count(self.length));
         }
         Reply::Array(parts)
     }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::args::{answer, at_least, bulk, count, is, negatable, positive, span, timeout_seconds};
+use super::args::{answer, at_least, bulk, is, negatable, positive, span, timeout_seconds};
 use super::{Command, Flags, Handler::Blocking, Handler::Plain, command};
 use crate::redis::blocked::{Attempt, Wait};
 use crate::redis::engine::Context;
@@ -124,7 +124,7 @@ fn push(context: &mut Context<'_>, args: &[&[u8]], end: End) -> Result<Reply, Re
         Edit::changed(list.len())
     })?;
     context.notify(Class::LIST, end.events().0, args[1]);
-    Ok(count(length))
+    Ok(Reply::count(length))
 }
 
 fn linsert(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
@@ -141,7 +141,7 @@ fn linsert(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
             None => Edit::unchanged(Reply::Integer(-1)),
             Some(pivot) => {
                 list.insert(pivot + after, Bytes::copy_from_slice(args[4]));
-                Edit::changed(count(list.len()))
+                Edit::changed(Reply::count(list.len()))
             }
         }
     });
@@ -155,7 +155,7 @@ fn llen(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     answer(
         context
             .read(args[1])
-            .map(|list| count(list.map_or(0, List::len))),
+            .map(|list| Reply::count(list.map_or(0, List::len))),
     )
 }
 
@@ -313,7 +313,7 @@ fn lrem(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
         if removed > 0 {
             context.notify_removal(Class::LIST, "lrem", args[1]);
         }
-        Ok(count(removed))
+        Ok(Reply::count(removed))
     }))
 }
 
@@ -396,8 +396,8 @@ fn lpos(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
         let found = list.map_or_else(Vec::new, |list| search.run(list, args[2]));
         Ok(match (search.count, found.first()) {
             (None, None) => Reply::Null,
-            (None, Some(index)) => count(*index),
-            (Some(_), _) => Reply::Array(found.into_iter().map(count).collect()),
+            (None, Some(index)) => Reply::count(*index),
+            (Some(_), _) => Reply::Array(found.into_iter().map(Reply::count).collect()),
         })
     }))
 }

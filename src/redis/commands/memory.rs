@@ -6,7 +6,6 @@
 use super::args::is;
 use super::{Command, Flags, Handler::Container, Handler::Plain, command};
 use crate::redis::engine::Context;
-use crate::redis::memory;
 use crate::redis::number::integer_argument;
 use crate::redis::reply::Reply;
 
@@ -38,8 +37,5 @@ fn usage(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     }
     let name = args[2];
     let entry = context.lookup(name);
-    entry.map_or(Reply::Null, |entry| {
-        let size = memory::size(name, &entry.value, entry.expires_at.is_some());
-        Reply::Integer(i64::try_from(size).unwrap_or(i64::MAX))
-    })
+    entry.map_or(Reply::Null, |entry| Reply::count(entry.size(name)))
 }

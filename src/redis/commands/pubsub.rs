@@ -173,21 +173,17 @@ fn unsubscribe_from(context: &mut Context<'_>, args: &[&[u8]], kind: Kind) -> Re
 fn publish(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     context.propagate_to_replicas(args);
     let server = &mut *context.server;
-    count(server.pubsub.publish(&mut server.clients, args[1], args[2]))
+    Reply::count(server.pubsub.publish(&mut server.clients, args[1], args[2]))
 }
 
 fn spublish(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     context.propagate_to_replicas(args);
     let server = &mut *context.server;
-    count(
+    Reply::count(
         server
             .pubsub
             .publish_to_shard(&mut server.clients, args[1], args[2]),
     )
-}
-
-fn count(count: usize) -> Reply {
-    Reply::Integer(i64::try_from(count).unwrap_or(i64::MAX))
 }
 
 fn channels(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
@@ -221,13 +217,16 @@ fn counts(context: &mut Context<'_>, args: &[&[u8]], kind: Kind) -> Reply {
     let listeners = context.server.pubsub.listeners(kind);
     let counts = args[2..].iter().flat_map(|name| {
         let listeners = listeners.get(*name).map_or(0, |l| l.len());
-        [Reply::Bulk(Bytes::copy_from_slice(name)), count(listeners)]
+        [
+            Reply::Bulk(Bytes::copy_from_slice(name)),
+            Reply::count(listeners),
+        ]
     });
     Reply::Array(counts.collect())
 }
 
 fn numpat(context: &mut Context<'_>, _: &[&[u8]]) -> Reply {
-    count(context.server.pubsub.listeners(Kind::Pattern).len())
+    Reply::count(context.server.pubsub.listeners(Kind::Pattern).len())
 }
 
 fn help(_: &mut Context<'_>, _: &[&[u8]]) -> Reply {

@@ -84,11 +84,7 @@ const COMMAND: &[Command] = &[
 
 fn dbsize(context: &mut Context<'_>, _: &[&[u8]]) -> Reply {
     context.keyspace.expire_due(context.now);
-    count(context.keyspace.size(context.client.database).0)
-}
-
-fn count(number: usize) -> Reply {
-    Reply::Integer(i64::try_from(number).unwrap_or(i64::MAX))
+    Reply::count(context.keyspace.size(context.client.database).0)
 }
 
 fn flushall(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
@@ -121,7 +117,7 @@ fn time(_: &mut Context<'_>, _: &[&[u8]]) -> Reply {
 }
 
 fn command_count(_: &mut Context<'_>, _: &[&[u8]]) -> Reply {
-    count(all().count())
+    Reply::count(all().count())
 }
 
 /// Documentation is left to redis.io.

@@ -1,6 +1,6 @@
 //! Sets: members, and what several sets have in common.
 
-use super::args::{answer, at_least, count, is, negatable, positive};
+use super::args::{answer, at_least, is, negatable, positive};
 use super::scan::{self, Scan};
 use super::{Command, Flags, Handler::Plain, command, random};
 use crate::redis::engine::Context;
@@ -43,7 +43,7 @@ fn sadd(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     if matches!(added, Ok(1..)) {
         context.notify(Class::SET, "sadd", args[1]);
     }
-    answer(added.map(count))
+    answer(added.map(Reply::count))
 }
 
 fn srem(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
@@ -54,7 +54,7 @@ fn srem(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     if matches!(removed, Ok(1..)) {
         context.notify_removal(Class::SET, "srem", args[1]);
     }
-    answer(removed.map(count))
+    answer(removed.map(Reply::count))
 }
 
 fn smove(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
@@ -91,7 +91,7 @@ fn move_member(context: &mut Context<'_>, args: &[&[u8]]) -> Result<bool, Reply>
 
 fn scard(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     let set = context.read(args[1]);
-    answer(set.map(|set| count(set.map_or(0, Set::len))))
+    answer(set.map(|set| Reply::count(set.map_or(0, Set::len))))
 }
 
 fn sismember(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
@@ -305,7 +305,7 @@ fn store(
     let result = operation.run(context, &args[2..], usize::MAX)?;
     let size = result.len();
     context.store(args[1], result, size, Class::SET, event);
-    Ok(count(size))
+    Ok(Reply::count(size))
 }
 
 fn sintercard(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
@@ -329,7 +329,7 @@ fn intersection_size(context: &mut Context<'_>, args: &[&[u8]]) -> Result<Reply,
     }
     let most = if limit == 0 { usize::MAX } else { limit };
     let result = Operation::Intersection.run(context, keys, most)?;
-    Ok(count(result.len()))
+    Ok(Reply::count(result.len()))
 }
 
 impl Context<'_> {

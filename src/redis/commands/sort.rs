@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 
 use bytes::Bytes;
 
-use super::args::{answer, count, is};
+use super::args::{answer, is};
 use super::{Command, Flags, Handler::Plain, command};
 use crate::redis::engine::{Caller, Context};
 use crate::redis::events::Class;
@@ -124,7 +124,7 @@ fn run(context: &mut Context<'_>, args: &[&[u8]], stores: bool) -> Result<Reply,
     let list: List = output.into_iter().map(Option::unwrap_or_default).collect();
     let size = list.len();
     context.store(destination, list, size, Class::LIST, "sortstore");
-    Ok(count(size))
+    Ok(Reply::count(size))
 }
 
 /// What is to be sorted, and whether it is a set.

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::args::{answer, count, span};
+use super::args::{answer, span};
 use super::{Command, Flags, Handler::Plain, command};
 use crate::redis::bug::Bug;
 use crate::redis::engine::Context;
@@ -355,7 +355,7 @@ fn append(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
         let joined = [&old[..], args[2]].concat();
         context.write_string(args[1], joined.into(), made, Deadline::Keep);
         context.notify(Class::STRING, "append", args[1]);
-        Ok(count(length))
+        Ok(Reply::count(length))
     }))
 }
 
@@ -363,7 +363,7 @@ fn strlen(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     answer(
         context
             .string(args[1])
-            .map(|found| count(found.map_or(0, |value| value.len()))),
+            .map(|found| Reply::count(found.map_or(0, |value| value.len()))),
     )
 }
 
@@ -440,7 +440,7 @@ fn setrange(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
         let (key, patch) = (args[1], args[3]);
         let old = context.string(key)?.unwrap_or_default();
         if patch.is_empty() {
-            return Ok(count(old.len()));
+            return Ok(Reply::count(old.len()));
         }
         let end = offset.saturating_add(patch.len());
         if end > context.server.config.bulk_max {
@@ -452,6 +452,6 @@ fn setrange(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
         let length = text.len();
         context.write_string(key, text.into(), Made::InPlace, Deadline::Keep);
         context.notify(Class::STRING, "setrange", key);
-        Ok(count(length))
+        Ok(Reply::count(length))
     }))
 }

@@ -28,7 +28,7 @@ pub(super) use aof::Aof;
 pub use disk::Disk;
 pub(super) use disk::Mounted;
 pub(super) use load::{Applier, load};
-pub(super) use syncer::Syncer;
+pub(super) use syncer::sync_later;
 
 named! {
     /// What a restart keeps: `appendonly` and `appendfsync` in one word.

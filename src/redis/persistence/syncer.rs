@@ -1,34 +1,16 @@
 //! Syncs the append-only file once a second (`appendfsync everysec`), as long
 //! as there is something to sync.
 
-use std::sync::{Arc, Weak};
+use std::sync::Weak;
 use std::time::Duration;
-
-use parking_lot::Mutex;
 
 use crate::redis::Shared;
 use crate::rt;
 
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// Whether the task runs.
-#[derive(Default)]
-pub(in crate::redis) struct Syncer {
-    running: Mutex<bool>,
-}
-
-impl Syncer {
-    /// Sees to it that what was written will be synced.
-    pub(in crate::redis) fn wake(&self, shared: &Arc<Shared>) {
-        let running = std::mem::replace(&mut *self.running.lock(), true);
-        if !running {
-            rt::spawn(run(Arc::downgrade(shared)));
-        }
-    }
-}
-
 /// Runs until a second passes in which nothing was written.
-async fn run(server: Weak<Shared>) {
+pub(in crate::redis) async fn sync_later(server: Weak<Shared>) {
     loop {
         rt::sleep(PERIOD).await;
         let Some(cost) = server.upgrade().and_then(|shared| begin(&shared)) else {
@@ -56,6 +38,6 @@ fn begin(shared: &Shared) -> Option<Duration> {
         aof.begin_sync();
         return Some(cost);
     }
-    *shared.syncer.running.lock() = false;
+    shared.syncer.ends();
     None
 }

@@ -36,7 +36,7 @@ use super::client::ClientId;
 use super::propagation::{Effect, Unit, request};
 use crate::rt;
 
-pub(super) use cron::Cron;
+pub(super) use cron::tend;
 pub(super) use link::follow;
 use primary::Replica;
 pub(super) use primary::{Announced, Stage};

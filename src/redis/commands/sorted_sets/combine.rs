@@ -4,7 +4,7 @@
 use bytes::Bytes;
 
 use super::scored;
-use crate::redis::commands::args::{answer, at_least, count, is, pairs};
+use crate::redis::commands::args::{answer, at_least, is, pairs};
 use crate::redis::engine::Context;
 use crate::redis::events::Class;
 use crate::redis::number::{integer_argument, parse_double};
@@ -277,7 +277,7 @@ fn store(context: &mut Context<'_>, args: &[&[u8]], operation: Operation) -> Rep
             let result = query.run(operation);
             let size = result.len();
             context.store(args[1], result, size, Class::ZSET, event);
-            count(size)
+            Reply::count(size)
         }),
     )
 }
@@ -309,5 +309,5 @@ pub(super) fn zdiffstore(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
 pub(super) fn zintercard(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     let operation = Operation::Intersection;
     let query = Query::parse(context, &args[1..], operation, Goal::Count, "zintercard");
-    answer(query.map(|query| count(query.run(operation).len())))
+    answer(query.map(|query| Reply::count(query.run(operation).len())))
 }

@@ -4,7 +4,7 @@ mod combine;
 mod pop;
 mod range;
 
-use super::args::{answer, count, double, is, negatable, pairs};
+use super::args::{answer, double, is, negatable, pairs};
 use super::scan::{self, Scan};
 use super::{Command, Flags, Handler::Blocking, Handler::Plain, command, random};
 use crate::redis::engine::Context;
@@ -188,8 +188,8 @@ fn add(
     }
     Ok(match (flags.incr, flags.ch) {
         (true, _) => done.score.map_or(Reply::Null, Reply::Double),
-        (false, true) => count(done.added + done.updated),
-        (false, false) => count(done.added),
+        (false, true) => Reply::count(done.added + done.updated),
+        (false, false) => Reply::count(done.added),
     })
 }
 
@@ -201,12 +201,12 @@ fn zrem(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     if matches!(removed, Ok(1..)) {
         context.notify_removal(Class::ZSET, "zrem", args[1]);
     }
-    answer(removed.map(count))
+    answer(removed.map(Reply::count))
 }
 
 fn zcard(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     let set = context.read(args[1]);
-    answer(set.map(|set| count(set.map_or(0, SortedSet::len))))
+    answer(set.map(|set| Reply::count(set.map_or(0, SortedSet::len))))
 }
 
 fn score_of(set: Option<&SortedSet>, member: &[u8]) -> Reply {
@@ -228,13 +228,13 @@ fn zmscore(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
 fn zrank(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     let set = context.read::<SortedSet>(args[1]);
     let rank = set.map(|set| set?.rank(args[2]));
-    answer(rank.map(|rank| rank.map_or(Reply::Null, count)))
+    answer(rank.map(|rank| rank.map_or(Reply::Null, Reply::count)))
 }
 
 fn zrevrank(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     let set = context.read::<SortedSet>(args[1]);
     let rank = set.map(|set| Some(set?.len() - 1 - set?.rank(args[2])?));
-    answer(rank.map(|rank| rank.map_or(Reply::Null, count)))
+    answer(rank.map(|rank| rank.map_or(Reply::Null, Reply::count)))
 }
 
 fn zscan(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::scored;
-use crate::redis::commands::args::{answer, count, is, pairs, span};
+use crate::redis::commands::args::{answer, is, pairs, span};
 use crate::redis::engine::Context;
 use crate::redis::events::Class;
 use crate::redis::number::{integer_argument, parse_double_loosely};
@@ -278,14 +278,16 @@ pub(super) fn zrangestore(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
         }
         let size = result.len();
         context.store(args[1], result, size, Class::ZSET, "zrangestore");
-        Ok(count(size))
+        Ok(Reply::count(size))
     }))
 }
 
 fn count_between(context: &mut Context<'_>, args: &[&[u8]], by: By) -> Reply {
     answer(Ends::parse(by, args[2], args[3]).and_then(|ends| {
         let set = context.read::<SortedSet>(args[1])?;
-        Ok(count(set.map_or(0, |set| ends.ranks(set, false).len())))
+        Ok(Reply::count(
+            set.map_or(0, |set| ends.ranks(set, false).len()),
+        ))
     }))
 }
 
@@ -312,7 +314,7 @@ fn remove_between(context: &mut Context<'_>, args: &[&[u8]], by: By, event: &'st
         if removed > 0 {
             context.notify_removal(Class::ZSET, event, args[1]);
         }
-        Ok(count(removed))
+        Ok(Reply::count(removed))
     }))
 }
 

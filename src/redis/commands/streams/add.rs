@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{GivenId, given_id, id, id_reply, ids};
-use crate::redis::commands::args::{answer, count, is};
+use crate::redis::commands::args::{answer, is};
 use crate::redis::engine::Context;
 use crate::redis::events::Class;
 use crate::redis::number::integer_argument;
@@ -309,7 +309,7 @@ fn trim(context: &mut Context<'_>, args: &[&[u8]]) -> Result<Reply, Reply> {
             context.propagate_as(&effect);
         }
     }
-    Ok(count(removed))
+    Ok(Reply::count(removed))
 }
 
 pub(super) fn xdel(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
@@ -329,7 +329,7 @@ fn delete(context: &mut Context<'_>, args: &[&[u8]]) -> Result<Reply, Reply> {
     if deleted > 0 {
         context.notify(Class::STREAM, "xdel", key);
     }
-    Ok(count(deleted))
+    Ok(Reply::count(deleted))
 }
 
 pub(super) fn xsetid(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{bound, id, ids, no_group};
-use crate::redis::commands::args::{answer, count, is};
+use crate::redis::commands::args::{answer, is};
 use crate::redis::engine::Context;
 use crate::redis::events::Class;
 use crate::redis::number::integer_argument;
@@ -192,7 +192,7 @@ fn delete_consumer(context: &mut Context<'_>, args: &[&[u8]]) -> Result<Reply, R
         context.keyspace.count_change();
         context.notify(Class::STREAM, "xgroup-delconsumer", key);
     }
-    Ok(count(removed.unwrap_or(0)))
+    Ok(Reply::count(removed.unwrap_or(0)))
 }
 
 pub(super) fn xack(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
@@ -213,5 +213,5 @@ fn acknowledge(context: &mut Context<'_>, args: &[&[u8]]) -> Result<Reply, Reply
     if known > 0 {
         context.keyspace.count_change();
     }
-    Ok(count(known))
+    Ok(Reply::count(known))
 }

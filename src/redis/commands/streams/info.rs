@@ -1,7 +1,7 @@
 //! XINFO: what there is to know of streams, groups and consumers.
 
 use super::{described, entry_reply, id_reply, name_reply, no_group, number};
-use crate::redis::commands::args::{answer, count, is};
+use crate::redis::commands::args::{answer, is};
 use crate::redis::engine::Context;
 use crate::redis::number::integer_argument;
 use crate::redis::reply::Reply;
@@ -44,7 +44,7 @@ pub(super) fn consumers(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
         let consumers = group.consumers().iter().map(|(name, consumer)| {
             described(vec![
                 ("name", name_reply(name)),
-                ("pending", count(consumer.pending.len())),
+                ("pending", Reply::count(consumer.pending.len())),
                 ("idle", Reply::Integer((now - consumer.seen_at).max(0))),
             ])
         });
@@ -57,8 +57,8 @@ pub(super) fn groups(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
         let groups = stream.groups.iter().map(|(name, group)| {
             described(vec![
                 ("name", name_reply(name)),
-                ("consumers", count(group.consumers().len())),
-                ("pending", count(group.pending().len())),
+                ("consumers", Reply::count(group.consumers().len())),
+                ("pending", Reply::count(group.pending().len())),
                 ("last-delivered-id", id_reply(group.last_id)),
                 (
                     "entries-read",
@@ -91,9 +91,9 @@ fn describe(context: &mut Context<'_>, args: &[&[u8]]) -> Result<Reply, Reply> {
         _ => return Err(wrong()),
     };
     let mut fields = vec![
-        ("length", count(stream.length)),
-        ("radix-tree-keys", count(stream.nodes.len())),
-        ("radix-tree-nodes", count(radix_nodes(stream))),
+        ("length", Reply::count(stream.length)),
+        ("radix-tree-keys", Reply::count(stream.nodes.len())),
+        ("radix-tree-nodes", Reply::count(radix_nodes(stream))),
         ("last-generated-id", id_reply(stream.last_id)),
         ("max-deleted-entry-id", id_reply(stream.max_deleted_id)),
         ("entries-added", number(stream.entries_added)),
@@ -104,7 +104,7 @@ fn describe(context: &mut Context<'_>, args: &[&[u8]]) -> Result<Reply, Reply> {
         None => {
             let (first, last) = (all.next(), all.next_back());
             let last = last.or(first);
-            fields.push(("groups", count(stream.groups.len())));
+            fields.push(("groups", Reply::count(stream.groups.len())));
             fields.push(("first-entry", first.map_or(Reply::Null, entry_reply)));
             fields.push(("last-entry", last.map_or(Reply::Null, entry_reply)));
         }
@@ -144,7 +144,7 @@ fn of_group(stream: &Stream, group: &Group, most: usize) -> Vec<(&'static str, R
             group.entries_read.map_or(Reply::Null, number),
         ),
         ("lag", lag(stream, group)),
-        ("pel-count", count(group.pending().len())),
+        ("pel-count", Reply::count(group.pending().len())),
         ("pending", Reply::Array(pending.collect())),
         ("consumers", Reply::Array(consumers.collect())),
     ]
@@ -162,7 +162,7 @@ fn of_consumer(group: &Group, consumer: &Consumer, most: usize) -> Vec<(&'static
     });
     vec![
         ("seen-time", Reply::Integer(consumer.seen_at)),
-        ("pel-count", count(consumer.pending.len())),
+        ("pel-count", Reply::count(consumer.pending.len())),
         ("pending", Reply::Array(pending.collect())),
     ]
 }

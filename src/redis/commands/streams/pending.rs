@@ -1,7 +1,7 @@
 //! XPENDING: what was given out and is not acknowledged.
 
 use super::{id_reply, name_reply, no_group, number, range_end, range_start};
-use crate::redis::commands::args::{answer, count, is};
+use crate::redis::commands::args::{answer, is};
 use crate::redis::engine::Context;
 use crate::redis::number::integer_argument;
 use crate::redis::reply::Reply;
@@ -102,7 +102,7 @@ fn summary(group: &Group) -> Reply {
         Reply::Array(vec![name_reply(name), Reply::Bulk(pending.into())])
     });
     Reply::Array(vec![
-        count(pending.len()),
+        Reply::count(pending.len()),
         id_reply(*first),
         id_reply(*last),
         Reply::Array(busy.collect()),

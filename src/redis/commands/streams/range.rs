@@ -1,7 +1,7 @@
 //! What looks at entries by their IDs: XLEN, XRANGE, XREVRANGE.
 
 use super::{entry_reply, range_end, range_start};
-use crate::redis::commands::args::{answer, count, is};
+use crate::redis::commands::args::{answer, is};
 use crate::redis::engine::Context;
 use crate::redis::number::integer_argument;
 use crate::redis::reply::Reply;
@@ -9,7 +9,7 @@ use crate::redis::values::Stream;
 
 pub(super) fn xlen(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     let stream = context.read(args[1]);
-    answer(stream.map(|stream| count(stream.map_or(0, |stream: &Stream| stream.length))))
+    answer(stream.map(|stream| Reply::count(stream.map_or(0, |stream: &Stream| stream.length))))
 }
 
 pub(super) fn xrange(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
