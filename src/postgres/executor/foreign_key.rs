@@ -19,6 +19,7 @@ use crate::postgres::sql::{
     WaitPolicy, current_timestamp, find_rows,
 };
 use crate::postgres::storage::RowLockMode;
+use crate::postgres::storage::clog::Snapshot;
 use crate::postgres::storage::table::{ForeignKey, Referential, TableDef, TableId};
 use crate::postgres::transaction::Transaction;
 use crate::postgres::types::{Row, Value, cast};
@@ -319,7 +320,13 @@ impl Event {
                 })
             }
         };
-        run_action(run, &follow).await?;
+        // A transaction that keeps its snapshot may not change what is newer.
+        let kept = run.transaction.snapshot;
+        let snapshot = run.snapshot;
+        run.crosscheck = kept.map(|csn| Snapshot { csn, ..snapshot });
+        let followed = run_action(run, &follow).await;
+        run.crosscheck = None;
+        followed?;
         run.transaction.command += 1;
         Ok(())
     }

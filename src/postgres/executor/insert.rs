@@ -273,13 +273,7 @@ impl<'a> InsertWork<'a> {
             .target
             .take()
             .filter(|kept| kept.row == existing)
-            .unwrap_or(Target {
-                table: table.id,
-                row: existing,
-                tid,
-                lock_only: false,
-                moved: false,
-            });
+            .unwrap_or_else(|| Target::new(table.id, existing, tid, false));
         target.tid = tid;
         let assigned = &update.assignments;
         let mode = if assigned.iter().any(|(column, _)| table.is_key(*column)) {

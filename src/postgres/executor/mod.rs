@@ -65,6 +65,9 @@ pub(super) struct Execution<'a> {
     pub(super) params: &'a [Value],
     pub(super) statement_start: i64,
     pub(super) snapshot: Snapshot,
+    /// What a row must be seen by to be changed, beside `snapshot`: the
+    /// transaction's own snapshot, where a foreign key looks at newer rows.
+    pub(super) crosscheck: Option<Snapshot>,
     /// What the statement's system functions were asked and answered.
     pub(super) calls: Calls,
     pub(super) notices: Vec<Error>,
@@ -97,6 +100,7 @@ impl<'a> Execution<'a> {
             params,
             statement_start,
             snapshot,
+            crosscheck: None,
             calls: Calls::default(),
             notices: Vec::new(),
             reads,

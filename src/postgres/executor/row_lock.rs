@@ -17,7 +17,7 @@ use crate::postgres::storage::heap::{Chain, Locker, RowId, Tid, Version};
 use crate::postgres::storage::table::TableId;
 
 /// The row that is to be locked, and the version at which we are.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Target {
     pub(super) table: TableId,
     pub(super) row: RowId,
@@ -26,6 +26,22 @@ pub(super) struct Target {
     pub(super) lock_only: bool,
     /// True once we have moved on from the version that the snapshot saw.
     pub(super) moved: bool,
+    /// Those that held the row when we last looked and are still to be waited
+    /// for, the first of them last.
+    holders: Vec<Xid>,
+}
+
+impl Target {
+    pub(super) fn new(table: TableId, row: RowId, tid: Tid, lock_only: bool) -> Target {
+        Target {
+            table,
+            row,
+            tid,
+            lock_only,
+            moved: false,
+            holders: Vec::new(),
+        }
+    }
 }
 
 /// What came of it.
@@ -46,7 +62,8 @@ enum Look {
     Free,
     Gone,
     Next(Tid),
-    HeldBy(Xid),
+    /// By these, oldest last.
+    HeldBy(Vec<Xid>),
     /// Not this version but a later one is held.
     LaterHeldBy(Xid),
 }
@@ -60,6 +77,14 @@ pub(super) fn claim(
     policy: WaitPolicy,
 ) -> Result<RowOutcome> {
     loop {
+        // As a multixact's members are waited for: one after the other,
+        // whoever else comes or goes meanwhile.
+        while let Some(holder) = target.holders.pop() {
+            let name = engine.table(target.table)?.def.name.clone();
+            if let Some(id) = await_end(run, engine, holder, &name) {
+                return Ok(RowOutcome::Wait(id));
+            }
+        }
         match look(run, engine, target, mode)? {
             Look::Free => return Ok(RowOutcome::Free),
             Look::Gone => {
@@ -70,7 +95,12 @@ pub(super) fn claim(
                 target.tid = tid;
                 target.moved = true;
             }
-            Look::HeldBy(xid) => return held(run, engine, target, mode, policy, xid),
+            Look::HeldBy(holders) => {
+                target.holders = holders;
+                if let Some(outcome) = stand_in_line(run, engine, target, mode, policy)? {
+                    return Ok(outcome);
+                }
+            }
             // PostgreSQL follows the later versions without standing in line,
             // and waits for them whatever NOWAIT and SKIP LOCKED say.
             Look::LaterHeldBy(xid) => {
@@ -107,7 +137,8 @@ fn look(run: &Execution<'_>, engine: &Engine, target: &Target, mode: RowLockMode
             _ => match first_excluding(chain, &engine.clog, version, mode) {
                 None => {}
                 Some((by, Status::InProgress(_))) if by.tid == version.tid => {
-                    return Ok(Look::HeldBy(by.xmax));
+                    let lockers = conflicting_lockers(chain, &engine.clog, top, mode);
+                    return Ok(Look::HeldBy(in_turn(lockers.chain([by.xmax]))));
                 }
                 Some((by, Status::InProgress(_))) => return Ok(Look::LaterHeldBy(by.xmax)),
                 Some(_) => {
@@ -125,15 +156,34 @@ fn look(run: &Execution<'_>, engine: &Engine, target: &Target, mode: RowLockMode
             },
         }
     }
-    for locker in chain.lockers() {
-        if let Some(owner) = engine.clog.running(locker.xid)
-            && owner != top
-            && locker.mode.conflicts(mode)
-        {
-            return Ok(Look::HeldBy(locker.xid));
-        }
-    }
-    Ok(Look::Free)
+    let holders = in_turn(conflicting_lockers(chain, &engine.clog, top, mode));
+    Ok(if holders.is_empty() {
+        Look::Free
+    } else {
+        Look::HeldBy(holders)
+    })
+}
+
+/// The others that have locked the row in a way that excludes `mode`.
+fn conflicting_lockers<'c>(
+    chain: &'c Chain,
+    clog: &'c Clog,
+    top: Xid,
+    mode: RowLockMode,
+) -> impl Iterator<Item = Xid> + 'c {
+    let others = move |xid| clog.running(xid).is_some_and(|owner| owner != top);
+    let lockers = chain.lockers().iter();
+    let conflicting = lockers.filter(move |l| others(l.xid) && l.mode.conflicts(mode));
+    conflicting.map(|locker| locker.xid)
+}
+
+/// The members of a multixact, to be popped in their order, which is that of
+/// the ids.
+fn in_turn(members: impl Iterator<Item = Xid>) -> Vec<Xid> {
+    let mut members: Vec<Xid> = members.collect();
+    members.sort_unstable_by(|a, b| b.cmp(a));
+    members.dedup();
+    members
 }
 
 /// The first version from this one on that was changed in a way that a lock
@@ -160,20 +210,21 @@ pub(super) fn concurrent(what: &str) -> Error {
     )
 }
 
-fn held(
+/// Takes the place in the row's line from which its holders are waited for;
+/// None once that is so.
+fn stand_in_line(
     run: &mut Execution<'_>,
     engine: &mut Engine,
-    target: &Target,
+    target: &mut Target,
     mode: RowLockMode,
     policy: WaitPolicy,
-    holder: Xid,
-) -> Result<RowOutcome> {
+) -> Result<Option<RowOutcome>> {
     let name = engine.table(target.table)?.def.name.clone();
     match policy {
         WaitPolicy::Block => {}
         WaitPolicy::Skip => {
             release_place(run, engine);
-            return Ok(RowOutcome::Skipped);
+            return Ok(Some(RowOutcome::Skipped));
         }
         WaitPolicy::Error => {
             return Err(Error::new(
@@ -189,22 +240,20 @@ fn held(
     let chain = engine.table(target.table)?.heap.chain(target.row);
     let mut lockers = chain.lockers().iter();
     let holds = lockers.any(|locker| engine.clog.running(locker.xid) == Some(top));
-    if run.transaction.tuple_lock.is_none() && !holds {
-        let place = (LockTag::Tuple(target.table, target.row), mode.tuple_lock());
-        let request = engine.locks.acquire(place.0, place.1, pid);
-        if let Request::Deadlock(error) = request {
-            return Err(error);
-        }
-        run.transaction.tuple_lock = Some(place);
-        if let Request::Queued(id) = request {
-            run.shared.note_wait(engine, pid, id, &name);
-            return Ok(RowOutcome::Wait(id));
-        }
+    if run.transaction.tuple_lock.is_some() || holds {
+        return Ok(None);
     }
-    Ok(match await_end(run, engine, holder, &name) {
-        Some(id) => RowOutcome::Wait(id),
-        None => RowOutcome::Gone,
-    })
+    let place = (LockTag::Tuple(target.table, target.row), mode.tuple_lock());
+    let request = engine.locks.acquire(place.0, place.1, pid);
+    if let Request::Deadlock(error) = request {
+        return Err(error);
+    }
+    run.transaction.tuple_lock = Some(place);
+    let Request::Queued(id) = request else {
+        return Ok(None);
+    };
+    run.shared.note_wait(engine, pid, id, &name);
+    Ok(Some(RowOutcome::Wait(id)))
 }
 
 /// Begins to wait for the end of a transaction, if it still runs.

@@ -119,13 +119,10 @@ impl<'a> LockingWork<'a> {
                 self.lock += 1;
                 continue;
             };
-            let mut target = self.target.take().unwrap_or(Target {
-                table: lock.table,
-                row,
-                tid,
-                lock_only: true,
-                moved: false,
-            });
+            let mut target = self
+                .target
+                .take()
+                .unwrap_or_else(|| Target::new(lock.table, row, tid, true));
             match claim(run, engine, &mut target, lock.mode, lock.policy)? {
                 RowOutcome::Wait(id) => {
                     self.target = Some(target);

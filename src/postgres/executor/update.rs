@@ -2,7 +2,7 @@
 
 use super::collect::{Tuple, all_hold, collect, recheck, shown_row};
 use super::reader::Reader;
-use super::row_lock::{RowOutcome, Target, claim, note_lock, release_place};
+use super::row_lock::{RowOutcome, Target, claim, concurrent, note_lock, release_place};
 use super::unique::add_entries;
 use super::{Execution, Outcome, Step, Work};
 use crate::postgres::engine::Engine;
@@ -191,13 +191,9 @@ pub(super) fn claim_tuple(
         return Ok(Step::Done(None));
     };
     let table = scan.table.id;
-    let mut target = kept.take().unwrap_or(Target {
-        table,
-        row,
-        tid,
-        lock_only: false,
-        moved: false,
-    });
+    let mut target = kept
+        .take()
+        .unwrap_or_else(|| Target::new(table, row, tid, false));
     let mode = mode_of(run, engine, tuple, false)?;
     match claim(run, engine, &mut target, mode, WaitPolicy::Block)? {
         RowOutcome::Wait(id) => {
@@ -207,6 +203,7 @@ pub(super) fn claim_tuple(
         RowOutcome::Gone | RowOutcome::Skipped => return Ok(Step::Done(None)),
         RowOutcome::Free => {}
     }
+    crosscheck(run, engine, &target)?;
     if target.moved {
         let chain = engine.table(target.table)?.heap.chain(target.row);
         let Some(version) = chain.version(target.tid) else {
@@ -230,6 +227,19 @@ pub(super) fn claim_tuple(
         }
     }
     Ok(Step::Done(Some((target, mode))))
+}
+
+/// Refuses a row that the crosscheck snapshot, if there is one, does not see.
+fn crosscheck(run: &Execution<'_>, engine: &Engine, target: &Target) -> Result<()> {
+    let Some(snapshot) = &run.crosscheck else {
+        return Ok(());
+    };
+    let chain = engine.table(target.table)?.heap.chain(target.row);
+    let version = chain.version(target.tid);
+    if version.is_some_and(|version| !version.visible(&engine.clog, snapshot)) {
+        return Err(concurrent("update"));
+    }
+    Ok(())
 }
 
 /// Puts the new version of a claimed row into the heap.

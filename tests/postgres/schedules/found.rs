@@ -1,0 +1,107 @@
+//! What random schedules found, each as small as it could be made.
+
+/// Name and transcript, which has the steps too.
+pub const SCHEDULES: &[(&str, &str)] = &[
+    (
+        "the place of a row that changed and went is used once",
+        "
+        r: BEGIN ISOLATION LEVEL REPEATABLE READ -> 0
+        r: SELECT count(*) FROM stock -> (3) 1
+        a: UPDATE stock SET price = 1 WHERE sku = 'a' -> 1
+        a: DELETE FROM stock WHERE sku = 'a' -> 1
+        r: COMMIT -> 0
+        a: INSERT INTO stock VALUES ('x', 1) -> 1
+        a: INSERT INTO stock VALUES ('y', 1) -> 1
+        a: SELECT sku FROM stock ORDER BY sku -> (b) (c) (x) (y) 4
+        ",
+    ),
+    (
+        "a table is emptied whose rows are still to be cleaned up",
+        "
+        r: BEGIN ISOLATION LEVEL REPEATABLE READ -> 0
+        r: SELECT 1 -> (1) 1
+        a: UPDATE stock SET price = 1 -> 3
+        a: TRUNCATE stock -> 0
+        r: COMMIT -> 0
+        a: INSERT INTO stock VALUES ('x', 1) -> 1
+        a: SELECT sku FROM stock -> (x) 1
+        ",
+    ),
+    (
+        "a held advisory lock is had again past the queue",
+        "
+        a: SELECT pg_advisory_lock(1) -> () 1
+        b: SELECT pg_advisory_lock(1) -> waits
+        a: SELECT pg_try_advisory_xact_lock(1) -> (t) 1
+        a: SELECT pg_advisory_unlock(1) -> (t) 1
+        b: ... SELECT pg_advisory_lock(1) -> () 1
+        ",
+    ),
+    (
+        "a later version that is held is waited for, whatever NOWAIT says",
+        "
+        a: BEGIN -> 0
+        a: UPDATE stock SET price = 1 WHERE sku = 'a' -> 1
+        a: DELETE FROM stock WHERE sku = 'a' -> 1
+        b: SELECT sku FROM stock WHERE sku = 'a' FOR KEY SHARE NOWAIT -> waits
+        c: SELECT sku FROM stock WHERE sku = 'a' FOR SHARE NOWAIT -> 55P03
+        a: ROLLBACK -> 0
+        b: ... SELECT sku FROM stock WHERE sku = 'a' FOR KEY SHARE NOWAIT -> (a) 1
+        ",
+    ),
+    (
+        "an update reaches a row that a concurrent update moved",
+        "
+        a: BEGIN -> 0
+        a: UPDATE stock SET sku = 'z' WHERE sku = 'a' -> 1
+        b: UPDATE stock SET price = 5 WHERE sku = 'a' -> waits
+        c: SELECT sku FROM stock WHERE sku IN ('a', 'z') FOR UPDATE -> waits
+        a: COMMIT -> 0
+        b: ... UPDATE stock SET price = 5 WHERE sku = 'a' -> 0
+        c: ... SELECT sku FROM stock WHERE sku IN ('a', 'z') FOR UPDATE -> (z) 1
+        a: SELECT sku, price FROM stock -> (b,7) (c,7) (z,7) 3
+        ",
+    ),
+    (
+        "a cascade from REPEATABLE READ refuses a row that its snapshot does not see",
+        "
+        a: CREATE TABLE parts (id int PRIMARY KEY, sku text REFERENCES stock ON DELETE CASCADE) -> 0
+        a: CREATE TABLE notes (id int PRIMARY KEY, sku text REFERENCES stock ON DELETE SET NULL) -> 0
+        r: BEGIN ISOLATION LEVEL REPEATABLE READ -> 0
+        r: INSERT INTO parts VALUES (1, 'b') -> 1
+        r: SELECT count(*) FROM stock -> (3) 1
+        a: INSERT INTO parts VALUES (2, 'a') -> 1
+        a: INSERT INTO notes VALUES (2, 'c') -> 1
+        r: DELETE FROM stock WHERE sku = 'b' -> 1
+        r: SAVEPOINT s -> 0
+        r: DELETE FROM stock WHERE sku = 'a' -> 40001
+        r: ROLLBACK TO s -> 0
+        r: DELETE FROM stock WHERE sku = 'c' -> 40001
+        r: ROLLBACK TO s -> 0
+        r: COMMIT -> 0
+        a: DELETE FROM stock WHERE sku = 'a' -> 1
+        a: SELECT id, sku FROM parts -> 0
+        ",
+    ),
+    (
+        "those who share a row are waited for in the order of their ids",
+        "
+        a: CREATE TABLE pids (name text, pid int) -> 0
+        a: INSERT INTO pids VALUES ('a', pg_backend_pid()) -> 1
+        b: INSERT INTO pids VALUES ('b', pg_backend_pid()) -> 1
+        c: INSERT INTO pids VALUES ('c', pg_backend_pid()) -> 1
+        a: BEGIN -> 0
+        b: BEGIN -> 0
+        b: UPDATE stock SET price = 1 WHERE sku = 'b' -> 1
+        a: UPDATE stock SET price = 1 WHERE sku = 'c' -> 1
+        a: SELECT sku FROM stock WHERE sku = 'a' FOR SHARE -> (a) 1
+        b: SELECT sku FROM stock WHERE sku = 'a' FOR SHARE -> (a) 1
+        c: SELECT sku FROM stock WHERE sku = 'a' FOR UPDATE -> waits
+        d: SELECT b.name FROM pids b, pids c WHERE c.name = 'c' AND b.pid = ANY (pg_blocking_pids(c.pid)) -> (b) 1
+        b: COMMIT -> 0
+        d: SELECT b.name FROM pids b, pids c WHERE c.name = 'c' AND b.pid = ANY (pg_blocking_pids(c.pid)) -> (a) 1
+        a: COMMIT -> 0
+        c: ... SELECT sku FROM stock WHERE sku = 'a' FOR UPDATE -> (a) 1
+        ",
+    ),
+];

@@ -1,0 +1,87 @@
+//! Schedules, with what PostgreSQL 15 makes of them; where this machine has a
+//! real one, it is asked too.
+
+mod classic;
+mod found;
+
+use doublebuy::postgres::Options;
+
+use crate::support::real::Real;
+use crate::support::schedule::{plain, simulated};
+
+const STOCK: &str = "
+    CREATE TABLE stock (sku text PRIMARY KEY, left_over int NOT NULL, price int DEFAULT 7);
+    INSERT INTO stock VALUES ('a', 1), ('b', 2), ('c', 3);
+    CREATE TABLE orders (id serial PRIMARY KEY, key text UNIQUE, buyer text, n int DEFAULT 0);
+";
+
+/// A row that ON CONFLICT meets is not counted as read by 15.18: two
+/// transactions commit of which each should have seen the other.
+const ON_CONFLICT: (&str, &str) = (
+    "
+    a: INSERT INTO orders (key) VALUES ('k')
+    a: BEGIN ISOLATION LEVEL SERIALIZABLE
+    b: BEGIN ISOLATION LEVEL SERIALIZABLE
+    a: INSERT INTO orders (key) VALUES ('k') ON CONFLICT (key) DO NOTHING
+    b: SELECT left_over FROM stock WHERE sku = 'a'
+    b: DELETE FROM orders WHERE key = 'k'
+    a: UPDATE stock SET left_over = 0 WHERE sku = 'a'
+    a: COMMIT
+    b: COMMIT
+    ",
+    "b: COMMIT -> 0\n",
+);
+
+#[test]
+fn on_conflict_reads_nothing_unless_it_is_told_to() {
+    let (schedule, last) = ON_CONFLICT;
+    let transcript = simulated(Options::default(), STOCK, schedule);
+    assert!(transcript.ends_with(last), "{transcript}");
+    let options = Options {
+        on_conflict_reads: true,
+        ..Options::default()
+    };
+    let transcript = simulated(options, STOCK, schedule);
+    assert!(transcript.ends_with("-> 40001\n"), "{transcript}");
+    if let Some(real) = Real::start() {
+        let transcript = real.transcript(STOCK, schedule);
+        assert!(transcript.ends_with(last), "{transcript}");
+    }
+}
+
+/// Every schedule: its name, its steps, and its transcript.
+fn schedules() -> impl Iterator<Item = (&'static str, String, String)> {
+    let classic = classic::SCHEDULES.iter();
+    let classic = classic.map(|(name, steps, transcript)| (*name, plain(steps), plain(transcript)));
+    let found = found::SCHEDULES.iter();
+    let found = found.map(|(name, transcript)| (*name, steps(transcript), plain(transcript)));
+    classic.chain(found)
+}
+
+/// The steps that a transcript tells of.
+fn steps(transcript: &str) -> String {
+    let told = transcript
+        .lines()
+        .filter_map(|line| line.split_once(" -> "));
+    let steps = told.map(|(step, _)| step).filter(|s| !s.contains(": ... "));
+    steps.map(|step| format!("{step}\n")).collect()
+}
+
+#[test]
+fn the_simulated_server_gives_the_known_transcripts() {
+    for (name, steps, transcript) in schedules() {
+        let found = simulated(Options::default(), STOCK, &steps);
+        assert_eq!(found, transcript, "{name}");
+    }
+}
+
+#[test]
+fn a_real_server_gives_the_same_transcripts() {
+    let Some(real) = Real::start() else {
+        return;
+    };
+    for (name, steps, transcript) in schedules() {
+        let found = real.transcript(STOCK, &steps);
+        assert_eq!(found, transcript, "{name}");
+    }
+}
