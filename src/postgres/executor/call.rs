@@ -69,8 +69,8 @@ fn pid(arguments: &[Value]) -> Pid {
 }
 
 fn pids(pids: &[Pid]) -> Value {
-    let list: Vec<String> = pids.iter().map(ToString::to_string).collect();
-    Value::Text(format!("{{{}}}", list.join(",")).into())
+    let numbers = pids.iter().map(|pid| Value::Int(i64::from(*pid)));
+    Value::Array(numbers.collect())
 }
 
 fn key(arguments: &[Value]) -> LockTag {

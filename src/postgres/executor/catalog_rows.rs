@@ -1,9 +1,11 @@
 //! The rows of the system catalog: what drivers and migration tools ask.
 
+use std::sync::Arc;
+
 use super::reader::Reader;
 use crate::postgres::locks::Pid;
 use crate::postgres::replication::Sender;
-use crate::postgres::storage::table::{Table, TableDef};
+use crate::postgres::storage::table::TableDef;
 use crate::postgres::types::{Row, Type, Value};
 use crate::postgres::wal::Lsn;
 
@@ -26,11 +28,11 @@ pub(super) fn rows(name: &str, reader: &Reader<'_, '_>) -> Vec<Row> {
         "pg_type" => Type::all().map(pg_type).collect(),
         "pg_namespace" => namespaces(),
         "pg_class" => relations(reader),
-        "pg_attribute" => tables(reader).flat_map(|t| attributes(&t.def)).collect(),
+        "pg_attribute" => tables(reader).flat_map(|t| attributes(&t)).collect(),
         "pg_tables" => each_table(reader, |def| {
             vec![text("public"), text(&def.name), text("postgres")]
         }),
-        "pg_indexes" => tables(reader).flat_map(|t| indexes(&t.def)).collect(),
+        "pg_indexes" => tables(reader).flat_map(|t| indexes(&t)).collect(),
         "pg_settings" => {
             let all = reader.run.settings.raw();
             all.map(|(name, value, unit)| {
@@ -64,7 +66,7 @@ pub(super) fn rows(name: &str, reader: &Reader<'_, '_>) -> Vec<Row> {
         "information_schema.columns" => {
             let database = reader.run.settings.database.clone();
             tables(reader)
-                .flat_map(|t| columns(&database, &t.def))
+                .flat_map(|t| columns(&database, &t))
                 .collect()
         }
         _ => Vec::new(),
@@ -93,15 +95,16 @@ fn standby(pid: Pid, one: &Sender) -> Row {
     .into()
 }
 
-fn tables<'r>(reader: &'r Reader<'r, '_>) -> impl Iterator<Item = &'r Table> {
+fn tables<'r>(reader: &'r Reader<'r, '_>) -> impl Iterator<Item = Arc<TableDef>> {
     let top = reader.run.transaction.xid;
     let engine = reader.engine;
     let tables = engine.catalog.tables();
-    tables.filter(move |table| table.presence.seen(&engine.clog, top))
+    let seen = tables.filter(move |table| table.presence.seen(&engine.clog, top));
+    seen.map(move |table| table.seen_by(&engine.clog, top))
 }
 
 fn each_table(reader: &Reader<'_, '_>, row: impl Fn(&TableDef) -> Vec<Value>) -> Vec<Row> {
-    tables(reader).map(|table| row(&table.def).into()).collect()
+    tables(reader).map(|def| row(&def).into()).collect()
 }
 
 fn category(ty: Type) -> &'static str {
@@ -170,8 +173,7 @@ fn relations(reader: &Reader<'_, '_>) -> Vec<Row> {
         .into()
     };
     let mut rows = Vec::new();
-    for table in tables(reader) {
-        let def = &table.def;
+    for def in tables(reader) {
         rows.push(relation(def.id.0, &def.name, "r", def.columns.len()));
         for index in &def.indexes {
             rows.push(relation(index.id, &index.name, "i", index.keys.len()));

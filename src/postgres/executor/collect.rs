@@ -272,14 +272,15 @@ impl<'c> Collector<'c> {
                 }
             }
             Access::Index { index, keys, range } => {
-                reads.index(table.def.indexes[*index].id);
+                let index = place_of(scan, table, *index);
+                reads.index(table.def.indexes[index].id);
                 let bounds = match self.bounds(range)? {
                     Some(bounds) => bounds,
                     // A bound that is NULL: nothing is within.
                     None => return Ok(true),
                 };
                 let keys = self.keys(keys)?;
-                for (id, version) in self.looked_up(table, *index, &keys, &bounds) {
+                for (id, version) in self.looked_up(table, index, &keys, &bounds) {
                     if !self.consider(scan, id, version, emit)? {
                         return Ok(false);
                     }
@@ -417,6 +418,17 @@ impl<'c> Collector<'c> {
         }
         Ok(true)
     }
+}
+
+/// Where an index of a plan is by now: one that another transaction made may
+/// have come before it, or have gone.
+fn place_of(scan: &Scan, table: &Table, index: usize) -> usize {
+    if Arc::ptr_eq(&scan.table, &table.def) {
+        return index;
+    }
+    let id = scan.table.indexes[index].id;
+    let mut indexes = table.def.indexes.iter();
+    indexes.position(|index| index.id == id).unwrap_or(index)
 }
 
 /// The values between which a range lies, each with whether it belongs to it.

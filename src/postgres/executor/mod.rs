@@ -173,10 +173,7 @@ impl Execution<'_> {
     }
 
     fn limits(&self) -> WaitLimits {
-        WaitLimits {
-            lock_timeout: self.settings.lock_timeout,
-            deadlock_timeout: self.settings.deadlock_timeout,
-        }
+        limits(self.settings)
     }
 
     async fn run(&mut self, work: &mut (dyn Work + Send)) -> Result<Outcome> {
@@ -194,6 +191,14 @@ impl Execution<'_> {
                 }
             }
         }
+    }
+}
+
+/// How long a session with these settings waits.
+fn limits(settings: &Settings) -> WaitLimits {
+    WaitLimits {
+        lock_timeout: settings.lock_timeout,
+        deadlock_timeout: settings.deadlock_timeout,
     }
 }
 
@@ -221,13 +226,7 @@ pub(super) async fn lock_relation(
     match request {
         Request::Granted => {}
         Request::Deadlock(error) => return Err(error),
-        Request::Queued(id) => {
-            let limits = WaitLimits {
-                lock_timeout: settings.lock_timeout,
-                deadlock_timeout: settings.deadlock_timeout,
-            };
-            wait(shared, pid, id, limits).await?;
-        }
+        Request::Queued(id) => wait(shared, pid, id, limits(settings)).await?,
     }
     transaction.keep_lock(tag, mode);
     Ok(())

@@ -221,8 +221,8 @@ pub(super) fn claim_tuple(
         let needed = mode_of(run, engine, tuple, true)?;
         if needed > mode {
             target.moved = false;
-            *kept = Some(target);
             tuple.origins[0] = Some((target.row, target.tid));
+            *kept = Some(target);
             return claim_tuple(run, engine, source, tuple, kept, mode_of);
         }
     }

@@ -105,10 +105,12 @@ pub(super) fn signature(name: &str, arguments: usize) -> Option<(System, &'stati
         ("pg_notify", 2) => (System::Notify, &[Type::Text, Type::Text], Type::Void),
         ("pg_cancel_backend", 1) => (System::CancelBackend, PID, Type::Bool),
         ("pg_terminate_backend", 1) => (System::TerminateBackend, PID, Type::Bool),
-        ("pg_blocking_pids", 1) => (System::BlockingPids, PID, Type::Text),
-        ("pg_safe_snapshot_blocking_pids", 1) => {
-            (System::SafeSnapshotBlockingPids, PID, Type::Text)
-        }
+        ("pg_blocking_pids", 1) => (System::BlockingPids, PID, Type::Array(&Type::Int4)),
+        ("pg_safe_snapshot_blocking_pids", 1) => (
+            System::SafeSnapshotBlockingPids,
+            PID,
+            Type::Array(&Type::Int4),
+        ),
         ("pg_isolation_test_session_is_blocked", 2) => {
             (System::IsBlocked, &[Type::Int4, Type::Text], Type::Bool)
         }

@@ -40,6 +40,16 @@ impl Presence {
     }
 }
 
+/// A relation's name that a running transaction has taken and nobody else
+/// sees.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::postgres) struct Claim {
+    /// Whose it is.
+    pub(in crate::postgres) xid: Xid,
+    /// True for a table or view: its rows have a type of this name.
+    pub(in crate::postgres) row_type: bool,
+}
+
 /// A view: a query under a name.
 #[derive(Debug, Clone)]
 pub(in crate::postgres) struct View {
@@ -245,14 +255,34 @@ impl Catalog {
         sequences.filter(owned).cloned().collect()
     }
 
+    /// Who other than `top` has made a relation of this name and still runs.
+    pub(in crate::postgres) fn claim(&self, name: &str, clog: &Clog, top: Xid) -> Option<Claim> {
+        if self.uncommitted == 0 {
+            return None;
+        }
+        let named = self.names.get(name).into_iter().flatten();
+        let tables = named.filter_map(|id| self.tables.get(id));
+        let tables = tables.map(|table| (table.presence.created_by, true));
+        let views = self.views.values();
+        let views = views.filter(|(view, _)| *view.name == *name);
+        let views = views.map(|(_, presence)| (presence.created_by, true));
+        let sequences = self.sequences.values();
+        let sequences = sequences.filter(|(def, _)| *def.name == *name);
+        let sequences = sequences.map(|(_, presence)| (presence.created_by, false));
+        let indexes = self.tables.values().flat_map(|table| &table.def.indexes);
+        let indexes = indexes.filter(|index| *index.name == *name);
+        let indexes = indexes.map(|index| (index.created_by, false));
+        let mut all = tables.chain(views).chain(sequences).chain(indexes);
+        let running = |xid: &Xid| clog.running(*xid).is_some_and(|running| running != top);
+        let (xid, row_type) = all.find(|(xid, _)| running(xid))?;
+        Some(Claim { xid, row_type })
+    }
+
     /// True if a table, index, view or sequence has this name.
     pub(in crate::postgres) fn has_relation(&self, name: &str, clog: &Clog, top: Xid) -> bool {
         let indexed = || {
             let mut tables = self.tables.values();
-            tables.any(|table| {
-                table.presence.seen(clog, top)
-                    && table.def.indexes.iter().any(|index| *index.name == *name)
-            })
+            tables.any(|table| table.presence.seen(clog, top) && table.has_index(name, clog, top))
         };
         self.find(name, clog, top).is_some()
             || self.view(name, clog, top).is_some()

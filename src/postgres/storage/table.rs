@@ -80,9 +80,16 @@ pub(in crate::postgres) struct IndexDef {
     /// False for NULLS NOT DISTINCT.
     pub(in crate::postgres) nulls_distinct: bool,
     pub(in crate::postgres) constraint: Option<KeyConstraint>,
+    /// Who made it: nobody else uses it before that commits.
+    pub(in crate::postgres) created_by: Xid,
 }
 
 impl IndexDef {
+    /// True if the transaction `top` sees it.
+    pub(in crate::postgres) fn seen(&self, clog: &Clog, top: Xid) -> bool {
+        Presence::since(self.created_by).seen(clog, top)
+    }
+
     pub(in crate::postgres) fn is_primary(&self) -> bool {
         self.constraint == Some(KeyConstraint::Primary)
     }
@@ -222,6 +229,9 @@ pub(in crate::postgres) struct Table {
     pub(in crate::postgres) heap: Heap,
     pub(in crate::postgres) indexes: Vec<Index>,
     pub(in crate::postgres) presence: Presence,
+    /// The names of the indexes that the transaction is dropping which has the
+    /// table to itself: for all others they are there.
+    pub(in crate::postgres) dropped: Vec<(Arc<str>, Xid)>,
 }
 
 /// A table's contents, set aside by TRUNCATE.
@@ -239,6 +249,46 @@ impl Table {
             heap: Heap::default(),
             indexes,
             presence: Presence::since(created_by),
+            dropped: Vec::new(),
+        }
+    }
+
+    /// True if the transaction `top` sees an index of this name.
+    pub(in crate::postgres) fn has_index(&self, name: &str, clog: &Clog, top: Xid) -> bool {
+        let mut indexes = self.def.indexes.iter();
+        let others = |xid: Xid| clog.running(xid).is_some_and(|running| running != top);
+        indexes.any(|index| *index.name == *name && index.seen(clog, top))
+            || self
+                .dropped
+                .iter()
+                .any(|(gone, xid)| **gone == *name && others(*xid))
+    }
+
+    /// A drop of an index was committed or undone.
+    pub(in crate::postgres) fn forget_drop(&mut self, name: &str) {
+        self.dropped.retain(|(dropped, _)| **dropped != *name);
+    }
+
+    /// The definition as the transaction `top` sees it: CREATE INDEX keeps
+    /// neither readers nor another CREATE INDEX away.
+    pub(in crate::postgres) fn seen_by(&self, clog: &Clog, top: Xid) -> Arc<TableDef> {
+        let mut indexes = self.def.indexes.iter();
+        if indexes.all(|index| index.seen(clog, top)) {
+            return self.def.clone();
+        }
+        let mut def = (*self.def).clone();
+        def.indexes.retain(|index| index.seen(clog, top));
+        Arc::new(def)
+    }
+
+    /// Takes one index away.
+    pub(in crate::postgres) fn remove_index(&mut self, id: u32) {
+        let mut indexes = self.def.indexes.iter();
+        if let Some(at) = indexes.position(|index| index.id == id) {
+            let mut def = (*self.def).clone();
+            def.indexes.remove(at);
+            self.indexes.remove(at);
+            self.def = Arc::new(def);
         }
     }
 

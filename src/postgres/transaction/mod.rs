@@ -27,7 +27,7 @@ use super::ssi::{Safety, SxactId};
 use super::storage::clog::{Csn, Snapshot, Xid};
 use super::storage::heap::{Heap, RowId, Tid};
 use super::storage::sequence::{SequenceId, SequenceState};
-use super::storage::table::{Contents, TableDef, TableId};
+use super::storage::table::{Contents, Table, TableDef, TableId};
 use super::types::Row;
 use super::wal::{CommitRecord, Entry, Lsn, Record, RowEntry, flush_later};
 
@@ -53,6 +53,14 @@ pub(super) enum Definition {
         table: TableId,
         before: Arc<TableDef>,
         heap: Option<Box<Heap>>,
+    },
+    /// An index of a table was made: its number.
+    IndexCreated(TableId, u32),
+    /// An index of this name is dropped.
+    IndexDropped {
+        table: TableId,
+        before: Arc<TableDef>,
+        name: Arc<str>,
     },
     Truncated(TableId, Box<Contents>),
     SequenceCreated(SequenceId),
@@ -324,7 +332,7 @@ impl Transaction {
                     old: change.old.as_ref().map(|(tid, _)| *tid),
                     new: change.new.clone(),
                 })),
-                Step::Definition(definition) => definition.log(engine, &mut entries),
+                Step::Definition(definition) => definition.log(engine, self.xid, &mut entries),
             }
         }
         records.push(Record::Commit(CommitRecord {
@@ -399,6 +407,11 @@ impl Transaction {
                     shared.sequences.lock().remove(*id);
                 }
                 Definition::ViewDropped(id) => engine.catalog.remove_view(*id),
+                Definition::IndexDropped { table, name, .. } => {
+                    if let Some(table) = engine.catalog.table_mut(*table) {
+                        table.forget_drop(name);
+                    }
+                }
                 _ => {}
             }
         }
@@ -489,7 +502,7 @@ fn undo_row(engine: &mut Engine, change: &RowChange) {
 
 impl Definition {
     /// What the log says of it.
-    fn log(&self, engine: &Engine, entries: &mut Vec<Entry>) {
+    fn log(&self, engine: &Engine, top: Xid, entries: &mut Vec<Entry>) {
         let table = |id: &TableId| engine.catalog.table(*id);
         match self {
             Definition::Created(id) => {
@@ -514,6 +527,10 @@ impl Definition {
                         })
                     }));
                 }
+            }
+            Definition::IndexCreated(id, _) | Definition::IndexDropped { table: id, .. } => {
+                let seen = |table: &Table| table.seen_by(&engine.clog, top);
+                entries.extend(table(id).map(|table| Entry::Define(seen(table))));
             }
             Definition::Dropped(id) => entries.push(Entry::Drop(*id)),
             Definition::Truncated(id, _) => entries.push(Entry::Truncate(*id)),
@@ -553,6 +570,21 @@ impl Definition {
                 table.redefine(before, heap.map(|heap| *heap));
                 if table.def.name != name {
                     engine.catalog.renamed(id, &name);
+                }
+            }
+            Definition::IndexCreated(id, index) => {
+                if let Some(table) = engine.catalog.table_mut(id) {
+                    table.remove_index(index);
+                }
+            }
+            Definition::IndexDropped {
+                table: id,
+                before,
+                name,
+            } => {
+                if let Some(table) = engine.catalog.table_mut(id) {
+                    table.redefine(before, None);
+                    table.forget_drop(&name);
                 }
             }
             Definition::Truncated(id, contents) => {

@@ -139,7 +139,8 @@ impl Session {
             &create.name,
             columns,
             create.if_not_exists,
-        )?;
+        )
+        .await?;
         let mut answer = Answer {
             notices,
             ..Answer::word("CREATE TABLE AS")

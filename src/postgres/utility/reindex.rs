@@ -48,8 +48,7 @@ impl Session {
 fn find(engine: &Engine, top: Xid, name: &str, index: bool) -> Result<(TableId, bool)> {
     let mut tables = engine.catalog.tables();
     let of_index = tables.find(|table| {
-        let mut indexes = table.def.indexes.iter();
-        table.presence.seen(&engine.clog, top) && indexes.any(|index| *index.name == *name)
+        table.presence.seen(&engine.clog, top) && table.has_index(name, &engine.clog, top)
     });
     let table = engine.catalog.find(name, &engine.clog, top);
     if let Some(table) = if index { of_index } else { table } {

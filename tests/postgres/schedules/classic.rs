@@ -515,26 +515,4 @@ pub const SCHEDULES: &[(&str, &str, &str)] = &[
         a: SELECT min(left_over), max(left_over) FROM stock -> (1,1) 1
         ",
     ),
-    (
-        "a deadlock through a queue is found",
-        "
-        a: SET deadlock_timeout = '60s' -> 0
-        c: SET deadlock_timeout = '60s' -> 0
-        b: SET deadlock_timeout = '300ms' -> 0
-        a: BEGIN -> 0
-        b: BEGIN -> 0
-        c: BEGIN -> 0
-        b: UPDATE stock SET price = 2 WHERE sku = 'b' -> 1
-        a: UPDATE stock SET price = 1 WHERE sku = 'a' -> 1
-        c: UPDATE stock SET price = 3 WHERE sku = 'a' -> waits
-        a: UPDATE stock SET price = 1 WHERE sku = 'b' -> waits
-        b: UPDATE stock SET price = 2 WHERE sku = 'a' -> waits
-        a: ... UPDATE stock SET price = 1 WHERE sku = 'b' -> 1
-        b: ... UPDATE stock SET price = 2 WHERE sku = 'a' -> 40P01
-        a: COMMIT -> 0
-        c: ... UPDATE stock SET price = 3 WHERE sku = 'a' -> 1
-        c: COMMIT -> 0
-        a: SELECT sku, price FROM stock ORDER BY sku -> (a,3) (b,1) (c,7) 3
-        ",
-    ),
 ];

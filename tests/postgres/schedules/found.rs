@@ -104,4 +104,61 @@ pub const SCHEDULES: &[(&str, &str)] = &[
         c: ... SELECT sku FROM stock WHERE sku = 'a' FOR UPDATE -> (a) 1
         ",
     ),
+    (
+        "an index that is made or dropped and not committed is so for nobody else",
+        "
+        a: BEGIN -> 0
+        a: CREATE INDEX i ON stock (price) -> 0
+        b: DROP INDEX IF EXISTS i -> 0
+        b: SELECT count(*) FROM pg_indexes WHERE indexname = 'i' -> (0) 1
+        c: BEGIN -> 0
+        c: CREATE INDEX j ON stock (price) -> 0
+        a: ROLLBACK -> 0
+        c: COMMIT -> 0
+        a: SELECT indexname FROM pg_indexes WHERE tablename = 'stock' ORDER BY 1 -> (j) (stock_pkey) 2
+        a: BEGIN -> 0
+        a: DROP INDEX j -> 0
+        b: DROP INDEX j -> waits
+        a: ROLLBACK -> 0
+        b: ... DROP INDEX j -> 0
+        a: CREATE INDEX j ON stock (price) -> 0
+        a: BEGIN -> 0
+        a: DROP INDEX j -> 0
+        b: DROP INDEX j -> waits
+        c: DROP INDEX IF EXISTS j -> waits
+        a: COMMIT -> 0
+        b: ... DROP INDEX j -> 42704
+        c: ... DROP INDEX IF EXISTS j -> 0
+        ",
+    ),
+    (
+        "a name that is not committed yet is waited for, and is then taken or not",
+        "
+        a: BEGIN -> 0
+        a: CREATE TABLE t (id serial PRIMARY KEY) -> 0
+        b: CREATE TABLE IF NOT EXISTS t (id serial PRIMARY KEY) -> waits
+        a: COMMIT -> 0
+        b: ... CREATE TABLE IF NOT EXISTS t (id serial PRIMARY KEY) -> 23505
+        b: CREATE TABLE IF NOT EXISTS t (id serial PRIMARY KEY) -> 0
+        a: BEGIN -> 0
+        a: CREATE TABLE u (id int) -> 0
+        b: DROP TABLE IF EXISTS u -> 0
+        b: CREATE VIEW u AS SELECT 1 AS one -> waits
+        a: ROLLBACK -> 0
+        b: ... CREATE VIEW u AS SELECT 1 AS one -> 0
+        a: BEGIN -> 0
+        a: CREATE INDEX i ON stock (price) -> 0
+        b: CREATE SEQUENCE i -> waits
+        c: CREATE INDEX IF NOT EXISTS i ON stock (price) -> waits
+        a: COMMIT -> 0
+        b: ... CREATE SEQUENCE i -> 23505
+        c: ... CREATE INDEX IF NOT EXISTS i ON stock (price) -> 23505
+        a: BEGIN -> 0
+        a: DROP TABLE t -> 0
+        b: CREATE TABLE t (id int) -> 42P07
+        b: CREATE TABLE IF NOT EXISTS t (id int) -> 0
+        a: COMMIT -> 0
+        b: SELECT id FROM t -> 42P01
+        ",
+    ),
 ];

@@ -268,6 +268,7 @@ impl<'a> Constraint<'a> {
             unique: true,
             nulls_distinct,
             constraint: Some(kind),
+            created_by: top,
         };
         // Primary keys come first, as PostgreSQL looks at them.
         if kind == KeyConstraint::Primary {

@@ -10,7 +10,7 @@ use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::locks::LockMode;
 use crate::postgres::sql::object_name;
 use crate::postgres::storage::heap::Heap;
-use crate::postgres::storage::table::{ForeignKey, TableDef, TableId};
+use crate::postgres::storage::table::{ForeignKey, Table, TableDef, TableId};
 use crate::postgres::transaction::Definition;
 
 /// An object of another kind has the name.
@@ -24,6 +24,17 @@ fn wrong_kind(name: &str, kind: &str) -> Error {
         "table" => "Use DROP VIEW to remove a view.",
         _ => "Use DROP TABLE to remove a table.",
     })
+}
+
+/// The index belongs to a constraint.
+fn is_constraint(name: &str, table: &str) -> Error {
+    Error::new(
+        SqlState("2BP01"),
+        format!("cannot drop index {name} because constraint {name} on table {table} requires it"),
+    )
+    .hint(format!(
+        "You can drop constraint {name} on table {table} instead."
+    ))
 }
 
 impl Work<'_> {
@@ -193,40 +204,45 @@ impl Work<'_> {
     }
 
     async fn drop_index(&mut self, name: &str) -> Result<bool> {
-        let found = {
-            let engine = self.shared.lock();
-            let top = self.transaction.xid;
-            let mut tables = engine.catalog.tables();
-            tables.find_map(|table| {
-                let index = table
-                    .def
-                    .indexes
-                    .iter()
-                    .find(|index| *index.name == *name)?;
-                let seen = table.presence.seen(&engine.clog, top);
-                seen.then(|| (table.def.name.to_string(), index.is_constraint()))
-            })
-        };
-        let Some((table, is_constraint)) = found else {
-            return Ok(false);
-        };
-        if is_constraint {
-            return Err(Error::new(
-                SqlState("2BP01"),
-                format!(
-                    "cannot drop index {name} because constraint {name} on table {table} requires it"
-                ),
-            )
-            .hint(format!("You can drop constraint {name} on table {table} instead.")));
+        loop {
+            let found = {
+                let engine = self.shared.lock();
+                let (clog, top) = (&engine.clog, self.transaction.xid);
+                let mut tables = engine.catalog.tables();
+                let has = |table: &&Table| {
+                    table.presence.seen(clog, top) && table.has_index(name, clog, top)
+                };
+                tables.find(has).map(|table| table.def.clone())
+            };
+            let Some(found) = found else {
+                return Ok(false);
+            };
+            let mut indexes = found.indexes.iter();
+            if indexes.any(|index| index.is_constraint() && *index.name == *name) {
+                return Err(is_constraint(name, &found.name));
+            }
+            // Whoever had the table may have dropped the index, or not.
+            let lock = LockMode::AccessExclusive;
+            let Some(id) = self.lock_table(&found.name, lock).await? else {
+                continue;
+            };
+            let mut engine = self.shared.lock();
+            let before = engine.table(id)?.def.clone();
+            let Some(index) = before.indexes.iter().find(|index| *index.name == *name) else {
+                continue;
+            };
+            let xid = self.transaction.xid(&mut engine);
+            let table = engine.table_mut(id)?;
+            table.dropped.push((index.name.clone(), xid));
+            table.remove_index(index.id);
+            let dropped = Definition::IndexDropped {
+                table: id,
+                name: index.name.clone(),
+                before,
+            };
+            self.transaction.defined(&mut engine, dropped);
+            return Ok(true);
         }
-        let id = self
-            .existing_table(&table, LockMode::AccessExclusive)
-            .await?;
-        self.redefine(id, |def| {
-            def.indexes.retain(|index| *index.name != *name);
-            Ok(())
-        })?;
-        Ok(true)
     }
 
     fn drop_sequence(&mut self, name: &str) -> Result<bool> {

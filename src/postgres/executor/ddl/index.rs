@@ -6,6 +6,7 @@ use std::sync::Arc;
 use sqlparser::ast::{CreateIndex, Expr as Ast, IndexType};
 
 use super::constraint::{column_key, include_columns};
+use super::name::Kind;
 use super::table::unique_name;
 use super::{Work, analyser, live_rows};
 use crate::postgres::engine::Engine;
@@ -15,6 +16,7 @@ use crate::postgres::sql::{Expr, fold, object_name};
 use crate::postgres::storage::Xid;
 use crate::postgres::storage::clog::Clog;
 use crate::postgres::storage::table::{IndexDef, IndexKey, Table, TableDef};
+use crate::postgres::transaction::Definition;
 use crate::postgres::types::Value;
 
 impl Work<'_> {
@@ -53,9 +55,9 @@ impl Work<'_> {
                 })
             }
         };
-        let mut engine = self.shared.lock();
+        let mut engine = self.claim(&[(name.clone(), Kind::Plain)]).await?;
         let before = engine.table(id)?.def.clone();
-        let mut def = (*before).clone();
+        let xid = self.transaction.xid(&mut engine);
         let predicate = match &create.predicate {
             Some(predicate) => Some(
                 analyser(&engine, top)
@@ -73,10 +75,15 @@ impl Work<'_> {
             unique: create.unique,
             nulls_distinct: create.nulls_distinct != Some(false),
             constraint: None,
+            created_by: xid,
         };
         check_index(engine.table(id)?, &engine.clog, &index)?;
+        let created = Definition::IndexCreated(id, index.id);
+        let mut def = (*before).clone();
         def.indexes.push(index);
-        self.take_over(&mut engine, id, def, None)
+        engine.table_mut(id)?.redefine(Arc::new(def), None);
+        self.transaction.defined(&mut engine, created);
+        Ok(())
     }
 }
 

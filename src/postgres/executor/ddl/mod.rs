@@ -8,6 +8,7 @@ mod alter;
 mod constraint;
 mod drop;
 mod index;
+mod name;
 mod sequence;
 mod table;
 mod truncate;
@@ -67,7 +68,7 @@ pub(in crate::postgres) async fn define(
     match statement {
         Statement::CreateTable(create) => work.create_table(create).await?,
         Statement::CreateIndex(create) => work.create_index(create).await?,
-        Statement::CreateView(create) => work.create_view(create)?,
+        Statement::CreateView(create) => work.create_view(create).await?,
         Statement::CreateSequence {
             temporary: false,
             if_not_exists,
@@ -78,7 +79,8 @@ pub(in crate::postgres) async fn define(
         } => {
             let options = sequence_options.as_slice();
             let ty = data_type.as_ref();
-            work.create_sequence(name, *if_not_exists, ty, options, owned_by.as_ref())?;
+            work.create_sequence(name, *if_not_exists, ty, options, owned_by.as_ref())
+                .await?;
         }
         Statement::AlterTable(alter) => work.alter_table(alter).await?,
         Statement::Drop {
@@ -104,7 +106,7 @@ pub(in crate::postgres) async fn define(
 
 /// Makes the table of a CREATE TABLE AS: false if it was there already. A
 /// notice then says so.
-pub(in crate::postgres) fn define_for(
+pub(in crate::postgres) async fn define_for(
     shared: &Shared,
     transaction: &mut Transaction,
     settings: &Settings,
@@ -118,7 +120,7 @@ pub(in crate::postgres) fn define_for(
         settings,
         notices: Vec::new(),
     };
-    let made = work.create_table_for(name, columns, if_not_exists)?;
+    let made = work.create_table_for(name, columns, if_not_exists).await?;
     Ok((made, work.notices))
 }
 
@@ -181,23 +183,6 @@ fn live_rows<'t>(table: &'t Table, clog: &'t Clog) -> impl Iterator<Item = &'t R
 impl Work<'_> {
     fn notice(&mut self, code: SqlState, message: String) {
         self.notices.push(Error::new(code, message));
-    }
-
-    /// True if a relation has this name; with IF NOT EXISTS that is a notice,
-    /// without it an error.
-    fn taken(&mut self, name: &str, if_not_exists: bool) -> Result<bool> {
-        let engine = self.shared.lock();
-        let top = self.transaction.xid;
-        if !engine.catalog.has_relation(name, &engine.clog, top) {
-            return Ok(false);
-        }
-        drop(engine);
-        if !if_not_exists {
-            return Err(already_exists(name));
-        }
-        let message = format!("relation \"{name}\" already exists, skipping");
-        self.notice(SqlState::DUPLICATE_TABLE, message);
-        Ok(true)
     }
 
     /// Finds a table, locks it, and makes sure that it is still the one.

@@ -7,6 +7,7 @@ use sqlparser::ast::{
 };
 
 use super::Work;
+use super::name::Kind;
 use crate::postgres::engine::Engine;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::sql::{column_type, object_name};
@@ -17,7 +18,7 @@ use crate::postgres::transaction::Definition;
 use crate::postgres::types::Type;
 
 impl Work<'_> {
-    pub(super) fn create_sequence(
+    pub(super) async fn create_sequence(
         &mut self,
         name: &ObjectName,
         if_not_exists: bool,
@@ -42,7 +43,7 @@ impl Work<'_> {
                 "sequence type must be smallint, integer, or bigint",
             ));
         }
-        let mut engine = self.shared.lock();
+        let mut engine = self.claim(&[(name.clone(), Kind::Plain)]).await?;
         let mut def = SequenceDef::new(SequenceId(engine.catalog.new_id()), &name, ty);
         apply_options(&mut def, options, ty)?;
         let xid = self.transaction.xid(&mut engine);

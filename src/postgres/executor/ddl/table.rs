@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use parking_lot::MutexGuard;
 use sqlparser::ast::{
     ColumnDef, ColumnOption, CreateTable, DataType, GeneratedAs, SequenceOptions,
 };
 
 use super::constraint::Constraint;
+use super::name::Kind;
 use super::sequence::apply_options;
 use super::{Work, analyser};
 use crate::postgres::engine::Engine;
@@ -19,7 +21,7 @@ use crate::postgres::storage::table::{Column, Table, TableDef, TableId};
 use crate::postgres::transaction::Definition;
 use crate::postgres::types::Type;
 
-impl Work<'_> {
+impl<'a> Work<'a> {
     pub(super) async fn create_table(&mut self, create: &CreateTable) -> Result<()> {
         let refused = [
             (create.inherits.is_some(), "INHERITS"),
@@ -42,8 +44,9 @@ impl Work<'_> {
         for constraint in &create.constraints {
             constraints.push(Constraint::of_table(constraint)?);
         }
+        drop(self.claim_names(create, &name).await?);
         let parents = self.lock_parents(&constraints, &name).await?;
-        let mut engine = self.shared.lock();
+        let mut engine = self.claim_names(create, &name).await?;
         let xid = self.transaction.xid(&mut engine);
         let top = self.transaction.xid;
         let mut def = TableDef {
@@ -67,6 +70,26 @@ impl Work<'_> {
         Ok(())
     }
 
+    /// Waits for whoever is about to use the names of the table and of the
+    /// sequences that its columns own, which come first.
+    async fn claim_names(
+        &mut self,
+        create: &CreateTable,
+        name: &str,
+    ) -> Result<MutexGuard<'a, Engine>> {
+        let owns = |column: &&ColumnDef| {
+            let mut options = column.options.iter();
+            let identity = options.any(|o| matches!(o.option, ColumnOption::Generated { .. }));
+            identity || serial(&column.data_type).is_some()
+        };
+        let owners = create.columns.iter().filter(owns);
+        let sequence = |column: &ColumnDef| format!("{name}_{}_seq", fold(&column.name));
+        let sequences = owners.map(|column| (sequence(column), Kind::Plain));
+        let table = (name.to_owned(), Kind::WithRowType);
+        let names: Vec<(String, Kind)> = sequences.chain([table]).collect();
+        self.claim(&names).await
+    }
+
     fn add_table(&mut self, engine: &mut Engine, xid: Xid, def: TableDef) {
         let id = def.id;
         engine.catalog.add(Table::new(Arc::new(def), xid));
@@ -79,7 +102,7 @@ impl Work<'_> {
 
     /// The table of CREATE TABLE AS: false if there is one of this name already
     /// and that is no error.
-    pub(super) fn create_table_for(
+    pub(super) async fn create_table_for(
         &mut self,
         name: &str,
         columns: Vec<Column>,
@@ -88,7 +111,7 @@ impl Work<'_> {
         if self.taken(name, if_not_exists)? {
             return Ok(false);
         }
-        let mut engine = self.shared.lock();
+        let mut engine = self.claim(&[(name.to_owned(), Kind::WithRowType)]).await?;
         let xid = self.transaction.xid(&mut engine);
         let mut def = TableDef {
             id: TableId(engine.catalog.new_id()),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use sqlparser::ast::CreateView;
 
+use super::name::Kind;
 use super::{Work, analyser};
 use crate::postgres::error::{Error, Result};
 use crate::postgres::sql::object_name;
@@ -11,7 +12,7 @@ use crate::postgres::storage::catalog::{Presence, View};
 use crate::postgres::transaction::Definition;
 
 impl Work<'_> {
-    pub(super) fn create_view(&mut self, create: &CreateView) -> Result<()> {
+    pub(super) async fn create_view(&mut self, create: &CreateView) -> Result<()> {
         let refused = [
             (create.materialized, "CREATE MATERIALIZED VIEW"),
             (create.temporary, "CREATE TEMPORARY VIEW"),
@@ -29,8 +30,11 @@ impl Work<'_> {
         if !(create.or_replace && replaced.is_some()) && self.taken(&name, create.if_not_exists)? {
             return Ok(());
         }
-        let mut engine = self.shared.lock();
-        analyser(&engine, top).view_query(&create.query)?;
+        analyser(&self.shared.lock(), top).view_query(&create.query)?;
+        let mut engine = match replaced {
+            Some(_) => self.shared.lock(),
+            None => self.claim(&[(name.clone(), Kind::WithRowType)]).await?,
+        };
         let xid = self.transaction.xid(&mut engine);
         if let Some(old) = replaced {
             engine.catalog.drop_view(old, xid);

@@ -198,7 +198,7 @@ impl<'a> Analyser<'a> {
             .catalog
             .find(&text, self.clog, self.top)
             .ok_or_else(|| undefined_table(&text, name))?;
-        let def = table.def.clone();
+        let def = table.seen_by(self.clog, self.top);
         self.lock(def.id, mode);
         Ok(def)
     }
