@@ -17,6 +17,10 @@ named! {
         RetrySent = "retry-sent",
         /// A lock that was held was dropped to make room.
         LockEvicted = "lock-evicted",
+        /// A server restarted without a lock that it had granted.
+        LockLostInCrash = "lock-lost-in-crash",
+        /// A server leads without a lock that another had granted.
+        LockLostInFailover = "lock-lost-in-failover",
         /// A transaction waited for another.
         TransactionWaited = "transaction-waited",
         /// A buyer could not know whether the order was placed.
@@ -92,8 +96,15 @@ pub fn reached(history: &History) -> BTreeSet<Probe> {
             Event::TooManyClients {} => {
                 reached.insert(Probe::TooManyClients);
             }
-            event => reached.extend(locks.see(event)),
+            Event::LockLost { cause, .. } => {
+                reached.insert(match cause.as_str() {
+                    "crash" => Probe::LockLostInCrash,
+                    _ => Probe::LockLostInFailover,
+                });
+            }
+            _ => {}
         }
+        reached.extend(locks.see(&entry.event));
     }
     reached
 }
@@ -101,29 +112,41 @@ pub fn reached(history: &History) -> BTreeSet<Probe> {
 /// Who holds which lock, and who lost one without knowing.
 #[derive(Default)]
 struct Locks<'a> {
-    /// Leases that ran out, with whether another was granted since.
-    expired: BTreeMap<(&'a str, &'a str), bool>,
+    /// Leases that ended without their holders, and what happened since.
+    ended: BTreeMap<(&'a str, &'a str), Ended>,
+}
+
+#[derive(Default)]
+struct Ended {
+    /// It ran out.
+    expired: bool,
+    /// The lock was granted to another.
+    overtaken: bool,
 }
 
 impl<'a> Locks<'a> {
     fn see(&mut self, event: &'a Event) -> Vec<Probe> {
         match event {
-            Event::LockExpired { lock, holder } => {
-                self.expired.insert((lock, holder), false);
-            }
-            Event::LockTaken { lock, .. } => {
-                let of_lock = self
-                    .expired
-                    .iter_mut()
-                    .filter(|((name, _), _)| name == lock);
-                of_lock.for_each(|(_, overtaken)| *overtaken = true);
-            }
-            Event::LateRelease { lock, holder } => {
-                return match self.expired.remove(&(lock.as_str(), holder.as_str())) {
-                    Some(true) => vec![Probe::LockExpiredWhileHeld, Probe::TwoInCriticalSection],
-                    Some(false) => vec![Probe::LockExpiredWhileHeld],
-                    None => Vec::new(),
+            Event::LockExpired { lock, holder } | Event::LockLost { lock, holder, .. } => {
+                let ended = Ended {
+                    expired: matches!(event, Event::LockExpired { .. }),
+                    overtaken: false,
                 };
+                self.ended.insert((lock, holder), ended);
+            }
+            Event::LockTaken { lock, holder, .. } => {
+                let of_lock = self.ended.iter_mut();
+                let others = of_lock.filter(|((name, by), _)| name == lock && by != holder);
+                others.for_each(|(_, ended)| ended.overtaken = true);
+            }
+            // Its holder comes back: to a server that does not have it any
+            // more, or to one that still does and is not the one to ask.
+            Event::LateRelease { lock, holder } | Event::LockReleased { lock, holder } => {
+                let ended = self.ended.remove(&(lock.as_str(), holder.as_str()));
+                let ended = ended.unwrap_or_default();
+                let expired = ended.expired.then_some(Probe::LockExpiredWhileHeld);
+                let two = ended.overtaken.then_some(Probe::TwoInCriticalSection);
+                return expired.into_iter().chain(two).collect();
             }
             _ => {}
         }

@@ -273,6 +273,17 @@ events! {
         /// Its holder.
         holder: String,
     }
+    /// A lock that Redis had granted is gone before its time.
+    27 LockLost {
+        /// The server that does not have it.
+        node: String,
+        /// The key.
+        lock: String,
+        /// Its holder.
+        holder: String,
+        /// What lost it: `crash` or `failover`.
+        cause: String,
+    }
 }
 
 /// Little-endian numbers; text with its length before it.

@@ -17,7 +17,7 @@ use super::commands::{self, Command, Flags, Handler};
 use super::eviction::EvictionPolicy;
 use super::gate;
 use super::keyspace::Keyspace;
-use super::observer::Observer;
+use super::observer::{Moment, Observer};
 use super::persistence::{self, Aof, Mounted, Persistence, Store};
 use super::propagation::{Unit, call};
 use super::replication::HistoryId;
@@ -85,6 +85,10 @@ impl Engine {
             let set = server.config.set(&settings);
             set.expect("a number of bytes and a policy can be set");
         }
+        for (name, value) in &options.parameters {
+            let set = server.config.set(&[(*name, value.as_str())]);
+            set.expect("whoever starts a server knows its parameters");
+        }
         keyspace.limit_memory(server.config.memory);
         Engine {
             keyspace,
@@ -101,13 +105,41 @@ impl Engine {
         persistence::load(self, disk, options.persistence != Persistence::None);
         self.keyspace.propagation.aof = Aof::open(disk, options.persistence);
         self.keyspace.store = Some(Store::new(disk));
-        if let Some((host, port)) = options.replica_of.clone() {
-            let replication = &mut self.keyspace.propagation.replication;
-            replication.begin_to_follow(host, port);
-        }
+        let primary = match disk.config() {
+            Some(file) => file.primary,
+            None => options.replica_of.clone(),
+        };
+        let moment = match primary {
+            None => Moment::Start,
+            Some((host, port)) => {
+                let replication = &mut self.keyspace.propagation.replication;
+                replication.begin_to_follow(host, port);
+                Moment::StartAsReplica
+            }
+        };
+        self.keyspace.tell_of_stock(moment);
         if !options.load_time.is_zero() && !self.keyspace.is_empty() {
             self.loads_until = Some(rt::now() + options.load_time);
         }
+    }
+
+    /// Does what an operator would with REPLICAOF and CONFIG REWRITE: the
+    /// server follows this primary, or leads.
+    pub(super) fn replicate(&mut self, primary: Option<(String, u16)>) {
+        if let Some(store) = &self.keyspace.store {
+            store.rewrite_config(primary.clone());
+        }
+        let mut context = Context {
+            keyspace: &mut self.keyspace,
+            server: &mut self.server,
+            client: &mut Client::default(),
+            now: wall_clock_ms(),
+            caller: Caller::Client,
+        };
+        match primary {
+            Some((host, port)) => context.follow(host, port),
+            None => context.lead(),
+        };
     }
 
     /// Runs what another server, or this one in an earlier life, has already

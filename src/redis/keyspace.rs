@@ -15,7 +15,7 @@ use super::client::ClientId;
 use super::events::{Class, Events};
 use super::eviction::{Limit, Pool, Usage};
 use super::memory;
-use super::observer::Observer;
+use super::observer::{Held, Moment, Observer};
 use super::persistence::Store;
 use super::propagation::Propagation;
 use super::rdb::Snapshot;
@@ -441,6 +441,21 @@ impl Keyspace {
             self.set(database, &key, entry.value, deadline);
         }
         self.quiet = false;
+        self.tell_of_stock(Moment::Resync);
+    }
+
+    /// Tells the observer which keys there are.
+    pub(super) fn tell_of_stock(&self, moment: Moment) {
+        let mut keys = (0..self.databases.len()).flat_map(|database| {
+            let entries = self.entries(database);
+            entries.map(move |(key, entry)| Held {
+                database,
+                key,
+                value: entry.value.as_text(),
+                expires_at_ms: entry.expires_at,
+            })
+        });
+        self.observe(|observer| observer.took_stock(moment, &mut keys));
     }
 
     /// Removes every key of a database.

@@ -61,7 +61,7 @@ use expirer::Expirer;
 
 pub use bug::Bug;
 pub use eviction::EvictionPolicy;
-pub use observer::{Observer, Outcome, ScriptRun};
+pub use observer::{Held, Moment, Observer, Outcome, ScriptRun};
 pub use persistence::{Disk, Persistence};
 
 /// The version that is simulated.
@@ -87,6 +87,9 @@ pub struct Options {
     pub fsync_time: Duration,
     /// How long a server that starts with data refuses commands with LOADING.
     pub load_time: Duration,
+    /// Other parameters and their values, as CONFIG SET takes them. A server
+    /// does not start with one that there is not.
+    pub parameters: Vec<(&'static str, String)>,
     /// Whom to follow from the start: host and port.
     pub replica_of: Option<(String, u16)>,
     /// What a turn for one client's requests takes in virtual time; nothing
@@ -104,6 +107,7 @@ impl Default for Options {
             maxmemory_policy: EvictionPolicy::default(),
             fsync_time: Duration::ZERO,
             load_time: Duration::ZERO,
+            parameters: Vec::new(),
             replica_of: None,
             turn_ns: 0,
         }
@@ -218,6 +222,20 @@ impl Server {
             thread: Default::default(),
             turn: Duration::from_nanos(options.turn_ns),
         }))
+    }
+
+    /// Has the server follow a primary, host and port, or lead, as REPLICAOF
+    /// and CONFIG REWRITE do.
+    pub fn replicate(&self, primary: Option<(String, u16)>) {
+        let mut engine = self.0.engine.lock();
+        engine.replicate(primary);
+        self.0.settle(engine);
+    }
+
+    /// Whether the server follows another.
+    pub fn is_replica(&self) -> bool {
+        let engine = self.0.engine.lock();
+        engine.keyspace.propagation.replication.is_replica()
     }
 
     /// Serves everyone who connects, until the listener fails.

@@ -35,6 +35,12 @@ pub trait Observer: Send + Sync {
         let _ = (database, key, value);
     }
 
+    /// What a server has, at a moment at which that is not what it was told
+    /// of before.
+    fn took_stock(&self, moment: Moment, keys: &mut dyn Iterator<Item = Held<'_>>) {
+        let _ = (moment, keys);
+    }
+
     /// A script ended; what it changed was told before.
     fn script_ran(&self, run: &ScriptRun<'_>) {
         let _ = run;
@@ -43,6 +49,32 @@ pub trait Observer: Send + Sync {
 
 /// Tells nobody.
 impl Observer for () {}
+
+/// When a server has other keys than it had, or others than its primary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// It starts as a primary, with what its disk kept.
+    Start,
+    /// It starts as a replica, with what its disk kept.
+    StartAsReplica,
+    /// It was a replica, and leads from now on.
+    Promotion,
+    /// It put a snapshot of its primary in the place of everything.
+    Resync,
+}
+
+/// A key, what it holds if that is a string, and its deadline.
+#[derive(Debug, Clone, Copy)]
+pub struct Held<'a> {
+    /// The number of its database.
+    pub database: usize,
+    /// Its name.
+    pub key: &'a [u8],
+    /// The value of a string, and empty for other types.
+    pub value: &'a [u8],
+    /// In milliseconds since the Unix epoch.
+    pub expires_at_ms: Option<i64>,
+}
 
 /// One run of a script.
 #[derive(Debug)]

@@ -363,7 +363,10 @@ fn choose(told: &[&Entry], breaches: &BTreeMap<usize, Vec<String>>) -> BTreeSet<
         let kind = match entry.event {
             Event::OrderCommitted { .. } => 0,
             Event::StockCommitted { .. } => 1,
-            Event::LockExpired { .. } | Event::LockEvicted { .. } | Event::LateRelease { .. } => 2,
+            Event::LockExpired { .. }
+            | Event::LockEvicted { .. }
+            | Event::LockLost { .. }
+            | Event::LateRelease { .. } => 2,
             Event::FaultBegan { .. } | Event::FaultEnded { .. } => 3,
             Event::Ok { .. } => 4,
             Event::Healed {} | Event::Drained { .. } => 5,

@@ -113,6 +113,7 @@ impl<'a> Words<'a> {
             | Event::Fail { .. }
             | Event::Info { .. }
             | Event::Resent { .. } => "buyers",
+            Event::Promoted { node } if node.starts_with("redis") => "redis",
             Event::OrderCommitted { .. }
             | Event::StockCommitted { .. }
             | Event::TransactionWaited { .. }
@@ -128,6 +129,7 @@ impl<'a> Words<'a> {
             | Event::LockReleased { .. }
             | Event::LockExpired { .. }
             | Event::LockEvicted { .. }
+            | Event::LockLost { .. }
             | Event::LateRelease { .. } => "redis",
             Event::FaultBegan { .. }
             | Event::FaultEnded { .. }
@@ -158,6 +160,7 @@ impl<'a> Words<'a> {
             | Event::LockReleased { .. }
             | Event::LockExpired { .. }
             | Event::LockEvicted { .. }
+            | Event::LockLost { .. }
             | Event::LateRelease { .. } => lock(event),
             Event::FaultBegan { fault, what, .. } => format!("fault {fault}: {what}"),
             Event::DiedAgain { fault, node } => format!("fault {fault}: {node} dies again"),
@@ -313,6 +316,15 @@ fn lock(event: &Event) -> String {
         }
         Event::LockEvicted { lock, holder } => format!(
             "{lock} is dropped by Redis to make room; holder {} does not know",
+            short(holder)
+        ),
+        Event::LockLost {
+            node,
+            lock,
+            holder,
+            cause,
+        } => format!(
+            "{node} has no {lock} any more, by {cause}; holder {} does not know",
             short(holder)
         ),
         Event::LateRelease { lock, holder } => format!(

@@ -12,6 +12,7 @@ mod labels;
 pub(crate) mod limits;
 mod network;
 mod read;
+mod redis;
 pub mod units;
 
 use serde::{Deserialize, Serialize};
@@ -24,13 +25,13 @@ pub(crate) use labels::is_known as is_label;
 pub use network::{LinkSpec, Network, Travel};
 pub(crate) use read::read_text;
 pub use read::{ReadError, Setting};
+pub use redis::{Redis, RedisReplica, Sentinel};
 
 use crate::checks::Invariant;
 use crate::net;
 use crate::planted::Planted;
 use crate::postgres::SynchronousCommit;
 use crate::probes::Probe;
-use crate::redis::{EvictionPolicy, Persistence};
 use crate::shop::{Idempotency, Reads, StockStrategy};
 use units::{Count, Percent, Span, Time};
 
@@ -194,37 +195,6 @@ impl Default for Replica {
         Replica {
             apply_delay: Time::ms(0),
             synchronous: false,
-        }
-    }
-}
-
-/// How Redis is run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Redis {
-    /// What a turn for one client's requests takes: all clients share one
-    /// thread.
-    pub turn: Time,
-    /// What a restart keeps.
-    pub persistence: Persistence,
-    /// The most memory that data may take, in bytes as `used_memory` counts
-    /// them, with 876,224 for the server itself; 0 is no limit.
-    pub maxmemory: u64,
-    /// Which keys go when it is reached.
-    pub policy: EvictionPolicy,
-    /// Somebody uses the same Redis as a cache and puts a page of
-    /// 4 kB into it this often; never if zero.
-    pub page_every: Time,
-}
-
-impl Default for Redis {
-    fn default() -> Redis {
-        Redis {
-            turn: Time::us(10),
-            persistence: Persistence::None,
-            maxmemory: 0,
-            policy: EvictionPolicy::NoEviction,
-            page_every: Time::ms(0),
         }
     }
 }
@@ -443,6 +413,8 @@ impl Scenario {
             .into_iter()
             .chain(self.instances())
             .chain(replica)
+            .chain(self.redis.replicas())
+            .chain(self.redis.sentinels())
             .collect()
     }
 }

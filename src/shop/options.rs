@@ -20,8 +20,13 @@ pub struct Options {
     pub postgres_user: String,
     /// The database to connect to.
     pub postgres_database: String,
-    /// Where Redis is, `host:port`. Only strategies that lock connect to it.
+    /// Where Redis is, `host:port`; of several, separated by commas, the
+    /// primary is used. Only strategies that lock connect to it.
     pub redis: String,
+    /// Sentinels, `host:port` each, that know the primary as
+    /// [`PRIMARY_NAME`](super::PRIMARY_NAME). If there are any, they are asked
+    /// instead.
+    pub sentinels: Vec<String>,
     /// How stock is guarded.
     pub stock: StockStrategy,
     /// What a repeated `Idempotency-Key` does.
@@ -60,6 +65,7 @@ impl Default for Options {
             postgres_user: "shop".to_owned(),
             postgres_database: "shop".to_owned(),
             redis: "127.0.0.1:6379".to_owned(),
+            sentinels: Vec::new(),
             stock: StockStrategy::TripleLayered,
             idempotency: Idempotency::UniqueKey,
             pool_size: 10,

@@ -9,32 +9,27 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Cmd, ErrorKind, RedisConnectionInfo, RedisError, Value};
-use tokio_util::sync::{CancellationToken, DropGuard};
+use redis::{Cmd, ErrorKind, RedisError, Value};
 
+use super::Options;
 use super::error::RedisCall;
+use super::redis_primary::{Link, Primary};
 use crate::rt;
 
 /// The way to Redis.
 pub(super) struct RedisLink {
-    address: String,
+    primary: Primary,
     deadline: Duration,
     current: Mutex<Option<Arc<Link>>>,
     /// Held by whoever connects, so that a crowd opens one connection.
     connecting: tokio::sync::Mutex<()>,
 }
 
-/// A connection, and what closes its socket with the last user.
-struct Link {
-    connection: MultiplexedConnection,
-    _open: DropGuard,
-}
-
 impl RedisLink {
-    pub(super) fn new(address: &str, deadline: Duration) -> RedisLink {
+    pub(super) fn new(options: &Options) -> RedisLink {
         RedisLink {
-            address: address.to_owned(),
-            deadline,
+            primary: Primary::new(options),
+            deadline: options.deadline,
             current: Mutex::new(None),
             connecting: tokio::sync::Mutex::new(()),
         }
@@ -78,7 +73,7 @@ impl RedisLink {
         .await
         .unwrap_or(Err(RedisCall::Deadline));
         if let (Err(error), Some(link)) = (&answer, used)
-            && !is_answer(error)
+            && (!is_answer(error) || self.primary.may_change() && is_from_replica(error))
         {
             self.give_up(&link);
         }
@@ -93,7 +88,7 @@ impl RedisLink {
         if let Some(link) = self.current() {
             return Ok(link);
         }
-        let link = Arc::new(self.connect().await?);
+        let link = Arc::new(self.primary.connect().await?);
         *self.current.lock() = Some(link.clone());
         Ok(link)
     }
@@ -113,23 +108,19 @@ impl RedisLink {
         }
     }
 
-    async fn connect(&self) -> Result<Link, RedisCall> {
-        let stream = rt::connect(&self.address).await?;
-        let info = RedisConnectionInfo::default().set_skip_set_lib_name();
-        // The driver's own time-out would be tokio's: the deadline is ours.
-        let config = AsyncConnectionConfig::new().set_response_timeout(None);
-        let (connection, driver) =
-            MultiplexedConnection::new_with_config(&info, stream, config).await?;
-        let open = CancellationToken::new();
-        rt::spawn(open.clone().run_until_cancelled_owned(driver));
-        Ok(Link {
-            connection,
-            _open: open.drop_guard(),
-        })
+    /// Gives the connection up whenever sentinels say that another server
+    /// leads, for as long as it is polled.
+    pub(super) async fn watch_primary(&self) {
+        self.primary.watch(|| *self.current.lock() = None).await;
     }
 }
 
 /// Whether Redis itself said no, and listens on.
 fn is_answer(error: &RedisCall) -> bool {
     matches!(error, RedisCall::Redis(error) if matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension))
+}
+
+/// Whether it is the answer of a server that no longer leads.
+fn is_from_replica(error: &RedisCall) -> bool {
+    matches!(error, RedisCall::Redis(error) if error.code() == Some("READONLY"))
 }

@@ -33,13 +33,13 @@ pub(super) struct Shop {
     pub(super) options: Options,
     pub(super) database: Database,
     pub(super) locks: Locks,
-    redis: Arc<RedisLink>,
+    pub(super) redis: Arc<RedisLink>,
 }
 
 impl Shop {
     /// Connects to nothing yet.
     pub(super) fn new(options: Options) -> (Shop, Abandoned) {
-        let redis = Arc::new(RedisLink::new(&options.redis, options.deadline));
+        let redis = Arc::new(RedisLink::new(&options));
         let (locks, abandoned) = Locks::new(&options, redis.clone());
         let shop = Shop {
             database: Database::new(&options),

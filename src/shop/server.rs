@@ -91,10 +91,12 @@ impl Server {
         let service = TowerToHyperService::new(router(shop.clone()));
         let accept = std::pin::pin!(accept(&listener, &service, &running));
         let release = std::pin::pin!(shop.locks.release_abandoned(abandoned));
-        match select(accept, release).await {
+        let watch = std::pin::pin!(shop.redis.watch_primary());
+        match select(accept, select(release, watch)).await {
             Either::Left((never, _)) => never,
-            // The instance itself holds the other end of the channel.
-            Either::Right(((), accept)) => accept.await,
+            // The instance itself holds the other end of the channel, and
+            // watches for ever.
+            Either::Right((_, accept)) => accept.await,
         }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use super::faults::Replicated;
 use super::lens::Lens;
 use super::machine::Machines;
 use super::nodes::shop_options;
@@ -116,37 +117,6 @@ impl Database {
         });
     }
 
-    /// The node that is the primary, and the one that could take its place.
-    pub(super) fn primary_and_replica(&self) -> (String, Option<String>) {
-        let primary = self.primary.lock().clone();
-        let mut others = self.members.iter().filter(|(node, _)| **node != primary);
-        let standby = others.find(|(_, member)| {
-            let running = member.running.lock();
-            running
-                .as_ref()
-                .is_some_and(postgres::Server::is_in_recovery)
-        });
-        let standby = standby.map(|(node, _)| node.clone());
-        (primary, standby)
-    }
-
-    /// Promotes a replica, which must be up.
-    pub(super) fn promote(&self, machines: &Machines, network: &Network, node: &str) {
-        let running = self.members[node].running.lock().clone();
-        if let Some(server) = running {
-            *self.primary.lock() = node.to_owned();
-            machines.get(node).spawn(network, async move {
-                // It is a replica, or somebody else has promoted it.
-                let _promoted = server.promote().await;
-            });
-        }
-    }
-
-    /// Has an old primary follow its successor when it starts again.
-    pub(super) fn rejoins(&self, node: &str) {
-        *self.members[node].rejoins.lock() = true;
-    }
-
     /// Records what the storage holds, read from the storage itself: not
     /// through SQL, the service or a driver.
     pub(super) fn read(&self, lens: &Lens) {
@@ -159,6 +129,36 @@ impl Database {
                 lens.stored(table, &row);
             }
         }
+    }
+}
+
+impl Replicated for Database {
+    fn primary_and_replica(&self) -> (String, Option<String>) {
+        let primary = self.primary.lock().clone();
+        let mut others = self.members.iter().filter(|(node, _)| **node != primary);
+        let standby = others.find(|(_, member)| {
+            let running = member.running.lock();
+            running
+                .as_ref()
+                .is_some_and(postgres::Server::is_in_recovery)
+        });
+        let standby = standby.map(|(node, _)| node.clone());
+        (primary, standby)
+    }
+
+    fn promote(&self, machines: &Machines, network: &Network, node: &str) {
+        let running = self.members[node].running.lock().clone();
+        if let Some(server) = running {
+            *self.primary.lock() = node.to_owned();
+            machines.get(node).spawn(network, async move {
+                // It is a replica, or somebody else has promoted it.
+                let _promoted = server.promote().await;
+            });
+        }
+    }
+
+    fn rejoins(&self, node: &str) {
+        *self.members[node].rejoins.lock() = true;
     }
 }
 

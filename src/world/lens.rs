@@ -1,17 +1,15 @@
 //! The lens: what the servers know to be true, put into the words of a shop.
 //!
-//! It is the one place where a committed row becomes an order, a key in Redis
-//! a lock. Both servers call it while they are locked, at the moment a change
-//! becomes visible, so the history has them in their true order.
+//! It is the one place where a committed row becomes an order; a key in Redis
+//! becomes a lock beside it, in the witness of the Redis servers. The servers
+//! call while they are locked, at the moment a change becomes visible, so the
+//! history has changes in their true order.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::history::{Event, Recorder};
 use crate::net::Network;
 use crate::postgres::{self, Change, Commit, NamedRow};
-use crate::redis::{self, Outcome, ScriptRun};
-use crate::rt;
-use crate::shop::LOCK_PREFIX;
 use crate::shop::schema::{orders, products};
 
 /// Turns what the servers tell into events.
@@ -109,64 +107,4 @@ fn number(row: &NamedRow, name: &str) -> i64 {
 
 pub(super) fn session(pid: postgres::Pid) -> u64 {
     u64::from(pid.unsigned_abs())
-}
-
-/// How far an instant of Redis's clock is from now: Redis itself calls.
-fn from_now_ms(at_ms: i64) -> u64 {
-    let now_ms = rt::unix_time().as_millis();
-    let left_ms = i128::from(at_ms) - now_ms.cast_signed();
-    u64::try_from(left_ms).unwrap_or(0)
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// The lock that a key stands for, if it does.
-fn lock(key: &[u8]) -> Option<String> {
-    key.starts_with(LOCK_PREFIX.as_bytes()).then(|| text(key))
-}
-
-impl redis::Observer for Lens {
-    fn set(&self, _database: usize, key: &[u8], value: &[u8], expires_at_ms: Option<i64>) {
-        if let Some(lock) = lock(key) {
-            self.record(Event::LockTaken {
-                lock,
-                holder: text(value),
-                for_ms: expires_at_ms.map_or(0, from_now_ms),
-            });
-        }
-    }
-
-    fn deleted(&self, _database: usize, key: &[u8], value: &[u8]) {
-        if let Some(lock) = lock(key) {
-            let holder = text(value);
-            self.record(Event::LockReleased { lock, holder });
-        }
-    }
-
-    fn expired(&self, _database: usize, key: &[u8], value: &[u8]) {
-        if let Some(lock) = lock(key) {
-            let holder = text(value);
-            self.record(Event::LockExpired { lock, holder });
-        }
-    }
-
-    fn evicted(&self, _database: usize, key: &[u8], value: &[u8]) {
-        if let Some(lock) = lock(key) {
-            let holder = text(value);
-            self.record(Event::LockEvicted { lock, holder });
-        }
-    }
-
-    /// A release that deleted nothing came too late.
-    fn script_ran(&self, run: &ScriptRun<'_>) {
-        let ([key], [holder], Outcome::Integer(0)) = (run.keys, run.args, run.outcome) else {
-            return;
-        };
-        if let Some(lock) = lock(key) {
-            let holder = text(holder);
-            self.record(Event::LateRelease { lock, holder });
-        }
-    }
 }

@@ -18,6 +18,8 @@ mod lens;
 mod machine;
 mod nodes;
 mod outcome;
+mod redis_servers;
+mod redis_witness;
 mod thread;
 mod witness;
 
@@ -99,7 +101,12 @@ async fn live(scenario: Scenario, plan: Plan, keep: Keep, network: net::Network)
     }
     let recorder = Recorder::new(keep.messages);
     network.observe(recorder.clone());
-    let (machines, database, lens) = nodes::build(scenario, plan, network, &recorder);
+    let nodes::Built {
+        machines,
+        database,
+        redis,
+        lens,
+    } = nodes::build(scenario, plan, network, &recorder);
     let record = |event| recorder.record(network.now_ns(), event);
 
     let market = nodes::open_market(scenario, plan, &machines, network, &recorder);
@@ -107,6 +114,7 @@ async fn live(scenario: Scenario, plan: Plan, keep: Keep, network: net::Network)
         plan,
         machines: &machines,
         database: &database,
+        redis: &redis,
         network,
         recorder: &recorder,
         gateway: market.gateway(),

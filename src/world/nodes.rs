@@ -9,20 +9,30 @@ use super::cache;
 use super::database::{self, Database};
 use super::lens::Lens;
 use super::machine::Machines;
+use super::redis_servers::{self, RedisServers};
 use crate::buyers::Market;
 use crate::history::Recorder;
-use crate::net::{Death, Network};
+use crate::net::Network;
 use crate::plan::{Effect, Fault, Plan};
 use crate::planted::{Planted, WorldBug};
 use crate::scenario::Scenario;
-use crate::{redis, rt, shop};
+use crate::{rt, shop};
 
 pub(super) const POSTGRES: &str = "postgres:5432";
-const REDIS: &str = "redis:6379";
+/// Where the neighbour of the locks has its cache.
+const CACHED_IN: &str = "redis:6379";
 const SHOP_PORT: u16 = 8080;
 
 /// The host of somebody who uses the same database, where a fault needs one.
 pub(super) const NEIGHBOUR: &str = "neighbour";
+
+/// A world's nodes, and what is to be known of them.
+pub(super) struct Built {
+    pub(super) machines: Machines,
+    pub(super) database: Database,
+    pub(super) redis: RedisServers,
+    pub(super) lens: Arc<Lens>,
+}
 
 /// Builds and boots every node of the scenario.
 pub(super) fn build(
@@ -30,12 +40,12 @@ pub(super) fn build(
     plan: &Plan,
     network: &Network,
     recorder: &Recorder,
-) -> (Machines, Database, Arc<Lens>) {
+) -> Built {
     let mut machines = Machines::new(network);
     let lens = Arc::new(Lens::new(network, recorder));
     let database = Database::build(&mut machines, scenario, &lens);
-    add_redis(&mut machines, scenario, lens.clone());
-    cache::add(&mut machines, scenario.redis.page_every.0, REDIS);
+    let redis = RedisServers::build(&mut machines, scenario, &lens);
+    cache::add(&mut machines, scenario.redis.page_every.0, CACHED_IN);
     for name in scenario.instances() {
         let options = shop_options(scenario, &name);
         machines.add(&name, move |machine, network| {
@@ -57,7 +67,12 @@ pub(super) fn build(
     }
     set_links(scenario, network, &machines);
     plant(scenario, network, &machines);
-    (machines, database, lens)
+    Built {
+        machines,
+        database,
+        redis,
+        lens,
+    }
 }
 
 /// Bugs of the world itself.
@@ -93,33 +108,6 @@ fn real_randomness() -> u64 {
     u64::from(u16::from_le_bytes(bytes))
 }
 
-fn add_redis(machines: &mut Machines, scenario: &Scenario, lens: Arc<Lens>) {
-    let options = redis::Options {
-        planted: scenario.planted.iter().find_map(|planted| match planted {
-            Planted::Redis(bug) => Some(*bug),
-            _ => None,
-        }),
-        turn_ns: scenario.redis.turn.ns(),
-        persistence: scenario.redis.persistence,
-        maxmemory: scenario.redis.maxmemory,
-        maxmemory_policy: scenario.redis.policy,
-        ..redis::Options::default()
-    };
-    let disk = redis::Disk::new();
-    machines.add("redis", move |machine, network| {
-        let (disk, options, lens) = (disk.clone(), options.clone(), lens.clone());
-        if machine.last_death() == Some(Death::Host) {
-            disk.lose_power();
-        }
-        machine.spawn(network, async move {
-            let listener = rt::Listener::bind(REDIS).await.expect("a free port");
-            let server = redis::Server::start_on(&disk, options, lens);
-            let served = server.serve(listener).await;
-            served.expect("a listener fails only with its node");
-        });
-    });
-}
-
 pub(super) fn shop_options(scenario: &Scenario, name: &str) -> shop::Options {
     let shop = &scenario.shop;
     shop::Options {
@@ -129,7 +117,7 @@ pub(super) fn shop_options(scenario: &Scenario, name: &str) -> shop::Options {
             shop::Reads::Primary => None,
             shop::Reads::Replica => Some(database::replica_hosts()),
         },
-        redis: REDIS.to_owned(),
+        redis: redis_servers::hosts(scenario),
         stock: shop.stock,
         idempotency: shop.idempotency,
         pool_size: shop.pool_size,

@@ -34,9 +34,8 @@ impl Kinds {
             [] => FaultKind::ALL,
             kinds => kinds,
         };
-        let can_be = |kind: &&FaultKind| {
-            **kind != FaultKind::Failover || scenario.postgres.replica.is_some()
-        };
+        let can_be =
+            |kind: &&FaultKind| **kind != FaultKind::Failover || !replicated(scenario).is_empty();
         let drawn = all.iter().filter(can_be).map(|&kind| {
             let mut draw = Draw::new(seed, &format!("swarm/kind/{kind}"));
             (draw.percent(50), kind, 1 << draw.within(0..LIKING_MAX + 1))
@@ -58,6 +57,17 @@ impl Kinds {
         }
         unreachable!("a number below the sum of the likings")
     }
+}
+
+/// The primaries for which a failover has another server.
+fn replicated(scenario: &Scenario) -> Vec<&'static str> {
+    let by_itself = scenario.redis.sentinel.is_some();
+    let postgres = scenario.postgres.replica.is_some().then_some("postgres");
+    let redis = scenario.redis.replica.is_some() && !by_itself;
+    postgres
+        .into_iter()
+        .chain(redis.then_some("redis"))
+        .collect()
 }
 
 /// Answers whose loss leaves somebody not knowing.
@@ -128,7 +138,7 @@ fn fault(id: u32, kind: FaultKind, scenario: &Scenario, swarm: &Swarm, draw: &mu
             by_ns: draw.within(1_000_000..500_000_000),
         },
         FaultKind::Failover => Effect::Failover {
-            node: "postgres".to_owned(),
+            node: draw.pick(&replicated(scenario)).to_owned(),
             down: Some(draw.pick(&[Down::Process, Down::Host])),
             after_ns: draw.within(1_000_000..500_000_000),
             rejoins: true,

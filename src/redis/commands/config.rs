@@ -97,8 +97,15 @@ fn resetstat(context: &mut Context<'_>, _: &[&[u8]]) -> Reply {
     Reply::OK
 }
 
-fn rewrite(_: &mut Context<'_>, _: &[&[u8]]) -> Reply {
-    Reply::error("ERR The server is running without a config file")
+/// Of all settings, the file keeps whom the server follows.
+fn rewrite(context: &mut Context<'_>, _: &[&[u8]]) -> Reply {
+    let primary = context.keyspace.propagation.replication.primary.as_ref();
+    let primary = primary.map(|primary| (primary.host.clone(), primary.port));
+    let store = context.keyspace.store.as_ref();
+    match store.is_some_and(|store| store.rewrite_config(primary)) {
+        true => Reply::OK,
+        false => Reply::error("ERR The server is running without a config file"),
+    }
 }
 
 fn help(_: &mut Context<'_>, _: &[&[u8]]) -> Reply {
@@ -112,7 +119,7 @@ fn help(_: &mut Context<'_>, _: &[&[u8]]) -> Reply {
             "RESETSTAT",
             "    Start the counts of INFO again.",
             "REWRITE",
-            "    Refused: there is no configuration file.",
+            "    Keep in the configuration file whom this server follows.",
         ],
     )
 }

@@ -7,6 +7,7 @@ use crate::redis::bug::Bug;
 use crate::redis::client::ClientId;
 use crate::redis::engine::{Context, unblock};
 use crate::redis::number::integer_argument;
+use crate::redis::observer::Moment;
 use crate::redis::replication::{HistoryId, Stage};
 use crate::redis::reply::Reply;
 
@@ -83,7 +84,7 @@ fn replicaof(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
 
 impl Context<'_> {
     /// Becomes a replica: who is blocked waits for writes that no longer come.
-    fn follow(&mut self, host: String, port: u16) -> Reply {
+    pub(in crate::redis) fn follow(&mut self, host: String, port: u16) -> Reply {
         let blocked = self.server.clients.iter().filter(|c| c.blocked.is_some());
         let blocked: Vec<ClientId> = blocked.map(|client| client.id).collect();
         for id in blocked {
@@ -97,9 +98,11 @@ impl Context<'_> {
     }
 
     /// Becomes a primary: replicas come again and learn the new ID.
-    fn lead(&mut self) -> Reply {
+    pub(in crate::redis) fn lead(&mut self) -> Reply {
         let replication = &mut self.keyspace.propagation.replication;
         if replication.lead() {
+            self.keyspace.tell_of_stock(Moment::Promotion);
+            let replication = &self.keyspace.propagation.replication;
             for id in replication.replicas.keys() {
                 if let Some(client) = self.server.clients.get_mut(*id) {
                     client.kill();

@@ -15,8 +15,17 @@ struct State {
     /// How much of the log the power may fail without harm to.
     synced: usize,
     dump: Bytes,
+    config: Option<ConfigFile>,
     /// Counts servers: a dead one writes nothing.
     mounts: u64,
+}
+
+/// What the configuration file says of replication. It is synced when it is
+/// written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::redis) struct ConfigFile {
+    /// Whom the server follows: host and port.
+    pub(in crate::redis) primary: Option<(String, u16)>,
 }
 
 /// A disk. Clones are the same disk.
@@ -34,6 +43,12 @@ impl Disk {
     /// An empty disk.
     pub fn new() -> Disk {
         Disk::default()
+    }
+
+    /// Puts a configuration file on it, or another in its place: whom the
+    /// server that starts next is to follow. It goes before the options.
+    pub fn configure(&self, primary: Option<(String, u16)>) {
+        self.0.lock().config = Some(ConfigFile { primary });
     }
 
     /// The host died: what was not synced is gone.
@@ -64,6 +79,20 @@ impl Mounted {
     /// The append-only file.
     pub(super) fn log(&self) -> Bytes {
         Bytes::copy_from_slice(&self.disk.0.lock().log)
+    }
+
+    pub(in crate::redis) fn config(&self) -> Option<ConfigFile> {
+        self.disk.0.lock().config.clone()
+    }
+
+    /// False if there is no file to be written anew.
+    pub(super) fn rewrite_config(&self, primary: Option<(String, u16)>) -> bool {
+        let mut rewritten = false;
+        self.with(|state| {
+            rewritten = state.config.is_some();
+            state.config = rewritten.then_some(ConfigFile { primary });
+        });
+        rewritten
     }
 
     pub(super) fn dump(&self) -> Bytes {

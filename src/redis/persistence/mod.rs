@@ -58,6 +58,12 @@ impl Store {
         }
     }
 
+    /// Notes in the configuration file whom the server follows; false if
+    /// there is no file.
+    pub(super) fn rewrite_config(&self, primary: Option<(String, u16)>) -> bool {
+        self.disk.rewrite_config(primary)
+    }
+
     /// In seconds since the epoch; the start of the server counts.
     pub(super) fn saved_at(&self) -> i64 {
         self.saved_at / 1000

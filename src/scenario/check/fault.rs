@@ -5,7 +5,7 @@ use std::ops::Range;
 use toml::Spanned;
 
 use super::{Located, check_node, check_once, check_sides, located};
-use crate::scenario::{FaultKind, FaultSpec, labels, limits};
+use crate::scenario::{FaultKind, FaultSpec, Scenario, labels, limits};
 
 /// The keys that a fault of a kind takes, beside `chance` and those that say
 /// when it begins.
@@ -43,7 +43,11 @@ impl Keys {
 }
 
 /// Checks one fault by itself.
-pub(super) fn check_fault(fault: &FaultSpec, nodes: &[String]) -> Result<(), Located> {
+pub(super) fn check_fault(
+    fault: &FaultSpec,
+    scenario: &Scenario,
+    nodes: &[String],
+) -> Result<(), Located> {
     let kind = *fault.kind.get_ref();
     let keys = keys_of(kind);
     let all = keys.all(kind);
@@ -73,6 +77,7 @@ pub(super) fn check_fault(fault: &FaultSpec, nodes: &[String]) -> Result<(), Loc
         )));
     }
     check_nodes(fault, nodes)?;
+    check_failover(fault, scenario)?;
     check_values(fault)?;
     check_label(fault)
 }
@@ -113,15 +118,6 @@ fn check_nodes(fault: &FaultSpec, nodes: &[String]) -> Result<(), Located> {
     for node in single.into_iter().flatten().chain(set) {
         check_node(node, nodes).map_err(located)?;
     }
-    if *fault.kind.get_ref() == FaultKind::Failover
-        && let Some(node) = &fault.node
-        && !nodes.contains(&format!("{}-replica", node.get_ref()))
-    {
-        let name = node.get_ref();
-        let message =
-            format!("`{name}` has no replica to fail over to; give it one: [{name}.replica]");
-        return Err((message, Some(node.span())));
-    }
     check_sides(fault.between.as_ref(), fault.and.as_ref(), nodes).map_err(located)?;
     if let Some(node) = &fault.node
         && node.get_ref() == "buyers"
@@ -142,6 +138,27 @@ fn check_nodes(fault: &FaultSpec, nodes: &[String]) -> Result<(), Located> {
         return Err((message, Some(set.span())));
     }
     check_once("nodes", fault.nodes.as_ref()).map_err(located)
+}
+
+/// A failover needs a replica, and nobody else who sees to it.
+fn check_failover(fault: &FaultSpec, scenario: &Scenario) -> Result<(), Located> {
+    let (FaultKind::Failover, Some(node)) = (fault.kind.get_ref(), &fault.node) else {
+        return Ok(());
+    };
+    let name = node.get_ref();
+    let refuse = |message: String| Err((message, Some(node.span())));
+    if !scenario.nodes().contains(&format!("{name}-replica")) {
+        return refuse(format!(
+            "`{name}` has no replica to fail over to; give it one: [{name}.replica]"
+        ));
+    }
+    if name == "redis" && scenario.redis.sentinel.is_some() {
+        return refuse(
+            "sentinels fail over by themselves: kill the primary, pause it or cut it off"
+                .to_owned(),
+        );
+    }
+    Ok(())
 }
 
 fn check_values(fault: &FaultSpec) -> Result<(), Located> {

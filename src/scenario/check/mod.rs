@@ -45,9 +45,13 @@ pub(super) fn check(source: &str, scenario: &Scenario) -> Result<(), Located> {
         let message = "shop.reads is `replica`, and there is none: [postgres.replica] adds it";
         return Err(at("shop.reads", message.to_owned()));
     }
+    if scenario.redis.sentinel.is_some() && scenario.redis.replica.is_none() {
+        let message = "[redis.sentinel] watches over nothing: [redis.replica] adds a replica";
+        return Err(at("redis.sentinel", message.to_owned()));
+    }
     let nodes = scenario.nodes();
     for fault in &scenario.faults {
-        fault::check_fault(fault, &nodes)?;
+        fault::check_fault(fault, scenario, &nodes)?;
     }
     fault::check_together(&scenario.faults)?;
     for calm in &scenario.calms {
@@ -63,11 +67,11 @@ pub(super) fn check(source: &str, scenario: &Scenario) -> Result<(), Located> {
 }
 
 /// Counts and what they can be: more would not end, or not fit in memory.
-fn sizes(scenario: &Scenario) -> [(&'static str, u64, RangeInclusive<u64>); 12] {
+fn sizes(scenario: &Scenario) -> Vec<(&'static str, u64, RangeInclusive<u64>)> {
     let swarm = scenario.swarm.as_ref();
     let swarm_faults = swarm.map_or(0, |swarm| swarm.faults.max);
     let swarm_calms = swarm.map_or(0, |swarm| swarm.calms.max);
-    [
+    let mut sizes = vec![
         (
             "shop.instances",
             u64::from(scenario.shop.instances),
@@ -108,7 +112,9 @@ fn sizes(scenario: &Scenario) -> [(&'static str, u64, RangeInclusive<u64>); 12] 
         ),
         ("run.polls_max", scenario.run.polls_max, 1..=u64::MAX),
         ("max_seeds", scenario.max_seeds.unwrap_or(1), 1..=u64::MAX),
-    ]
+    ];
+    sizes.extend(scenario.redis.sizes());
+    sizes
 }
 
 /// Where a key of the form `table.key` has its value in the text.

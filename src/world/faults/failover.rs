@@ -7,23 +7,46 @@
 use std::time::Duration;
 
 use super::Strike;
-use crate::net::Death;
+use crate::net::{Death, Network};
 use crate::plan::death_of;
 use crate::rt;
 use crate::scenario::Down;
+use crate::world::machine::Machines;
 
-pub(super) async fn strike(strike: &Strike<'_>, down: Option<Down>, after_ns: u64, rejoins: bool) {
+/// Servers of which one leads.
+pub(in crate::world) trait Replicated {
+    /// The node that is the primary, and the one that could take its place.
+    fn primary_and_replica(&self) -> (String, Option<String>);
+
+    /// Promotes a replica, which must be up.
+    fn promote(&self, machines: &Machines, network: &Network, node: &str);
+
+    /// Has an old primary follow its successor when it starts again.
+    fn rejoins(&self, node: &str);
+}
+
+pub(super) async fn strike(
+    strike: &Strike<'_>,
+    node: &str,
+    down: Option<Down>,
+    after_ns: u64,
+    rejoins: bool,
+) {
     let stage = strike.stage;
-    let (old, Some(new)) = stage.database.primary_and_replica() else {
+    let servers: &dyn Replicated = match node {
+        "redis" => stage.redis,
+        _ => stage.database,
+    };
+    let (old, Some(new)) = servers.primary_and_replica() else {
         return;
     };
     let dies = down.is_some_and(|down| stage.machines.kill(&old, death_of(down)));
     strike.began();
     rt::sleep(Duration::from_nanos(after_ns)).await;
+    servers.promote(stage.machines, stage.network, &new);
     if rejoins {
-        stage.database.rejoins(&old);
+        servers.rejoins(&old);
     }
-    stage.database.promote(stage.machines, stage.network, &new);
     strike.lasts().await;
     if rejoins && !dies {
         stage.machines.kill(&old, Death::Process);

@@ -22,6 +22,8 @@ mod slow;
 mod swizzle;
 mod trigger;
 
+pub(super) use failover::Replicated;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +31,7 @@ use futures_util::future::join_all;
 
 use super::database::Database;
 use super::machine::Machines;
+use super::redis_servers::RedisServers;
 use crate::buyers::Gateway;
 use crate::history::{Event, Recorder};
 use crate::net::Network;
@@ -40,6 +43,7 @@ pub(super) struct Stage<'a> {
     pub(super) plan: &'a Plan,
     pub(super) machines: &'a Machines,
     pub(super) database: &'a Database,
+    pub(super) redis: &'a RedisServers,
     pub(super) network: &'a Network,
     pub(super) recorder: &'a Recorder,
     pub(super) gateway: &'a Arc<Gateway>,
@@ -97,11 +101,11 @@ impl Strike<'_> {
                 by_ns,
             } => latency::strike(self, between, and, *by_ns).await,
             Effect::Failover {
+                node,
                 down,
                 after_ns,
                 rejoins,
-                ..
-            } => failover::strike(self, *down, *after_ns, *rejoins).await,
+            } => failover::strike(self, node, *down, *after_ns, *rejoins).await,
             Effect::ExhaustConnections { sessions } => {
                 exhaust_connections::strike(self, *sessions).await;
             }
