@@ -167,6 +167,15 @@ pub async fn work(cost: Duration) {
     }
 }
 
+/// Computes for `cost`: in a simulation that takes time. Outside, the work
+/// itself has, and other tasks get their turn.
+pub async fn compute(cost: Duration) {
+    match Here::get() {
+        Some(_) => work(cost).await,
+        None => tokio::task::yield_now().await,
+    }
+}
+
 /// Waits until the caller's monotonic clock reads `deadline`.
 pub async fn sleep_until(deadline: Instant) {
     sleep(deadline.since(now())).await;

@@ -73,6 +73,9 @@ enum Server {
 /// Stack of a thread that serves: deep expressions are parsed by recursion.
 const STACK_BYTES: usize = 16 << 20;
 
+/// Ten minutes, about: who serves has SCRIPT KILL.
+const SCRIPT_INSTRUCTIONS_MAX: u64 = 100_000_000_000;
+
 impl Serve {
     pub(super) fn run(self) -> Result<Exit, Stop> {
         let address = self.address()?;
@@ -133,7 +136,10 @@ impl Serve {
                 Server::Postgres(postgres::Server::start(&disk, options, Arc::new(())))
             }
             Kind::Redis => {
-                let mut options = redis::Options::default();
+                let mut options = redis::Options {
+                    script_instructions_max: SCRIPT_INSTRUCTIONS_MAX,
+                    ..redis::Options::default()
+                };
                 for one in &self.settings {
                     let set = options.set(&one.name, &one.value);
                     set.map_err(|why| refused(one, why))?;

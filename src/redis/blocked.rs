@@ -37,6 +37,8 @@ pub(super) enum Attempt {
     Done(Reply),
     /// It has none as yet.
     Wait(Wait),
+    /// Its script is not over.
+    Unfinished,
 }
 
 /// What a command waits for.

@@ -20,6 +20,8 @@ named! {
         ReplicaExpires = "replica-expires",
         /// WAIT answers before the replicas have acknowledged.
         WaitReturnsEarly = "wait-returns-early",
+        /// SCRIPT KILL ends a script that has written.
+        KillsAfterWrite = "kills-after-write",
         /// The first script panics while the keyspace is locked.
         PanicHoldingLock = "panic-holding-lock",
     }

@@ -102,7 +102,7 @@ impl Client {
     fn write_pushes_of(&mut self, reply: &Reply, label: Label) {
         match reply {
             Reply::Push(_) => self.write(reply, label),
-            Reply::Several(replies) => {
+            Reply::Several(replies) | Reply::Array(replies) => {
                 for reply in replies {
                     self.write_pushes_of(reply, label);
                 }

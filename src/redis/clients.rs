@@ -82,16 +82,24 @@ impl Clients {
 
     /// Hands a client that is out what was sent to it.
     pub(super) fn hand_over(&mut self, client: &mut Client) {
-        if self.to_running.is_empty() {
-            return;
+        for (message, label) in self.take_sent_to(client.id) {
+            client.push(&message, label);
         }
-        self.to_running.retain(|(id, message, label)| {
-            let theirs = *id != client.id;
-            if !theirs {
-                client.push(message, label);
-            }
-            theirs
-        });
+    }
+
+    /// What was sent to a client that is out; the labels are its already.
+    pub(super) fn take_pushes(&mut self, client: &mut Client) -> Vec<Reply> {
+        let sent = self.take_sent_to(client.id);
+        client.labels.extend(sent.iter().map(|(_, label)| *label));
+        sent.into_iter().map(|(message, _)| message).collect()
+    }
+
+    fn take_sent_to(&mut self, client: ClientId) -> Vec<(Reply, Label)> {
+        if self.to_running.is_empty() {
+            return Vec::new();
+        }
+        let sent = self.to_running.extract_if(.., |(id, _, _)| *id == client);
+        sent.map(|(_, message, label)| (message, label)).collect()
     }
 
     /// Has everyone look again at whether they may go on.

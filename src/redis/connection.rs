@@ -145,6 +145,9 @@ impl Connection {
     fn run_requests(&mut self) -> Next {
         let shared = self.shared.clone();
         let mut engine = shared.engine.lock();
+        if let Some(until) = engine.stands_still() {
+            return Next::Wait(until);
+        }
         let Some(mut client) = engine.server.clients.take(self.id) else {
             return Next::Vanish;
         };
@@ -159,7 +162,8 @@ impl Connection {
         } else if client.closing {
             Next::Close
         } else {
-            Next::Wait(postponed.or(client.blocked.and_then(|waiting| waiting.until)))
+            let waits_until = client.blocked.and_then(|waiting| waiting.until);
+            Next::Wait(postponed.or(waits_until.filter(|_| !engine.is_in_script())))
         };
         engine.server.clients.put_back(client);
         shared.settle(engine);
@@ -168,7 +172,11 @@ impl Connection {
 
     /// The instant until which the next request has to wait, if it has.
     fn run_requests_of(&mut self, engine: &mut Engine, client: &mut Client) -> Option<Instant> {
-        while !client.closing && !client.killed && client.blocked.is_none() {
+        while !client.closing
+            && !client.killed
+            && client.blocked.is_none()
+            && !engine.runs_script_of(client.id)
+        {
             let limits = Limits {
                 bulk_max: engine.server.config.bulk_max,
                 authenticated: client.authenticated,

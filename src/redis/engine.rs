@@ -22,7 +22,7 @@ use super::persistence::{self, Aof, Mounted, Persistence, Store};
 use super::propagation::{Unit, call};
 use super::replication::HistoryId;
 use super::reply::{Reply, Resp};
-use super::scripts::Scripts;
+use super::scripts::{Permit, Progress, Scripts};
 use super::state::ServerState;
 use super::transaction::Queued;
 use super::{Options, wall_clock_ms};
@@ -32,11 +32,22 @@ use crate::rt::{self, Instant, Label};
 pub(super) struct Engine {
     pub(super) keyspace: Keyspace,
     pub(super) server: ServerState,
-    scripts: Scripts,
+    pub(super) scripts: Scripts,
+    /// The command whose script is not over.
+    unfinished: Option<Unfinished>,
     /// How long the disk takes to sync the append-only file.
     pub(super) fsync_time: Duration,
     /// Until then it answers that it is loading.
     loads_until: Option<Instant>,
+}
+
+/// A command whose script is not over.
+#[derive(Debug, Clone, Copy)]
+struct Unfinished {
+    client: ClientId,
+    command: &'static Command,
+    /// From when on others are told that the server is busy; none is never.
+    busy_at: Option<Instant>,
 }
 
 /// The clock of a command that is applied, not asked for: nothing has expired.
@@ -94,6 +105,7 @@ impl Engine {
             keyspace,
             server,
             scripts: Scripts::new(options.script_instructions_max),
+            unfinished: None,
             fsync_time: options.fsync_time,
             loads_until: None,
         }
@@ -158,9 +170,12 @@ impl Engine {
         };
         context.keyspace.quiet = true;
         match command.handler {
-            Handler::Script(run) => run(&mut context, &mut self.scripts, &args),
-            _ => run_now(command, &mut context, &args),
-        };
+            Handler::Script(run) => {
+                let scripts = &mut self.scripts;
+                call(&mut context, &args, |c| drop(run(c, scripts, &args)));
+            }
+            _ => drop(run_now(command, &mut context, &args)),
+        }
         self.keyspace.quiet = false;
     }
 
@@ -192,8 +207,8 @@ impl Engine {
 
     /// Runs one request of a client.
     pub(super) fn execute(&mut self, client: &mut Client, args: &[&[u8]]) -> Executed {
-        let command = match self.admit(client, args) {
-            Ok(command) => command,
+        let (command, flags) = match self.admit(client, args) {
+            Ok(admitted) => admitted,
             Err((reply, label)) => {
                 let reply = gate::refuse(&mut self.keyspace, client, args, reply);
                 self.server
@@ -203,16 +218,20 @@ impl Engine {
                 return Executed::Done;
             }
         };
-        if let Some(until) = self.postponed(client, command) {
+        if let Some(until) = self.postponed(client, flags) {
             return Executed::Postponed(until);
         }
         client.last_command = Some(command.name);
         client.active_at = wall_clock_ms();
-        if !command.flags.has(Flags::ENDS_TRANSACTION)
+        if !flags.has(Flags::ENDS_TRANSACTION)
             && let Some(transaction) = &mut client.transaction
         {
             let args = args.iter().map(|arg| Bytes::copy_from_slice(arg)).collect();
-            transaction.queue.push(Queued { command, args });
+            transaction.queue.push(Queued {
+                command,
+                flags,
+                args,
+            });
             client.answer(&Reply::status("QUEUED"), command.reply_label);
             return Executed::Done;
         }
@@ -220,33 +239,44 @@ impl Engine {
         Executed::Done
     }
 
-    /// The command, if this client may call it now.
+    /// The command and the flags of this call, if this client may call it now.
     fn admit(
         &mut self,
         client: &Client,
         args: &[&[u8]],
-    ) -> Result<&'static Command, (Reply, Label)> {
+    ) -> Result<(&'static Command, Flags), (Reply, Label)> {
         let command =
             commands::resolve(args).map_err(|error| (error, commands::UNKNOWN_REPLY_LABEL))?;
-        let refuse = |reply| Err((reply, command.reply_label));
-        if !client.authenticated && !command.flags.has(Flags::NO_AUTH) {
-            return refuse(Reply::error("NOAUTH Authentication required."));
+        let flags = match command.handler {
+            Handler::Script(_) => commands::flags_of_call(&self.scripts, command, args),
+            _ => command.flags,
+        };
+        match self.refusal(client, command, flags) {
+            Some(reply) => Err((reply, command.reply_label)),
+            None => Ok((command, flags)),
         }
-        if let Some(refusal) = gate::by_role(&self.keyspace, &self.server, client, command) {
-            return refuse(refusal);
+    }
+
+    /// Why this client may not call a command now.
+    fn refusal(&mut self, client: &Client, command: &Command, flags: Flags) -> Option<Reply> {
+        if !client.authenticated && !flags.has(Flags::NO_AUTH) {
+            return Some(Reply::error("NOAUTH Authentication required."));
         }
-        if let Some(refusal) = self.refusal(command) {
-            return refuse(refusal);
+        if let Some(refusal) = gate::by_role(&self.keyspace, &self.server, client, flags) {
+            return Some(refusal);
         }
-        if client.transaction.is_some() && command.flags.has(Flags::NO_MULTI) {
-            return refuse(Reply::error("ERR Command not allowed inside a transaction"));
+        if self.is_loading() && !gate::runs_while_loading(command) {
+            return Some(Reply::LOADING);
         }
-        if self.is_out_of_memory(client, command) {
-            return refuse(Reply::OUT_OF_MEMORY);
+        if client.transaction.is_some() && flags.has(Flags::NO_MULTI) {
+            return Some(Reply::error("ERR Command not allowed inside a transaction"));
+        }
+        if self.is_out_of_memory(client, flags) {
+            return Some(Reply::OUT_OF_MEMORY);
         }
         let restricted = client.resp == Resp::V2 && client.subscribes();
-        if restricted && !command.flags.has(Flags::WHILE_SUBSCRIBED) {
-            return refuse(Reply::error_from(
+        if restricted && !flags.has(Flags::WHILE_SUBSCRIBED) {
+            return Some(Reply::error_from(
                 format!(
                     "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT \
                      / RESET are allowed in this context",
@@ -255,11 +285,16 @@ impl Engine {
                 .into(),
             ));
         }
-        Ok(command)
+        let script = self.scripts.paused();
+        let script = script.filter(|_| !flags.has(Flags::ALLOW_BUSY));
+        script.map(|script| script.kind().busy())
     }
 
     /// Makes room for a command; true if it needs some and there is none.
-    fn is_out_of_memory(&mut self, client: &Client, command: &Command) -> bool {
+    fn is_out_of_memory(&mut self, client: &Client, flags: Flags) -> bool {
+        if self.unfinished.is_some() {
+            return false;
+        }
         // A replica has what its primary has, whatever it takes.
         let is_replica = self.keyspace.propagation.replication.is_replica();
         if self.keyspace.limit.bytes == 0 || is_replica {
@@ -270,15 +305,15 @@ impl Engine {
         self.keyspace.propagation.flush(Unit::Loose);
         self.publish_events();
         self.keyspace.full_at = (!has_room).then(|| self.keyspace.dirty());
-        let queued = client.transaction.is_some() && !command.flags.has(Flags::ENDS_TRANSACTION);
-        !has_room && (queued || gate::any_has(client, command, Flags::DENY_OOM))
+        let queued = client.transaction.is_some() && !flags.has(Flags::ENDS_TRANSACTION);
+        !has_room && (queued || gate::any_has(client, flags, Flags::DENY_OOM))
     }
 
     /// Until when CLIENT PAUSE holds the command back.
-    fn postponed(&mut self, client: &Client, command: &Command) -> Option<Instant> {
+    fn postponed(&mut self, client: &Client, flags: Flags) -> Option<Instant> {
         let pause = self.server.paused()?;
         let writes = Flags::WRITE.and(Flags::MAY_REPLICATE);
-        let held = !pause.writes_only || gate::any_has(client, command, writes);
+        let held = !pause.writes_only || gate::any_has(client, flags, writes);
         held.then_some(pause.until)
     }
 
@@ -293,15 +328,32 @@ impl Engine {
             now: wall_clock_ms(),
             caller: Caller::Client,
         };
-        match attempt(&mut context, &mut self.scripts, command, args) {
+        let attempt = attempt(&mut context, &mut self.scripts, command, args);
+        self.conclude(client, command, args, attempt);
+    }
+
+    /// Does what follows an attempt to run a command.
+    fn conclude(
+        &mut self,
+        client: &mut Client,
+        command: &'static Command,
+        args: &[&[u8]],
+        attempt: Attempt,
+    ) {
+        match attempt {
             Attempt::Done(reply) => {
-                self.keyspace.propagation.flush(Unit::Whole);
+                // What a script has done so far goes out when it is over.
+                if self.unfinished.is_none() {
+                    self.keyspace.propagation.flush(Unit::Whole);
+                }
                 client.write_offset = self.keyspace.propagation.replication.stream.offset;
                 self.server.publish_events(&mut self.keyspace, client);
                 self.server.counts.ran(command.name, &reply);
                 self.server.counts.scripts = self.scripts.len();
                 client.answer(&reply, command.reply_label);
-                self.serve_blocked();
+                if self.unfinished.is_none() {
+                    self.serve_blocked();
+                }
             }
             Attempt::Wait(wait) => {
                 let Handler::Blocking(run) = command.handler else {
@@ -313,16 +365,78 @@ impl Engine {
                 client.blocked = Some(Waiting { ticket, until });
                 self.server.counts.waits(command.name);
             }
+            Attempt::Unfinished => {
+                self.server.publish_events(&mut self.keyspace, client);
+                let began = self.scripts.paused().map(|script| script.began);
+                let patience = u64::try_from(self.server.config.busy_after_ms).ok();
+                let patience = patience.filter(|ms| *ms > 0).map(Duration::from_millis);
+                self.unfinished = Some(Unfinished {
+                    client: client.id,
+                    command,
+                    busy_at: began
+                        .zip(patience)
+                        .map(|(began, patience)| began + patience),
+                });
+            }
         }
     }
 
-    /// Why the server, as it stands, does not run a command.
-    fn refusal(&mut self, command: &Command) -> Option<Reply> {
+    /// Goes on with the command whose script is not over.
+    pub(super) fn go_on_with_script(&mut self) {
+        let Some(unfinished) = self.unfinished.take() else {
+            return;
+        };
+        // It goes on if its client has left.
+        let client = self.server.clients.take(unfinished.client);
+        let mut client = client.unwrap_or_default();
+        let mut context = Context {
+            keyspace: &mut self.keyspace,
+            server: &mut self.server,
+            client: &mut client,
+            now: wall_clock_ms(),
+            caller: Caller::Client,
+        };
+        let attempt = match self.scripts.go_on(&mut context) {
+            Progress::Paused => Attempt::Unfinished,
+            Progress::Ended(reply) => match self.scripts.transaction.take() {
+                Some(rest) => commands::go_on(&mut context, &mut self.scripts, rest, Some(reply)),
+                None => Attempt::Done(reply),
+            },
+        };
+        self.conclude(&mut client, unfinished.command, &[], attempt);
+        client.wake.notify_one();
+        self.server.clients.put_back(client);
+        if self.unfinished.is_none() {
+            self.server.clients.wake_all();
+        }
+    }
+
+    /// Whether a script is not over.
+    pub(super) fn is_in_script(&self) -> bool {
+        self.unfinished.is_some()
+    }
+
+    /// Whether this client's script is.
+    pub(super) fn runs_script_of(&self, client: ClientId) -> bool {
+        self.unfinished
+            .is_some_and(|script| script.client == client)
+    }
+
+    /// Whether a script lets nobody do anything, and until when; none is until
+    /// it is over.
+    pub(super) fn stands_still(&self) -> Option<Option<Instant>> {
+        let busy_at = self.unfinished?.busy_at;
+        let is_busy = busy_at.is_some_and(|busy_at| busy_at <= rt::now());
+        (!is_busy).then_some(busy_at)
+    }
+
+    /// Whether the server still loads its data.
+    fn is_loading(&mut self) -> bool {
         let loads = self.loads_until.is_some_and(|until| rt::now() < until);
         if !loads {
             self.loads_until = None;
         }
-        (loads && !gate::runs_while_loading(command)).then_some(Reply::LOADING)
+        loads
     }
 
     /// Answers clients that wait for keys which became ready. Their commands
@@ -380,6 +494,9 @@ impl Engine {
 
     /// Removes the keys whose deadline has passed.
     pub(super) fn expire_due(&mut self) {
+        if self.is_in_script() {
+            return;
+        }
         self.keyspace.expire_due(wall_clock_ms());
         self.keyspace.propagation.flush(Unit::Loose);
         self.publish_events();
@@ -395,6 +512,9 @@ impl Engine {
 
     /// Ends the wait of a client whose time is up.
     pub(super) fn give_up(&mut self, client: &mut Client) {
+        if self.is_in_script() {
+            return;
+        }
         let due = client.blocked.and_then(|waiting| waiting.until);
         if due.is_some_and(|until| until <= rt::now()) {
             unblock(&mut self.keyspace, client, &Reply::NullArray);
@@ -438,7 +558,11 @@ fn attempt(
                 !context.keyspace.planted(Bug::PanicHoldingLock),
                 "planted: a script met a locked keyspace"
             );
-            run(context, scripts, args)
+            return match command.flags.has(Flags::WRITE) {
+                true => call(context, args, |context| run(context, scripts, args)),
+                // What a script or a transaction does is called one by one.
+                false => run(context, scripts, args),
+            };
         }
         Handler::Container(_) => Reply::SYNTAX,
     })
@@ -449,16 +573,13 @@ pub(super) fn execute_queued(
     context: &mut Context<'_>,
     scripts: &mut Scripts,
     queued: &Queued,
-) -> Reply {
+) -> Attempt {
     let args: Vec<&[u8]> = queued.args.iter().map(|arg| &arg[..]).collect();
     if !context.server.monitors.is_empty() && !queued.command.flags.has(Flags::UNMONITORED) {
         context.server.show(context.client, &args, false);
     }
     context.now = wall_clock_ms();
-    match attempt(context, scripts, queued.command, &args) {
-        Attempt::Done(reply) => reply,
-        Attempt::Wait(wait) => wait.otherwise,
-    }
+    attempt(context, scripts, queued.command, &args)
 }
 
 impl Context<'_> {
@@ -470,21 +591,19 @@ impl Context<'_> {
 }
 
 /// Runs one command of a script: as a client would, less what scripts may not
-/// do, with the words that Redis has for it.
+/// do, with the words that Redis has for it. `wrote` says whether the script
+/// has written: then it goes on to its end, whatever becomes of the server.
 pub(super) fn execute_in_script(
     context: &mut Context<'_>,
-    read_only: bool,
+    permit: Permit,
+    wrote: &mut bool,
     args: &[&[u8]],
 ) -> Reply {
-    let command = match allowed_in_script(context, read_only, args) {
+    let command = match allowed_in_script(context, permit, *wrote, args) {
         Ok(command) => command,
         Err(reply) => return reply,
     };
-    // A script that has begun to write goes on to its end.
-    let full = context.keyspace.full_at == Some(context.keyspace.dirty());
-    if full && command.flags.has(Flags::DENY_OOM) {
-        return Reply::OUT_OF_MEMORY;
-    }
+    *wrote |= command.flags.has(Flags::WRITE);
     if context.keyspace.planted(Bug::ExpiryNotFrozenInScript) {
         context.now = wall_clock_ms();
     }
@@ -502,6 +621,7 @@ fn run_now(command: &Command, context: &mut Context<'_>, args: &[&[u8]]) -> Repl
         Handler::Blocking(run) => match call(context, args, |c| run(c, args, None)) {
             Attempt::Done(reply) => reply,
             Attempt::Wait(wait) => wait.otherwise,
+            Attempt::Unfinished => Reply::SYNTAX,
         },
         Handler::Script(_) | Handler::Container(_) => Reply::SYNTAX,
     }
@@ -509,7 +629,8 @@ fn run_now(command: &Command, context: &mut Context<'_>, args: &[&[u8]]) -> Repl
 
 fn allowed_in_script(
     context: &Context<'_>,
-    read_only: bool,
+    permit: Permit,
+    wrote: bool,
     args: &[&[u8]],
 ) -> Result<&'static Command, Reply> {
     let command =
@@ -519,22 +640,33 @@ fn allowed_in_script(
             "ERR Wrong number of args calling Redis command from script",
         ));
     }
+    let flags = command.flags;
     let runs = matches!(command.handler, Handler::Plain(_) | Handler::Blocking(_));
-    if !runs || command.flags.has(Flags::NO_SCRIPT) {
+    if !runs || flags.has(Flags::NO_SCRIPT) {
         return Err(Reply::error(
             "ERR This Redis command is not allowed from script",
         ));
     }
-    if read_only && command.flags.has(Flags::WRITE) {
+    if gate::is_stale(context.keyspace, context.server) && !flags.has(Flags::STALE) {
+        return Err(Reply::error(
+            "ERR Can not execute the command on a stale replica",
+        ));
+    }
+    if permit.read_only && flags.has(Flags::WRITE.and(Flags::MAY_REPLICATE)) {
         return Err(Reply::error(
             "ERR Write commands are not allowed from read-only scripts.",
         ));
     }
-    if command.flags.has(Flags::WRITE)
+    if flags.has(Flags::WRITE)
+        && !wrote
         && !context.is_applying()
         && let Some(refusal) = gate::of_writes(context.keyspace, context.server)
     {
         return Err(refusal);
+    }
+    let is_full = context.keyspace.full_at.is_some() && !permit.ignores_memory;
+    if is_full && !wrote && flags.has(Flags::DENY_OOM) {
+        return Err(Reply::OUT_OF_MEMORY);
     }
     Ok(command)
 }

@@ -89,7 +89,9 @@ async fn run(server: Weak<Shared>, alarm: Arc<Notify>) {
 fn expire_due(shared: &Arc<Shared>) -> Option<Duration> {
     let mut engine = shared.engine.lock();
     engine.expire_due();
-    let next = engine.keyspace.next_expiry();
+    // What is due while a script runs is seen to when it is over.
+    let in_script = engine.is_in_script();
+    let next = engine.keyspace.next_expiry().filter(|_| !in_script);
     shared.settle(engine);
     shared.expirer.state.lock().wakes_at = next;
     let next = Duration::from_millis(u64::try_from(next?).unwrap_or(0));

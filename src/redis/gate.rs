@@ -10,20 +10,21 @@ use super::state::ServerState;
 
 const NO_REPLICAS: Reply = Reply::error("NOREPLICAS Not enough good replicas to write.");
 const READ_ONLY: Reply = Reply::error("READONLY You can't write against a read only replica.");
-const PRIMARY_DOWN: Reply = Reply::error(
+pub(super) const PRIMARY_DOWN: Reply = Reply::error(
     "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
 );
 const NOT_FOR_REPLICAS: Reply = Reply::error("ERR Replica can't interact with the keyspace");
 
-/// Whether a command, or any that its EXEC would run, has one of these flags.
-pub(super) fn any_has(client: &Client, command: &Command, flags: Flags) -> bool {
-    any(client, command, |command| command.flags.has(flags))
+/// Whether a command of such flags, or any that its EXEC would run, has one
+/// of these.
+pub(super) fn any_has(client: &Client, called: Flags, wanted: Flags) -> bool {
+    any(client, called, |flags| flags.has(wanted))
 }
 
-fn any(client: &Client, command: &Command, is: impl Fn(&Command) -> bool) -> bool {
+fn any(client: &Client, called: Flags, is: impl Fn(Flags) -> bool) -> bool {
     let transaction = client.transaction.as_ref();
-    let executed = transaction.filter(|_| command.name == "exec");
-    is(command) || executed.is_some_and(|t| t.queue.iter().any(|queued| is(queued.command)))
+    let executed = transaction.filter(|_| called.has(Flags::EXECUTES));
+    is(called) || executed.is_some_and(|t| t.queue.iter().any(|queued| is(queued.flags)))
 }
 
 /// Why nobody may write here now: too few replicas follow closely enough, or
@@ -39,29 +40,32 @@ pub(super) fn of_writes(keyspace: &Keyspace, server: &ServerState) -> Option<Rep
     }
 }
 
-/// Why a command is not for a server of this role, or not for this client.
+/// Whether this is a replica that does not serve what may be out of date.
+pub(super) fn is_stale(keyspace: &Keyspace, server: &ServerState) -> bool {
+    let primary = keyspace.propagation.replication.primary.as_ref();
+    !server.config.serve_stale && primary.is_some_and(|primary| !primary.is_up())
+}
+
+/// Why a command of such flags is not for a server of this role, or not for
+/// this client.
 pub(super) fn by_role(
     keyspace: &Keyspace,
     server: &ServerState,
     client: &Client,
-    command: &Command,
+    flags: Flags,
 ) -> Option<Reply> {
-    let replication = &keyspace.propagation.replication;
-    if any_has(client, command, Flags::WRITE)
+    if any_has(client, flags, Flags::WRITE)
         && let Some(refusal) = of_writes(keyspace, server)
     {
         return Some(refusal);
     }
-    let is_down = replication.primary.as_ref().is_some_and(|p| !p.is_up());
-    if is_down
-        && !server.config.serve_stale
-        && any(client, command, |command| !command.flags.has(Flags::STALE))
-    {
+    if is_stale(keyspace, server) && any(client, flags, |flags| !flags.has(Flags::STALE)) {
         return Some(PRIMARY_DOWN);
     }
     let touches = Flags::WRITE.and(Flags::READONLY).and(Flags::MAY_REPLICATE);
-    let follows = replication.replicas.contains_key(&client.id);
-    (follows && command.flags.has(touches)).then_some(NOT_FOR_REPLICAS)
+    let replicas = &keyspace.propagation.replication.replicas;
+    let follows = !replicas.is_empty() && replicas.contains_key(&client.id);
+    (follows && flags.has(touches)).then_some(NOT_FOR_REPLICAS)
 }
 
 /// What a refusal does to a transaction: EXEC will be refused too, and an

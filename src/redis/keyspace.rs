@@ -93,6 +93,8 @@ pub(super) struct Keyspace {
     dirty: u64,
     /// Who else is told of them.
     pub(super) propagation: Propagation,
+    /// The code of the libraries of functions, as they are loaded.
+    pub(super) libraries: Vec<Bytes>,
     /// What outlives the server.
     pub(super) store: Option<Store>,
     /// Who watches which key.
@@ -199,7 +201,10 @@ impl Keyspace {
                 if let Some(when) = expires_at {
                     space.deadlines.insert((when, key.clone()));
                 }
-                space.keys.insert(key, Entry::new(value, expires_at));
+                space
+                    .keys
+                    .insert(key.clone(), Entry::new(value, expires_at));
+                self.events.note(Class::NEW, "new", database, &key);
                 expires_at
             }
         };
@@ -436,6 +441,7 @@ impl Keyspace {
     pub(super) fn replace_by(&mut self, snapshot: Snapshot) {
         self.quiet = true;
         self.flush_all();
+        self.libraries = snapshot.libraries;
         for (database, key, entry) in snapshot.entries {
             let deadline = entry.expires_at.map_or(Deadline::Clear, Deadline::At);
             self.set(database, &key, entry.value, deadline);

@@ -25,10 +25,13 @@ mod events;
 mod eviction;
 mod expirer;
 mod gate;
+mod geo;
 mod glob;
+mod hyperloglog;
 mod keyspace;
 mod listpack;
 mod long_double;
+mod long_script;
 mod memory;
 mod number;
 mod observer;
@@ -75,6 +78,9 @@ pub struct Options {
     /// After so many Lua instructions a script is taken to be endless and
     /// ends with an error.
     pub script_instructions_max: u64,
+    /// What a Lua instruction takes in virtual time, as far as scripts of
+    /// more than 100,000 are concerned; shorter ones take none.
+    pub script_instruction_ns: u64,
     /// What a restart keeps.
     pub persistence: Persistence,
     /// The most memory that data may take, in bytes as `used_memory` counts
@@ -102,6 +108,7 @@ impl Default for Options {
         Options {
             planted: None,
             script_instructions_max: 50_000_000,
+            script_instruction_ns: 10,
             persistence: Persistence::None,
             maxmemory: 0,
             maxmemory_policy: EvictionPolicy::default(),
@@ -147,7 +154,9 @@ impl Options {
     }
 }
 
-/// A running server; clones are handles to the same one.
+/// A running server; clones are handles to the same one. Outside a simulation
+/// it belongs on a runtime with one thread, as Redis has one: where scripts
+/// are asked for on a second one, they answer an error.
 #[derive(Clone)]
 pub struct Server(Arc<Shared>);
 
@@ -155,10 +164,13 @@ struct Shared {
     engine: Mutex<Engine>,
     expirer: Expirer,
     syncer: Beside,
+    long_script: Beside,
     replication_cron: Beside,
     /// Held for a turn that takes time.
     thread: tokio::sync::Mutex<()>,
     turn: Duration,
+    /// How long a script runs before it is looked at.
+    script_slice: Duration,
 }
 
 impl Shared {
@@ -187,13 +199,18 @@ impl Shared {
         engine.feed_replicas();
         let has_stream = engine.keyspace.propagation.replication.stream.is_kept();
         let next_expiry = engine.keyspace.next_expiry();
+        let in_script = engine.is_in_script();
         let aof = engine.keyspace.propagation.aof.as_mut();
         let to_sync = aof.is_some_and(|aof| {
             aof.write();
             aof.needs_sync()
         });
         drop(engine);
-        self.expirer.watch(self, next_expiry);
+        if in_script {
+            self.long_script.wake(self, long_script::run);
+        } else {
+            self.expirer.watch(self, next_expiry);
+        }
         if to_sync {
             self.syncer.wake(self, persistence::sync_later);
         }
@@ -218,9 +235,11 @@ impl Server {
             engine: Mutex::new(engine),
             expirer: Expirer::default(),
             syncer: Beside::default(),
+            long_script: Beside::default(),
             replication_cron: Beside::default(),
             thread: Default::default(),
             turn: Duration::from_nanos(options.turn_ns),
+            script_slice: scripts::slice(options.script_instruction_ns),
         }))
     }
 

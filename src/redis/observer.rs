@@ -4,6 +4,8 @@
 //! in which commands take effect, while the keyspace is locked: an observer
 //! notes and returns, and never calls back into the server.
 
+use super::reply::Reply;
+
 /// Told about every change of the keyspace. All deadlines are milliseconds
 /// since the Unix epoch on the server's wall clock.
 pub trait Observer: Send + Sync {
@@ -102,4 +104,20 @@ pub enum Outcome<'a> {
     Error(&'a [u8]),
     /// An array, or anything else made of parts.
     Compound,
+}
+
+impl Outcome<'_> {
+    pub(super) fn of(reply: &Reply) -> Outcome<'_> {
+        match reply {
+            Reply::Null | Reply::NullArray => Outcome::Nil,
+            Reply::Integer(value) => Outcome::Integer(*value),
+            Reply::Boolean(value) => Outcome::Integer((*value).into()),
+            Reply::Status(text)
+            | Reply::Bulk(text)
+            | Reply::BigNumber(text)
+            | Reply::Verbatim(_, text) => Outcome::Text(text),
+            Reply::Error(text) => Outcome::Error(text),
+            _ => Outcome::Compound,
+        }
+    }
 }

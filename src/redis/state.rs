@@ -127,6 +127,20 @@ impl ServerState {
         self.clients.hand_over(running);
     }
 
+    /// What was sent to the running client, published by what it has done so
+    /// far among it, instead of handing it over at the end.
+    pub(super) fn take_pushes(
+        &mut self,
+        keyspace: &mut Keyspace,
+        running: &mut Client,
+    ) -> Vec<Reply> {
+        let events = &mut keyspace.events;
+        if !events.pending.is_empty() {
+            self.pubsub.publish_events(&mut self.clients, events);
+        }
+        self.clients.take_pushes(running)
+    }
+
     /// Shows a command to those who monitor.
     pub(super) fn show(&mut self, client: &Client, args: &[&[u8]], in_script: bool) {
         let now = rt::unix_time();

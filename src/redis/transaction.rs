@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::commands::Command;
+use super::commands::{Command, Flags};
 
 /// The commands since MULTI.
 #[derive(Debug, Default)]
@@ -16,5 +16,7 @@ pub(super) struct Transaction {
 #[derive(Debug)]
 pub(super) struct Queued {
     pub(super) command: &'static Command,
+    /// Those of this call.
+    pub(super) flags: Flags,
     pub(super) args: Vec<Bytes>,
 }

@@ -6,6 +6,8 @@ mod differential;
 mod driver;
 mod dump;
 mod eviction;
+mod functions;
+mod long_scripts;
 mod oracle;
 mod persistence;
 mod replication;

@@ -10,11 +10,9 @@ use doublebuy::rt;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, ProtocolVersion, RedisConnectionInfo, RedisError};
 
-/// Runs a test outside a simulation.
+/// Runs a test outside a simulation, on one thread, as `serve redis` does.
 pub fn outside<F: Future>(test: F) -> F::Output {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .thread_stack_size(16 << 20)
+    tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap()

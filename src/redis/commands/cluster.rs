@@ -14,30 +14,37 @@ pub(super) const COMMANDS: &[Command] = &[
     command!("readwrite", "READWRITE", 1, ANY, (0, 0, 0), Plain(disabled)),
 ];
 
-macro_rules! subcommand {
-    ($name:literal, $arity:literal) => {
-        command!(
-            $name,
-            "CLUSTER",
-            $arity,
-            Flags::STALE,
-            (0, 0, 0),
-            Plain(disabled)
-        )
-    };
-}
+const ADMIN: Flags = Flags::ADMIN.and(Flags::STALE);
+const CHANGE: Flags = ADMIN.and(Flags::NO_ASYNC_LOADING);
 
-/// What cluster clients ask when they connect.
+#[rustfmt::skip]
 const CLUSTER: &[Command] = &[
-    subcommand!("cluster|countkeysinslot", 3),
-    subcommand!("cluster|getkeysinslot", 4),
-    subcommand!("cluster|info", 2),
-    subcommand!("cluster|keyslot", 3),
-    subcommand!("cluster|links", 2),
-    subcommand!("cluster|myid", 2),
-    subcommand!("cluster|nodes", 2),
-    subcommand!("cluster|shards", 2),
-    subcommand!("cluster|slots", 2),
+    command!("cluster|addslots", "CLUSTER", -3, CHANGE, (0, 0, 0), Plain(disabled)),
+    command!("cluster|addslotsrange", "CLUSTER", -4, CHANGE, (0, 0, 0), Plain(disabled)),
+    command!("cluster|bumpepoch", "CLUSTER", 2, CHANGE, (0, 0, 0), Plain(disabled)),
+    command!("cluster|count-failure-reports", "CLUSTER", 3, ADMIN, (0, 0, 0), Plain(disabled)),
+    command!("cluster|countkeysinslot", "CLUSTER", 3, Flags::STALE, (0, 0, 0), Plain(disabled)),
+    command!("cluster|delslots", "CLUSTER", -3, CHANGE, (0, 0, 0), Plain(disabled)),
+    command!("cluster|delslotsrange", "CLUSTER", -4, CHANGE, (0, 0, 0), Plain(disabled)),
+    command!("cluster|failover", "CLUSTER", -2, CHANGE, (0, 0, 0), Plain(disabled)),
+    command!("cluster|flushslots", "CLUSTER", 2, CHANGE, (0, 0, 0), Plain(disabled)),
+    command!("cluster|forget", "CLUSTER", 3, CHANGE, (0, 0, 0), Plain(disabled)),
+    command!("cluster|getkeysinslot", "CLUSTER", 4, Flags::STALE, (0, 0, 0), Plain(disabled)),
+    command!("cluster|info", "CLUSTER", 2, Flags::STALE, (0, 0, 0), Plain(disabled)),
+    command!("cluster|keyslot", "CLUSTER", 3, Flags::STALE, (0, 0, 0), Plain(disabled)),
+    command!("cluster|links", "CLUSTER", 2, Flags::STALE, (0, 0, 0), Plain(disabled)),
+    command!("cluster|meet", "CLUSTER", -4, CHANGE, (0, 0, 0), Plain(disabled)),
+    command!("cluster|myid", "CLUSTER", 2, Flags::STALE, (0, 0, 0), Plain(disabled)),
+    command!("cluster|nodes", "CLUSTER", 2, Flags::STALE, (0, 0, 0), Plain(disabled)),
+    command!("cluster|replicas", "CLUSTER", 3, ADMIN, (0, 0, 0), Plain(disabled)),
+    command!("cluster|replicate", "CLUSTER", 3, CHANGE, (0, 0, 0), Plain(disabled)),
+    command!("cluster|reset", "CLUSTER", -2, ADMIN.and(Flags::NO_SCRIPT), (0, 0, 0), Plain(disabled)),
+    command!("cluster|saveconfig", "CLUSTER", 2, CHANGE, (0, 0, 0), Plain(disabled)),
+    command!("cluster|set-config-epoch", "CLUSTER", 3, CHANGE, (0, 0, 0), Plain(disabled)),
+    command!("cluster|setslot", "CLUSTER", -4, CHANGE, (0, 0, 0), Plain(disabled)),
+    command!("cluster|shards", "CLUSTER", 2, Flags::STALE, (0, 0, 0), Plain(disabled)),
+    command!("cluster|slaves", "CLUSTER", 3, ADMIN, (0, 0, 0), Plain(disabled)),
+    command!("cluster|slots", "CLUSTER", 2, Flags::STALE, (0, 0, 0), Plain(disabled)),
 ];
 
 fn disabled(_: &mut Context<'_>, _: &[&[u8]]) -> Reply {

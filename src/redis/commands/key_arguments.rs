@@ -22,7 +22,7 @@ fn keys<'a>(command: &Command, args: &[&'a [u8]]) -> Result<Vec<&'a [u8]>, Reply
     const INVALID: Reply = Reply::error("ERR Invalid arguments specified for command");
     let fixed = fixed(command, args);
     let (counted_at, otherwise) = match command.name {
-        "eval" | "eval_ro" | "evalsha" | "evalsha_ro" => (2, Ok(Vec::new())),
+        "eval" | "eval_ro" | "evalsha" | "evalsha_ro" | "fcall" | "fcall_ro" => (2, Ok(Vec::new())),
         "blmpop" | "bzmpop" | "zdiffstore" | "zinterstore" | "zunionstore" => (2, Err(INVALID)),
         "lmpop" | "zmpop" | "sintercard" | "zdiff" | "zinter" | "zintercard" | "zunion" => {
             (1, Err(INVALID))

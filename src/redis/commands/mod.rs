@@ -9,7 +9,9 @@ mod config;
 mod connection;
 mod dump;
 mod functions;
+mod geo;
 mod hashes;
+mod hyperloglog;
 mod info;
 mod key_arguments;
 mod keys;
@@ -33,12 +35,15 @@ mod streams;
 mod strings;
 mod transactions;
 
+pub(super) use scripting::flags as flags_of_call;
+pub(super) use transactions::{Rest, go_on};
+
 use std::sync::LazyLock;
 
 use indexmap::IndexMap;
 use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 
-use super::blocked::BlockingHandler;
+use super::blocked::{Attempt, BlockingHandler};
 use super::engine::Context;
 use super::reply::Reply;
 use super::scripts::Scripts;
@@ -47,7 +52,7 @@ use crate::rt::Label;
 /// Runs a command on checked arity. `args[0]` is its name.
 pub(super) type PlainHandler = fn(&mut Context<'_>, &[&[u8]]) -> Reply;
 /// Runs a command that runs scripts.
-pub(super) type ScriptHandler = fn(&mut Context<'_>, &mut Scripts, &[&[u8]]) -> Reply;
+pub(super) type ScriptHandler = fn(&mut Context<'_>, &mut Scripts, &[&[u8]]) -> Attempt;
 
 /// How a command is run.
 #[derive(Debug, Clone, Copy)]
@@ -85,14 +90,19 @@ impl Flags {
     pub(super) const NO_MULTI: Flags = Flags(1 << 14);
     /// While a script runs and runs.
     pub(super) const ALLOW_BUSY: Flags = Flags(1 << 15);
+    pub(super) const NO_MANDATORY_KEYS: Flags = Flags(1 << 18);
+    pub(super) const NO_ASYNC_LOADING: Flags = Flags(1 << 21);
+    pub(super) const MOVABLE_KEYS: Flags = Flags(1 << 19);
     /// By a RESP2 client that subscribed; not among what COMMAND says.
     pub(super) const WHILE_SUBSCRIBED: Flags = Flags(1 << 16);
     /// Not queued by MULTI but run; not among what COMMAND says.
     pub(super) const ENDS_TRANSACTION: Flags = Flags(1 << 17);
+    /// Runs what MULTI queued; not among what COMMAND says.
+    pub(super) const EXECUTES: Flags = Flags(1 << 20);
     /// Not shown to MONITOR, or when it runs: scripts are shown before.
     pub(super) const UNMONITORED: Flags = Flags::ADMIN.and(Flags::SKIP_MONITOR);
 
-    const NAMES: [(Flags, &'static str); 16] = [
+    const NAMES: [(Flags, &'static str); 18] = [
         (Flags::WRITE, "write"),
         (Flags::READONLY, "readonly"),
         (Flags::DENY_OOM, "denyoom"),
@@ -106,13 +116,19 @@ impl Flags {
         (Flags::SKIP_SLOWLOG, "skip_slowlog"),
         (Flags::FAST, "fast"),
         (Flags::NO_AUTH, "no_auth"),
-        (Flags::MAY_REPLICATE, "may_replicate"),
+        (Flags::NO_ASYNC_LOADING, "no_async_loading"),
         (Flags::NO_MULTI, "no_multi"),
+        (Flags::NO_MANDATORY_KEYS, "no_mandatory_keys"),
         (Flags::ALLOW_BUSY, "allow_busy"),
+        (Flags::MOVABLE_KEYS, "movablekeys"),
     ];
 
     pub(super) const fn and(self, other: Flags) -> Flags {
         Flags(self.0 | other.0)
+    }
+
+    pub(super) fn without(self, other: Flags) -> Flags {
+        Flags(self.0 & !other.0)
     }
 
     pub(super) fn has(self, other: Flags) -> bool {
@@ -199,7 +215,9 @@ fn all() -> impl Iterator<Item = &'static Command> {
         connection::COMMANDS,
         dump::COMMANDS,
         functions::COMMANDS,
+        geo::COMMANDS,
         hashes::COMMANDS,
+        hyperloglog::COMMANDS,
         info::COMMANDS,
         keys::COMMANDS,
         lcs::COMMANDS,
@@ -238,6 +256,11 @@ pub(super) fn find(args: &[&[u8]]) -> Option<&'static Command> {
     let command = named(args.first()?)?;
     match (command.handler, args.get(1)) {
         (Handler::Container(subcommands), Some(name)) => subcommand(command, subcommands, name),
+        // Some do something by themselves too.
+        (Handler::Container(subcommands), None) => {
+            let own = subcommands.iter().find(|own| own.name == command.name);
+            own.or(Some(command))
+        }
         _ => Some(command),
     }
 }
@@ -248,9 +271,10 @@ fn subcommand(
     name: &[u8],
 ) -> Option<&'static Command> {
     let skip = container.name.len() + 1;
-    subcommands
-        .iter()
-        .find(|c| c.name.as_bytes()[skip..].eq_ignore_ascii_case(name))
+    subcommands.iter().find(|c| {
+        let own = c.name.as_bytes().get(skip..);
+        own.is_some_and(|own| own.eq_ignore_ascii_case(name))
+    })
 }
 
 /// The command that `args` call, or the error that a client gets.

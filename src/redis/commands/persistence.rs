@@ -7,7 +7,9 @@ use super::{Command, Flags, Handler::Plain, command};
 use crate::redis::engine::Context;
 use crate::redis::reply::Reply;
 
-const ADMIN: Flags = Flags::NO_SCRIPT;
+const ADMIN: Flags = Flags::ADMIN
+    .and(Flags::NO_SCRIPT)
+    .and(Flags::NO_ASYNC_LOADING);
 
 pub(super) const COMMANDS: &[Command] = &[
     command!(
@@ -23,11 +25,18 @@ pub(super) const COMMANDS: &[Command] = &[
         "lastsave",
         "LASTSAVE",
         1,
-        Flags::FAST,
+        Flags::FAST.and(Flags::LOADING).and(Flags::STALE),
         (0, 0, 0),
         Plain(lastsave)
     ),
-    command!("save", "SAVE", 1, ADMIN, (0, 0, 0), Plain(save)),
+    command!(
+        "save",
+        "SAVE",
+        1,
+        ADMIN.and(Flags::NO_MULTI),
+        (0, 0, 0),
+        Plain(save)
+    ),
 ];
 
 fn bgrewriteaof(context: &mut Context<'_>, _: &[&[u8]]) -> Reply {

@@ -10,76 +10,25 @@ use crate::rt;
 
 const READ: Flags = Flags::READONLY.and(Flags::FAST);
 
+const ANY: Flags = Flags::LOADING.and(Flags::STALE);
+
+#[rustfmt::skip]
 pub(super) const COMMANDS: &[Command] = &[
-    command!(
-        "command",
-        "COMMAND",
-        -1,
-        Flags::NONE,
-        (0, 0, 0),
-        Container(COMMAND)
-    ),
+    command!("command", "COMMAND", -1, ANY, (0, 0, 0), Container(COMMAND)),
     command!("dbsize", "DBSIZE", 1, READ, (0, 0, 0), Plain(dbsize)),
-    command!(
-        "flushall",
-        "FLUSHALL",
-        -1,
-        Flags::WRITE,
-        (0, 0, 0),
-        Plain(flushall)
-    ),
-    command!(
-        "flushdb",
-        "FLUSHDB",
-        -1,
-        Flags::WRITE,
-        (0, 0, 0),
-        Plain(flushdb)
-    ),
-    command!("time", "TIME", 1, Flags::FAST, (0, 0, 0), Plain(time)),
+    command!("flushall", "FLUSHALL", -1, Flags::WRITE, (0, 0, 0), Plain(flushall)),
+    command!("flushdb", "FLUSHDB", -1, Flags::WRITE, (0, 0, 0), Plain(flushdb)),
+    command!("time", "TIME", 1, ANY.and(Flags::FAST), (0, 0, 0), Plain(time)),
 ];
 
+#[rustfmt::skip]
 const COMMAND: &[Command] = &[
-    command!(
-        "command|count",
-        "COMMAND",
-        2,
-        Flags::NONE,
-        (0, 0, 0),
-        Plain(command_count)
-    ),
-    command!(
-        "command|docs",
-        "COMMAND",
-        -2,
-        Flags::NONE,
-        (0, 0, 0),
-        Plain(command_docs)
-    ),
-    command!(
-        "command|getkeys",
-        "COMMAND",
-        -4,
-        Flags::LOADING.and(Flags::STALE),
-        (0, 0, 0),
-        Plain(getkeys)
-    ),
-    command!(
-        "command|info",
-        "COMMAND",
-        -2,
-        Flags::NONE,
-        (0, 0, 0),
-        Plain(command_info)
-    ),
-    command!(
-        "command|list",
-        "COMMAND",
-        -2,
-        Flags::LOADING.and(Flags::STALE),
-        (0, 0, 0),
-        Plain(command_list)
-    ),
+    command!("command", "COMMAND", 1, ANY, (0, 0, 0), Plain(every_command)),
+    command!("command|count", "COMMAND", 2, ANY, (0, 0, 0), Plain(command_count)),
+    command!("command|docs", "COMMAND", -2, ANY, (0, 0, 0), Plain(command_docs)),
+    command!("command|getkeys", "COMMAND", -3, ANY, (0, 0, 0), Plain(getkeys)),
+    command!("command|info", "COMMAND", -2, ANY, (0, 0, 0), Plain(command_info)),
+    command!("command|list", "COMMAND", -2, ANY, (0, 0, 0), Plain(command_list)),
 ];
 
 fn dbsize(context: &mut Context<'_>, _: &[&[u8]]) -> Reply {
@@ -114,6 +63,10 @@ fn time(_: &mut Context<'_>, _: &[&[u8]]) -> Reply {
             .map(|part| Reply::Bulk(part.to_string().into()))
             .into(),
     )
+}
+
+fn every_command(_: &mut Context<'_>, _: &[&[u8]]) -> Reply {
+    Reply::Array(all().map(describe).collect())
 }
 
 fn command_count(_: &mut Context<'_>, _: &[&[u8]]) -> Reply {

@@ -5,10 +5,11 @@
 //! nothing if a watched key changed or expired.
 
 use super::{Command, Flags, Handler::Plain, Handler::Script, command};
+use crate::redis::blocked::Attempt;
 use crate::redis::engine::{Context, execute_queued};
 use crate::redis::reply::Reply;
 use crate::redis::scripts::Scripts;
-use crate::redis::transaction::Transaction;
+use crate::redis::transaction::{Queued, Transaction};
 
 const SERVER: Flags = Flags::NO_SCRIPT.and(Flags::LOADING).and(Flags::STALE);
 const AT_ONCE: Flags = SERVER
@@ -16,16 +17,14 @@ const AT_ONCE: Flags = SERVER
     .and(Flags::ALLOW_BUSY)
     .and(Flags::ENDS_TRANSACTION);
 
+const EXEC: Flags = SERVER
+    .and(Flags::SKIP_SLOWLOG)
+    .and(Flags::ENDS_TRANSACTION)
+    .and(Flags::EXECUTES);
+
 pub(super) const COMMANDS: &[Command] = &[
     command!("discard", "DISCARD", 1, AT_ONCE, (0, 0, 0), Plain(discard)),
-    command!(
-        "exec",
-        "EXEC",
-        1,
-        SERVER.and(Flags::SKIP_SLOWLOG).and(Flags::ENDS_TRANSACTION),
-        (0, 0, 0),
-        Script(exec)
-    ),
+    command!("exec", "EXEC", 1, EXEC, (0, 0, 0), Script(exec)),
     command!("multi", "MULTI", 1, AT_ONCE, (0, 0, 0), Plain(multi)),
     command!(
         "unwatch",
@@ -62,28 +61,70 @@ fn discard(context: &mut Context<'_>, _: &[&[u8]]) -> Reply {
     Reply::OK
 }
 
-fn exec(context: &mut Context<'_>, scripts: &mut Scripts, _: &[&[u8]]) -> Reply {
+fn exec(context: &mut Context<'_>, scripts: &mut Scripts, _: &[&[u8]]) -> Attempt {
     if context.client.transaction.is_none() {
-        return Reply::error("ERR EXEC without MULTI");
+        return Attempt::Done(Reply::error("ERR EXEC without MULTI"));
     }
     let dirty = context.keyspace.is_dirty(context.client.id, context.now);
     let Some(transaction) = context.leave_transaction() else {
-        return Reply::NullArray;
+        return Attempt::Done(Reply::NullArray);
     };
     if transaction.refused {
-        return Reply::error("EXECABORT Transaction discarded because of previous errors.");
+        return Attempt::Done(Reply::error(
+            "EXECABORT Transaction discarded because of previous errors.",
+        ));
     }
     if dirty {
-        return Reply::NullArray;
+        return Attempt::Done(Reply::NullArray);
     }
+    let replies = Vec::with_capacity(transaction.queue.len());
+    let queue = transaction.queue.into_iter();
+    go_on(context, scripts, Rest { replies, queue }, None)
+}
+
+/// An EXEC that is under way.
+pub(in crate::redis) struct Rest {
+    replies: Vec<Reply>,
+    queue: std::vec::IntoIter<Queued>,
+}
+
+/// Runs what there is of a transaction, up to a script that is not over, after
+/// one that is.
+pub(in crate::redis) fn go_on(
+    context: &mut Context<'_>,
+    scripts: &mut Scripts,
+    mut rest: Rest,
+    reply: Option<Reply>,
+) -> Attempt {
+    let pushed = reply.map(|reply| after_pushes(context, reply));
+    rest.replies.extend(pushed);
     let could_block = !std::mem::replace(&mut context.client.deny_blocking, true);
-    let replies = transaction
-        .queue
-        .iter()
-        .map(|queued| execute_queued(context, scripts, queued))
-        .collect();
+    let attempt = loop {
+        let Some(queued) = rest.queue.next() else {
+            break Attempt::Done(Reply::Array(rest.replies));
+        };
+        let reply = match execute_queued(context, scripts, &queued) {
+            Attempt::Done(reply) => reply,
+            Attempt::Wait(wait) => wait.otherwise,
+            Attempt::Unfinished => {
+                scripts.transaction = Some(rest);
+                break Attempt::Unfinished;
+            }
+        };
+        rest.replies.push(after_pushes(context, reply));
+    };
     context.client.deny_blocking = !could_block;
-    Reply::Array(replies)
+    attempt
+}
+
+/// A reply, after what the client sent itself meanwhile.
+fn after_pushes(context: &mut Context<'_>, reply: Reply) -> Reply {
+    let mut pushes = context.server.take_pushes(context.keyspace, context.client);
+    if pushes.is_empty() {
+        return reply;
+    }
+    pushes.push(reply);
+    Reply::Several(pushes)
 }
 
 fn watch(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {

@@ -66,6 +66,8 @@ pub(super) struct Config {
     pub(super) serve_stale: bool,
     /// `maxmemory` and how it is kept.
     pub(super) memory: Limit,
+    /// `hll-sparse-max-bytes`
+    pub(super) hll_sparse_max: usize,
     /// `slowlog-log-slower-than`, in microseconds; negative is never.
     pub(super) slow_after_us: i64,
     /// `slowlog-max-len`
@@ -93,6 +95,7 @@ impl Default for Config {
                 lfu_decay_minutes: 1,
                 ..Limit::default()
             },
+            hll_sparse_max: 3000,
             slow_after_us: 10_000,
             slow_log_max: 128,
         }
@@ -204,6 +207,7 @@ impl Config {
             lfu_log_factor: self.integer("lfu-log-factor").unsigned_abs(),
             lfu_decay_minutes: self.integer("lfu-decay-time"),
         };
+        self.hll_sparse_max = self.size("hll-sparse-max-bytes");
         self.slow_after_us = self.integer("slowlog-log-slower-than");
         self.slow_log_max = self.size("slowlog-max-len");
     }

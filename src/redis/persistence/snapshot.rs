@@ -14,6 +14,9 @@ use crate::redis::values::Value;
 /// deadline among them.
 pub(super) fn of(keyspace: &Keyspace) -> Bytes {
     let mut out = BytesMut::new();
+    for code in &keyspace.libraries {
+        request(&mut out, &[b"FUNCTION", &b"LOAD"[..], code]);
+    }
     for database in 0..DATABASES {
         let mut entries = keyspace.entries(database).peekable();
         if entries.peek().is_some() {

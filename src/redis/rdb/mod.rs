@@ -10,8 +10,10 @@ mod encode;
 mod lzf;
 mod snapshot;
 
+use bytes::Bytes;
 use crc::{CRC_64_REDIS, Crc};
 
+use super::reply::Reply;
 use super::values::Value;
 pub(super) use snapshot::{Snapshot, save};
 
@@ -49,7 +51,20 @@ pub(super) enum Broken {
 
 /// The payload of a value.
 pub(super) fn dump(value: &Value) -> Vec<u8> {
-    let mut payload = encode::value(value);
+    with_footer(encode::value(value))
+}
+
+/// The payload of libraries of functions.
+pub(super) fn dump_libraries<'a>(codes: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
+    let mut payload = Vec::new();
+    for code in codes {
+        payload.push(snapshot::LIBRARY);
+        encode::string(code, &mut payload);
+    }
+    with_footer(payload)
+}
+
+fn with_footer(mut payload: Vec<u8>) -> Vec<u8> {
     payload.extend(VERSION.to_le_bytes());
     let checksum = CRC64.checksum(&payload);
     payload.extend(checksum.to_le_bytes());
@@ -58,6 +73,27 @@ pub(super) fn dump(value: &Value) -> Vec<u8> {
 
 /// The value of a payload.
 pub(super) fn restore(payload: &[u8]) -> Result<Value, Broken> {
+    decode::value(body(payload)?).ok_or(Broken::Format)
+}
+
+/// The libraries of a payload.
+pub(super) fn restore_libraries(payload: &[u8]) -> Result<Vec<Bytes>, Reply> {
+    let body = body(payload)
+        .map_err(|_| Reply::error("ERR DUMP payload version or checksum are wrong"))?;
+    let mut input = decode::Input(body);
+    let mut codes = Vec::new();
+    while let Some([code]) = input.array() {
+        if code != snapshot::LIBRARY {
+            return Err(Reply::error("ERR given type is not a function"));
+        }
+        let broken = Reply::error("ERR failed loading the given functions payload");
+        codes.push(input.string().ok_or(broken)?);
+    }
+    Ok(codes)
+}
+
+/// A payload without its footer, if that is right.
+fn body(payload: &[u8]) -> Result<&[u8], Broken> {
     let split = payload.len().checked_sub(FOOTER_LEN);
     let (body, footer) = payload.split_at(split.ok_or(Broken::Footer)?);
     let version = u16::from_le_bytes([footer[0], footer[1]]);
@@ -65,5 +101,5 @@ pub(super) fn restore(payload: &[u8]) -> Result<Value, Broken> {
     if version > VERSION || footer[2..] != checksum.to_le_bytes() {
         return Err(Broken::Footer);
     }
-    decode::value(body).ok_or(Broken::Format)
+    Ok(body)
 }

@@ -12,7 +12,6 @@ use crate::redis::keyspace::{DATABASES, Entry, Keyspace};
 
 /// What sections begin with.
 mod opcode {
-    pub(super) const FUNCTION: u8 = 245;
     pub(super) const MODULE_AUX: u8 = 247;
     pub(super) const IDLE: u8 = 248;
     pub(super) const FREQUENCY: u8 = 249;
@@ -24,6 +23,8 @@ mod opcode {
     pub(super) const END: u8 = 255;
 }
 
+/// What a library of functions begins with.
+pub(super) const LIBRARY: u8 = 245;
 const MAGIC: &[u8] = b"REDIS";
 /// `MAGIC` and a version in four digits.
 const HEADER_LEN: usize = 9;
@@ -33,6 +34,8 @@ const STREAM_DATABASE: &[u8] = b"repl-stream-db";
 /// What a file holds.
 #[derive(Debug, Default)]
 pub(in crate::redis) struct Snapshot {
+    /// The code of libraries of functions.
+    pub(in crate::redis) libraries: Vec<Bytes>,
     /// Database, key, and what it holds.
     pub(in crate::redis) entries: Vec<(usize, Bytes, Entry)>,
     /// The database in which the stream goes on after it.
@@ -50,6 +53,10 @@ pub(in crate::redis) fn save(keyspace: &Keyspace, stream_database: Option<usize>
         out.push(opcode::AUX);
         encode::string(name, &mut out);
         encode::string(value, &mut out);
+    }
+    for code in &keyspace.libraries {
+        out.push(LIBRARY);
+        encode::string(code, &mut out);
     }
     for database in 0..DATABASES {
         let mut entries = keyspace.entries(database).peekable();
@@ -97,7 +104,8 @@ impl Snapshot {
                 }
                 opcode::MODULE_AUX => return None,
                 opcode::AUX => snapshot.take_aux(&input.string()?, &input.string()?),
-                opcode::FUNCTION | opcode::RESIZE | opcode::IDLE | opcode::FREQUENCY => {
+                LIBRARY => snapshot.libraries.push(input.string()?),
+                opcode::RESIZE | opcode::IDLE | opcode::FREQUENCY => {
                     skip(code, &mut input)?;
                 }
                 kind => {
@@ -119,11 +127,10 @@ impl Snapshot {
     }
 }
 
-/// What means nothing here: functions, sizes to expect, and how recently or
+/// What means nothing here: sizes to expect, and how recently or
 /// often keys were used.
 fn skip(code: u8, input: &mut Input<'_>) -> Option<()> {
     match code {
-        opcode::FUNCTION => drop(input.string()?),
         opcode::RESIZE => drop((input.length()?, input.length()?)),
         opcode::IDLE => drop(input.length()?),
         _ => drop(input.bytes(1)?),

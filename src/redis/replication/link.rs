@@ -22,6 +22,9 @@ use crate::rt::{self, Stream};
 /// Between two attempts to connect, and between two acknowledgements.
 const PERIOD: Duration = Duration::from_secs(1);
 
+/// Between two looks at whether a script is over that holds the stream up.
+const SCRIPT_PERIOD: Duration = Duration::from_millis(10);
+
 /// How much is read at a time.
 const READ_BYTES: usize = 16 * 1024;
 
@@ -206,6 +209,9 @@ impl Link {
                 self.enter(LinkState::Sync)?;
                 let snapshot = self.snapshot(stream).await?;
                 let snapshot = Snapshot::read(&snapshot).ok_or(Broken::Again)?;
+                while self.with(|engine| Ok(engine.is_in_script()))? {
+                    rt::sleep(SCRIPT_PERIOD).await;
+                }
                 self.with(|engine| {
                     engine.take_up(snapshot, id, offset);
                     Ok(())
@@ -260,6 +266,9 @@ impl Link {
                     return Err(Broken::Again);
                 }
                 incoming.take(&self.input);
+                if engine.is_in_script() {
+                    return Ok(None);
+                }
                 engine.run_stream(&mut incoming).map_err(|_| Broken::Again)
             })?;
             self.input.clear();
@@ -272,9 +281,15 @@ impl Link {
                     self.with(|engine| Ok(engine.keyspace.propagation.replication.stream.offset))?;
                 self.acknowledge(stream, offset).await?;
             }
+            let held = self.with(|engine| Ok(engine.is_in_script()))?;
+            let look_again = if held {
+                rt::now() + SCRIPT_PERIOD
+            } else {
+                next_ack
+            };
             self.input.reserve(READ_BYTES);
             let read = std::pin::pin!(stream.read_buf(&mut self.input));
-            let tick = std::pin::pin!(rt::sleep_until(next_ack));
+            let tick = std::pin::pin!(rt::sleep_until(look_again));
             if let Either::Left((read, _)) = select(read, tick).await
                 && read? == 0
             {

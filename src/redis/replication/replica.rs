@@ -154,6 +154,7 @@ impl Engine {
         self.disconnect_replicas();
         let database = snapshot.stream_database;
         self.keyspace.replace_by(snapshot);
+        self.scripts.reload_libraries(&self.keyspace.libraries);
         self.keyspace.rewrite_log();
         let replication = &mut self.keyspace.propagation.replication;
         replication.stream.take_up(id, offset);

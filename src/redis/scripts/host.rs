@@ -7,6 +7,8 @@ use mlua::{Error, Lua, MultiValue, Value};
 use parking_lot::Mutex;
 
 use super::convert::to_lua;
+use super::flags::Permit;
+use super::functions::Registered;
 use super::random::Random;
 use super::sha1_hex;
 use super::vm::PRELUDE_NAME;
@@ -27,7 +29,16 @@ pub(super) const MEMORY_MAX: usize = 256 * 1024 * 1024;
 #[derive(Default)]
 pub(super) struct Host {
     running: Mutex<Running>,
+    loading: Mutex<Option<Loading>>,
     random: Mutex<Random>,
+}
+
+/// A library that is being loaded.
+#[derive(Debug, Default)]
+pub(super) struct Loading {
+    /// What it has registered.
+    pub(super) functions: Vec<Registered>,
+    pub(super) instructions_left: u64,
 }
 
 /// The server, while a script has it, and the run of that script. Without one
@@ -40,14 +51,66 @@ struct Running {
     server: ServerState,
     /// The caller, with the database, protocol and patience of the script.
     client: Client,
-    /// What the caller's were.
+    session: Session,
+}
+
+/// The run of a script, kept while the script is left alone.
+#[derive(Debug, Default)]
+pub(super) struct Session {
+    /// The script's, and while it runs its caller's.
     database: usize,
     resp: Resp,
     deny_blocking: bool,
+    /// The clock of its start.
     now: i64,
-    read_only: bool,
+    permit: Permit,
     instructions_left: u64,
-    exhausted: bool,
+    /// How often it was looked at.
+    ticks: u64,
+    /// It has called a command that writes.
+    wrote: bool,
+    killed: bool,
+    stopped: Option<Stopped>,
+}
+
+impl Session {
+    /// A script's SELECT is its own, and it speaks RESP2 until it says
+    /// otherwise.
+    pub(super) fn new(context: &Context<'_>, permit: Permit, instructions: u64) -> Session {
+        Session {
+            database: context.client.database,
+            deny_blocking: true,
+            now: context.now,
+            permit,
+            instructions_left: instructions,
+            ..Session::default()
+        }
+    }
+}
+
+/// Why a script was made to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stopped {
+    Exhausted,
+    Killed,
+    /// The server itself ends.
+    Dropped,
+    /// It is a library, and takes too long to load.
+    LoadTimeout,
+}
+
+pub(super) const EXHAUSTED: &str = "ERR The script used up its instructions and was ended.";
+
+impl Stopped {
+    /// What the script is told.
+    pub(super) fn error(self) -> mlua::Error {
+        let text = match self {
+            Stopped::Exhausted => EXHAUSTED,
+            Stopped::Killed | Stopped::Dropped => "ERR Script killed by user with SCRIPT KILL...",
+            Stopped::LoadTimeout => "ERR FUNCTION LOAD timeout",
+        };
+        Error::external(Raised::Reply(Bytes::from_static(text.as_bytes())))
+    }
 }
 
 impl Running {
@@ -56,12 +119,27 @@ impl Running {
         std::mem::swap(&mut self.server, context.server);
         std::mem::swap(&mut self.client, context.client);
     }
+
+    fn swap_session(&mut self) {
+        let (client, session) = (&mut self.client, &mut self.session);
+        std::mem::swap(&mut client.database, &mut session.database);
+        std::mem::swap(&mut client.resp, &mut session.resp);
+        std::mem::swap(&mut client.deny_blocking, &mut session.deny_blocking);
+    }
 }
 
-/// How a script ended.
-pub(super) struct Left {
+/// What is left of a script that has ended.
+pub(super) struct Ended {
     pub(super) resp: Resp,
-    pub(super) exhausted: bool,
+    pub(super) stopped: Option<Stopped>,
+}
+
+/// What the interpreter does after a look at its script.
+pub(super) enum Tick {
+    GoOn,
+    /// It leaves the script for a while.
+    Pause,
+    Stop(Stopped),
 }
 
 /// An error that a script can catch.
@@ -107,34 +185,63 @@ pub(in crate::redis::scripts) fn raise_bare<T>(text: &str) -> mlua::Result<T> {
 }
 
 impl Host {
-    /// Takes the server for a script. Its SELECT is its own, and it speaks
-    /// RESP2 until it says otherwise.
-    pub(super) fn enter(&self, context: &mut Context<'_>, read_only: bool, instructions: u64) {
+    pub(super) fn begin(&self, session: Session) {
+        self.running.lock().session = session;
+    }
+
+    /// Takes the server for the script.
+    pub(super) fn enter(&self, context: &mut Context<'_>) {
         let mut running = self.running.lock();
         running.swap(context);
+        running.swap_session();
         running.active = true;
-        running.database = running.client.database;
-        running.resp = std::mem::take(&mut running.client.resp);
-        running.deny_blocking = std::mem::replace(&mut running.client.deny_blocking, true);
-        running.now = context.now;
-        running.read_only = read_only;
-        running.instructions_left = instructions;
-        running.exhausted = false;
     }
 
     /// Gives it back.
-    pub(super) fn leave(&self, context: &mut Context<'_>) -> Left {
+    pub(super) fn leave(&self, context: &mut Context<'_>) {
         let mut running = self.running.lock();
-        let left = Left {
-            resp: running.client.resp,
-            exhausted: running.exhausted,
-        };
         running.active = false;
-        running.client.database = running.database;
-        running.client.resp = running.resp;
-        running.client.deny_blocking = running.deny_blocking;
+        running.swap_session();
         running.swap(context);
-        left
+    }
+
+    pub(super) fn end(&self) -> Ended {
+        let session = &self.running.lock().session;
+        Ended {
+            resp: session.resp,
+            stopped: session.stopped,
+        }
+    }
+
+    pub(super) fn begin_to_load(&self, loading: Loading) {
+        *self.loading.lock() = Some(loading);
+    }
+
+    pub(super) fn end_to_load(&self) -> Loading {
+        self.loading.lock().take().unwrap_or_default()
+    }
+
+    pub(super) fn is_loading(&self) -> bool {
+        self.loading.lock().is_some()
+    }
+
+    /// Adds a function to the library that is being loaded; false if it has
+    /// one of that name.
+    pub(super) fn register(&self, function: Registered) -> bool {
+        let mut loading = self.loading.lock();
+        let functions = loading.as_mut().map(|loading| &mut loading.functions);
+        let functions = functions.filter(|all| all.iter().all(|f| f.name != function.name));
+        functions.map(|all| all.push(function)).is_some()
+    }
+
+    /// Whether the script has called a command that writes.
+    pub(super) fn wrote(&self) -> bool {
+        self.running.lock().session.wrote
+    }
+
+    /// Has the script end when it goes on.
+    pub(super) fn kill(&self) {
+        self.running.lock().session.killed = true;
     }
 
     /// `redis.call`, or `redis.pcall` if errors are not to be raised.
@@ -175,14 +282,21 @@ impl Host {
             }
         }
         let args: Vec<&[u8]> = texts.iter().map(Argument::as_slice).collect();
+        let Running {
+            keyspace,
+            server,
+            client,
+            session,
+            ..
+        } = running;
         let mut context = Context {
-            keyspace: &mut running.keyspace,
-            server: &mut running.server,
-            client: &mut running.client,
-            now: running.now,
+            keyspace,
+            server,
+            client,
+            now: session.now,
             caller: Caller::Script,
         };
-        let reply = execute_in_script(&mut context, running.read_only, &args);
+        let reply = execute_in_script(&mut context, session.permit, &mut session.wrote, &args);
         (reply, resp)
     }
 
@@ -201,14 +315,45 @@ impl Host {
         Ok(())
     }
 
-    /// Counts instructions; true once a script has had enough.
-    pub(super) fn tick(&self, instructions: u32) -> bool {
+    /// Counts instructions. The first look may come at any time after a
+    /// script has begun, so that short ones are never left.
+    pub(super) fn tick(&self, instructions: u32) -> Tick {
         let mut running = self.running.lock();
-        running.instructions_left = running
-            .instructions_left
-            .saturating_sub(instructions.into());
-        running.exhausted |= running.instructions_left == 0;
-        running.active && running.exhausted
+        if let Some(loading) = &mut *self.loading.lock() {
+            let left = loading.instructions_left;
+            loading.instructions_left = left.saturating_sub(instructions.into());
+            return match loading.instructions_left {
+                0 => Tick::Stop(Stopped::LoadTimeout),
+                _ => Tick::GoOn,
+            };
+        }
+        if !running.active {
+            return Tick::GoOn;
+        }
+        let session = &mut running.session;
+        let left = session.instructions_left;
+        session.instructions_left = left.saturating_sub(instructions.into());
+        session.ticks += 1;
+        match (session.instructions_left, session.ticks) {
+            (0, _) => {
+                session.stopped = Some(Stopped::Exhausted);
+                Tick::Stop(Stopped::Exhausted)
+            }
+            (_, 1) => Tick::GoOn,
+            _ => Tick::Pause,
+        }
+    }
+
+    /// A script is gone on with; false if the server ends. Answers why the
+    /// script has to end, if it has to.
+    pub(super) fn returned(&self, lives_on: bool) -> Option<Stopped> {
+        let session = &mut self.running.lock().session;
+        session.stopped = match (lives_on, session.killed) {
+            (false, _) => Some(Stopped::Dropped),
+            (true, true) => Some(Stopped::Killed),
+            (true, false) => None,
+        };
+        session.stopped
     }
 
     /// `math.random`: none, one or two bounds.

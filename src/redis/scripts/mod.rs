@@ -1,15 +1,22 @@
-//! Lua scripts, as Redis 7.0 runs them.
+//! Lua scripts and functions, as Redis 7.0 runs them.
 //!
 //! The interpreter is the same Lua 5.1, opened as far as Redis opens it and
 //! no further, less what would let the real world into a simulation: tables
 //! print a counter instead of their address, a table keyed by objects cannot
 //! be walked, and a script that does not end runs out of instructions. It is
-//! made when the first script arrives.
+//! made when the first script arrives, and the one for functions when the
+//! first library does.
 //!
 //! A script runs with the keyspace moved into [`Host`], where `redis.call`
-//! finds it, and moved back at the end: nothing is shared, nothing waits.
+//! finds it, and moved back at the end: nothing is shared, nothing waits. One
+//! that runs for long is left again and again ([`fiber`]), with everything
+//! moved back, and [`Progress::Paused`] says so: the server then decides when
+//! it goes on.
 
 mod convert;
+mod fiber;
+mod flags;
+mod functions;
 mod host;
 mod libraries;
 mod random;
@@ -17,15 +24,23 @@ mod shebang;
 mod vm;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use indexmap::IndexMap;
+use mlua::Value;
 use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 
+use super::commands::Rest;
 use super::engine::Context;
+use super::observer::{Outcome, ScriptRun};
 use super::reply::Reply;
-use host::Host;
-use vm::Vm;
+use crate::rt::{self, Instant};
+use fiber::{Came, Go};
+pub(super) use flags::{Permit, ScriptFlags};
+pub(super) use functions::{Libraries, Library};
+use host::{Host, Session, Stopped};
+use vm::{TICK, Vm};
 
 type Map<K, V> = IndexMap<K, V, Xxh3DefaultBuilder>;
 
@@ -36,33 +51,110 @@ pub(super) struct Scripts {
     vm: Option<Vm>,
     by_text: Map<Bytes, Compiled>,
     by_sha: Map<String, Compiled>,
+    /// What FCALL can call.
+    pub(super) libraries: Libraries,
+    functions_vm: Option<Vm>,
+    paused: Option<Box<Paused>>,
+    /// What comes after the script that is not over.
+    pub(super) transaction: Option<Rest>,
 }
 
-/// A script that can be run.
+/// A script or a function that can be run.
 #[derive(Debug, Clone)]
 pub(super) struct Compiled(Arc<Script>);
 
 #[derive(Debug)]
 struct Script {
-    sha: String,
+    kind: Kind,
+    /// Of a script its digest.
+    name: String,
     function: mlua::Function,
-    /// Its shebang says that it does not write.
-    read_only: bool,
+    /// What a shebang says, if a script has one.
+    flags: Option<ScriptFlags>,
 }
 
-impl Compiled {
-    pub(super) fn sha(&self) -> &str {
-        &self.0.sha
+/// What runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A script of EVAL.
+    Script,
+    /// A function of FCALL.
+    Function,
+}
+
+impl Kind {
+    /// What others are told while it runs and runs.
+    pub(super) const fn busy(self) -> Reply {
+        Reply::error(match self {
+            Kind::Script => {
+                "BUSY Redis is busy running a script. You can only call SCRIPT KILL or \
+                 SHUTDOWN NOSAVE."
+            }
+            Kind::Function => {
+                "BUSY Redis is busy running a script. You can only call FUNCTION KILL or \
+                 SHUTDOWN NOSAVE."
+            }
+        })
     }
 }
 
-/// What a script is run with.
+impl Compiled {
+    pub(super) fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    pub(super) fn flags(&self) -> Option<ScriptFlags> {
+        self.0.flags
+    }
+}
+
+/// EVAL, FCALL and their kin, with arguments that have been checked.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Invocation<'a> {
-    pub(super) keys: &'a [&'a [u8]],
-    pub(super) args: &'a [&'a [u8]],
+    /// The whole command.
+    pub(super) argv: &'a [&'a [u8]],
+    /// How many keys it names.
+    pub(super) keys: usize,
     /// Called as EVAL_RO.
     pub(super) read_only: bool,
+}
+
+impl<'a> Invocation<'a> {
+    fn keys(&self) -> &'a [&'a [u8]] {
+        &self.argv[3..][..self.keys]
+    }
+
+    fn args(&self) -> &'a [&'a [u8]] {
+        &self.argv[3..][self.keys..]
+    }
+}
+
+/// How far a script has come.
+#[derive(Debug)]
+pub(super) enum Progress {
+    Ended(Reply),
+    /// It has run for a while, and is to be [gone on with](Scripts::go_on).
+    Paused,
+}
+
+/// The script that is not over.
+#[derive(Debug)]
+pub(super) struct Paused {
+    script: Compiled,
+    /// Its command.
+    pub(super) argv: Vec<Bytes>,
+    keys: usize,
+    pub(super) began: Instant,
+}
+
+impl Paused {
+    pub(super) fn kind(&self) -> Kind {
+        self.script.0.kind
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.script.0.name
+    }
 }
 
 impl Scripts {
@@ -73,6 +165,10 @@ impl Scripts {
             vm: None,
             by_text: Map::default(),
             by_sha: Map::default(),
+            libraries: Libraries::default(),
+            functions_vm: None,
+            paused: None,
+            transaction: None,
         }
     }
 
@@ -81,26 +177,31 @@ impl Scripts {
         if let Some(known) = self.by_text.get(text) {
             return Ok(known.clone());
         }
-        let (header, body) = shebang::split(text)?;
-        let function = self.vm()?.compile(body)?;
+        let (flags, body) = shebang::split(text)?;
+        let function = Vm::of(&mut self.vm, &self.host, Kind::Script)?.compile(body)?;
+        let name = sha1_hex(text);
         let compiled = Compiled(Arc::new(Script {
-            sha: sha1_hex(text),
+            kind: Kind::Script,
+            name: name.clone(),
             function,
-            read_only: header.no_writes,
+            flags,
         }));
         self.by_text
             .insert(Bytes::copy_from_slice(text), compiled.clone());
-        self.by_sha.insert(compiled.0.sha.clone(), compiled.clone());
+        self.by_sha.insert(name, compiled.clone());
         Ok(compiled)
     }
 
     /// The script of that digest, in either case.
-    pub(super) fn find(&self, sha: &[u8]) -> Option<Compiled> {
+    pub(super) fn find(&self, sha: &[u8]) -> Option<&Compiled> {
         let sha = std::str::from_utf8(sha).ok()?;
-        match self.by_sha.get(sha) {
-            Some(known) => Some(known.clone()),
-            None => self.by_sha.get(&sha.to_ascii_lowercase()).cloned(),
-        }
+        let known = self.by_sha.get(sha);
+        known.or_else(|| self.by_sha.get(&sha.to_ascii_lowercase()))
+    }
+
+    /// What a text says of itself; nothing if it cannot be read.
+    pub(super) fn flags_of_text(text: &[u8]) -> Option<ScriptFlags> {
+        shebang::split(text).ok()?.0
     }
 
     /// Forgets every script, and what they left in the interpreter.
@@ -115,43 +216,147 @@ impl Scripts {
         self.by_sha.len()
     }
 
+    /// The script that is not over.
+    pub(super) fn paused(&self) -> Option<&Paused> {
+        self.paused.as_deref()
+    }
+
+    /// Runs a script to its end, or until it has run for a while.
     pub(super) fn run(
         &mut self,
         context: &mut Context<'_>,
         script: &Compiled,
         invocation: &Invocation<'_>,
-    ) -> Reply {
-        let instructions = self.instructions_max;
-        let host = self.host.clone();
-        let vm = match self.vm() {
-            Ok(vm) => vm,
-            Err(error) => return error,
+    ) -> Progress {
+        let came = match self.begin(context, script, invocation) {
+            Ok(came) => came,
+            Err(error) => return Progress::Ended(error),
         };
-        host.enter(
-            context,
-            invocation.read_only || script.0.read_only,
-            instructions,
-        );
-        let result = vm.run(&script.0.function, invocation);
-        let left = host.leave(context);
-        if left.exhausted {
-            vm.count_instructions();
-            return Reply::error("ERR The script used up its instructions and was ended.");
+        match came {
+            Came::Ended(result) => Progress::Ended(self.end(context, script, invocation, result)),
+            Came::Paused => {
+                let argv = invocation.argv.iter();
+                self.paused = Some(Box::new(Paused {
+                    script: script.clone(),
+                    argv: argv.map(|arg| Bytes::copy_from_slice(arg)).collect(),
+                    keys: invocation.keys,
+                    began: rt::now(),
+                }));
+                Progress::Paused
+            }
         }
-        vm::answer(result, script.sha(), left.resp)
     }
 
-    fn vm(&mut self) -> Result<&Vm, Reply> {
-        if self.vm.is_none() {
-            let vm = Vm::new(self.host.clone()).map_err(|error| {
-                Reply::error_from(format!("ERR The interpreter did not start: {error}").into())
-            })?;
-            self.vm = Some(vm);
-        }
-        self.vm
-            .as_ref()
-            .ok_or(Reply::error("ERR The interpreter did not start"))
+    fn begin(
+        &mut self,
+        context: &mut Context<'_>,
+        script: &Compiled,
+        invocation: &Invocation<'_>,
+    ) -> Result<Came, Reply> {
+        let permit = Permit::new(context, script.flags(), invocation.read_only)?;
+        let vm = self.vm(script.0.kind)?;
+        let call = vm.call(script, invocation).map_err(vm::not_started)?;
+        let session = Session::new(context, permit, self.instructions_max);
+        self.host.begin(session);
+        Ok(self.enter(context, script.0.kind, Go::Run(call)))
     }
+
+    /// Lets the interpreter have the server, and takes it back.
+    fn enter(&mut self, context: &mut Context<'_>, kind: Kind, go: Go) -> Came {
+        let host = self.host.clone();
+        match self.vm(kind) {
+            Ok(vm) => {
+                host.enter(context);
+                let came = vm.enter(go);
+                host.leave(context);
+                came
+            }
+            Err(error) => Came::Ended(Err(mlua::Error::runtime(format!("{error:?}")))),
+        }
+    }
+
+    /// Goes on with the script that is not over.
+    pub(super) fn go_on(&mut self, context: &mut Context<'_>) -> Progress {
+        let Some(paused) = self.paused.take() else {
+            return Progress::Ended(NOT_BUSY);
+        };
+        match self.enter(context, paused.kind(), Go::On) {
+            Came::Paused => {
+                self.paused = Some(paused);
+                Progress::Paused
+            }
+            Came::Ended(result) => {
+                let argv: Vec<&[u8]> = paused.argv.iter().map(|arg| &arg[..]).collect();
+                let invocation = Invocation {
+                    argv: &argv,
+                    keys: paused.keys,
+                    read_only: false,
+                };
+                Progress::Ended(self.end(context, &paused.script, &invocation, result))
+            }
+        }
+    }
+
+    /// The reply to a script that has ended.
+    fn end(
+        &mut self,
+        context: &Context<'_>,
+        script: &Compiled,
+        invocation: &Invocation<'_>,
+        result: mlua::Result<(bool, Value)>,
+    ) -> Reply {
+        let ended = self.host.end();
+        if ended.stopped.is_some()
+            && let Ok(vm) = self.vm(script.0.kind)
+        {
+            vm.count_instructions();
+        }
+        let reply = match ended.stopped {
+            Some(Stopped::Exhausted) => Reply::error(host::EXHAUSTED),
+            _ => vm::answer(result, &script.0.name, ended.resp),
+        };
+        context.keyspace.observe(|observer| {
+            observer.script_ran(&ScriptRun {
+                sha: &script.0.name,
+                keys: invocation.keys(),
+                args: invocation.args(),
+                outcome: Outcome::of(&reply),
+            });
+        });
+        reply
+    }
+
+    /// Ends the script that is not over, if it may be ended.
+    pub(super) fn kill(&mut self, kind: Kind, planted: bool) -> Reply {
+        match &self.paused {
+            None => NOT_BUSY,
+            Some(_) if self.host.wrote() && !planted => UNKILLABLE,
+            Some(paused) if paused.kind() != kind => paused.kind().busy(),
+            Some(_) => {
+                self.host.kill();
+                Reply::OK
+            }
+        }
+    }
+
+    fn vm(&mut self, kind: Kind) -> Result<&mut Vm, Reply> {
+        match kind {
+            Kind::Script => Vm::of(&mut self.vm, &self.host, kind),
+            Kind::Function => Vm::of(&mut self.functions_vm, &self.host, kind),
+        }
+    }
+}
+
+const NOT_BUSY: Reply = Reply::error("NOTBUSY No scripts in execution right now.");
+const UNKILLABLE: Reply = Reply::error(
+    "UNKILLABLE Sorry the script already executed write commands against the dataset. You can \
+     either wait the script termination or kill the server in a hard way using the SHUTDOWN \
+     NOSAVE command.",
+);
+
+/// How long a script runs until it is left, if an instruction takes so long.
+pub(super) fn slice(instruction_ns: u64) -> Duration {
+    Duration::from_nanos(instruction_ns.saturating_mul(TICK.into()))
 }
 
 fn sha1_hex(text: &[u8]) -> String {

@@ -19,9 +19,15 @@ local function refuse_write()
 end
 
 local function read_only(table)
-  local proxy = setmetatable({}, { __index = table, __newindex = refuse_write })
+  local meta = { __index = table, __newindex = refuse_write }
+  local proxy = setmetatable({}, meta)
   hidden[proxy] = table
-  return proxy
+  return proxy, meta
+end
+
+-- For an `__index`, on behalf of whoever reads.
+local function refuse_missing(name)
+  error(format("Script attempted to access nonexistent global variable '%s'", tostring(name)), 3)
 end
 
 local function bad_argument(number, name, expected, ...)
@@ -262,18 +268,20 @@ function redis.status_reply(...)
   return wrong or { ok = text }
 end
 
-function redis.breakpoint()
-  return false
-end
+if not host.is_for_functions then
+  function redis.breakpoint()
+    return false
+  end
 
-function redis.debug() end
+  function redis.debug() end
 
-function redis.replicate_commands()
-  return true
+  function redis.replicate_commands()
+    return true
+  end
 end
 
 -- KEYS and ARGV change from run to run; `globals` itself is out of reach.
-local scope = read_only(globals)
+local scope, scope_meta = read_only(globals)
 
 globals._G = scope
 globals.redis = read_only(redis)
@@ -289,7 +297,7 @@ setmetatable(globals, {
     if closed[name] then
       return open(name)
     end
-    error(format("Script attempted to access nonexistent global variable '%s'", tostring(name)), 2)
+    refuse_missing(name)
   end,
 })
 
@@ -312,4 +320,34 @@ local function run(script, keys, args)
   return xpcall(script, handle)
 end
 
-return { globals = scope, run = run }
+local function call(callback, keys, args)
+  return xpcall(function()
+    return callback(keys, args)
+  end, handle)
+end
+
+-- What a library has while it is loaded.
+local function library_scope()
+  local allowed = { register_function = host.register_function, log = host.log }
+  for name, value in next, redis do
+    if match(name, '^LOG_') or match(name, '^REDIS_') then
+      allowed[name] = value
+    end
+  end
+  local only = {
+    __index = function(_, name)
+      refuse_missing(name)
+    end,
+  }
+  return setmetatable({ redis = read_only(setmetatable(allowed, only)) }, only)
+end
+
+local function load(body)
+  local library = library_scope()
+  scope_meta.__index, hidden[scope] = library, library
+  local ok, value = pcall(body)
+  scope_meta.__index, hidden[scope] = globals, globals
+  return ok, error_value(value)
+end
+
+return { globals = scope, run = host.is_for_functions and call or run, load = load }

@@ -1,19 +1,15 @@
 //! The first line of a script, if it starts with `#!`.
 
+use super::flags::ScriptFlags;
 use crate::redis::reply::Reply;
 
-/// What the line says.
-#[derive(Debug, Default, Clone, Copy)]
-pub(super) struct Header {
-    pub(super) no_writes: bool,
-}
-
-/// The header, and the rest with its line break, so that line numbers stay.
-pub(super) fn split(text: &[u8]) -> Result<(Header, &[u8]), Reply> {
-    let mut header = Header::default();
-    if text.len() <= 2 || !text.starts_with(b"#!") {
-        return Ok((header, text));
+/// The flags, none of a script without such a line, and the rest with its
+/// line break, so that line numbers stay.
+pub(super) fn split(text: &[u8]) -> Result<(Option<ScriptFlags>, &[u8]), Reply> {
+    if !text.starts_with(b"#!") {
+        return Ok((None, text));
     }
+    let mut flags = ScriptFlags::default();
     let end = text.iter().position(|byte| *byte == b'\n');
     let end = end.ok_or(Reply::error("ERR Invalid script shebang"))?;
     let mut words = text[..end]
@@ -24,18 +20,17 @@ pub(super) fn split(text: &[u8]) -> Result<(Header, &[u8]), Reply> {
         return Err(refuse(b"Unexpected engine in script shebang: ", engine));
     }
     for word in words {
-        let Some(flags) = word.strip_prefix(b"flags=") else {
+        let Some(names) = word.strip_prefix(b"flags=") else {
             return Err(refuse(b"Unknown lua shebang option: ", word));
         };
-        for flag in flags.split(|byte| *byte == b',') {
-            match flag {
-                b"no-writes" => header.no_writes = true,
-                b"allow-oom" | b"allow-stale" | b"no-cluster" | b"allow-cross-slot-keys" => {}
-                _ => return Err(refuse(b"Unexpected flag in script shebang: ", flag)),
+        let names = names.split(|byte| *byte == b',');
+        for name in names.filter(|_| word.len() > b"flags=".len()) {
+            if !flags.add(name) {
+                return Err(refuse(b"Unexpected flag in script shebang: ", name));
             }
         }
     }
-    Ok((header, &text[end..]))
+    Ok((Some(flags), &text[end..]))
 }
 
 fn refuse(what: &[u8], word: &[u8]) -> Reply {

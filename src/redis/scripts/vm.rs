@@ -8,10 +8,11 @@ use mlua::{
     ChunkMode, Function, HookTriggers, Lua, LuaOptions, MultiValue, StdLib, Table, Value, VmState,
 };
 
-use super::Invocation;
 use super::convert::{error_table, to_reply};
-use super::host::{self, Host, Raised};
-use super::libraries;
+use super::fiber::{self, Call, Came, Fiber, Go};
+use super::functions;
+use super::host::{self, Host, Raised, Tick};
+use super::{Compiled, Invocation, Kind, libraries};
 use crate::redis::reply::{Reply, Resp};
 
 /// Everything that is easier said in Lua: the globals, their protection, the
@@ -20,8 +21,9 @@ const PRELUDE: &str = include_str!("prelude.lua");
 /// The chunk name of the prelude, and that of scripts.
 pub(super) const PRELUDE_NAME: &str = "=redis";
 const SCRIPT_NAME: &str = "@user_script";
+const LIBRARY_NAME: &str = "@user_function";
 /// Instructions between two looks at the budget.
-const TICK: u32 = 100_000;
+pub(super) const TICK: u32 = 100_000;
 
 /// The prelude as a function. Parsing it costs more than all else in making
 /// an interpreter, so it is parsed once in a process; what it compiles to is
@@ -38,8 +40,10 @@ fn prelude(lua: &Lua) -> mlua::Result<Function> {
 }
 
 pub(super) struct Vm {
+    // Ends before what it runs.
+    fiber: Fiber,
     lua: Lua,
-    run: Function,
+    load: Function,
     host: Arc<Host>,
 }
 
@@ -50,15 +54,37 @@ impl fmt::Debug for Vm {
 }
 
 impl Vm {
-    pub(super) fn new(host: Arc<Host>) -> mlua::Result<Vm> {
+    /// The interpreter in `slot`, made if there is none.
+    pub(super) fn of<'a>(
+        slot: &'a mut Option<Vm>,
+        host: &Arc<Host>,
+        kind: Kind,
+    ) -> Result<&'a mut Vm, Reply> {
+        let vm = match slot.take() {
+            Some(vm) => vm,
+            None => Vm::new(host.clone(), kind).map_err(not_started)?,
+        };
+        let vm = slot.insert(vm);
+        match vm.fiber.is_here() {
+            true => Ok(vm),
+            false => Err(Reply::error(
+                "ERR Scripts run on the thread of the first one, and this is another",
+            )),
+        }
+    }
+
+    fn new(host: Arc<Host>, kind: Kind) -> mlua::Result<Vm> {
         let libraries = StdLib::TABLE | StdLib::STRING | StdLib::MATH;
         let lua = Lua::new_with(libraries, LuaOptions::new().catch_rust_panics(false))?;
         let functions = host_functions(&lua, &host)?;
+        functions.raw_set("is_for_functions", kind == Kind::Function)?;
         let prelude: Table = prelude(&lua)?.call(functions)?;
         lua.set_globals(prelude.get("globals")?)?;
+        let fiber = Fiber::new(&lua, prelude.get("run")?).map_err(mlua::Error::external)?;
         let vm = Vm {
-            run: prelude.get("run")?,
+            fiber,
             lua,
+            load: prelude.get("load")?,
             host,
         };
         vm.count_instructions();
@@ -71,47 +97,79 @@ impl Vm {
         let armed = self.lua.set_global_hook(
             HookTriggers::new().every_nth_instruction(TICK),
             move |lua, _| {
-                if host.tick(TICK) {
-                    // From here on every line fails, so that no pcall keeps
-                    // the script alive.
-                    lua.set_global_hook(HookTriggers::EVERY_LINE, |_, _| out_of_instructions())?;
-                    return out_of_instructions();
-                }
-                Ok(VmState::Continue)
+                let stopped = match host.tick(TICK) {
+                    Tick::GoOn => None,
+                    Tick::Pause => host.returned(fiber::pause(lua)?),
+                    Tick::Stop(why) => Some(why),
+                };
+                let Some(why) = stopped else {
+                    return Ok(VmState::Continue);
+                };
+                // From here on every line fails, so that no pcall keeps the
+                // script alive.
+                lua.set_global_hook(HookTriggers::EVERY_LINE, move |_, _| Err(why.error()))?;
+                Err(why.error())
             },
         );
         debug_assert!(armed.is_ok(), "a hook can always be set");
     }
 
-    pub(super) fn compile(&self, text: &[u8]) -> Result<Function, Reply> {
-        self.lua
-            .load(text)
-            .set_name(SCRIPT_NAME)
-            .set_mode(ChunkMode::Text)
-            .into_function()
-            .map_err(|error| {
-                let message = match error {
-                    mlua::Error::SyntaxError { message, .. } => message,
-                    error => error.to_string(),
-                };
-                Reply::error_from(
-                    format!("ERR Error compiling script (new function): {message}").into(),
-                )
-            })
+    /// Enters the interpreter: it comes back when a script has ended or has
+    /// run for a while.
+    pub(super) fn enter(&mut self, go: Go) -> Came {
+        self.lua.set_memory_limit(host::MEMORY_MAX).ok();
+        let came = self.fiber.enter(go);
+        self.lua.set_memory_limit(0).ok();
+        came
     }
 
-    /// Runs a script: whether it returned, and what, or its error.
-    pub(super) fn run(
+    pub(super) fn compile(&self, text: &[u8]) -> Result<Function, Reply> {
+        self.chunk(text, SCRIPT_NAME).map_err(|message| {
+            Reply::error_from(
+                format!("ERR Error compiling script (new function): {message}").into(),
+            )
+        })
+    }
+
+    /// Runs a library, which registers its functions with the host.
+    pub(super) fn load(&self, text: &[u8]) -> Result<(), Reply> {
+        let library = self.chunk(text, LIBRARY_NAME).map_err(|message| {
+            Reply::error_from(format!("ERR Error compiling function: {message}").into())
+        })?;
+        let loaded: mlua::Result<(bool, Value)> = self.load.call(library);
+        let why = match loaded {
+            Ok((true, _)) => return Ok(()),
+            Ok((false, Value::Table(error))) => error.raw_get("err").unwrap_or_default(),
+            Ok((false, Value::String(text))) => format!("ERR {}", text.to_string_lossy()),
+            Ok((false, _)) => "ERR ".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        Err(Reply::error_from(
+            format!("ERR Error registering functions: {why}").into(),
+        ))
+    }
+
+    /// A text as a function, or what is wrong with it.
+    fn chunk(&self, text: &[u8], name: &str) -> Result<Function, String> {
+        let chunk = self.lua.load(text).set_name(name);
+        let function = chunk.set_mode(ChunkMode::Text).into_function();
+        function.map_err(|error| match error {
+            mlua::Error::SyntaxError { message, .. } => message,
+            error => error.to_string(),
+        })
+    }
+
+    /// What runs a script.
+    pub(super) fn call(
         &self,
-        script: &Function,
+        script: &Compiled,
         invocation: &Invocation<'_>,
-    ) -> mlua::Result<(bool, Value)> {
-        let keys = self.strings(invocation.keys)?;
-        let args = self.strings(invocation.args)?;
-        self.lua.set_memory_limit(host::MEMORY_MAX)?;
-        let result = self.run.call((script, keys, args));
-        self.lua.set_memory_limit(0)?;
-        result
+    ) -> mlua::Result<Call> {
+        Ok(Call {
+            script: script.clone(),
+            keys: self.strings(invocation.keys())?,
+            args: self.strings(invocation.args())?,
+        })
     }
 
     fn strings(&self, texts: &[&[u8]]) -> mlua::Result<Table> {
@@ -123,47 +181,50 @@ impl Vm {
     }
 }
 
-fn out_of_instructions() -> mlua::Result<VmState> {
-    host::raise("ERR The script used up its instructions and was ended.")
+pub(super) fn not_started(error: mlua::Error) -> Reply {
+    Reply::error_from(format!("ERR The interpreter did not start: {error}").into())
 }
 
 /// What the prelude builds on.
 fn host_functions(lua: &Lua, host: &Arc<Host>) -> mlua::Result<Table> {
-    let functions = lua.create_table()?;
+    let table = lua.create_table()?;
     for (name, raises) in [("call", true), ("pcall", false)] {
         let host = host.clone();
         let call = lua.create_function(move |lua, args: MultiValue| host.call(lua, &args, raises));
-        functions.raw_set(name, call?)?;
+        table.raw_set(name, call?)?;
     }
     let here = host.clone();
     let set_resp = move |_: &Lua, args: MultiValue| here.set_resp(&args);
-    functions.raw_set("setresp", lua.create_function(set_resp)?)?;
+    table.raw_set("setresp", lua.create_function(set_resp)?)?;
     let here = host.clone();
     let random = move |lua: &Lua, args: MultiValue| here.random(lua, &args);
-    functions.raw_set("random", lua.create_function(random)?)?;
+    table.raw_set("random", lua.create_function(random)?)?;
     let here = host.clone();
     let seed = move |_: &Lua, seed: f64| {
         here.seed_random(seed as i32);
         Ok(())
     };
-    functions.raw_set("randomseed", lua.create_function(seed)?)?;
+    table.raw_set("randomseed", lua.create_function(seed)?)?;
+    let here = host.clone();
+    let register = move |_: &Lua, args: MultiValue| functions::register(&here, &args);
+    table.raw_set("register_function", lua.create_function(register)?)?;
     let sha1hex = |lua: &Lua, args: MultiValue| host::sha1hex(lua, &args);
-    functions.raw_set("sha1hex", lua.create_function(sha1hex)?)?;
+    table.raw_set("sha1hex", lua.create_function(sha1hex)?)?;
     let log = |_: &Lua, args: MultiValue| host::log(&args);
-    functions.raw_set("log", lua.create_function(log)?)?;
+    table.raw_set("log", lua.create_function(log)?)?;
     let acl_check_cmd = |_: &Lua, args: MultiValue| host::acl_check_cmd(&args);
-    functions.raw_set("acl_check_cmd", lua.create_function(acl_check_cmd)?)?;
+    table.raw_set("acl_check_cmd", lua.create_function(acl_check_cmd)?)?;
     let set_repl = |_: &Lua, args: MultiValue| host::set_repl(&args);
-    functions.raw_set("set_repl", lua.create_function(set_repl)?)?;
-    functions.raw_set(
+    table.raw_set("set_repl", lua.create_function(set_repl)?)?;
+    table.raw_set(
         "where",
         lua.create_function(|lua, ()| Ok(host::position(lua).unzip()))?,
     )?;
     let library = |lua: &Lua, name: String| libraries::open(lua, &name);
-    functions.raw_set("library", lua.create_function(library)?)?;
-    functions.raw_set("null", Value::NULL)?;
-    functions.raw_set("error_value", lua.create_function(error_value)?)?;
-    Ok(functions)
+    table.raw_set("library", lua.create_function(library)?)?;
+    table.raw_set("null", Value::NULL)?;
+    table.raw_set("error_value", lua.create_function(error_value)?)?;
+    Ok(table)
 }
 
 /// What a script gets when it catches an error that was raised here.

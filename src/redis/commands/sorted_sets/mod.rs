@@ -137,7 +137,7 @@ struct Added {
     score: Option<f64>,
 }
 
-fn zadd(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+pub(super) fn zadd(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     let (flags, elements) = Flagged::parse(&args[2..]);
     answer(add(context, args[1], &flags, elements))
 }
