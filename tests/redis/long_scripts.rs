@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use doublebuy::redis::{Bug, Options};
-use doublebuy::rt;
+use doublebuy::{net, rt};
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, RedisError, Value, cmd};
 
@@ -117,7 +117,10 @@ fn a_script_that_has_written_goes_on_to_its_end() {
 
 #[test]
 fn a_kill_that_leaves_half_a_script_is_noticed() {
-    assert_ne!(kill_after_write(Some(Bug::KillsAfterWrite)), kill_after_write(None));
+    assert_ne!(
+        kill_after_write(Some(Bug::KillsAfterWrite)),
+        kill_after_write(None)
+    );
 }
 
 #[test]
@@ -181,7 +184,7 @@ fn a_server_can_die_in_the_middle_of_a_script() {
         let mut runner = connect("redis:6379").await;
         let run = rt::spawn(async move { say(&mut runner, eval(ENDLESS)).await });
         rt::sleep(Duration::from_millis(500)).await;
-        world.network.kill(world.server_node);
+        world.network.kill(world.server_node, net::Death::Process);
         run.abort();
     });
 }

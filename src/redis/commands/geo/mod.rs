@@ -78,7 +78,7 @@ fn coordinates(position: Position) -> Reply {
 
 /// Comes to a ZADD.
 fn geoadd(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
-    answer(as_zadd(args).and_then(|(options, scores)| {
+    answer(as_zadd(args).map(|(options, scores)| {
         let mut zadd: Vec<&[u8]> = vec![b"zadd", args[1]];
         zadd.extend(options);
         for (score, member) in &scores {
@@ -89,7 +89,7 @@ fn geoadd(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
         if context.keyspace.dirty() != before {
             context.propagate_as(&zadd);
         }
-        Ok(reply)
+        reply
     }))
 }
 
