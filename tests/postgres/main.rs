@@ -6,6 +6,7 @@ mod clients;
 mod conversations;
 mod corpus;
 mod crash;
+mod definitions;
 mod depth;
 mod differential;
 mod driver;

@@ -5,14 +5,17 @@
 //! xid, which it gets with its first write or row lock. Subtransactions are
 //! positions in its list of changes, each with an xid of its own.
 
+mod definition;
 mod modes;
 mod notify;
 mod savepoint;
 
+use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
+use self::definition::log_whole;
 use self::notify::Message;
 use self::savepoint::Level;
 use super::engine::{Engine, Shared};
@@ -25,12 +28,12 @@ use super::replication::wait_for_standby;
 use super::sql::current_timestamp;
 use super::ssi::{Safety, SxactId};
 use super::storage::clog::{Csn, Snapshot, Xid};
-use super::storage::heap::{Heap, RowId, Tid};
-use super::storage::sequence::{SequenceId, SequenceState};
-use super::storage::table::{Contents, Table, TableDef, TableId};
+use super::storage::heap::{RowId, Tid};
+use super::storage::table::TableId;
 use super::types::Row;
 use super::wal::{CommitRecord, Entry, Lsn, Record, RowEntry, flush_later};
 
+pub(super) use definition::Definition;
 pub(super) use modes::{Isolation, Modes};
 pub(super) use savepoint::no_savepoint;
 
@@ -41,33 +44,6 @@ pub(super) struct RowChange {
     pub(super) row: RowId,
     pub(super) old: Option<(Tid, Row)>,
     pub(super) new: Option<(Tid, Row)>,
-}
-
-/// A change of the catalog, with what it takes to undo it.
-#[derive(Debug)]
-pub(super) enum Definition {
-    Created(TableId),
-    Dropped(TableId),
-    /// A table has another definition, and perhaps other rows.
-    Altered {
-        table: TableId,
-        before: Arc<TableDef>,
-        heap: Option<Box<Heap>>,
-    },
-    /// An index of a table was made: its number.
-    IndexCreated(TableId, u32),
-    /// An index of this name is dropped.
-    IndexDropped {
-        table: TableId,
-        before: Arc<TableDef>,
-        name: Arc<str>,
-    },
-    Truncated(TableId, Box<Contents>),
-    SequenceCreated(SequenceId),
-    SequenceDropped(SequenceId),
-    SequenceRestarted(SequenceId, SequenceState),
-    ViewCreated(u32),
-    ViewDropped(u32),
 }
 
 #[derive(Debug)]
@@ -325,14 +301,27 @@ impl Transaction {
             .map(|(id, number)| Record::Sequence(id, number))
             .collect();
         let mut entries = Vec::with_capacity(self.steps.len());
+        let mut rewritten = self.rewritten();
         for step in &self.steps {
             match step {
+                Step::Row(change) if rewritten.contains_key(&change.table) => {}
                 Step::Row(change) => entries.push(Entry::Row(RowEntry {
                     table: change.table,
                     old: change.old.as_ref().map(|(tid, _)| *tid),
                     new: change.new.clone(),
                 })),
-                Step::Definition(definition) => definition.log(engine, self.xid, &mut entries),
+                Step::Definition(definition) => {
+                    let table = definition.shapes();
+                    let whole = table.and_then(|id| Some((id, rewritten.get_mut(&id)?)));
+                    match whole {
+                        None => definition.log(engine, self.xid, &mut entries),
+                        Some((_, true)) => {}
+                        Some((id, logged)) => {
+                            *logged = true;
+                            log_whole(engine, self.xid, id, &mut entries);
+                        }
+                    }
+                }
             }
         }
         records.push(Record::Commit(CommitRecord {
@@ -343,6 +332,23 @@ impl Transaction {
             entries,
         }));
         records
+    }
+
+    /// The tables that have other rows than they had, all of them: they are
+    /// logged as they are in the end, once.
+    fn rewritten(&self) -> BTreeMap<TableId, bool> {
+        let mut rewritten = BTreeMap::new();
+        for step in &self.steps {
+            if let Step::Definition(Definition::Altered {
+                table,
+                heap: Some(_),
+                ..
+            }) = step
+            {
+                rewritten.insert(*table, false);
+            }
+        }
+        rewritten
     }
 
     fn finish_commit(&mut self, shared: &Shared, engine: &mut Engine, lsn: Option<Lsn>) {
@@ -497,111 +503,5 @@ fn undo_row(engine: &mut Engine, change: &RowChange) {
     }
     if let Some((tid, _)) = &change.old {
         table.heap.revive(change.row, *tid);
-    }
-}
-
-impl Definition {
-    /// What the log says of it.
-    fn log(&self, engine: &Engine, top: Xid, entries: &mut Vec<Entry>) {
-        let table = |id: &TableId| engine.catalog.table(*id);
-        match self {
-            Definition::Created(id) => {
-                entries.extend(table(id).map(|table| Entry::Define(table.def.clone())));
-            }
-            Definition::Altered {
-                table: id, heap, ..
-            } => {
-                let Some(table) = table(id) else {
-                    return;
-                };
-                entries.push(Entry::Define(table.def.clone()));
-                if heap.is_some() {
-                    entries.push(Entry::Truncate(*id));
-                    let newest = table.heap.rows().filter_map(|(_, chain)| chain.newest());
-                    let live = newest.filter(|version| !version.xmax.is_some());
-                    entries.extend(live.map(|version| {
-                        Entry::Row(RowEntry {
-                            table: *id,
-                            old: None,
-                            new: Some((version.tid, version.row.clone())),
-                        })
-                    }));
-                }
-            }
-            Definition::IndexCreated(id, _) | Definition::IndexDropped { table: id, .. } => {
-                let seen = |table: &Table| table.seen_by(&engine.clog, top);
-                entries.extend(table(id).map(|table| Entry::Define(seen(table))));
-            }
-            Definition::Dropped(id) => entries.push(Entry::Drop(*id)),
-            Definition::Truncated(id, _) => entries.push(Entry::Truncate(*id)),
-            Definition::SequenceCreated(id) => {
-                let def = engine.catalog.sequence(*id).cloned();
-                entries.extend(def.map(Entry::DefineSequence));
-            }
-            Definition::SequenceDropped(id) => entries.push(Entry::DropSequence(*id)),
-            Definition::SequenceRestarted(..) => {}
-            Definition::ViewCreated(id) => {
-                let view = engine.catalog.view_by_id(*id).cloned();
-                entries.extend(view.map(|view| Entry::DefineView(*id, view)));
-            }
-            Definition::ViewDropped(id) => entries.push(Entry::DropView(*id)),
-        }
-    }
-
-    fn undo(self, shared: &Shared, engine: &mut Engine) {
-        match self {
-            Definition::Created(id) => {
-                engine.catalog.remove(id);
-            }
-            Definition::Dropped(id) => {
-                if let Some(table) = engine.catalog.table_mut(id) {
-                    table.presence.dropped_by = Xid::NONE;
-                }
-            }
-            Definition::Altered {
-                table: id,
-                before,
-                heap,
-            } => {
-                let Some(table) = engine.catalog.table_mut(id) else {
-                    return;
-                };
-                let name = table.def.name.clone();
-                table.redefine(before, heap.map(|heap| *heap));
-                if table.def.name != name {
-                    engine.catalog.renamed(id, &name);
-                }
-            }
-            Definition::IndexCreated(id, index) => {
-                if let Some(table) = engine.catalog.table_mut(id) {
-                    table.remove_index(index);
-                }
-            }
-            Definition::IndexDropped {
-                table: id,
-                before,
-                name,
-            } => {
-                if let Some(table) = engine.catalog.table_mut(id) {
-                    table.redefine(before, None);
-                    table.forget_drop(&name);
-                }
-            }
-            Definition::Truncated(id, contents) => {
-                if let Some(table) = engine.catalog.table_mut(id) {
-                    table.refill(*contents);
-                }
-            }
-            Definition::SequenceCreated(id) => {
-                engine.catalog.remove_sequence(id);
-                shared.sequences.lock().remove(id);
-            }
-            Definition::SequenceDropped(id) => engine.catalog.drop_sequence(id, Xid::NONE),
-            Definition::SequenceRestarted(id, state) => {
-                shared.sequences.lock().put_back(id, state);
-            }
-            Definition::ViewCreated(id) => engine.catalog.remove_view(id),
-            Definition::ViewDropped(id) => engine.catalog.drop_view(id, Xid::NONE),
-        }
     }
 }
