@@ -263,13 +263,7 @@ impl Session {
 
     /// Refuses a command on a standby.
     pub(super) fn prevent_in_recovery(&self, command: &str) -> Result<()> {
-        match self.shared.replication.in_recovery() {
-            false => Ok(()),
-            true => Err(Error::new(
-                SqlState::READ_ONLY_SQL_TRANSACTION,
-                format!("cannot execute {command} during recovery"),
-            )),
-        }
+        self.shared.replication.prevent(command)
     }
 
     /// Runs a statement. On an error its transaction has been undone.
@@ -367,8 +361,15 @@ impl Session {
     async fn run_utility(&mut self, command: &Command) -> Result<Answer> {
         let statement = match command {
             Command::Sql(statement) => statement,
-            Command::Maintenance(command) => return self.maintain(command).await,
-            Command::Reindex(command) => return self.reindex(command).await,
+            Command::Maintenance(command) => {
+                let name = if command.vacuum { "VACUUM" } else { "ANALYZE" };
+                self.prevent_in_recovery(name)?;
+                return self.maintain(command).await;
+            }
+            Command::Reindex(command) => {
+                self.prevent_in_recovery("REINDEX")?;
+                return self.reindex(command).await;
+            }
             Command::Refused(what) => return Err(Error::unsupported(what)),
         };
         if let Some(answer) = utility::run(self, statement)? {

@@ -19,4 +19,5 @@ mod protocol;
 mod replication;
 mod schedules;
 mod sessions;
+mod standby;
 mod support;

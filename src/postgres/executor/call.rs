@@ -33,6 +33,7 @@ pub(super) async fn perform(run: &mut Execution<'_>, call: &Call) -> Result<Valu
         }
         System::SetConfig => set_config(run, arguments)?,
         System::Notify => {
+            run.shared.replication.prevent("NOTIFY")?;
             let text = |at: usize| arguments.get(at).and_then(Value::as_str).unwrap_or("");
             run.transaction.notify(text(0), text(1))?;
             void

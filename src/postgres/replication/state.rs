@@ -72,6 +72,17 @@ impl Replication {
         self.in_recovery.load(Ordering::Relaxed)
     }
 
+    /// Refuses a command on a standby.
+    pub(in crate::postgres) fn prevent(&self, command: &str) -> Result<()> {
+        match self.in_recovery() {
+            false => Ok(()),
+            true => Err(Error::new(
+                SqlState::READ_ONLY_SQL_TRANSACTION,
+                format!("cannot execute {command} during recovery"),
+            )),
+        }
+    }
+
     /// Ends every walsender.
     pub(in crate::postgres) fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);

@@ -19,14 +19,14 @@ pub(in crate::postgres) async fn lock_tables(
     let Statement::Lock(lock) = statement else {
         return Ok(None);
     };
+    if lock_mode(lock)? > LockMode::RowExclusive {
+        session.prevent_in_recovery("LOCK TABLE")?;
+    }
     if session.block == Block::None {
         return Err(Error::new(
             SqlState::NO_ACTIVE_SQL_TRANSACTION,
             "LOCK TABLE can only be used in transaction blocks",
         ));
-    }
-    if lock_mode(lock)? > LockMode::RowExclusive {
-        session.prevent_in_recovery("LOCK TABLE")?;
     }
     let (shared, transaction, settings) = session.in_transaction()?;
     lock_each(shared, transaction, settings, lock).await?;

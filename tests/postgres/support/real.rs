@@ -37,6 +37,21 @@ fn program(name: &str) -> Command {
     }
 }
 
+/// A folder for a cluster, and a port for its server.
+fn folder() -> (PathBuf, u16) {
+    // The kernel picks a free port; nobody else is told of it.
+    let probe = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = probe.local_addr().unwrap().port();
+    drop(probe);
+    let folder = std::env::temp_dir().join(format!("doublebuy-postgres-{port}"));
+    fs::create_dir(&folder).unwrap();
+    if is_root() {
+        let status = Command::new("chown").arg("nobody").arg(&folder).status();
+        assert!(status.unwrap().success());
+    }
+    (folder, port)
+}
+
 fn is_root() -> bool {
     let uid = Command::new("id").arg("-u").output();
     uid.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
@@ -54,29 +69,44 @@ impl Real {
             println!("skipped: no postgres binary in {BINARIES}");
             return None;
         }
-        // The kernel picks a free port; nobody else is told of it.
-        let probe = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = probe.local_addr().unwrap().port();
-        drop(probe);
-        let folder = std::env::temp_dir().join(format!("doublebuy-postgres-{port}"));
-        fs::create_dir(&folder).unwrap();
-        if is_root() {
-            let status = Command::new("chown").arg("nobody").arg(&folder).status();
-            assert!(status.unwrap().success());
-        }
-        let data = folder.join("data");
+        let (folder, port) = folder();
         let init = program("initdb")
             .current_dir(&folder)
             .args(["-A", "trust", "-U", "postgres", "--no-sync", "-E", "UTF8"])
             .args(["--locale=C", "-D"])
-            .arg(&data)
+            .arg(folder.join("data"))
             .stdout(Stdio::null())
             .status();
         assert!(init.unwrap().success(), "initdb works");
+        Some(Real::launch(folder, port, settings))
+    }
+
+    /// A hot standby of this server.
+    pub fn standby(&self, settings: &[&str]) -> Real {
+        let (folder, port) = folder();
+        let backup = program("pg_basebackup")
+            .current_dir(&folder)
+            .args(["-h", "127.0.0.1", "-U", "postgres", "-p"])
+            .arg(self.port.to_string())
+            .args([
+                "--write-recovery-conf",
+                "--checkpoint=fast",
+                "--no-sync",
+                "-D",
+            ])
+            .arg(folder.join("data"))
+            .stderr(Stdio::null())
+            .status();
+        assert!(backup.unwrap().success(), "pg_basebackup works");
+        Real::launch(folder, port, settings)
+    }
+
+    /// Starts a server on the cluster of a folder.
+    fn launch(folder: PathBuf, port: u16, settings: &[&str]) -> Real {
         let process = program("postgres")
             .current_dir(&folder)
             .arg("-D")
-            .arg(&data)
+            .arg(folder.join("data"))
             .args(["-p", &port.to_string()])
             .args(["-c", "listen_addresses=127.0.0.1"])
             .args(["-c", "unix_socket_directories="])
@@ -92,7 +122,7 @@ impl Real {
             port,
         };
         outside(real.until_ready());
-        Some(real)
+        real
     }
 
     pub fn address(&self) -> String {
