@@ -146,6 +146,11 @@ named! {
         LoseSyncedCommit = "lose-synced-commit",
         /// A standby leaves out some of the records that it replays.
         SkipReplay = "skip-replay",
+        /// A standby replays every second record before the one before it, if
+        /// both are there.
+        ReorderReplay = "reorder-replay",
+        /// An old primary keeps its own commits when it becomes a standby.
+        KeepTail = "keep-tail",
         /// SERIALIZABLE transactions leave no SIREAD locks.
         DropSireadLocks = "drop-siread-locks",
         /// The next UPDATE panics while it holds the engine's lock.

@@ -103,7 +103,8 @@ impl Database {
             if again && std::mem::take(&mut *member.rejoins.lock()) {
                 member.witness.give_up_strays();
                 let primary = database.primary.lock().clone();
-                member.disk.rewind(&database.members[&primary].disk);
+                let source = &database.members[&primary].disk;
+                member.disk.rewind(source, options.planted);
             }
             let observer = Arc::new(member.witness.clone());
             let server = postgres::Server::start(&member.disk, options.clone(), observer);

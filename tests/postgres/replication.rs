@@ -296,7 +296,7 @@ fn a_promoted_standby_takes_writes_and_the_old_tail_is_gone() {
         assert!(!pair.primary.is_in_recovery(), "two primaries");
         assert_eq!(rows(&pair.primary, "orders").len(), 2);
         pair.world.kill().await;
-        pair.disk.rewind(&pair.standby_disk);
+        pair.disk.rewind(&pair.standby_disk, None);
         pair.primary = pair
             .world
             .start(&pair.disk, options(STANDBY), Arc::new(()))
@@ -474,16 +474,63 @@ fn a_shutdown_of_the_primary_leaves_nothing_behind() {
     });
 }
 
-#[test]
-fn a_standby_that_leaves_records_out_is_found() {
-    simulate(12, |world| async move {
-        let pair = Pair::start(world, |options| options.planted = Some(Bug::SkipReplay)).await;
+/// What a primary and its standby hold of two tables after some work.
+fn after_work(planted: Option<Bug>) -> (Vec<String>, Vec<String>) {
+    simulate(12, move |world| async move {
+        let pair = Pair::start(world, |options| options.planted = planted).await;
         let client = connect(ADDRESS).await;
+        // Several at once, so that several are there to be replayed.
+        let apart = cut(&pair.world.network);
         for _ in 0..20 {
-            let update = "INSERT INTO orders (sku) VALUES ('lamp')";
-            client.batch_execute(update).await.unwrap();
+            let work = "INSERT INTO orders (sku) VALUES ('lamp');
+                        UPDATE stock SET left_over = left_over - 1 WHERE sku = 'lamp'";
+            client.batch_execute(work).await.unwrap();
         }
-        wait().await;
-        assert_ne!(rows(&pair.standby, "orders"), rows(&pair.primary, "orders"));
-    });
+        drop(apart);
+        rt::sleep(Duration::from_secs(5)).await;
+        let both = |server| [rows(server, "orders"), rows(server, "stock")].concat();
+        (both(&pair.primary), both(&pair.standby))
+    })
+}
+
+#[test]
+fn a_standby_that_leaves_records_out_or_mixes_them_up_is_found() {
+    let (primary, standby) = after_work(None);
+    assert_eq!(primary, standby);
+    for bug in [Bug::SkipReplay, Bug::ReorderReplay] {
+        let (primary, standby) = after_work(Some(bug));
+        assert_ne!(primary, standby, "{bug}");
+    }
+}
+
+/// What a rewound primary holds, and the server that took its place.
+fn after_rewinding(planted: Option<Bug>) -> (Vec<String>, Vec<String>) {
+    simulate(13, move |world| async move {
+        let mut pair = Pair::start(world, |_| {}).await;
+        let client = connect(ADDRESS).await;
+        let apart = cut(&pair.world.network.clone());
+        let tail = "INSERT INTO orders (sku) VALUES ('tail')";
+        client.batch_execute(tail).await.unwrap();
+        pair.world.kill().await;
+        drop(apart);
+        pair.standby.promote().await.unwrap();
+        let there = connect(STANDBY).await;
+        for _ in 0..5 {
+            let new = "INSERT INTO orders (sku) VALUES ('new')";
+            there.batch_execute(new).await.unwrap();
+        }
+        pair.disk.rewind(&pair.standby_disk, planted);
+        let again = pair.world.start(&pair.disk, options(STANDBY), Arc::new(()));
+        pair.primary = again.await;
+        rt::sleep(Duration::from_secs(2)).await;
+        (rows(&pair.primary, "orders"), rows(&pair.standby, "orders"))
+    })
+}
+
+#[test]
+fn a_rewound_primary_that_keeps_its_tail_is_found() {
+    let (rewound, there) = after_rewinding(None);
+    assert_eq!(rewound, there);
+    let (rewound, there) = after_rewinding(Some(Bug::KeepTail));
+    assert_ne!(rewound, there);
 }

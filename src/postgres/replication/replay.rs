@@ -43,6 +43,12 @@ pub(in crate::postgres) async fn replay(shared: Arc<Shared>) {
         match shared.log.next(at) {
             Some(logged) => {
                 at = logged.end;
+                // The planted bug: the one after it goes first.
+                let next = shared.log.next(at);
+                if let Some(next) = next.filter(|_| shared.planted(Bug::ReorderReplay)) {
+                    at = next.end;
+                    replay_one(&shared, &mut replayer, &next).await;
+                }
                 replay_one(&shared, &mut replayer, &logged).await;
             }
             None if shared.replication.promotion_asked() => break,

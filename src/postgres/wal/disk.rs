@@ -141,13 +141,18 @@ impl Disk {
     /// Throws away what is here and takes over what is safe on another disk
     /// of the same cluster, as `pg_rewind` does: a server that starts on it is
     /// a standby.
-    pub fn rewind(&self, source: &Disk) {
+    pub fn rewind(&self, source: &Disk, planted: Option<Bug>) {
         let backup = {
             let mut source = source.0.lock();
             source.kept = true;
             source.backup()
         };
         let mut state = self.0.lock();
+        if planted == Some(Bug::KeepTail) {
+            state.standby = true;
+            state.timeline = backup.timeline;
+            return;
+        }
         let incarnation = state.incarnation + 1;
         *state = State {
             incarnation,
