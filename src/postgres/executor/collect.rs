@@ -11,8 +11,8 @@ use super::{Execution, catalog_rows};
 use crate::postgres::engine::Engine;
 use crate::postgres::error::Result;
 use crate::postgres::sql::{
-    Access, Context, Expr, Join, JoinKind, Node, Range, RowSource, Rows, Scan, eval, eval_all,
-    holds,
+    Access, Context, Expr, Join, JoinKind, Node, Range, RowSource, Rows, Scan, ScanDirection, eval,
+    eval_all, holds,
 };
 use crate::postgres::storage::clog::Snapshot;
 use crate::postgres::storage::heap::{RowId, Tid, Version};
@@ -271,7 +271,12 @@ impl<'c> Collector<'c> {
                     }
                 }
             }
-            Access::Index { index, keys, range } => {
+            Access::Index {
+                index,
+                keys,
+                range,
+                direction,
+            } => {
                 let index = place_of(scan, table, *index);
                 reads.index(table.def.indexes[index].id);
                 let bounds = match self.bounds(range)? {
@@ -280,6 +285,9 @@ impl<'c> Collector<'c> {
                     None => return Ok(true),
                 };
                 let keys = self.keys(keys)?;
+                if let Some(direction) = direction {
+                    return self.in_index_order(scan, index, &keys, &bounds, *direction, emit);
+                }
                 for (id, version) in self.looked_up(table, index, &keys, &bounds) {
                     if !self.consider(scan, id, version, emit)? {
                         return Ok(false);
@@ -373,7 +381,8 @@ impl<'c> Collector<'c> {
                 }
                 continue;
             }
-            let mut ids: Vec<RowId> = table.indexes[index].range(key, low, high).collect();
+            let entries = table.indexes[index].range(def.keys.len(), key, low, high);
+            let mut ids: Vec<RowId> = entries.flat_map(|(_, rows)| rows.rows()).collect();
             ids.sort_unstable();
             ids.dedup();
             for id in ids {
@@ -384,6 +393,47 @@ impl<'c> Collector<'c> {
             found.sort_unstable_by_key(|(_, version): &(RowId, &Version)| version.root);
         }
         found
+    }
+
+    /// The rows within one prefix of an index as it has them, one after the
+    /// other, for as long as they are wanted.
+    fn in_index_order(
+        &mut self,
+        scan: &'c Scan,
+        index: usize,
+        keys: &[Vec<Value>],
+        bounds: &Bounds,
+        direction: ScanDirection,
+        emit: Emit<'_, 'c>,
+    ) -> Result<Wanted> {
+        // A key that is NULL equals nothing.
+        let Some(prefix) = keys.first() else {
+            return Ok(true);
+        };
+        let table = self.engine.table(scan.table.id)?;
+        let (low, high) = (bounds.low.as_ref(), bounds.high.as_ref());
+        let width = table.def.indexes[index].keys.len();
+        let mut entries = table.indexes[index].range(width, prefix, low, high);
+        let mut next = || match direction {
+            ScanDirection::Forward => entries.next(),
+            ScanDirection::Backward => entries.next_back(),
+        };
+        while let Some((key, postings)) = next() {
+            let visible = |id| Some((id, self.visible(table, index, id, key)?));
+            let mut found: SmallVec<[(RowId, &Version); 1]> =
+                postings.rows().filter_map(visible).collect();
+            // Rows of one key have the order of the places that they name.
+            found.sort_unstable_by_key(|(_, version)| version.root);
+            if direction == ScanDirection::Backward {
+                found.reverse();
+            }
+            for (id, version) in found {
+                if !self.consider(scan, id, version, emit)? {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
     }
 
     /// The version of a row that the snapshot sees, if it has the key: the

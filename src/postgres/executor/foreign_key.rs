@@ -416,6 +416,7 @@ fn locking(table: &Arc<TableDef>, conditions: Vec<Expr>) -> Query {
         output: vec![Expr::Const(Value::Int(1))],
         distinct: Distinct::No,
         order: Vec::new(),
+        presorted: false,
         limit: None,
         with_ties: false,
         offset: None,

@@ -59,11 +59,11 @@ pub(super) fn tuples(
     outer: &[Row],
     at_most: usize,
 ) -> Result<Vec<Tuple>> {
-    let plain = select.grouping.is_none()
-        && select.windows.is_none()
-        && select.distinct == Distinct::No
-        && select.order.is_empty();
-    let enough = if plain { at_most } else { usize::MAX };
+    let enough = if select.streams() {
+        at_most
+    } else {
+        usize::MAX
+    };
     let mut tuples = if !all_hold(&select.filter, outer, &reader.context())? {
         Vec::new()
     } else {
@@ -84,7 +84,7 @@ pub(super) fn tuples(
     if select.distinct == Distinct::Rows {
         tuples = distinct(reader, &select.output, tuples)?;
     }
-    if !select.order.is_empty() {
+    if !select.order.is_empty() && !select.presorted {
         tuples = sort(reader, &select.order, tuples)?;
     }
     if let Distinct::On(keys) = &select.distinct {

@@ -11,7 +11,7 @@ use super::{Execution, Outcome, Step, Work};
 use crate::postgres::engine::Engine;
 use crate::postgres::error::Result;
 use crate::postgres::options::Bug;
-use crate::postgres::sql::{Query, RowLock, Select};
+use crate::postgres::sql::{Node, Query, RowLock, Select};
 use crate::postgres::types::Value;
 
 /// A query at the top of a statement.
@@ -48,6 +48,8 @@ impl Work for QueryWork<'_> {
 pub(super) struct LockingWork<'a> {
     plan: &'a Select,
     tuples: Option<Vec<Tuple>>,
+    /// How many tuples were asked for: there may be more if they are there.
+    asked: usize,
     /// Rows that are done: given back, or left out.
     next: usize,
     /// The lock clause that is next for the current row, and where it is.
@@ -65,10 +67,21 @@ impl Work for LockingWork<'_> {
             None => {
                 let reader = Reader::new(run, engine);
                 (self.offset, self.limit) = bounds(&reader, self.plan, &[])?;
-                tuples(&reader, self.plan, &[], usize::MAX)?
+                self.asked = self.first_batch();
+                tuples(&reader, self.plan, &[], self.asked)?
             }
         };
-        while self.next < tuples.len() && self.rows.len() < self.limit {
+        while self.rows.len() < self.limit {
+            if self.next == tuples.len() {
+                if tuples.len() < self.asked {
+                    break;
+                }
+                // Rows were left out: the next of them, as the snapshot has
+                // them, come after the same ones.
+                self.asked = self.asked.saturating_mul(2);
+                tuples = self::tuples(&Reader::new(run, engine), self.plan, &[], self.asked)?;
+                continue;
+            }
             match self.lock_row(run, engine, &mut tuples[self.next])? {
                 Step::Done(true) if self.offset > 0 => self.offset -= 1,
                 Step::Done(true) => {
@@ -97,12 +110,23 @@ impl<'a> LockingWork<'a> {
         LockingWork {
             plan,
             tuples: None,
+            asked: usize::MAX,
             next: 0,
             lock: 0,
             target: None,
             limit: usize::MAX,
             offset: 0,
             rows: Vec::new(),
+        }
+    }
+
+    /// How many tuples to look at first. All of them unless their order is
+    /// known and nothing happens by looking.
+    fn first_batch(&self) -> usize {
+        let acts = self.plan.from.as_ref().is_some_and(Node::is_volatile);
+        match self.plan.streams() && !acts {
+            true => self.offset.saturating_add(self.limit),
+            false => usize::MAX,
         }
     }
 

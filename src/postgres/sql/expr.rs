@@ -415,6 +415,15 @@ walk!(
     mut
 );
 
+impl Node {
+    /// True if to look for its rows may do something.
+    pub(in crate::postgres) fn is_volatile(&self) -> bool {
+        let mut volatile = false;
+        self.visit_node(&mut |expr| volatile |= expr.is_volatile());
+        volatile
+    }
+}
+
 impl Query {
     /// The slots that it reads, its own among them.
     pub(in crate::postgres) fn slots(&self) -> u64 {

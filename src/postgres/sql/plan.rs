@@ -173,10 +173,20 @@ pub(in crate::postgres) enum Access {
         index: usize,
         keys: Vec<Vec<Expr>>,
         range: Range,
+        /// In which order of its keys they come, one by one; None for the
+        /// physical order, after all of them are known.
+        direction: Option<ScanDirection>,
     },
     /// Rows by these columns' values, in a table of the statement's own: a
     /// hash join.
     Hash { columns: Vec<usize>, key: Vec<Expr> },
+}
+
+/// Which way an index is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::postgres) enum ScanDirection {
+    Forward,
+    Backward,
 }
 
 /// Bounds of one index column: each with whether it belongs to the range.
@@ -279,11 +289,25 @@ pub(in crate::postgres) struct Select {
     pub(in crate::postgres) output: Vec<Expr>,
     pub(in crate::postgres) distinct: Distinct,
     pub(in crate::postgres) order: Vec<SortKey>,
+    /// The rows of FROM come in this order.
+    pub(in crate::postgres) presorted: bool,
     pub(in crate::postgres) limit: Option<Expr>,
     /// FETCH ... WITH TIES: the limit takes in what sorts equal to its last.
     pub(in crate::postgres) with_ties: bool,
     pub(in crate::postgres) offset: Option<Expr>,
     pub(in crate::postgres) locks: Vec<RowLock>,
+}
+
+impl Select {
+    /// True if each row of FROM that meets the conditions is a result row.
+    pub(in crate::postgres) fn is_plain(&self) -> bool {
+        self.grouping.is_none() && self.windows.is_none() && self.distinct == Distinct::No
+    }
+
+    /// True if its first rows can be had without knowing all of them.
+    pub(in crate::postgres) fn streams(&self) -> bool {
+        self.is_plain() && (self.order.is_empty() || self.presorted)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
+use std::slice;
 
 use super::heap::{Chain, RowId};
 use super::table::IndexDef;
@@ -14,7 +15,7 @@ use crate::postgres::types::{Row, Value};
 /// Almost every key has one row; more only while versions overlap, or in an
 /// index that is not unique.
 #[derive(Debug)]
-struct Postings {
+pub(in crate::postgres) struct Postings {
     first: RowId,
     rest: Vec<RowId>,
 }
@@ -80,41 +81,58 @@ impl Index {
         self.entries.get(key).into_iter().flat_map(Postings::rows)
     }
 
-    /// The rows whose key starts with `prefix`, the column after it from `low`
-    /// to `high`, each with whether it belongs to the range, in key order. NULL
-    /// is in no range.
+    /// The keys of `width` columns that start with `prefix`, the column after
+    /// it from `low` to `high`, each with whether it belongs to the range, in
+    /// their order, with their rows. NULL is in no range.
     pub(in crate::postgres) fn range<'a>(
         &'a self,
-        prefix: &'a [Value],
-        low: Option<&'a (Value, bool)>,
-        high: Option<&'a (Value, bool)>,
-    ) -> impl Iterator<Item = RowId> + 'a {
-        let from = low.map(|(value, _)| value);
-        let start: Box<[Value]> = prefix.iter().chain(from).cloned().collect();
-        let bounded = low.is_some() || high.is_some();
-        let within = move |next: Option<&Value>| match high {
-            Some((high, true)) => next.is_some_and(|value| value <= high),
-            Some((high, false)) => next.is_some_and(|value| value < high),
-            None => true,
+        width: usize,
+        prefix: &[Value],
+        low: Option<&(Value, bool)>,
+        high: Option<&(Value, bool)>,
+    ) -> impl DoubleEndedIterator<Item = (&'a [Value], &'a Postings)> + use<'a> {
+        let before = |next: Option<&Value>| [prefix, next.map_or(&[], slice::from_ref)].concat();
+        // NULL sorts last: no key with these first columns comes after this.
+        let after = |next: Option<&Value>| {
+            let mut key = before(next);
+            key.resize(width, Value::Null);
+            key
         };
-        let excluded = low.filter(|(_, included)| !included).map(|(low, _)| low);
-        self.entries
-            .range::<[Value], _>((Bound::Included(&*start), Bound::Unbounded))
-            .take_while(move |(key, _)| {
-                let next = key.get(prefix.len());
-                key.starts_with(prefix)
-                    && within(next)
-                    && !(bounded && next.is_none_or(Value::is_null))
-            })
-            .filter(move |(key, _)| excluded.is_none() || key.get(prefix.len()) != excluded)
-            .flat_map(|(_, postings)| postings.rows())
-            .collect::<Vec<_>>()
-            .into_iter()
+        let start = match low {
+            None => Bound::Included(before(None)),
+            Some((value, true)) => Bound::Included(before(Some(value))),
+            Some((value, false)) => Bound::Excluded(after(Some(value))),
+        };
+        let end = match high {
+            Some((value, true)) => Bound::Included(after(Some(value))),
+            Some((value, false)) => Bound::Excluded(before(Some(value))),
+            None if low.is_some() => Bound::Excluded(before(Some(&Value::Null))),
+            None => Bound::Included(after(None)),
+        };
+        let ends = (
+            start.as_ref().map(Vec::as_slice),
+            end.as_ref().map(Vec::as_slice),
+        );
+        let entries = is_range(ends).then(|| self.entries.range::<[Value], _>(ends));
+        let entries = entries.into_iter().flatten();
+        entries.map(|(key, postings)| (&**key, postings))
+    }
+}
+
+/// True if these bounds are the right way round.
+fn is_range(ends: (Bound<&[Value]>, Bound<&[Value]>)) -> bool {
+    match ends {
+        (Bound::Excluded(start), Bound::Excluded(end)) => start < end,
+        (
+            Bound::Included(start) | Bound::Excluded(start),
+            Bound::Included(end) | Bound::Excluded(end),
+        ) => start <= end,
+        _ => true,
     }
 }
 
 impl Postings {
-    fn rows(&self) -> impl Iterator<Item = RowId> + '_ {
+    pub(in crate::postgres) fn rows(&self) -> impl Iterator<Item = RowId> + '_ {
         std::iter::once(self.first).chain(self.rest.iter().copied())
     }
 }

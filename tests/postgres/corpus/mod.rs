@@ -19,6 +19,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("json", include_str!("json.sql")),
     ("arrays", include_str!("arrays.sql")),
     ("queries", include_str!("queries.sql")),
+    ("ordered", include_str!("ordered.sql")),
     ("aggregates", include_str!("aggregates.sql")),
     ("changes", include_str!("changes.sql")),
     ("constraints", include_str!("constraints.sql")),

@@ -70,8 +70,10 @@ impl Statements<'_> {
 
     fn select(&mut self) -> String {
         let (table, condition) = (self.table(), self.condition());
-        match self.draw.within(0..7) {
+        match self.draw.within(0..9) {
             0..3 => format!("SELECT * FROM {table} WHERE {condition} ORDER BY id"),
+            7 => format!("SELECT * FROM {table} WHERE {condition} ORDER BY id LIMIT 1"),
+            8 => format!("SELECT * FROM {table} ORDER BY id DESC LIMIT 2"),
             3 => format!("SELECT count(*), sum(v) FROM {table} WHERE {condition}"),
             4 => {
                 format!("SELECT v, count(*) FROM {table} GROUP BY v HAVING count(*) > 0 ORDER BY v")

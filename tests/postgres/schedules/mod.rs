@@ -3,6 +3,7 @@
 
 mod classic;
 mod found;
+mod ordered;
 
 use doublebuy::postgres::Options;
 
@@ -53,7 +54,7 @@ fn on_conflict_reads_nothing_unless_it_is_told_to() {
 fn schedules() -> impl Iterator<Item = (&'static str, String, String)> {
     let classic = classic::SCHEDULES.iter();
     let classic = classic.map(|(name, steps, transcript)| (*name, plain(steps), plain(transcript)));
-    let found = found::SCHEDULES.iter();
+    let found = found::SCHEDULES.iter().chain(ordered::SCHEDULES);
     let found = found.map(|(name, transcript)| (*name, steps(transcript), plain(transcript)));
     classic.chain(found)
 }

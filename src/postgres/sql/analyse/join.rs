@@ -224,7 +224,12 @@ fn access(scan: &Scan, conditions: &[&Expr], known: u64) -> (Access, Score) {
         };
         if score > best_score {
             best_score = score;
-            best = Access::Index { index, keys, range };
+            best = Access::Index {
+                index,
+                keys,
+                range,
+                direction: None,
+            };
         }
     }
     if best_score == Score::default()
@@ -237,7 +242,7 @@ fn access(scan: &Scan, conditions: &[&Expr], known: u64) -> (Access, Score) {
 }
 
 /// True if an index has every row that meets the conditions.
-fn covers(def: &IndexDef, slot: usize, conditions: &[&Expr]) -> bool {
+pub(super) fn covers(def: &IndexDef, slot: usize, conditions: &[&Expr]) -> bool {
     let Some(predicate) = &def.predicate else {
         return true;
     };
@@ -266,7 +271,7 @@ fn implies_not_null(condition: &Expr, wanted: &Expr) -> bool {
 }
 
 /// An expression over a table's own row, as one over a slot.
-fn at_slot(expr: &Expr, slot: usize) -> Expr {
+pub(super) fn at_slot(expr: &Expr, slot: usize) -> Expr {
     let mut expr = expr.clone();
     expr.rewrite(&mut |part| match part {
         Expr::Column { column, .. } => Some(Expr::Column {
@@ -279,7 +284,7 @@ fn at_slot(expr: &Expr, slot: usize) -> Expr {
 }
 
 /// The lists of key values, and the bounds of the column after them.
-fn index_keys(
+pub(super) fn index_keys(
     def: &IndexDef,
     slot: usize,
     conditions: &[&Expr],

@@ -17,6 +17,7 @@ mod locks;
 mod name;
 mod operator;
 mod output;
+mod presort;
 mod query;
 mod scope;
 mod select;

@@ -275,6 +275,7 @@ impl Analyser<'_> {
             output,
             distinct: Distinct::No,
             order: order?,
+            presorted: false,
             limit,
             with_ties,
             offset,

@@ -8,6 +8,7 @@ use sqlparser::ast::{
 use super::from::Tree;
 use super::join::plan_joins;
 use super::output::{Item, not_in_list, output_number};
+use super::presort::presort;
 use super::{Analyser, Scope, fold};
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::sql::expr::Expr;
@@ -114,7 +115,7 @@ impl Analyser<'_> {
             .into_iter()
             .map(|item| (item.expr, item.column))
             .unzip();
-        let select = Select {
+        let mut select = Select {
             base,
             from,
             filter,
@@ -123,11 +124,13 @@ impl Analyser<'_> {
             output,
             distinct,
             order,
+            presorted: false,
             limit,
             with_ties,
             offset,
             locks,
         };
+        presort(&mut select, self.outer_slots());
         Ok((Query::Select(Box::new(select)), columns))
     }
 

@@ -137,6 +137,7 @@ impl Analyser<'_> {
                     windows: None,
                     distinct: Distinct::No,
                     order: Vec::new(),
+                    presorted: false,
                     limit: None,
                     with_ties: false,
                     offset: None,
