@@ -13,6 +13,7 @@
 //! is what survives a crash; an `observer` is told the truth.
 
 mod backends;
+mod cost;
 mod engine;
 mod error;
 mod executor;
@@ -34,7 +35,6 @@ mod wire;
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::FutureExt;
 use parking_lot::Mutex;
@@ -48,6 +48,7 @@ use self::sql::Source;
 use self::storage::clog::Snapshot;
 use crate::rt;
 
+pub use self::cost::Cost;
 pub use self::error::{Error, Fields, Result, SqlState};
 pub use self::locks::Pid;
 pub use self::observer::{Abort, Change, Commit, NamedRow, Observer, Wait};
@@ -186,7 +187,7 @@ impl Server {
     pub fn run_script(&self, sql: &str) -> Result<()> {
         let shared = self.shared();
         let mut session = Session::new(&shared, 0, Settings::new("postgres", "postgres"))?;
-        session.statement_cost = Duration::ZERO;
+        session.cost = Cost::default();
         let parsed = sql::parse(sql)?;
         for source in Source::all(&parsed) {
             let prepared = session.prepare(Some(source), None, &[])?;

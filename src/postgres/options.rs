@@ -1,5 +1,6 @@
 //! How a server is set up, and the bugs that can be planted in it.
 
+use super::cost::Cost;
 use super::locks::Pid;
 use crate::named::named;
 
@@ -80,8 +81,8 @@ pub struct Options {
     pub recovery_ns: u64,
     /// What replaying a record of the log takes.
     pub replay_ns: u64,
-    /// What a statement costs in virtual time; nothing if zero.
-    pub statement_ns: u64,
+    /// What the work of a statement takes; nothing by default.
+    pub cost: Cost,
     /// True to count the row that INSERT ... ON CONFLICT meets as read by a
     /// SERIALIZABLE transaction, as PostgreSQL does since it was found that
     /// such transactions could be out of order. False as in 15.18.
@@ -103,7 +104,7 @@ impl Default for Options {
             wal_writer_delay_ns: 200_000_000,
             recovery_ns: 0,
             replay_ns: 0,
-            statement_ns: 0,
+            cost: Cost::default(),
             on_conflict_reads: false,
             replication: Replication::default(),
             last_pid: 1_000,
@@ -153,6 +154,8 @@ named! {
         KeepTail = "keep-tail",
         /// SERIALIZABLE transactions leave no SIREAD locks.
         DropSireadLocks = "drop-siread-locks",
+        /// What a statement touches takes no time, however much it is.
+        FreeWork = "free-work",
         /// The next UPDATE panics while it holds the engine's lock.
         PanicHoldingLock = "panic-holding-lock",
     }

@@ -13,11 +13,12 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 
 use super::backends::Interrupt;
+use super::cost::Cost;
 use super::engine::{Shared, crashed};
 use super::error::{Error, Result, SqlState};
 use super::executor::{self, Execution, Outcome, lock_relation, try_lock_relations};
 use super::locks::{LockTag, Pid};
-use super::options::SynchronousCommit;
+use super::options::{Bug, SynchronousCommit};
 use super::settings::Settings;
 use super::sql::{
     Action, Analyser, Command, Keyword, OutputColumn, Plan, Source, current_timestamp,
@@ -124,8 +125,8 @@ pub(super) struct Session {
     pub(super) shared: Arc<Shared>,
     pub(super) pid: Pid,
     pub(super) settings: Settings,
-    /// What a statement takes; nothing while a server is set up.
-    pub(super) statement_cost: Duration,
+    /// What the work of statements takes; nothing while a server is set up.
+    pub(super) cost: Cost,
     pub(super) transaction: Option<Transaction>,
     pub(super) block: Block,
     /// True while several statements of one message share a transaction.
@@ -155,7 +156,7 @@ impl Session {
             shared: shared.clone(),
             pid,
             settings,
-            statement_cost: Duration::from_nanos(shared.options.statement_ns),
+            cost: shared.options.cost,
             transaction: None,
             block: Block::None,
             several: false,
@@ -338,13 +339,26 @@ impl Session {
         source: &Source,
         params: &[Value],
     ) -> Result<Answer> {
-        rt::work(self.statement_cost).await;
-        match &prepared.plan {
+        rt::work(Duration::from_nanos(self.cost.statement_ns)).await;
+        let result = match &prepared.plan {
             Some(plan) => {
                 self.run_plan(plan, source, params, prepared.described)
                     .await
             }
             None => self.run_utility(source.command()).await,
+        };
+        rt::work(self.unpaid()).await;
+        result
+    }
+
+    /// What the work takes that the transaction has done since this was last
+    /// asked.
+    fn unpaid(&self) -> Duration {
+        match &self.transaction {
+            Some(running) if !self.shared.planted(Bug::FreeWork) => {
+                running.touched.settle(&self.cost)
+            }
+            _ => Duration::ZERO,
         }
     }
 
@@ -518,6 +532,7 @@ impl Session {
     /// it is undone.
     pub(super) async fn commit(&mut self) -> Result<()> {
         self.check_deferred().await?;
+        rt::work(self.unpaid()).await;
         if let Some(transaction) = self.transaction.take() {
             let shared = self.shared.clone();
             let synchronous = self.settings.synchronous_commit;

@@ -7,6 +7,7 @@
 mod calm;
 mod check;
 pub mod clocks;
+mod cost;
 mod fault;
 mod labels;
 pub(crate) mod limits;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 pub use calm::CalmSpec;
 pub(crate) use check::span_of;
 pub use clocks::Clocks;
+pub use cost::Cost;
 pub use fault::{Down, FaultKind, FaultSpec};
 pub(crate) use labels::is_known as is_label;
 pub use network::{LinkSpec, Network, Travel};
@@ -149,8 +151,8 @@ impl Default for Shop {
 pub struct Postgres {
     /// Sessions that it serves at once; more are refused.
     pub max_connections: usize,
-    /// What a statement takes.
-    pub statement: Time,
+    /// What the work of a statement takes.
+    pub cost: Cost,
     /// What it takes to make a commit safe on the disk.
     pub sync: Time,
     /// When a commit is answered, unless a session asks for something else.
@@ -169,7 +171,7 @@ impl Default for Postgres {
     fn default() -> Postgres {
         Postgres {
             max_connections: 100,
-            statement: Time::us(50),
+            cost: Cost::default(),
             sync: Time::ms(0),
             synchronous_commit: SynchronousCommit::On,
             wal_writer_delay: Time::ms(200),
@@ -207,6 +209,11 @@ pub struct Catalog {
     pub sku: String,
     /// Units in stock at the start.
     pub units: u32,
+    /// Other products on the same shelf, which nobody asks for.
+    pub others: u32,
+    /// An index leads from a name to its product; without it every look at
+    /// the shelf reads all of it.
+    pub indexed: bool,
 }
 
 impl Default for Catalog {
@@ -214,6 +221,8 @@ impl Default for Catalog {
         Catalog {
             sku: "last-one".to_owned(),
             units: 1,
+            others: 0,
+            indexed: true,
         }
     }
 }

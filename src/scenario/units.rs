@@ -154,6 +154,11 @@ impl Time {
         Time(Duration::from_micros(us))
     }
 
+    /// `ns` nanoseconds.
+    pub const fn nanos(ns: u64) -> Time {
+        Time(Duration::from_nanos(ns))
+    }
+
     /// In nanoseconds.
     pub fn ns(self) -> u64 {
         u64::try_from(self.0.as_nanos()).unwrap_or(u64::MAX)

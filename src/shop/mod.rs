@@ -38,6 +38,6 @@ pub use options::Options;
 pub use order::{NewOrder, Order, Product};
 pub use reads::Reads;
 pub use redis_primary::PRIMARY_NAME;
-pub use schema::{schema, stock_sql};
+pub use schema::{others_sql, schema, stock_sql};
 pub use server::{Server, StartError, serve};
 pub use stock::StockStrategy;

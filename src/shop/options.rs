@@ -52,6 +52,8 @@ pub struct Options {
     pub retries: u32,
     /// Whether the products table refuses a quantity below zero.
     pub check_quantity: bool,
+    /// Whether an index leads from a product's name to its row.
+    pub index_skus: bool,
     /// A bug to plant.
     pub planted: Option<Bug>,
 }
@@ -77,6 +79,7 @@ impl Default for Options {
             work: Duration::ZERO..Duration::ZERO,
             retries: 10,
             check_quantity: false,
+            index_skus: true,
             planted: None,
         }
     }

@@ -10,7 +10,7 @@ use super::{Idempotency, Options};
 pub mod products {
     /// The table.
     pub const TABLE: &str = "products";
-    /// `text`, the primary key.
+    /// `text`, the primary key; any column if names are not indexed.
     pub const SKU: &str = "sku";
     /// `bigint`: what is left.
     pub const QUANTITY: &str = "quantity";
@@ -57,9 +57,13 @@ pub fn schema(options: &Options) -> String {
         Idempotency::UniqueKey => " PRIMARY KEY",
         Idempotency::None | Idempotency::CheckThenInsert => " NOT NULL",
     };
+    let key = match options.index_skus {
+        true => " PRIMARY KEY",
+        false => " NOT NULL",
+    };
     format!(
         "CREATE TABLE {products} (\n    \
-             {sku} text PRIMARY KEY,\n    \
+             {sku} text{key},\n    \
              {quantity} bigint NOT NULL{check},\n    \
              {version} bigint NOT NULL DEFAULT 0\n);\n\
          CREATE TABLE {orders} (\n    \
@@ -69,7 +73,7 @@ pub fn schema(options: &Options) -> String {
              {order_key} text NOT NULL,\n    \
              {created_at} timestamptz NOT NULL DEFAULT now()\n);\n\
          CREATE TABLE {keys} (\n    \
-             {key} text{unique},\n    \
+             {keyed} text{unique},\n    \
              {fingerprint} text NOT NULL,\n    \
              {key_order} text NOT NULL\n);\n",
         products = products::TABLE,
@@ -83,7 +87,7 @@ pub fn schema(options: &Options) -> String {
         order_key = orders::IDEMPOTENCY_KEY,
         created_at = orders::CREATED_AT,
         keys = idempotency_keys::TABLE,
-        key = idempotency_keys::KEY,
+        keyed = idempotency_keys::KEY,
         fingerprint = idempotency_keys::FINGERPRINT,
         key_order = idempotency_keys::ORDER_ID,
     )
@@ -97,6 +101,16 @@ pub fn stock_sql(sku: &str, quantity: i64) -> String {
         products::SKU,
         products::QUANTITY,
         sku.replace('\'', "''"),
+    )
+}
+
+/// The statement that puts other products beside it, one of each.
+pub fn others_sql(count: u32) -> String {
+    format!(
+        "INSERT INTO {} ({}, {}) SELECT 'other-' || n, 1 FROM generate_series(1, {count}) AS n;\n",
+        products::TABLE,
+        products::SKU,
+        products::QUANTITY,
     )
 }
 

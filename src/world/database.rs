@@ -118,16 +118,20 @@ impl Database {
         });
     }
 
-    /// Records what the storage holds, read from the storage itself: not
-    /// through SQL, the service or a driver.
-    pub(super) fn read(&self, lens: &Lens) {
+    /// Records what the storage holds of a product, read from the storage
+    /// itself: not through SQL, the service or a driver.
+    pub(super) fn read(&self, lens: &Lens, sku: &str) {
         let primary = &self.members[&*self.primary.lock()];
         primary.witness.give_up_strays();
         let running = primary.running.lock();
         let server = running.as_ref().expect("every node is up once healed");
-        for table in [schema::products::TABLE, schema::orders::TABLE] {
-            for row in server.committed_rows(table) {
-                lens.stored(table, &row);
+        for (table, column) in [
+            (schema::products::TABLE, schema::products::SKU),
+            (schema::orders::TABLE, schema::orders::SKU),
+        ] {
+            let rows = server.committed_rows(table);
+            for row in rows.iter().filter(|row| row.text(column) == Some(sku)) {
+                lens.stored(table, row);
             }
         }
     }
@@ -165,11 +169,15 @@ impl Replicated for Database {
 
 /// Makes the shop's tables on an empty disk.
 fn install(scenario: &Scenario, disk: &postgres::Disk, lens: &Lens) {
-    let schema = format!(
+    let catalog = &scenario.catalog;
+    let mut schema = format!(
         "{}{}",
         shop::schema(&shop_options(scenario, "shop-0")),
-        shop::stock_sql(&scenario.catalog.sku, i64::from(scenario.catalog.units))
+        shop::stock_sql(&catalog.sku, i64::from(catalog.units))
     );
+    if catalog.others > 0 {
+        schema += &shop::others_sql(catalog.others);
+    }
     lens.closed(|| {
         let server = postgres::Server::start(disk, postgres::Options::default(), Arc::new(()));
         server.run_script(&schema)
@@ -186,7 +194,7 @@ fn options(scenario: &Scenario, node: &str) -> postgres::Options {
             _ => None,
         }),
         max_connections: settings.max_connections,
-        statement_ns: settings.statement.ns(),
+        cost: settings.cost.of_server(),
         sync_ns: settings.sync.ns(),
         synchronous_commit: settings.synchronous_commit,
         wal_writer_delay_ns: settings.wal_writer_delay.ns(),

@@ -142,7 +142,7 @@ async fn live(scenario: Scenario, plan: Plan, keep: Keep, network: net::Network)
     // end within their deadlines.
     machines.kill("buyers", net::Death::Process);
     rt::sleep(settling_time(scenario)).await;
-    database.read(&lens);
+    database.read(&lens, &scenario.catalog.sku);
     History {
         drawn: network.drawn(),
         ..recorder.finish(i64::from(scenario.catalog.units))

@@ -128,6 +128,7 @@ pub(super) fn shop_options(scenario: &Scenario, name: &str) -> shop::Options {
         lock_retry: shop.lock_retry.0,
         work: shop.work.durations(),
         retries: shop.optimistic_retries,
+        index_skus: scenario.catalog.indexed,
         planted: scenario.planted.iter().find_map(|planted| match planted {
             Planted::Shop(bug) => Some(*bug),
             _ => None,

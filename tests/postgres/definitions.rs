@@ -286,11 +286,8 @@ fn a_standby_has_the_definitions_of_its_primary() {
             rt::sleep(Duration::from_millis(50)).await;
             let client = connect(ADDRESS).await;
             let readers = (connect(ADDRESS).await, connect("standby:5432").await);
-            let reads: Vec<&str> = case.probes.iter().copied().collect();
-            let reads: Vec<&str> = reads
-                .into_iter()
-                .filter(|p| p.starts_with("SELECT"))
-                .collect();
+            let mut reads = case.probes.to_vec();
+            reads.retain(|probe| probe.starts_with("SELECT"));
             let mut open = false;
             for step in case.steps() {
                 client.batch_execute(step).await.unwrap();

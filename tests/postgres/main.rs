@@ -5,6 +5,7 @@ mod bugs;
 mod clients;
 mod conversations;
 mod corpus;
+mod cost;
 mod crash;
 mod definitions;
 mod depth;

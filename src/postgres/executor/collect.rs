@@ -372,6 +372,12 @@ impl<'c> Collector<'c> {
         bounds: &Bounds,
     ) -> SmallVec<[(RowId, &'c Version); 1]> {
         let def = &table.def.indexes[index];
+        self.reader
+            .run
+            .transaction
+            .touched
+            .index_scans
+            .add(keys.len());
         let (low, high) = (bounds.low.as_ref(), bounds.high.as_ref());
         let mut found = SmallVec::new();
         for key in keys {
@@ -411,6 +417,7 @@ impl<'c> Collector<'c> {
             return Ok(true);
         };
         let table = self.engine.table(scan.table.id)?;
+        self.reader.run.transaction.touched.index_scans.add(1);
         let (low, high) = (bounds.low.as_ref(), bounds.high.as_ref());
         let width = table.def.indexes[index].keys.len();
         let mut entries = table.indexes[index].range(width, prefix, low, high);
@@ -449,7 +456,11 @@ impl<'c> Collector<'c> {
         let (clog, snapshot) = (&self.engine.clog, &self.snapshot);
         let reads = &self.reader.run.reads;
         reads.looked_up(table.def.id, chain, clog, snapshot);
-        let version = chain.visible(clog, snapshot)?;
+        let visible = chain.visible(clog, snapshot);
+        let passed = visible.map_or(chain.versions().len(), |version| chain.passed(version.tid));
+        let touched = &self.reader.run.transaction.touched;
+        touched.index_tuples.add(passed);
+        let version = visible?;
         let same = table.def.indexes[index].has_key(&version.row, key);
         same.then_some(version)
     }
@@ -520,10 +531,14 @@ pub(super) fn shown_row(scan: &Scan, version: &Version) -> Row {
 
 fn in_physical_order<'t>(table: &'t Table, reader: &Reader<'t, '_>) -> Vec<(RowId, &'t Version)> {
     let (clog, run): (_, &Execution<'_>) = (&reader.engine.clog, reader.run);
+    let touched = &run.transaction.touched;
     let mut versions: Vec<(RowId, &Version)> = table
         .heap
         .rows()
-        .inspect(|(_, chain)| run.reads.scanned(chain, clog, &run.snapshot))
+        .inspect(|(_, chain)| {
+            touched.seq_tuples.add(chain.versions().len());
+            run.reads.scanned(chain, clog, &run.snapshot);
+        })
         .filter_map(|(id, chain)| Some((id, chain.visible(clog, &run.snapshot)?)))
         .collect();
     versions.sort_by_key(|(_, version)| version.tid);

@@ -124,9 +124,10 @@ impl Execution<'_> {
         rows.unwrap_or_default()
     }
 
-    /// Writing begins: the transaction gets its id, and sees its own writes.
-    /// Returns the id to write under.
+    /// A row is to be written or locked: the transaction has its id from now
+    /// on, and sees its own writes. Returns the id to write under.
     fn begin_write(&mut self, engine: &mut Engine) -> Xid {
+        self.transaction.touched.writes.add(1);
         let xid = self.transaction.xid(engine);
         self.snapshot.top = self.transaction.xid;
         xid
@@ -261,6 +262,7 @@ pub(super) async fn execute(run: &mut Execution<'_>, plan: &Plan) -> Result<Outc
     }
     loop {
         let place = run.transaction.place();
+        let touched = run.transaction.touched.clone();
         let attempt = attempt(run, plan).await;
         let call = match &attempt {
             Err(_) => run.calls.take_pending(),
@@ -270,6 +272,8 @@ pub(super) async fn execute(run: &mut Execution<'_>, plan: &Plan) -> Result<Outc
             return attempt;
         };
         run.transaction.undo_to(run.shared, place);
+        // What is begun again is done once.
+        run.transaction.touched = touched;
         let answer = call::perform(run, &call).await?;
         run.calls.answer(answer);
     }

@@ -156,6 +156,7 @@ pub(super) fn add_entries(
             }
             if !unchanged(index) {
                 table.add_entry(index, key, id);
+                run.transaction.touched.index_writes.add(1);
             }
         }
         *next += 1;

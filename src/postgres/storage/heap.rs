@@ -84,6 +84,11 @@ impl Chain {
         self.position(tid).map(|at| &self.versions[at])
     }
 
+    /// How many versions one looks at to get to this one.
+    pub(in crate::postgres) fn passed(&self, tid: Tid) -> usize {
+        self.position(tid).map_or(0, |at| at + 1)
+    }
+
     /// This version and all after it; none if it is gone.
     pub(in crate::postgres) fn versions_from(&self, tid: Tid) -> &[Version] {
         self.position(tid).map_or(&[], |at| &self.versions[at..])

@@ -18,6 +18,7 @@ use std::task::Poll;
 use self::definition::log_whole;
 use self::notify::Message;
 use self::savepoint::Level;
+use super::cost::Touched;
 use super::engine::{Engine, Shared};
 use super::error::{Error, Result, SqlState};
 use super::executor::Event;
@@ -78,6 +79,8 @@ pub(super) struct Transaction {
     /// The snapshot of the statement that runs.
     statement_snapshot: Option<Csn>,
     steps: Vec<Step>,
+    /// What its statements have touched, until they pay for it.
+    pub(super) touched: Touched,
     /// The foreign keys that are looked after at its end.
     pub(super) deferred: Vec<Event>,
     /// LISTEN, UNLISTEN and NOTIFY, done when it commits.
@@ -105,6 +108,7 @@ impl Transaction {
             ssi: None,
             statement_snapshot: None,
             steps: Vec::new(),
+            touched: Touched::default(),
             deferred: Vec::new(),
             messages: Vec::new(),
             locks: Vec::new(),

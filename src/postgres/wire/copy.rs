@@ -1,5 +1,7 @@
 //! COPY in conversation: lines from the client, lines to the client.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use super::frontend::{Message, lossy};
@@ -9,6 +11,7 @@ use crate::postgres::session::{Answer, Prepared, Tag};
 use crate::postgres::sql::{Command, Source};
 use crate::postgres::types::Value;
 use crate::postgres::utility::{Copy, CopyIn, Format};
+use crate::rt;
 
 /// Answers are sent once they fill so much.
 const SEND_BYTES: usize = 64 * 1024;
@@ -28,7 +31,14 @@ impl Conversation<'_> {
         };
         match copy {
             None => Ok(self.session.run(prepared, params).await?),
-            Some(Copy::In(copy)) => self.copy_in(&copy).await,
+            Some(Copy::In(copy)) => {
+                // Its lines are one statement.
+                let statement_ns = std::mem::take(&mut self.session.cost.statement_ns);
+                rt::work(Duration::from_nanos(statement_ns)).await;
+                let copied = self.copy_in(&copy).await;
+                self.session.cost.statement_ns = statement_ns;
+                copied
+            }
             Some(Copy::Out(query, format)) => self.copy_out(&query, &format).await,
         }
     }

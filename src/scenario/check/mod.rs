@@ -79,6 +79,11 @@ fn sizes(scenario: &Scenario) -> Vec<(&'static str, u64, RangeInclusive<u64>)> {
         ),
         ("shop.pool_size", scenario.shop.pool_size as u64, 1..=1_000),
         (
+            "catalog.others",
+            u64::from(scenario.catalog.others),
+            0..=100_000,
+        ),
+        (
             "buyers.count",
             u64::from(scenario.buyers.count),
             1..=1_000_000,

@@ -207,6 +207,10 @@ impl Work<'_> {
                 };
                 Ok(row.iter().cloned().chain([value]).collect())
             })?;
+            // A default that is the same for all rows, PostgreSQL keeps once.
+            if matches!(column.default, Some(Expr::NextValue(_))) {
+                self.rewrites_all(engine.table(id)?);
+            }
         }
         let mut constraints = Vec::new();
         Constraint::of_column(ast, index, &mut constraints)?;
@@ -238,6 +242,11 @@ impl Work<'_> {
         let top = self.transaction.xid;
         for constraint in constraints {
             constraint.add(&mut engine, top, &mut def, &parents)?;
+        }
+        if def.checks.len() + def.foreign_keys.len()
+            > before.checks.len() + before.foreign_keys.len()
+        {
+            self.reads_all(engine.table(id)?, 0);
         }
         verify(&engine, top, id, &before, &def)?;
         self.take_over(&mut engine, id, def, None)
@@ -314,6 +323,7 @@ impl Work<'_> {
                     let engine = self.shared.lock();
                     let table = engine.table(id)?;
                     let index = column_of(&table.def, name)?;
+                    self.reads_all(table, 0);
                     if live_rows(table, &engine.clog).any(|row| row[index].is_null()) {
                         return Err(contains_nulls(table, &table.def.columns[index]));
                     }
@@ -427,6 +437,7 @@ impl Work<'_> {
             Ok(new.into())
         })?;
         let table = engine.table(id)?;
+        self.rewrites_all(table);
         for index in &table.def.indexes {
             check_index(table, &engine.clog, index)?;
         }

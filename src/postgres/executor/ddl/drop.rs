@@ -10,7 +10,7 @@ use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::locks::LockMode;
 use crate::postgres::sql::object_name;
 use crate::postgres::storage::heap::Heap;
-use crate::postgres::storage::table::{ForeignKey, Table, TableDef, TableId};
+use crate::postgres::storage::table::{ForeignKey, IndexDef, Table, TableDef, TableId};
 use crate::postgres::transaction::Definition;
 
 /// An object of another kind has the name.
@@ -192,6 +192,12 @@ impl Work<'_> {
         heap: Option<Heap>,
     ) -> Result<()> {
         let table = engine.table(id)?;
+        let before = &table.def.indexes;
+        let is_new = |index: &&IndexDef| before.iter().all(|other| other.id != index.id);
+        let new = def.indexes.iter().filter(is_new).count();
+        if new > 0 {
+            self.reads_all(table, new);
+        }
         let altered = Definition::Altered {
             table: id,
             before: table.def.clone(),

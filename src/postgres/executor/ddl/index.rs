@@ -77,7 +77,9 @@ impl Work<'_> {
             constraint: None,
             created_by: xid,
         };
-        check_index(engine.table(id)?, &engine.clog, &index)?;
+        let table = engine.table(id)?;
+        self.reads_all(table, 1);
+        check_index(table, &engine.clog, &index)?;
         let created = Definition::IndexCreated(id, index.id);
         let mut def = (*before).clone();
         def.indexes.push(index);

@@ -181,6 +181,22 @@ fn live_rows<'t>(table: &'t Table, clog: &'t Clog) -> impl Iterator<Item = &'t R
 }
 
 impl Work<'_> {
+    /// A whole table is read, and so many indexes are filled from it.
+    fn reads_all(&self, table: &Table, indexes: usize) {
+        let versions = table.heap.rows().map(|(_, chain)| chain.versions().len());
+        let versions: usize = versions.sum();
+        let touched = &self.transaction.touched;
+        touched.seq_tuples.add(versions);
+        touched.index_writes.add(versions * indexes);
+    }
+
+    /// A whole table is read and written anew, with its indexes.
+    fn rewrites_all(&self, table: &Table) {
+        self.reads_all(table, table.indexes.len());
+        let rows = table.heap.rows().count();
+        self.transaction.touched.writes.add(rows);
+    }
+
     fn notice(&mut self, code: SqlState, message: String) {
         self.notices.push(Error::new(code, message));
     }

@@ -38,6 +38,7 @@ impl Work<'_> {
             let engine = self.shared.lock();
             let (top, table) = (self.transaction.xid, engine.table(id)?);
             let def = &table.def;
+            self.reads_all(table, 0);
             for check in def.checks.iter().filter(|check| *check.name == *name) {
                 verify_check(&engine, top, table, check)?;
             }
