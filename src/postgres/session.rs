@@ -198,6 +198,9 @@ impl Session {
             });
         };
         self.refuse_if_failed(source.keyword())?;
+        if let Command::Refused(refused) = source.command() {
+            return Err(refused.error());
+        }
         let sql = sql.filter(|_| types.is_empty());
         let mut engine = self.shared.lock();
         if let Some(plan) = sql.and_then(|sql| engine.cached_plan(sql)) {
@@ -384,7 +387,7 @@ impl Session {
                 self.prevent_in_recovery("REINDEX")?;
                 return self.reindex(command).await;
             }
-            Command::Refused(what) => return Err(Error::unsupported(what)),
+            Command::Refused(refused) => return Err(refused.error()),
         };
         if let Some(answer) = utility::run(self, statement)? {
             return Ok(answer);

@@ -22,3 +22,4 @@ mod schedules;
 mod sessions;
 mod standby;
 mod support;
+mod syntax;

@@ -11,9 +11,12 @@ mod depth;
 mod eval;
 mod expr;
 mod functions;
+mod grammar;
+mod numbers;
 mod options;
 mod parse;
 mod plan;
+mod reserved;
 mod system;
 mod target;
 

@@ -18,9 +18,12 @@ use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
 use super::client::rewrite_client_statements;
-use super::command::{Command, parse_commands};
+use super::command::{self, Command, Next, Refused, is_lenient};
 use super::depth::{check_depth, too_deep};
+use super::grammar::{self, Grammar};
+use super::numbers::check_numbers;
 use super::options::sort_sequence_options;
+use super::reserved::{make_names, mark};
 use super::target::rewrite_conflict_targets;
 use crate::postgres::error::{Error, Result, SqlState};
 
@@ -171,10 +174,11 @@ pub(in crate::postgres) fn parse(sql: &str) -> Result<Arc<Parsed>> {
     if let Some(parsed) = cache().read().get(sql) {
         return Ok(parsed.clone());
     }
-    let parsed = Arc::new(Parsed {
-        statements: parse_uncached(sql)?,
-    });
-    if sql.len() <= CACHED_LENGTH_MAX {
+    let mut reading = Reading { sql, grammar: None };
+    let statements = reading.read()?;
+    let keep = sql.len() <= CACHED_LENGTH_MAX && reading.grammar.is_none();
+    let parsed = Arc::new(Parsed { statements });
+    if keep {
         let mut cache = cache().write();
         if cache.len() < CACHED_MAX {
             cache.insert(sql.into(), parsed.clone());
@@ -183,21 +187,128 @@ pub(in crate::postgres) fn parse(sql: &str) -> Result<Arc<Parsed>> {
     Ok(parsed)
 }
 
-fn parse_uncached(sql: &str) -> Result<Vec<Command>> {
-    let dialect = PostgreSqlDialect {};
-    let mut tokens = Tokenizer::new(&dialect, sql)
-        .tokenize_with_location()
-        .map_err(|error| {
-            let position = position(sql, error.location);
-            unterminated(sql, position, &error.message)
-        })?;
+/// A text that is being parsed.
+struct Reading<'a> {
+    sql: &'a str,
+    /// Once it has been asked: its answer, if it has one.
+    grammar: Option<Option<Grammar>>,
+}
+
+impl Reading<'_> {
+    fn read(&mut self) -> Result<Vec<Command>> {
+        let mut tokens = self.tokens()?;
+        mark(&mut tokens);
+        match self.commands(tokens)? {
+            Some(commands) => Ok(commands),
+            // A name that PostgreSQL takes, though it is a reserved word.
+            None => {
+                let tokens = self.tokens()?;
+                Ok(self.commands(tokens)?.unwrap_or_default())
+            }
+        }
+    }
+
+    /// The tokens, in the form that the parser takes.
+    fn tokens(&self) -> Result<Vec<TokenWithSpan>> {
+        let mut tokens = tokenize(self.sql)?;
+        check_depth(&tokens)?;
+        make_names(&mut tokens);
+        let tokens = rewrite_deferrable(rewrite_locking_clauses(tokens));
+        let tokens = rewrite_client_statements(tokens);
+        Ok(sort_sequence_options(rewrite_conflict_targets(tokens)))
+    }
+
+    /// The statements; None if a marked word has become a name and may.
+    fn commands(&mut self, tokens: Vec<TokenWithSpan>) -> Result<Option<Vec<Command>>> {
+        let dialect = PostgreSqlDialect {};
+        let mut parser = Parser::new(&dialect).with_tokens_with_locations(tokens);
+        let mut commands = Vec::new();
+        loop {
+            let refused = match command::next(&mut parser) {
+                Ok(Next::None) => return Ok(Some(commands)),
+                Ok(Next::Command(command)) => {
+                    if command.as_sql().is_some_and(is_lenient) {
+                        self.ask()?;
+                    }
+                    if command.is_marked() {
+                        self.ask()?;
+                        return Ok(None);
+                    }
+                    commands.push(command);
+                    continue;
+                }
+                Ok(Next::Named(name)) => self.refuse(&mut parser, Some(name), None)?,
+                Err(error) => self.refuse(&mut parser, None, Some(&error))?,
+            };
+            commands.push(Command::Refused(refused));
+        }
+    }
+
+    /// Asks PostgreSQL's grammar, whose error counts.
+    fn ask(&mut self) -> Result<Option<&Grammar>> {
+        if self.grammar.is_none() {
+            self.grammar = Some(Grammar::read(self.sql, &tokenize(self.sql)?)?);
+        }
+        Ok(self.grammar.as_ref().and_then(Option::as_ref))
+    }
+
+    /// Reads over a statement that is refused: by its name, or because of what
+    /// the parser does not take, if PostgreSQL does.
+    fn refuse(
+        &mut self,
+        parser: &mut Parser<'_>,
+        name: Option<String>,
+        failure: Option<&ParserError>,
+    ) -> Result<Refused> {
+        let position = stopped(self.sql, parser, failure)?;
+        let (what, end) = match (self.ask()?, name) {
+            (None, None) => return Err(syntax_error(self.sql, position)),
+            (None, Some(name)) => (name, 0),
+            (Some(grammar), name) => {
+                let (what, end) = grammar.unsupported(position);
+                (name.unwrap_or(what), end)
+            }
+        };
+        skip_statement(parser, end);
+        Ok(Refused { what, position })
+    }
+}
+
+/// Skips what is left of a statement that ends before this character: there
+/// may be semicolons in it.
+fn skip_statement(parser: &mut Parser<'_>, end: usize) {
+    loop {
+        let next = parser.peek_token_ref();
+        let inside = next.token != Token::EOF && column(next.span.start) < end;
+        if !inside && command::at_end(parser) {
+            return;
+        }
+        parser.next_token();
+    }
+}
+
+/// The tokens; what cannot be scanned is an error, unless there is one before
+/// it.
+fn tokenize(sql: &str) -> Result<Vec<TokenWithSpan>> {
+    let mut tokens = Vec::new();
+    let scanned =
+        Tokenizer::new(&PostgreSqlDialect {}, sql).tokenize_with_location_into_buf(&mut tokens);
     count_from_start(sql, &mut tokens);
-    check_depth(&tokens)?;
-    let tokens = rewrite_deferrable(rewrite_locking_clauses(tokens));
-    let tokens = rewrite_client_statements(tokens);
-    let tokens = sort_sequence_options(rewrite_conflict_targets(tokens));
-    let mut parser = Parser::new(&dialect).with_tokens_with_locations(tokens);
-    parse_commands(&mut parser).map_err(|error| syntax_error(sql, &parser, &error))
+    let unread = scanned.err().map(|error| {
+        // It begins where the last token ends.
+        let start = tokens.last().map_or(1, |token| column(token.span.end));
+        unterminated(sql, start, &error.message)
+    });
+    let checked = check_numbers(sql, &tokens).and_then(|()| grammar::check_foreign(sql, &tokens));
+    let wrong = checked.err().or(unread);
+    match wrong {
+        None => Ok(tokens),
+        Some(error) => Err(grammar::first_error(sql, &tokens, error)),
+    }
+}
+
+pub(super) fn column(at: Location) -> usize {
+    usize::try_from(at.column).unwrap_or(usize::MAX)
 }
 
 /// Puts all tokens on one line: errors count characters from the start of the
@@ -234,7 +345,7 @@ fn position(sql: &str, at: Location) -> usize {
     before + usize::try_from(at.column).unwrap_or(usize::MAX)
 }
 
-fn from_position(sql: &str, position: usize) -> &str {
+pub(super) fn from_position(sql: &str, position: usize) -> &str {
     let at = sql.char_indices().nth(position.saturating_sub(1));
     at.map_or("", |(at, _)| &sql[at..])
 }
@@ -244,6 +355,8 @@ fn unterminated(sql: &str, position: usize, message: &str) -> Error {
     let lower = message.to_ascii_lowercase();
     let what = if lower.contains("comment") {
         "unterminated /* comment"
+    } else if rest.starts_with('$') {
+        "unterminated dollar-quoted string"
     } else if rest.starts_with('"') {
         "unterminated quoted identifier"
     } else if rest.starts_with(['\'', 'e', 'E']) {
@@ -258,21 +371,23 @@ fn unterminated(sql: &str, position: usize, message: &str) -> Error {
     .position(position)
 }
 
-/// Says which token the parser could not place. It reports the place in its
+/// The character, from 1, where the parser stopped: it reports it in its
 /// message; where it does not, its next token is the one.
-fn syntax_error(sql: &str, parser: &Parser<'_>, error: &ParserError) -> Error {
-    let ParserError::ParserError(message) = error else {
-        return too_deep();
+fn stopped(sql: &str, parser: &Parser<'_>, failure: Option<&ParserError>) -> Result<usize> {
+    let next = || parser.peek_token_ref().span.start;
+    let location = match failure {
+        None => next(),
+        Some(ParserError::ParserError(message)) => located(message).unwrap_or_else(next),
+        Some(_) => return Err(too_deep()),
     };
-    let location = located(message).unwrap_or_else(|| parser.peek_token().span.start);
-    let at_end = location.line == 0;
-    let position = if at_end {
-        sql.chars().count() + 1
-    } else {
-        position(sql, location)
-    };
-    let rest = from_position(sql, position);
-    let token = first_token(rest);
+    Ok(match location.line {
+        0 => sql.chars().count() + 1,
+        _ => position(sql, location),
+    })
+}
+
+fn syntax_error(sql: &str, position: usize) -> Error {
+    let token = first_token(from_position(sql, position));
     let message = if token.is_empty() {
         "syntax error at end of input".to_owned()
     } else {
@@ -304,6 +419,8 @@ fn first_token(rest: &str) -> &str {
     &rest[..end]
 }
 
+const STRENGTHS: &[&str] = &["UPDATE", "NO KEY UPDATE", "SHARE", "KEY SHARE"];
+
 /// Turns `FOR NO KEY UPDATE OF a, b` into `FOR UPDATE OF "NO KEY UPDATE".a.b`:
 /// one form, which the parser takes, for every strength and any tables.
 fn rewrite_locking_clauses(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
@@ -329,13 +446,14 @@ fn rewrite_locking_clauses(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
         {
             strength.push(token);
         }
-        if strength.is_empty() {
-            continue;
-        }
         let name: Vec<String> = strength
             .iter()
             .map(|token| token.token.to_string().to_uppercase())
             .collect();
+        if !STRENGTHS.contains(&name.join(" ").as_str()) {
+            out.extend(strength);
+            continue;
+        }
         let mut push = |token: Token| out.push(TokenWithSpan { token, span });
         push(Token::make_keyword("UPDATE"));
         push(Token::make_keyword("OF"));

@@ -28,7 +28,7 @@ use super::engine::Shared;
 use super::error::{Error, Result, SqlState};
 use super::session::{Answer, Block, Prepared, Session, ended_by};
 use super::settings::Settings;
-use super::sql::{Keyword, Source, parse};
+use super::sql::{Source, parse};
 use super::types::valid_text;
 use crate::rt;
 
@@ -422,13 +422,7 @@ impl<'a> Conversation<'a> {
 
     async fn simple(&mut self, sql: &Bytes) -> std::result::Result<(), Stop> {
         let sql = valid_text(sql)?;
-        let parsed = match parse(sql) {
-            Ok(parsed) => parsed,
-            Err(error) => {
-                self.session.refuse_if_failed(Keyword::Other)?;
-                return Err(error.into());
-            }
-        };
+        let parsed = parse(sql)?;
         let mut sources: Vec<Source> = Source::all(&parsed).collect();
         let Some(last) = sources.pop() else {
             self.connection.out.empty_query();

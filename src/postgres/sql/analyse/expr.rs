@@ -67,7 +67,10 @@ impl Analyser<'_> {
             } => self.cast(expr, data_type),
             Ast::TypedString(typed) => {
                 let (ty, modifier) = column_type(&typed.data_type)?;
-                let text = typed.value.value.clone().into_string().unwrap_or_default();
+                let Some(text) = typed.value.value.clone().into_string() else {
+                    let message = format!("syntax error at or near \"{}\"", typed.value);
+                    return Err(Error::new(SqlState::SYNTAX_ERROR, message));
+                };
                 let literal = Typed::new(Expr::Const(Value::text(&text)), Type::Unknown);
                 let expr = self.coerce(literal, ty, Coercion::Explicit)?;
                 let expr = with_limit(expr, ty, modifier, true);

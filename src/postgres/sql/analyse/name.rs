@@ -2,11 +2,16 @@
 
 use sqlparser::ast::{Ident, ObjectName, ObjectNamePart};
 
+use super::located;
 use crate::postgres::error::{Error, Result, SqlState};
 
 /// The one name of an object: `public.` may stand before it.
 pub(in crate::postgres) fn object_name(name: &ObjectName) -> Result<String> {
     let parts: Vec<&Ident> = name.0.iter().filter_map(ObjectNamePart::as_ident).collect();
+    // The parser takes a string for a name.
+    if let Some(string) = parts.iter().find(|part| part.quote_style == Some('\'')) {
+        return Err(misplaced(string));
+    }
     match parts.as_slice() {
         [name] => Ok(fold(name)),
         [schema, name] if matches!(fold(schema).as_str(), "public" | "pg_catalog") => {
@@ -21,6 +26,12 @@ pub(in crate::postgres) fn object_name(name: &ObjectName) -> Result<String> {
             format!("relation \"{name}\" does not exist"),
         )),
     }
+}
+
+/// The error about a name that stands where none may.
+pub(super) fn misplaced(name: &Ident) -> Error {
+    let message = format!("syntax error at or near \"{name}\"");
+    located(Error::new(SqlState::SYNTAX_ERROR, message), Some(name))
 }
 
 /// An identifier as PostgreSQL stores it: in lower case unless quoted, and no

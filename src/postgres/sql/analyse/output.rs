@@ -6,6 +6,7 @@ use sqlparser::ast::{
 };
 
 use super::coerce::Coercion;
+use super::name::misplaced;
 use super::scope::Visible;
 use super::{Analyser, Typed, fold, object_name};
 use crate::postgres::error::{Error, Result, SqlState};
@@ -42,7 +43,10 @@ impl Analyser<'_> {
                     let value = self.expr(expr)?;
                     items.push(self.item(value, fold(alias)));
                 }
-                SelectItem::Wildcard(_) => {
+                SelectItem::Wildcard(options) => {
+                    if let Some(alias) = &options.opt_alias {
+                        return Err(misplaced(alias));
+                    }
                     if self.scope().relations.is_empty() {
                         return Err(Error::new(
                             SqlState::SYNTAX_ERROR,
@@ -54,8 +58,11 @@ impl Analyser<'_> {
                 }
                 SelectItem::QualifiedWildcard(
                     SelectItemQualifiedWildcardKind::ObjectName(name),
-                    _,
+                    options,
                 ) => {
+                    if let Some(alias) = &options.opt_alias {
+                        return Err(misplaced(alias));
+                    }
                     let name = object_name(name)?;
                     let visible = self.relation(&name)?.visible();
                     items.extend(visible.into_iter().map(shown));

@@ -5,7 +5,7 @@ use sqlparser::ast::{Ident, ObjectName};
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
 
-use super::{Parsing, at_end, parse_name, peek_word, take_word};
+use super::{Parsing, at_end, is_marked, parse_name, peek_word, take_word, unmarked};
 
 /// VACUUM or ANALYZE.
 #[derive(Debug, Clone)]
@@ -29,6 +29,16 @@ pub(in crate::postgres) struct MaintenanceOption {
 pub(in crate::postgres) struct Target {
     pub(in crate::postgres) table: ObjectName,
     pub(in crate::postgres) columns: Vec<Ident>,
+}
+
+impl Maintenance {
+    /// True if a marked word has become a name.
+    pub(super) fn is_marked(&self) -> bool {
+        self.targets.iter().any(|target| {
+            let mut columns = target.columns.iter();
+            is_marked(&target.table.to_string()) || columns.any(|name| is_marked(&name.value))
+        })
+    }
 }
 
 /// Reads a VACUUM or an ANALYZE; None if the next statement is neither.
@@ -65,7 +75,8 @@ fn words(parser: &mut Parser<'_>, known: &[&str]) -> Parsing<Vec<MaintenanceOpti
     for word in known {
         let spelt_otherwise = *word == "analyze" && peek_word(parser, 0, "analyse");
         if peek_word(parser, 0, word) || spelt_otherwise {
-            let name = parse_name(parser)?;
+            parser.next_token();
+            let name = Ident::new(*word);
             options.push(MaintenanceOption { name, value: None });
         }
     }
@@ -73,13 +84,14 @@ fn words(parser: &mut Parser<'_>, known: &[&str]) -> Parsing<Vec<MaintenanceOpti
 }
 
 fn parse_option(parser: &mut Parser<'_>) -> Parsing<MaintenanceOption> {
-    let name = parse_name(parser)?;
+    let mut name = parse_name(parser)?;
+    name.value = unmarked(&name.value).to_owned();
     let negative = parser.consume_token(&Token::Minus);
     let sign = if negative { "-" } else { "" };
     let value = match &parser.peek_token_ref().token {
         Token::Comma | Token::RParen => None,
         Token::Number(text, _) => Some(format!("{sign}{text}")),
-        Token::Word(word) => Some(word.value.clone()),
+        Token::Word(word) => Some(unmarked(&word.value).to_owned()),
         Token::SingleQuotedString(text) => Some(text.clone()),
         _ => return parser.expected_ref("a value", parser.peek_token_ref()),
     };

@@ -3,6 +3,7 @@
 //! from the same tokens.
 
 mod create_as;
+mod lenient;
 mod maintenance;
 mod refused;
 mod reindex;
@@ -11,8 +12,12 @@ use sqlparser::ast::{Ident, Statement};
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, Word};
 
+pub(super) use lenient::is_lenient;
 pub(in crate::postgres) use maintenance::{Maintenance, MaintenanceOption};
 pub(in crate::postgres) use reindex::Reindex;
+
+use super::reserved::{is_marked, unmarked};
+use crate::postgres::error::Error;
 
 /// One statement of a text.
 #[derive(Debug, Clone)]
@@ -22,11 +27,34 @@ pub(in crate::postgres) enum Command {
     /// VACUUM or ANALYZE.
     Maintenance(Maintenance),
     Reindex(Reindex),
-    /// A statement of PostgreSQL's that this server does not run, by name.
-    Refused(String),
+    /// A statement of PostgreSQL's that this server does not run.
+    Refused(Refused),
+}
+
+/// What is not supported, and where in the text it is, from 1.
+#[derive(Debug, Clone)]
+pub(in crate::postgres) struct Refused {
+    pub(super) what: String,
+    pub(super) position: usize,
+}
+
+impl Refused {
+    pub(in crate::postgres) fn error(&self) -> Error {
+        Error::unsupported(&self.what).position(self.position)
+    }
 }
 
 impl Command {
+    /// True if a marked word has become a name.
+    pub(super) fn is_marked(&self) -> bool {
+        match self {
+            Command::Sql(statement) => is_marked(&statement.to_string()),
+            Command::Maintenance(maintenance) => maintenance.is_marked(),
+            Command::Reindex(reindex) => is_marked(&reindex.name.to_string()),
+            Command::Refused(_) => false,
+        }
+    }
+
     pub(in crate::postgres) fn as_sql(&self) -> Option<&Statement> {
         match self {
             Command::Sql(statement) => Some(statement),
@@ -37,18 +65,28 @@ impl Command {
 
 type Parsing<T> = Result<T, ParserError>;
 
-/// Reads statements up to the end of the tokens, each ended by a semicolon.
-pub(super) fn parse_commands(parser: &mut Parser<'_>) -> Parsing<Vec<Command>> {
-    let mut commands = Vec::new();
-    loop {
-        while parser.consume_token(&Token::SemiColon) {}
-        if parser.peek_token_ref().token == Token::EOF {
-            return Ok(commands);
-        }
-        commands.push(parse_command(parser)?);
-        if !at_end(parser) {
-            return parser.expected_ref("end of statement", parser.peek_token_ref());
-        }
+/// What the next statement is.
+pub(super) enum Next {
+    Command(Command),
+    /// One that is refused by its name; it is still to be read.
+    Named(String),
+    /// The end of the text.
+    None,
+}
+
+/// Reads the next statement, up to a semicolon or the end of the tokens.
+pub(super) fn next(parser: &mut Parser<'_>) -> Parsing<Next> {
+    while parser.consume_token(&Token::SemiColon) {}
+    if parser.peek_token_ref().token == Token::EOF {
+        return Ok(Next::None);
+    }
+    if let Some(name) = refused::name(parser) {
+        return Ok(Next::Named(name));
+    }
+    let command = parse_command(parser)?;
+    match at_end(parser) {
+        true => Ok(Next::Command(command)),
+        false => parser.expected_ref("end of statement", parser.peek_token_ref()),
     }
 }
 
@@ -100,11 +138,8 @@ fn parse_command(parser: &mut Parser<'_>) -> Parsing<Command> {
     if let Some(reindex) = reindex::parse(parser)? {
         return Ok(Command::Reindex(reindex));
     }
-    if let Some(name) = refused::name(parser) {
-        while !at_end(parser) {
-            parser.next_token();
-        }
-        return Ok(Command::Refused(name));
+    if let Some(show) = lenient::parse_show(parser)? {
+        return Ok(Command::Sql(Box::new(show)));
     }
     if let Some(create) = create_as::parse(parser)? {
         return Ok(Command::Sql(Box::new(create)));
@@ -123,12 +158,12 @@ fn parse_command(parser: &mut Parser<'_>) -> Parsing<Command> {
     }
 }
 
-fn at_end(parser: &Parser<'_>) -> bool {
+pub(super) fn at_end(parser: &Parser<'_>) -> bool {
     matches!(parser.peek_token_ref().token, Token::SemiColon | Token::EOF)
 }
 
 fn is_unquoted(found: &Word, word: &str) -> bool {
-    found.quote_style.is_none() && found.value.eq_ignore_ascii_case(word)
+    found.quote_style.is_none() && unmarked(&found.value).eq_ignore_ascii_case(word)
 }
 
 /// True if the token `nth` from here is this word.

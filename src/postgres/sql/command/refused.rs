@@ -3,7 +3,7 @@
 
 use sqlparser::parser::Parser;
 
-use super::peek_word;
+use super::{peek_word, reindex};
 
 /// Statements by their first words, other than CREATE, ALTER and DROP.
 const STATEMENTS: &[&str] = &[
@@ -101,7 +101,7 @@ pub(super) fn name(parser: &Parser<'_>) -> Option<String> {
         words.all(|(nth, word)| peek_word(parser, at + nth, word))
     };
     if let Some(statement) = STATEMENTS.iter().find(|words| starts(words, 0)) {
-        return Some((*statement).to_owned());
+        return (!reindex::is_next(parser)).then(|| (*statement).to_owned());
     }
     let verbs = ["CREATE", "ALTER", "DROP"];
     let verb = verbs.into_iter().find(|verb| starts(verb, 0))?;

@@ -16,12 +16,10 @@ pub(in crate::postgres) struct Reindex {
 /// Reads one; None if the next statement is another, or a REINDEX of another
 /// kind.
 pub(super) fn parse(parser: &mut Parser<'_>) -> Parsing<Option<Reindex>> {
-    let index = peek_word(parser, 1, "index");
-    let table = peek_word(parser, 1, "table");
-    if !peek_word(parser, 0, "reindex") || !(index || table) || peek_word(parser, 2, "concurrently")
-    {
+    if !is_next(parser) {
         return Ok(None);
     }
+    let index = peek_word(parser, 1, "index");
     parser.next_token();
     parser.next_token();
     if at_end(parser) {
@@ -29,4 +27,10 @@ pub(super) fn parse(parser: &mut Parser<'_>) -> Parsing<Option<Reindex>> {
     }
     let name = parser.parse_object_name(false)?;
     Ok(Some(Reindex { index, name }))
+}
+
+/// True if a REINDEX of a kind that is run is next.
+pub(super) fn is_next(parser: &Parser<'_>) -> bool {
+    let kind = peek_word(parser, 1, "index") || peek_word(parser, 1, "table");
+    peek_word(parser, 0, "reindex") && kind && !peek_word(parser, 2, "concurrently")
 }
