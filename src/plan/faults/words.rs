@@ -24,6 +24,17 @@ impl Fault {
     }
 }
 
+impl Fault {
+    /// The same, for a failover that meets another primary than the first.
+    pub fn failing_over(&self, primary: &str) -> Fault {
+        let mut fault = self.clone();
+        if let Effect::Failover { node, .. } = &mut fault.effect {
+            primary.clone_into(node);
+        }
+        fault
+    }
+}
+
 impl Effect {
     fn on_nodes(&self) -> String {
         match self {

@@ -41,7 +41,7 @@ pub(super) async fn strike(
         return;
     };
     let dies = down.is_some_and(|down| stage.machines.kill(&old, death_of(down)));
-    strike.began();
+    strike.began_as(strike.fault.failing_over(&old).what());
     rt::sleep(Duration::from_nanos(after_ns)).await;
     servers.promote(stage.machines, stage.network, &new);
     if rejoins {

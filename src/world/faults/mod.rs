@@ -113,10 +113,14 @@ impl Strike<'_> {
     }
 
     fn began(&self) {
+        self.began_as(self.fault.what());
+    }
+
+    fn began_as(&self, what: String) {
         self.record(Event::FaultBegan {
             fault: self.fault.id,
             kind: self.fault.effect.kind().to_string(),
-            what: self.fault.what(),
+            what,
         });
     }
 
