@@ -22,6 +22,12 @@ named! {
         WaitReturnsEarly = "wait-returns-early",
         /// SCRIPT KILL ends a script that has written.
         KillsAfterWrite = "kills-after-write",
+        /// A sentinel fails over when it alone finds the primary down, without
+        /// quorum or votes.
+        SentinelActsAlone = "sentinel-acts-alone",
+        /// A primary that becomes a replica keeps what its new primary does not
+        /// have.
+        RejoinKeepsWrites = "rejoin-keeps-writes",
         /// The first script panics while the keyspace is locked.
         PanicHoldingLock = "panic-holding-lock",
     }

@@ -23,6 +23,7 @@ use super::propagation::{Unit, call};
 use super::replication::HistoryId;
 use super::reply::{Reply, Resp};
 use super::scripts::{Permit, Progress, Scripts};
+use super::sentinel::Sentinel;
 use super::state::ServerState;
 use super::transaction::Queued;
 use super::{Options, wall_clock_ms};
@@ -117,6 +118,8 @@ impl Engine {
         persistence::load(self, disk, options.persistence != Persistence::None);
         self.keyspace.propagation.aof = Aof::open(disk, options.persistence);
         self.keyspace.store = Some(Store::new(disk));
+        let saved = disk.sentinel().or_else(|| options.sentinel.clone());
+        self.server.sentinel = saved.map(|saved| Box::new(Sentinel::new(&saved, options.planted)));
         let primary = match disk.config() {
             Some(file) => file.primary,
             None => options.replica_of.clone(),
@@ -152,6 +155,35 @@ impl Engine {
             Some((host, port)) => context.follow(host, port),
             None => context.lead(),
         };
+    }
+
+    /// Lets the sentinel do something, if this is one.
+    pub(super) fn with_sentinel<T>(&mut self, work: impl FnOnce(&mut Sentinel) -> T) -> Option<T> {
+        let output = self.server.sentinel.as_deref_mut().map(work);
+        self.tell_of_sentinel();
+        output
+    }
+
+    /// Publishes what the sentinel did, and has its disk keep what it knows.
+    fn tell_of_sentinel(&mut self) {
+        let Some(sentinel) = &mut self.server.sentinel else {
+            return;
+        };
+        let events = std::mem::take(&mut sentinel.own.events);
+        if events.is_empty() {
+            return;
+        }
+        if let Some(store) = &self.keyspace.store
+            && let Some(saved) = sentinel.take_unsaved()
+        {
+            store.save_sentinel(saved);
+        }
+        for (channel, message) in events {
+            tracing::info!("{channel} {message}");
+            let (channel, message) = (channel.as_bytes(), message.as_bytes());
+            let clients = &mut self.server.clients;
+            self.server.pubsub.publish(clients, channel, message);
+        }
     }
 
     /// Runs what another server, or this one in an earlier life, has already
@@ -245,8 +277,11 @@ impl Engine {
         client: &Client,
         args: &[&[u8]],
     ) -> Result<(&'static Command, Flags), (Reply, Label)> {
-        let command =
-            commands::resolve(args).map_err(|error| (error, commands::UNKNOWN_REPLY_LABEL))?;
+        let resolved = match self.server.sentinel {
+            None => commands::resolve(args),
+            Some(_) => commands::resolve_for_sentinel(args),
+        };
+        let command = resolved.map_err(|error| (error, commands::UNKNOWN_REPLY_LABEL))?;
         let flags = match command.handler {
             Handler::Script(_) => commands::flags_of_call(&self.scripts, command, args),
             _ => command.flags,
@@ -347,6 +382,7 @@ impl Engine {
                     self.keyspace.propagation.flush(Unit::Whole);
                 }
                 client.write_offset = self.keyspace.propagation.replication.stream.offset;
+                self.tell_of_sentinel();
                 self.server.publish_events(&mut self.keyspace, client);
                 self.server.counts.ran(command.name, &reply);
                 self.server.counts.scripts = self.scripts.len();

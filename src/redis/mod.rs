@@ -42,6 +42,7 @@ mod rdb;
 mod replication;
 mod reply;
 mod scripts;
+pub mod sentinel;
 mod state;
 mod tap;
 mod transaction;
@@ -98,6 +99,8 @@ pub struct Options {
     pub parameters: Vec<(&'static str, String)>,
     /// Whom to follow from the start: host and port.
     pub replica_of: Option<(String, u16)>,
+    /// Be a sentinel, and nothing else.
+    pub sentinel: Option<sentinel::Options>,
     /// What a turn for one client's requests takes in virtual time; nothing
     /// if zero. One turn at a time: Redis has one thread.
     pub turn_ns: u64,
@@ -116,6 +119,7 @@ impl Default for Options {
             load_time: Duration::ZERO,
             parameters: Vec::new(),
             replica_of: None,
+            sentinel: None,
             turn_ns: 0,
         }
     }
@@ -166,6 +170,7 @@ struct Shared {
     syncer: Beside,
     long_script: Beside,
     replication_cron: Beside,
+    sentinel_timer: Beside,
     /// Held for a turn that takes time.
     thread: tokio::sync::Mutex<()>,
     turn: Duration,
@@ -180,6 +185,10 @@ impl Shared {
         let mut engine = self.engine.lock();
         if let Some(port) = port {
             engine.server.config.set_port(port);
+        }
+        if let Some(sentinel) = &mut engine.server.sentinel {
+            sentinel.own.port = port.unwrap_or_default();
+            self.sentinel_timer.wake(self, sentinel::tend);
         }
         self.settle(engine);
     }
@@ -237,6 +246,7 @@ impl Server {
             syncer: Beside::default(),
             long_script: Beside::default(),
             replication_cron: Beside::default(),
+            sentinel_timer: Beside::default(),
             thread: Default::default(),
             turn: Duration::from_nanos(options.turn_ns),
             script_slice: scripts::slice(options.script_instruction_ns),

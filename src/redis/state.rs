@@ -1,6 +1,7 @@
 //! What a server knows besides its keys: clients, channels, settings, counts.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use indexmap::IndexSet;
 use xxhash_rust::xxh3::Xxh3DefaultBuilder;
@@ -10,7 +11,9 @@ use super::clients::Clients;
 use super::config::Config;
 use super::keyspace::Keyspace;
 use super::pubsub::PubSub;
+use super::replication::HistoryId;
 use super::reply::Reply;
+use super::sentinel::Sentinel;
 use crate::rt::{self, Instant};
 
 #[derive(Debug, Default)]
@@ -22,6 +25,8 @@ pub(super) struct ServerState {
     pub(super) monitors: IndexSet<ClientId, Xxh3DefaultBuilder>,
     pub(super) pause: Option<Pause>,
     pub(super) counts: Box<Counts>,
+    /// Set on a sentinel.
+    pub(super) sentinel: Option<Box<Sentinel>>,
 }
 
 /// CLIENT PAUSE.
@@ -36,6 +41,8 @@ pub(super) struct Pause {
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     pub(super) started_at: Option<Instant>,
+    /// Drawn when it is first asked for.
+    run_id: OnceLock<HistoryId>,
     pub(super) commands: u64,
     /// Scripts in the cache.
     pub(super) scripts: usize,
@@ -55,6 +62,11 @@ pub(super) struct CommandCounts {
 }
 
 impl Counts {
+    /// Names the process.
+    pub(super) fn run_id(&self) -> HistoryId {
+        *self.run_id.get_or_init(HistoryId::new)
+    }
+
     /// A command ran and answered.
     pub(super) fn ran(&mut self, name: &'static str, reply: &Reply) {
         self.commands += 1;
@@ -100,6 +112,7 @@ impl Counts {
     pub(super) fn reset(&mut self) {
         *self = Counts {
             started_at: self.started_at,
+            run_id: self.run_id.clone(),
             scripts: self.scripts,
             ..Counts::default()
         };

@@ -87,7 +87,7 @@ impl Tap {
             State::Inline => {
                 let mut words = self.line.split(u8::is_ascii_whitespace);
                 if let Some(name) = words.find(|word| !word.is_empty()) {
-                    labels.push(label(name));
+                    labels.push(commands::label(name));
                 }
                 self.state = State::Start;
             }
@@ -117,7 +117,7 @@ impl Tap {
         if left == 0 {
             if !std::mem::replace(&mut self.named, true) {
                 let name = self.line.strip_suffix(b"\r\n").unwrap_or(&self.line);
-                labels.push(label(name));
+                labels.push(commands::label(name));
             }
             self.arguments -= 1;
             self.next_argument();
@@ -144,10 +144,6 @@ impl Tap {
         let line = self.line.strip_suffix(b"\r").unwrap_or(&self.line);
         std::str::from_utf8(line.get(1..)?).ok()?.parse().ok()
     }
-}
-
-fn label(name: &[u8]) -> Label {
-    commands::named(name).map_or(commands::UNKNOWN_LABEL, |command| command.label)
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ mod nodes;
 mod outcome;
 mod redis_servers;
 mod redis_witness;
+mod sentinels;
 mod thread;
 mod witness;
 

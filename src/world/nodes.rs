@@ -10,6 +10,7 @@ use super::database::{self, Database};
 use super::lens::Lens;
 use super::machine::Machines;
 use super::redis_servers::{self, RedisServers};
+use super::sentinels;
 use crate::buyers::Market;
 use crate::history::Recorder;
 use crate::net::Network;
@@ -45,6 +46,7 @@ pub(super) fn build(
     let lens = Arc::new(Lens::new(network, recorder));
     let database = Database::build(&mut machines, scenario, &lens);
     let redis = RedisServers::build(&mut machines, scenario, &lens);
+    sentinels::add(&mut machines, scenario);
     cache::add(&mut machines, scenario.redis.page_every.0, CACHED_IN);
     for name in scenario.instances() {
         let options = shop_options(scenario, &name);
@@ -118,6 +120,7 @@ pub(super) fn shop_options(scenario: &Scenario, name: &str) -> shop::Options {
             shop::Reads::Replica => Some(database::replica_hosts()),
         },
         redis: redis_servers::hosts(scenario),
+        sentinels: sentinels::hosts(scenario),
         stock: shop.stock,
         idempotency: shop.idempotency,
         pool_size: shop.pool_size,

@@ -129,10 +129,7 @@ fn add(machines: &mut Machines, scenario: &Scenario, node: &str, member: Arc<Mem
 fn options(scenario: &Scenario) -> redis::Options {
     let settings = &scenario.redis;
     redis::Options {
-        planted: scenario.planted.iter().find_map(|planted| match planted {
-            Planted::Redis(bug) => Some(*bug),
-            _ => None,
-        }),
+        planted: planted(scenario),
         turn_ns: settings.turn.ns(),
         persistence: settings.persistence,
         maxmemory: settings.maxmemory,
@@ -140,6 +137,14 @@ fn options(scenario: &Scenario) -> redis::Options {
         parameters: parameters(scenario),
         ..redis::Options::default()
     }
+}
+
+/// The bug to plant in every server of Redis.
+pub(super) fn planted(scenario: &Scenario) -> Option<redis::Bug> {
+    scenario.planted.iter().find_map(|planted| match planted {
+        Planted::Redis(bug) => Some(*bug),
+        _ => None,
+    })
 }
 
 fn parameters(scenario: &Scenario) -> Vec<(&'static str, String)> {

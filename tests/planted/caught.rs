@@ -169,3 +169,34 @@ fn a_lock_that_is_long_enough_holds() {
     let broken = broken(&scenario(None, LOCKED));
     assert!(broken.is_empty(), "{broken:?}");
 }
+
+const OUTVOTED: &str = r#"
+[shop]
+stock = "redis-lock"
+deadline = "500ms"
+lock_ttl = "10s"
+lock_wait = "4s"
+lock_retry = "50ms"
+work = "500ms..1500ms"
+idle_timeout = "20s"
+[buyers]
+count = 6
+arrival = { burst = "5s" }
+patience = "10s"
+retries = 4
+[redis.replica]
+[redis.sentinel]
+[[fault]]
+kind = "partition"
+between = ["sentinel-1"]
+and = ["redis"]
+at = "50ms..100ms"
+lasts = "8s"
+[run]
+faults = "15s"
+"#;
+
+#[test]
+fn a_sentinel_that_asks_nobody_sells_twice() {
+    catches("redis.sentinel-acts-alone", Invariant::NoOversell, OUTVOTED);
+}

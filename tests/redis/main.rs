@@ -12,4 +12,5 @@ mod oracle;
 mod persistence;
 mod replication;
 mod scripts;
+mod sentinel;
 mod support;

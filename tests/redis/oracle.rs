@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Lines, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
@@ -23,6 +23,23 @@ pub struct RealRedis {
 impl RealRedis {
     /// None, and a word about it, without the binary.
     pub fn start() -> Option<RealRedis> {
+        RealRedis::launch("Ready to accept connections", |command, _, _| {
+            command.args(["--save", "", "--appendonly", "no"]);
+            command.args(["--rdbcompression", "no", "--hz", "500"]);
+        })
+    }
+
+    /// A `redis-server --sentinel` with these lines in its configuration.
+    pub fn sentinel(lines: &str) -> Option<RealRedis> {
+        RealRedis::launch("+monitor", |command, folder, port| {
+            let file = folder.join("sentinel.conf");
+            std::fs::write(&file, format!("port {port}\n{lines}")).unwrap();
+            command.arg(file).arg("--sentinel");
+        })
+    }
+
+    /// A server that has logged this word.
+    fn launch(ready: &str, configure: impl Fn(&mut Command, &Path, u16)) -> Option<RealRedis> {
         for _ in 0..20 {
             let free = TcpListener::bind("127.0.0.1:0").unwrap();
             let port = free.local_addr().unwrap().port();
@@ -31,10 +48,10 @@ impl RealRedis {
             let folder = format!("doublebuy-redis-{}-{port}", std::process::id());
             let folder = std::env::temp_dir().join(folder);
             std::fs::create_dir_all(&folder).unwrap();
-            let process = Command::new("redis-server")
+            let mut command = Command::new("redis-server");
+            configure(&mut command, &folder, port);
+            let process = command
                 .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
-                .args(["--save", "", "--appendonly", "no"])
-                .args(["--rdbcompression", "no", "--hz", "500"])
                 .args(["--dir", &folder.display().to_string()])
                 .stdout(Stdio::piped())
                 .spawn();
@@ -44,7 +61,7 @@ impl RealRedis {
                 return None;
             };
             let mut log = BufReader::new(process.stdout.take().unwrap()).lines();
-            let ready = log.any(|line| line.unwrap().contains("Ready to accept connections"));
+            let ready = log.any(|line| line.unwrap().contains(ready));
             let real = RealRedis {
                 process,
                 port,
@@ -61,6 +78,10 @@ impl RealRedis {
 
     pub fn connect(&self) -> Raw {
         Raw::open(&self.address())
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     pub fn address(&self) -> String {

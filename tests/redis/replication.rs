@@ -259,6 +259,17 @@ fn a_replica_that_deletes_on_its_own_is_noticed() {
 }
 
 #[test]
+fn an_old_primary_that_keeps_its_writes_is_noticed() {
+    let schedule =
+        schedule("a lock is lost in a failover, and what the old primary took is discarded");
+    let sound = Stage::new([Host::ours(None), Host::ours(None)]).run(schedule);
+    assert!(sound.contains("A: EXISTS stray\n:0\n"), "{sound}");
+    let planted = Host::ours(Some(Bug::RejoinKeepsWrites));
+    let planted = Stage::new([planted, Host::ours(None)]).run(schedule);
+    assert_ne!(planted, sound);
+}
+
+#[test]
 fn a_wait_that_returns_early_is_noticed() {
     let schedule = schedule("a replica that does not acknowledge is not counted");
     let sound = Stage::new([Host::ours(None), Host::ours(None)]).run(schedule);

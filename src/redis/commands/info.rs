@@ -25,7 +25,7 @@ pub(super) const COMMANDS: &[Command] = &[command!(
 type Section = fn(&Context<'_>, &mut String);
 
 /// Name, heading, whether INFO alone shows it, and its lines.
-const SECTIONS: [(&str, &str, bool, Section); 10] = [
+const SECTIONS: [(&str, &str, bool, Section); 11] = [
     ("server", "Server", true, server),
     ("clients", "Clients", true, clients),
     ("memory", "Memory", true, memory),
@@ -36,7 +36,11 @@ const SECTIONS: [(&str, &str, bool, Section); 10] = [
     ("errorstats", "Errorstats", true, errorstats),
     ("cluster", "Cluster", true, cluster),
     ("keyspace", "Keyspace", true, keyspace),
+    ("sentinel", "Sentinel", true, sentinel),
 ];
+
+/// Those that a sentinel has.
+const OF_SENTINELS: [&str; 4] = ["server", "clients", "stats", "sentinel"];
 
 fn info(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     let names: Vec<String> = args[1..]
@@ -48,7 +52,12 @@ fn info(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
         .any(|name| name == "all" || name == "everything");
     let usual = names.is_empty() || names.iter().any(|name| name == "default");
     let mut text = String::new();
-    for (name, heading, is_usual, lines) in SECTIONS {
+    let is_sentinel = context.server.sentinel.is_some();
+    let has = |name: &str| match is_sentinel {
+        true => OF_SENTINELS.contains(&name),
+        false => name != "sentinel",
+    };
+    for (name, heading, is_usual, lines) in SECTIONS.into_iter().filter(|(name, ..)| has(name)) {
         if everything || usual && is_usual || names.iter().any(|wanted| wanted == name) {
             if !text.is_empty() {
                 text.push_str("\r\n");
@@ -71,10 +80,15 @@ fn server(context: &Context<'_>, text: &mut String) {
     line(text, format_args!("redis_git_sha1:00000000"));
     line(text, format_args!("redis_git_dirty:0"));
     line(text, format_args!("redis_build_id:0"));
-    line(text, format_args!("redis_mode:standalone"));
+    let mode = match context.server.sentinel {
+        None => "standalone",
+        Some(_) => "sentinel",
+    };
+    line(text, format_args!("redis_mode:{mode}"));
     line(text, format_args!("os:Linux"));
     line(text, format_args!("arch_bits:64"));
     line(text, format_args!("process_id:1"));
+    line(text, format_args!("run_id:{}", counts.run_id()));
     line(
         text,
         format_args!("tcp_port:{}", context.server.config.text("port")),
@@ -89,6 +103,40 @@ fn server(context: &Context<'_>, text: &mut String) {
     line(text, format_args!("configured_hz:10"));
     line(text, format_args!("executable:"));
     line(text, format_args!("config_file:"));
+}
+
+fn sentinel(context: &Context<'_>, text: &mut String) {
+    let Some(sentinel) = &context.server.sentinel else {
+        return;
+    };
+    let tilt = sentinel.own.tilt_since;
+    let seconds = tilt.map_or(-1, |since| (context.now - since) / 1000);
+    let count = sentinel.primaries.len();
+    line(text, format_args!("sentinel_masters:{count}"));
+    line(
+        text,
+        format_args!("sentinel_tilt:{}", u8::from(tilt.is_some())),
+    );
+    line(text, format_args!("sentinel_tilt_since_seconds:{seconds}"));
+    line(text, format_args!("sentinel_running_scripts:0"));
+    line(text, format_args!("sentinel_scripts_queue_length:0"));
+    line(text, format_args!("sentinel_simulate_failure_flags:0"));
+    for (index, primary) in sentinel.primaries.values().enumerate() {
+        let status = match (primary.is_down_for_all, primary.this.is_down) {
+            (true, _) => "odown",
+            (false, true) => "sdown",
+            (false, false) => "ok",
+        };
+        let (name, address) = (&primary.this.name, &primary.this.address);
+        let (replicas, sentinels) = (primary.replicas.len(), primary.sentinels.len() + 1);
+        line(
+            text,
+            format_args!(
+                "master{index}:name={name},status={status},address={address},slaves={replicas},\
+                 sentinels={sentinels}"
+            ),
+        );
+    }
 }
 
 fn clients(context: &Context<'_>, text: &mut String) {

@@ -27,6 +27,7 @@ mod random;
 mod replication;
 mod scan;
 mod scripting;
+mod sentinel;
 mod server;
 mod sets;
 mod sort;
@@ -162,6 +163,10 @@ pub(super) struct Command {
 }
 
 impl Command {
+    fn is_named(&self, name: &[u8]) -> bool {
+        name.eq_ignore_ascii_case(self.name.as_bytes())
+    }
+
     pub(super) fn accepts(&self, count: usize) -> bool {
         let count = i64::try_from(count).unwrap_or(i64::MAX);
         if self.arity < 0 {
@@ -199,7 +204,8 @@ static TABLE: LazyLock<IndexMap<&'static [u8], &'static Command, Xxh3DefaultBuil
 
 /// Every label that requests and replies carry.
 pub(super) fn labels() -> Vec<Label> {
-    let of_commands = all().flat_map(|command| [command.label, command.reply_label]);
+    let every = all().chain([&sentinel::SENTINEL]);
+    let of_commands = every.flat_map(|command| [command.label, command.reply_label]);
     of_commands
         .chain([UNKNOWN_LABEL, UNKNOWN_REPLY_LABEL])
         .collect()
@@ -240,6 +246,15 @@ fn all() -> impl Iterator<Item = &'static Command> {
     ]
     .into_iter()
     .flatten()
+}
+
+/// What a request that begins with this word is labelled.
+pub(super) fn label(name: &[u8]) -> Label {
+    match named(name) {
+        Some(command) => command.label,
+        None if sentinel::SENTINEL.is_named(name) => sentinel::SENTINEL.label,
+        None => UNKNOWN_LABEL,
+    }
 }
 
 /// The command of that name, in any case.
@@ -289,17 +304,52 @@ pub(super) fn resolve(args: &[&[u8]]) -> Result<&'static Command, Reply> {
     Ok(command)
 }
 
-fn unknown(args: &[&[u8]]) -> Reply {
-    const SHOWN: usize = 128;
+/// As [`resolve`], for a sentinel: it has a command of its own, and few of the
+/// others.
+pub(super) fn resolve_for_sentinel(args: &[&[u8]]) -> Result<&'static Command, Reply> {
     let name = args.first().copied().unwrap_or_default();
-    if let (Some(container), Some(subcommand)) = (named(name), args.get(1)) {
-        let mut text = b"ERR unknown subcommand '".to_vec();
-        text.extend(printable(subcommand, SHOWN));
-        text.extend(b"'. Try ");
-        text.extend(container.name.to_ascii_uppercase().bytes());
-        text.extend(b" HELP.");
-        return Reply::error_from(text);
+    if !sentinel::SENTINEL.is_named(name) {
+        let mut shared = sentinel::SHARED.iter();
+        return match shared.any(|shared| name.eq_ignore_ascii_case(shared.as_bytes())) {
+            true => resolve(args),
+            false => Err(unknown_command(args)),
+        };
     }
+    let (Handler::Container(subcommands), Some(subcommand_name)) =
+        (sentinel::SENTINEL.handler, args.get(1))
+    else {
+        return Err(Reply::wrong_arity(sentinel::SENTINEL.name));
+    };
+    let command = subcommand(&sentinel::SENTINEL, subcommands, subcommand_name)
+        .ok_or_else(|| unknown_subcommand(&sentinel::SENTINEL, subcommand_name))?;
+    match command.accepts(args.len()) {
+        true => Ok(command),
+        false => Err(Reply::wrong_arity(command.name)),
+    }
+}
+
+fn unknown(args: &[&[u8]]) -> Reply {
+    let name = args.first().copied().unwrap_or_default();
+    match (named(name), args.get(1)) {
+        (Some(container), Some(subcommand)) => unknown_subcommand(container, subcommand),
+        _ => unknown_command(args),
+    }
+}
+
+/// So much of an argument is shown.
+const SHOWN: usize = 128;
+
+fn unknown_subcommand(container: &Command, subcommand: &[u8]) -> Reply {
+    let mut text = b"ERR unknown subcommand '".to_vec();
+    text.extend(printable(subcommand, SHOWN));
+    text.extend(b"'. Try ");
+    text.extend(container.name.to_ascii_uppercase().bytes());
+    text.extend(b" HELP.");
+    Reply::error_from(text)
+}
+
+fn unknown_command(args: &[&[u8]]) -> Reply {
+    let name = args.first().copied().unwrap_or_default();
     let mut shown = Vec::new();
     for arg in &args[1..] {
         if shown.len() >= SHOWN {

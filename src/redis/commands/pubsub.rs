@@ -7,6 +7,7 @@ use crate::redis::engine::Context;
 use crate::redis::glob;
 use crate::redis::pubsub::Kind;
 use crate::redis::reply::Reply;
+use crate::redis::sentinel::{HELLO, Sentinel};
 
 const PUBSUB: Flags = Flags::PUBSUB.and(Flags::LOADING).and(Flags::STALE);
 const SUBSCRIBE: Flags = PUBSUB.and(Flags::NO_SCRIPT).and(Flags::WHILE_SUBSCRIBED);
@@ -170,7 +171,19 @@ fn unsubscribe_from(context: &mut Context<'_>, args: &[&[u8]], kind: Kind) -> Re
     })
 }
 
+/// A sentinel listens itself, to what others say on their channel.
+fn to_sentinel(sentinel: &mut Sentinel, args: &[&[u8]]) -> Reply {
+    if args[1] != HELLO {
+        return Reply::error("ERR Only HELLO messages are accepted by Sentinel instances.");
+    }
+    sentinel.take_hello(&String::from_utf8_lossy(args[2]));
+    Reply::Integer(1)
+}
+
 fn publish(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    if let Some(sentinel) = &mut context.server.sentinel {
+        return to_sentinel(sentinel, args);
+    }
     context.propagate_to_replicas(args);
     let server = &mut *context.server;
     Reply::count(server.pubsub.publish(&mut server.clients, args[1], args[2]))

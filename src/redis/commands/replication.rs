@@ -173,6 +173,11 @@ fn replconf(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
 }
 
 fn role(context: &mut Context<'_>, _: &[&[u8]]) -> Reply {
+    if let Some(sentinel) = &context.server.sentinel {
+        let names = sentinel.primaries.keys().cloned();
+        let names = names.map(|name| Reply::Bulk(name.into()));
+        return Reply::Array(vec![Reply::bulk("sentinel"), Reply::Array(names.collect())]);
+    }
     let replication = &context.keyspace.propagation.replication;
     let offset = replication.stream.offset;
     let number = |number: u64| Reply::Integer(i64::try_from(number).unwrap_or(i64::MAX));

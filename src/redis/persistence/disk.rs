@@ -9,6 +9,8 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
 
+use crate::redis::sentinel;
+
 #[derive(Debug, Default)]
 struct State {
     log: BytesMut,
@@ -16,6 +18,8 @@ struct State {
     synced: usize,
     dump: Bytes,
     config: Option<ConfigFile>,
+    /// The configuration file of a sentinel.
+    sentinel: Option<sentinel::Options>,
     /// Counts servers: a dead one writes nothing.
     mounts: u64,
 }
@@ -83,6 +87,14 @@ impl Mounted {
 
     pub(in crate::redis) fn config(&self) -> Option<ConfigFile> {
         self.disk.0.lock().config.clone()
+    }
+
+    pub(in crate::redis) fn sentinel(&self) -> Option<sentinel::Options> {
+        self.disk.0.lock().sentinel.clone()
+    }
+
+    pub(super) fn save_sentinel(&self, saved: sentinel::Options) {
+        self.with(|state| state.sentinel = Some(saved));
     }
 
     /// False if there is no file to be written anew.

@@ -21,6 +21,7 @@ mod syncer;
 use bytes::Bytes;
 
 use super::keyspace::Keyspace;
+use super::sentinel;
 use super::wall_clock_ms;
 use crate::named::named;
 
@@ -62,6 +63,11 @@ impl Store {
     /// there is no file.
     pub(super) fn rewrite_config(&self, primary: Option<(String, u16)>) -> bool {
         self.disk.rewrite_config(primary)
+    }
+
+    /// Keeps what a sentinel knows.
+    pub(super) fn save_sentinel(&self, saved: sentinel::Options) {
+        self.disk.save_sentinel(saved);
     }
 
     /// In seconds since the epoch; the start of the server counts.
