@@ -153,6 +153,28 @@ fn mistakes_are_shown_where_they_are() {
             "nth is 0; it can be 1 to",
             "",
         ),
+        // Work that cannot be.
+        (
+            "[[fault]]",
+            "[postgres.cost]\nseq_tuple = \"-5us\"\n[[fault]]",
+            ":12:",
+            "'-5us' is negative",
+            "250us, 40ms",
+        ),
+        (
+            "[[fault]]",
+            "[postgres.cost]\nscan = \"5us\"\n[[fault]]",
+            ":12:",
+            "unknown field `scan`",
+            "`seq_tuple`, `index_scan`",
+        ),
+        (
+            "[[fault]]",
+            "[catalog]\nothers = 100001\n[[fault]]",
+            ":12:",
+            "catalog.others is 100001",
+            "it can be 0 to 100000",
+        ),
         // Links that cannot be.
         (
             "[[fault]]",
