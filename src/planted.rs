@@ -37,6 +37,30 @@ pub enum Planted {
     World(WorldBug),
 }
 
+/// The bug of a part, of any that is planted in that part.
+macro_rules! parts {
+    ($($part:ident: $bug:ty,)+) => { $(
+        impl TryFrom<Planted> for $bug {
+            type Error = Planted;
+
+            fn try_from(planted: Planted) -> Result<$bug, Planted> {
+                match planted {
+                    Planted::$part(bug) => Ok(bug),
+                    elsewhere => Err(elsewhere),
+                }
+            }
+        }
+    )+ };
+}
+
+parts! {
+    Network: net::Bug,
+    Postgres: postgres::Bug,
+    Redis: redis::Bug,
+    Shop: shop::Bug,
+    World: WorldBug,
+}
+
 impl Planted {
     /// Every bug that can be planted.
     pub fn all() -> Vec<Planted> {

@@ -1,9 +1,9 @@
 //! States that a scenario promises to reach: a campaign that is green because
 //! nothing ever happened is not green.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use crate::history::{Event, History};
+use crate::history::{Event, History, Lapse, Tenure};
 use crate::named::named;
 
 named! {
@@ -51,7 +51,6 @@ named! {
 /// The probes that a history reached.
 pub fn reached(history: &History) -> BTreeSet<Probe> {
     let mut reached = BTreeSet::new();
-    let mut locks = Locks::default();
     for entry in &history.entries {
         match &entry.event {
             Event::Invoke { attempt: 2.., .. } => {
@@ -104,52 +103,14 @@ pub fn reached(history: &History) -> BTreeSet<Probe> {
             }
             _ => {}
         }
-        reached.extend(locks.see(&entry.event));
+    }
+    let came_late =
+        |tenure: &Tenure<'_>| tenure.released && matches!(tenure.lapsed, Some((_, Lapse::Expired)));
+    if history.tenures().iter().any(came_late) {
+        reached.insert(Probe::LockExpiredWhileHeld);
+    }
+    if !history.two_holders().is_empty() {
+        reached.insert(Probe::TwoInCriticalSection);
     }
     reached
-}
-
-/// Who holds which lock, and who lost one without knowing.
-#[derive(Default)]
-struct Locks<'a> {
-    /// Leases that ended without their holders, and what happened since.
-    ended: BTreeMap<(&'a str, &'a str), Ended>,
-}
-
-#[derive(Default)]
-struct Ended {
-    /// It ran out.
-    expired: bool,
-    /// The lock was granted to another.
-    overtaken: bool,
-}
-
-impl<'a> Locks<'a> {
-    fn see(&mut self, event: &'a Event) -> Vec<Probe> {
-        match event {
-            Event::LockExpired { lock, holder } | Event::LockLost { lock, holder, .. } => {
-                let ended = Ended {
-                    expired: matches!(event, Event::LockExpired { .. }),
-                    overtaken: false,
-                };
-                self.ended.insert((lock, holder), ended);
-            }
-            Event::LockTaken { lock, holder, .. } => {
-                let of_lock = self.ended.iter_mut();
-                let others = of_lock.filter(|((name, by), _)| name == lock && by != holder);
-                others.for_each(|(_, ended)| ended.overtaken = true);
-            }
-            // Its holder comes back: to a server that does not have it any
-            // more, or to one that still does and is not the one to ask.
-            Event::LateRelease { lock, holder } | Event::LockReleased { lock, holder } => {
-                let ended = self.ended.remove(&(lock.as_str(), holder.as_str()));
-                let ended = ended.unwrap_or_default();
-                let expired = ended.expired.then_some(Probe::LockExpiredWhileHeld);
-                let two = ended.overtaken.then_some(Probe::TwoInCriticalSection);
-                return expired.into_iter().chain(two).collect();
-            }
-            _ => {}
-        }
-        Vec::new()
-    }
 }

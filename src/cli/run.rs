@@ -121,7 +121,12 @@ impl Telling {
         let scenario = Arc::new(scenario);
         let (plan, outcome) = self.outcome(&scenario, source);
         output::say(&match self.json {
-            true => json::written(&json::Seed::new(&scenario, &outcome, self.trace)),
+            true => json::written(&json::Seed::new(
+                &scenario,
+                plan.get(),
+                &outcome,
+                self.trace,
+            )),
             false => self.story(&scenario, source, plan.get(), &outcome),
         })?;
         if let (Some(path), Some(plan)) = (&self.save_plan, plan.get()) {

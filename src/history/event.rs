@@ -147,22 +147,32 @@ events! {
     }
     /// A lock key was set in Redis.
     9 LockTaken {
+        /// The server.
+        node: String,
         /// The key.
         lock: String,
         /// The value that names its holder.
         holder: String,
+        /// The node that asked for it.
+        by: String,
         /// For how long, in milliseconds of Redis's clock; 0 for ever.
         for_ms: u64,
     }
     /// A lock key was deleted.
     10 LockReleased {
+        /// The server.
+        node: String,
         /// The key.
         lock: String,
         /// Its holder.
         holder: String,
+        /// The node that asked for that.
+        by: String,
     }
     /// A lock key ran out.
     11 LockExpired {
+        /// The server.
+        node: String,
         /// The key.
         lock: String,
         /// Its holder.
@@ -170,6 +180,8 @@ events! {
     }
     /// Somebody came to release a lock that was no longer theirs.
     12 LateRelease {
+        /// The server.
+        node: String,
         /// The key.
         lock: String,
         /// Who came.
@@ -268,6 +280,8 @@ events! {
     }
     /// A lock key was dropped by Redis to make room for others.
     26 LockEvicted {
+        /// The server.
+        node: String,
         /// The key.
         lock: String,
         /// Its holder.

@@ -7,6 +7,7 @@
 
 mod digest;
 mod event;
+mod holders;
 mod lost;
 mod told;
 
@@ -16,6 +17,7 @@ use parking_lot::Mutex;
 
 pub use digest::{Checkpoint, Digest};
 pub use event::{Entry, Event};
+pub use holders::{Lapse, Tenure, TwoHolders};
 pub use told::Told;
 
 use crate::net::{Delivery, Drawn, Observer};
@@ -25,6 +27,8 @@ use crate::net::{Delivery, Drawn, Observer};
 pub struct History {
     /// Units in stock at the start.
     pub initial_units: i64,
+    /// How many Redis servers have to grant a lock before it is held.
+    pub lock_quorum: usize,
     /// What happened, in order.
     pub entries: Vec<Entry>,
     /// What the network carried that had a label, if it was asked to be kept.
@@ -107,6 +111,7 @@ impl Recorder {
         let recording = &mut *self.0.lock();
         History {
             initial_units,
+            lock_quorum: 1,
             entries: std::mem::take(&mut recording.entries),
             messages: recording.messages.take().unwrap_or_default(),
             drawn: Vec::new(),

@@ -15,6 +15,8 @@ named! {
         SetKeepsTtl = "set-keeps-ttl",
         /// SET NX refuses because of a key whose deadline has passed.
         NxIgnoresExpiry = "nx-ignores-expiry",
+        /// SET NX sets a key that is there, one time in four.
+        GrantsTwice = "grants-twice",
         /// A replica removes keys at their deadline without waiting for its
         /// primary.
         ReplicaExpires = "replica-expires",

@@ -25,7 +25,7 @@ pub(super) struct Client {
     pub(super) id: ClientId,
     pub(super) name: Bytes,
     /// Both ends of its connection, as CLIENT LIST shows them.
-    pub(super) address: String,
+    pub(super) address: Arc<str>,
     pub(super) local_address: String,
     pub(super) database: usize,
     pub(super) resp: Resp,

@@ -152,7 +152,9 @@ impl Connection {
             return Next::Vanish;
         };
         engine.give_up(&mut client);
+        engine.keyspace.client = Some(client.address.clone());
         let postponed = self.run_requests_of(&mut engine, &mut client);
+        engine.keyspace.client = None;
         for label in client.labels.drain(..) {
             self.labeller.label(label);
         }

@@ -214,7 +214,7 @@ impl Engine {
     pub(super) fn connect(&mut self, address: String, local_address: String) -> ClientId {
         let now = wall_clock_ms();
         self.server.clients.connect(Client {
-            address,
+            address: address.into(),
             local_address,
             authenticated: self.server.config.password.is_empty(),
             connected_at: now,

@@ -15,7 +15,7 @@ use super::client::ClientId;
 use super::events::{Class, Events};
 use super::eviction::{Limit, Pool, Usage};
 use super::memory;
-use super::observer::{Held, Moment, Observer};
+use super::observer::{Change, Held, Moment, Observer};
 use super::persistence::Store;
 use super::propagation::Propagation;
 use super::rdb::Snapshot;
@@ -76,6 +76,8 @@ pub(super) struct Keyspace {
     observer: Option<Arc<dyn Observer>>,
     /// What happens was told before, elsewhere.
     pub(super) quiet: bool,
+    /// Whose commands are run.
+    pub(super) client: Option<Arc<str>>,
     planted: Option<Bug>,
     /// How many keys have expired.
     pub(super) expired: u64,
@@ -122,6 +124,25 @@ impl Keyspace {
         {
             tell(&**observer);
         }
+    }
+
+    /// Tells the observer what happened to a key.
+    fn tell(
+        &self,
+        database: usize,
+        key: &[u8],
+        entry: &Entry,
+        tell: impl FnOnce(&dyn Observer, &Change<'_>),
+    ) {
+        self.observe(|observer| {
+            let change = Change {
+                database,
+                key,
+                value: entry.value.as_text(),
+                client: self.client.as_deref(),
+            };
+            tell(observer, &change);
+        });
     }
 
     /// The key as a client at `now` sees it.
@@ -209,7 +230,7 @@ impl Keyspace {
             }
         };
         if let Some(entry) = self.databases[database].keys.get(key) {
-            self.observe(|o| o.set(database, key, entry.value.as_text(), expires_at));
+            self.tell(database, key, entry, |o, change| o.set(change, expires_at));
             self.blocked.signal(database, key);
         }
         self.changed(database, key);
@@ -283,7 +304,7 @@ impl Keyspace {
     /// Drops a key to make room.
     pub(super) fn evict(&mut self, database: usize, key: &[u8]) {
         if let Some((key, entry)) = self.take(database, key) {
-            self.observe(|o| o.evicted(database, &key, entry.value.as_text()));
+            self.tell(database, &key, &entry, |o, change| o.evicted(change));
             self.propagation.removed(database, &key);
             self.evicted += 1;
             self.events.note(Class::EVICTED, "evicted", database, &key);
@@ -377,14 +398,14 @@ impl Keyspace {
     /// Removes a key on a client's behalf.
     pub(super) fn delete(&mut self, database: usize, key: &[u8]) -> Option<Entry> {
         let (key, entry) = self.take(database, key)?;
-        self.observe(|o| o.deleted(database, &key, entry.value.as_text()));
+        self.tell(database, &key, &entry, |o, change| o.deleted(change));
         self.changed(database, &key);
         Some(entry)
     }
 
     fn expire(&mut self, database: usize, key: &[u8]) {
         if let Some((key, entry)) = self.take(database, key) {
-            self.observe(|o| o.expired(database, &key, entry.value.as_text()));
+            self.tell(database, &key, &entry, |o, change| o.expired(change));
             self.propagation.removed(database, &key);
             self.expired += 1;
             self.events.note(Class::EXPIRED, "expired", database, &key);
@@ -474,7 +495,7 @@ impl Keyspace {
         let flushed = std::mem::take(space);
         for (key, entry) in flushed.keys.iter() {
             self.bytes = self.bytes.saturating_sub(entry.bytes);
-            self.observe(|o| o.deleted(database, key, entry.value.as_text()));
+            self.tell(database, key, entry, |o, change| o.deleted(change));
             self.changed(database, key);
             self.blocked.signal(database, key);
         }
@@ -492,12 +513,12 @@ impl Keyspace {
             return;
         }
         self.database(first.max(second));
-        self.tell_of_all([first, second], |observer, database, key, entry| {
-            observer.deleted(database, key, entry.value.as_text());
+        self.tell_of_all([first, second], |observer, change, _| {
+            observer.deleted(change);
         });
         self.databases.swap(first, second);
-        self.tell_of_all([first, second], |observer, database, key, entry| {
-            observer.set(database, key, entry.value.as_text(), entry.expires_at);
+        self.tell_of_all([first, second], |observer, change, entry| {
+            observer.set(change, entry.expires_at);
         });
         for database in [first, second] {
             for key in self.keys(database).cloned().collect::<Vec<_>>() {
@@ -513,11 +534,11 @@ impl Keyspace {
     fn tell_of_all(
         &self,
         databases: [usize; 2],
-        tell: impl Fn(&dyn Observer, usize, &[u8], &Entry),
+        tell: impl Fn(&dyn Observer, &Change<'_>, &Entry),
     ) {
         for database in databases {
             for (key, entry) in self.databases[database].keys.iter() {
-                self.observe(|observer| tell(observer, database, key, entry));
+                self.tell(database, key, entry, |o, change| tell(o, change, entry));
             }
         }
     }

@@ -65,7 +65,7 @@ use expirer::Expirer;
 
 pub use bug::Bug;
 pub use eviction::EvictionPolicy;
-pub use observer::{Held, Moment, Observer, Outcome, ScriptRun};
+pub use observer::{Change, Held, Moment, Observer, Outcome, ScriptRun};
 pub use persistence::{Disk, Persistence};
 
 /// The version that is simulated.

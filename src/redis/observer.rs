@@ -10,8 +10,8 @@ use super::reply::Reply;
 /// since the Unix epoch on the server's wall clock.
 pub trait Observer: Send + Sync {
     /// A key holds a new string, and the deadline that goes with it.
-    fn set(&self, database: usize, key: &[u8], value: &[u8], expires_at_ms: Option<i64>) {
-        let _ = (database, key, value, expires_at_ms);
+    fn set(&self, change: &Change<'_>, expires_at_ms: Option<i64>) {
+        let _ = (change, expires_at_ms);
     }
 
     /// A key kept its value and got another deadline, or lost it.
@@ -19,22 +19,21 @@ pub trait Observer: Send + Sync {
         let _ = (database, key, expires_at_ms);
     }
 
-    /// A command removed a key. The value is that of a string, and empty for
-    /// other types.
-    fn deleted(&self, database: usize, key: &[u8], value: &[u8]) {
-        let _ = (database, key, value);
+    /// A command removed a key.
+    fn deleted(&self, change: &Change<'_>) {
+        let _ = change;
     }
 
     /// A key's deadline passed. Told when the server notices, which for a
     /// running server is at that instant, and always before anything else
     /// happens to the key.
-    fn expired(&self, database: usize, key: &[u8], value: &[u8]) {
-        let _ = (database, key, value);
+    fn expired(&self, change: &Change<'_>) {
+        let _ = change;
     }
 
     /// A key was dropped to make room.
-    fn evicted(&self, database: usize, key: &[u8], value: &[u8]) {
-        let _ = (database, key, value);
+    fn evicted(&self, change: &Change<'_>) {
+        let _ = change;
     }
 
     /// What a server has, at a moment at which that is not what it was told
@@ -76,6 +75,20 @@ pub struct Held<'a> {
     pub value: &'a [u8],
     /// In milliseconds since the Unix epoch.
     pub expires_at_ms: Option<i64>,
+}
+
+/// What happened to one key.
+#[derive(Debug, Clone, Copy)]
+pub struct Change<'a> {
+    /// The number of its database.
+    pub database: usize,
+    /// The key.
+    pub key: &'a [u8],
+    /// The value of a string, the new one or the last; empty for other types.
+    pub value: &'a [u8],
+    /// Whose command did it, as CLIENT LIST has the address; None if the
+    /// server did it by itself.
+    pub client: Option<&'a str>,
 }
 
 /// One run of a script.

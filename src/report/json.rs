@@ -6,8 +6,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::ending::end_ns;
+use super::holders::{Both, both};
 use super::promise::expected;
 use crate::campaign::{Judgement, Mismatch, NotRepeated, Report, Tally, Trace};
+use crate::history::{History, Tenure};
+use crate::plan::Plan;
 use crate::scenario::Scenario;
 use crate::world::Outcome;
 
@@ -79,6 +82,27 @@ pub struct Seed<'a> {
     reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     trace: Option<Written>,
+    two_holders: Vec<TwoHold>,
+}
+
+/// A time in which a lock had two holders, in virtual nanoseconds.
+#[derive(Debug, Serialize)]
+struct TwoHold {
+    lock: String,
+    from_ns: u64,
+    until_ns: u64,
+    holders: [Holder; 2],
+}
+
+#[derive(Debug, Serialize)]
+struct Holder {
+    token: String,
+    instance: String,
+    buyer: Option<u32>,
+    from_ns: u64,
+    until_ns: u64,
+    /// Why Redis no longer had it for them, and since when.
+    lapsed: Option<(&'static str, u64)>,
 }
 
 #[derive(Debug, Serialize)]
@@ -99,7 +123,12 @@ struct Written {
 impl<'a> Seed<'a> {
     /// A seed of a scenario, with everything that another process needs to
     /// compare it if `traced`.
-    pub fn new(scenario: &'a Scenario, outcome: &'a Outcome, traced: bool) -> Seed<'a> {
+    pub fn new(
+        scenario: &'a Scenario,
+        plan: Option<&Plan>,
+        outcome: &'a Outcome,
+        traced: bool,
+    ) -> Seed<'a> {
         let entries = outcome.history.as_ref().map(|history| &history.entries);
         let violations = outcome.violations.iter().map(|violation| Broken {
             invariant: violation.invariant.name(),
@@ -130,8 +159,33 @@ impl<'a> Seed<'a> {
                     checkpoints,
                 }
             }),
+            two_holders: plan
+                .zip(outcome.history.as_ref())
+                .map_or_else(Vec::new, |(plan, history)| two_hold(plan, history)),
         }
     }
+}
+
+fn two_hold(plan: &Plan, history: &History) -> Vec<TwoHold> {
+    let holder = |tenure: &Tenure<'_>, buyer| Holder {
+        token: tenure.token.to_owned(),
+        instance: tenure.instance.to_owned(),
+        buyer,
+        from_ns: tenure.from_ns,
+        until_ns: tenure.until_ns,
+        lapsed: tenure.lapsed.map(|(at_ns, lapse)| (lapse.word(), at_ns)),
+    };
+    let both = both(plan, history).into_iter();
+    both.map(|Both { two, buyers }| TwoHold {
+        lock: two.first.lock.to_owned(),
+        from_ns: two.from_ns,
+        until_ns: two.until_ns,
+        holders: [
+            holder(&two.first, buyers[0]),
+            holder(&two.second, buyers[1]),
+        ],
+    })
+    .collect()
 }
 
 /// Reads back what `run --json` printed.

@@ -6,6 +6,7 @@
 
 mod campaign;
 mod ending;
+mod holders;
 pub mod json;
 mod promise;
 mod rerun;

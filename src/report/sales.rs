@@ -6,7 +6,8 @@
 //! could be either. Who waits in a sale is whoever that session sells to next;
 //! if it rolls back instead, nobody can say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 use crate::history::{Event, History};
 use crate::plan::Plan;
@@ -26,6 +27,8 @@ pub(super) struct Sales<'a> {
     by_commit: BTreeMap<(u64, u64), Sale<'a>>,
     /// The buyers of sessions that waited, by session and instant.
     waiting: BTreeMap<(u64, u64), u32>,
+    /// Who asked which instance, and when.
+    asked: Vec<(u64, &'a str, u32)>,
 }
 
 /// Who has asked with a key: the buyer, and the instance if it was only one.
@@ -39,6 +42,9 @@ impl<'a> Sales<'a> {
         let mut asked = BTreeMap::<&str, Asked<'a>>::new();
         let mut by_commit = BTreeMap::<(u64, u64), Sale<'a>>::new();
         let mut waiting = BTreeMap::new();
+        let mut requests = Vec::new();
+        // Servers that take writes, or did.
+        let mut primaries = BTreeSet::from(["postgres"]);
         // The instants at which a session, or who waits for it, was seen.
         let mut open = BTreeMap::<u64, Vec<u64>>::new();
         for entry in &history.entries {
@@ -47,6 +53,7 @@ impl<'a> Sales<'a> {
                     key, buyer, node, ..
                 } => {
                     let (buyer, instance) = (*buyer, Some(node.as_str()));
+                    requests.push((entry.at_ns, node.as_str(), buyer));
                     let known = asked
                         .entry(key.as_str())
                         .or_insert(Asked { buyer, instance });
@@ -85,15 +92,39 @@ impl<'a> Sales<'a> {
                 Event::TransactionAborted { session, .. } => {
                     open.remove(session);
                 }
+                Event::Promoted { node } => {
+                    primaries.insert(node);
+                }
+                // A session does not outlive its server.
                 Event::FaultBegan { fault, .. } | Event::DiedAgain { fault, .. }
-                    if kills_database(plan, *fault) =>
+                    if taken_down(plan, *fault).is_some_and(|node| primaries.contains(node)) =>
                 {
                     open.clear();
                 }
                 _ => {}
             }
         }
-        Sales { by_commit, waiting }
+        Sales {
+            by_commit,
+            waiting,
+            asked: requests,
+        }
+    }
+
+    /// The one buyer to whom an instance sold in a span of time.
+    pub(super) fn only_buyer(&self, instance: &str, span: RangeInclusive<u64>) -> Option<u32> {
+        let sales = self
+            .by_commit
+            .range((*span.start(), 0)..=(*span.end(), u64::MAX));
+        let its = sales.filter(|(_, sale)| sale.instance == Some(instance));
+        only(its.filter_map(|(_, sale)| sale.buyer))
+    }
+
+    /// The one buyer who had asked an instance by then.
+    pub(super) fn only_asked(&self, instance: &str, by_ns: u64) -> Option<u32> {
+        let asked = self.asked.iter();
+        let its = asked.filter(|(at_ns, node, _)| *at_ns <= by_ns && *node == instance);
+        only(its.map(|(_, _, buyer)| *buyer))
     }
 
     /// What a transaction sold.
@@ -128,8 +159,14 @@ impl<'a> Sales<'a> {
     }
 }
 
-/// A session does not outlive its server.
-fn kills_database(plan: &Plan, fault: u32) -> bool {
-    let mut faults = plan.faults.iter();
-    faults.any(|one| one.id == fault && one.effect.takes_down() == Some("postgres"))
+/// The number that comes, if no other does.
+fn only(mut numbers: impl Iterator<Item = u32>) -> Option<u32> {
+    let first = numbers.next()?;
+    numbers.all(|other| other == first).then_some(first)
+}
+
+/// The node that a fault takes down, if it does.
+fn taken_down(plan: &Plan, fault: u32) -> Option<&str> {
+    let fault = plan.faults.iter().find(|one| one.id == fault)?;
+    fault.effect.takes_down()
 }

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::ending::{end_ns, ending};
+use super::holders;
 use super::style::{BAD, DIM, GOOD, STRONG, UNSURE, paint};
 use super::words::{self, Words, instant, plural};
 use crate::campaign::surprises;
@@ -145,9 +146,10 @@ impl Story<'_> {
             .filter(|entry| !is_final(&entry.event))
             .collect();
         let breaches = self.breaches(&told);
+        let holders = two_holders(plan, history, &told);
         let chosen = match self.options.all || told.len() <= WHOLE {
             true => (0..told.len()).collect(),
-            false => choose(&told, &breaches),
+            false => choose(&told, [&breaches, &holders]),
         };
         let words = Words::new(plan, history);
         let mut messages = history.messages.iter().peekable();
@@ -171,6 +173,8 @@ impl Story<'_> {
             let place = words.place(&entry.event);
             let text = format!("{place:<9} {}", words.event(entry.at_ns, &entry.event));
             lines.extend(marked(entry, &text, breaches.get(&index)));
+            let notes = holders.get(&index).into_iter().flatten();
+            lines.extend(notes.map(|note| paint(UNSURE, below(note))));
         }
         lines
     }
@@ -320,13 +324,30 @@ fn marked(entry: &Entry, text: &str, broken: Option<&Vec<String>>) -> Vec<String
         };
     };
     let arrow = format!("==>{}", line.get(3..).unwrap_or_default());
-    let below = broken
-        .iter()
-        .map(|what| format!("{:>16}  {:<9} ^ {what}", "", ""));
     std::iter::once(arrow)
-        .chain(below)
+        .chain(broken.iter().map(|what| below(what)))
         .map(|line| paint(BAD, line))
         .collect()
+}
+
+fn below(what: &str) -> String {
+    format!("{:>16}  {:<9} ^ {what}", "", "")
+}
+
+/// Where a lock that somebody has is granted to another.
+fn two_holders(plan: &Plan, history: &History, told: &[&Entry]) -> BTreeMap<usize, Vec<String>> {
+    let mut at = BTreeMap::<usize, Vec<String>>::new();
+    for both in holders::both(plan, history) {
+        let first = told.partition_point(|entry| entry.at_ns < both.two.from_ns);
+        let is_grant = |entry: &&Entry| match &entry.event {
+            Event::LockTaken { holder, .. } => holder == both.two.second.token,
+            _ => false,
+        };
+        if let Some(index) = told[first..].iter().position(is_grant) {
+            at.entry(first + index).or_default().push(both.in_words());
+        }
+    }
+    at
 }
 
 /// Told in the ending, not as a line of its own.
@@ -352,9 +373,9 @@ fn find(told: &[&Entry], at_ns: u64, message: &str) -> Option<usize> {
 }
 
 /// The lines of a long story that are worth telling.
-fn choose(told: &[&Entry], breaches: &BTreeMap<usize, Vec<String>>) -> BTreeSet<usize> {
+fn choose(told: &[&Entry], marks: [&BTreeMap<usize, Vec<String>>; 2]) -> BTreeSet<usize> {
     let mut chosen: BTreeSet<usize> = (0..ENDS).chain(told.len() - ENDS..told.len()).collect();
-    for &index in breaches.keys().take(MOMENTS) {
+    for &index in marks.iter().flat_map(|marks| marks.keys().take(MOMENTS)) {
         let from = index.saturating_sub(AROUND);
         chosen.extend(from..(index + AROUND + 1).min(told.len()));
     }

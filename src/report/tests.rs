@@ -300,3 +300,76 @@ fn a_long_story_tells_what_matters_and_how_much_it_leaves_out() {
     assert!(whole.lines().count() > 10_000);
     assert!(!whole.contains("..."));
 }
+
+#[test]
+fn two_holders_of_a_lock_are_told_with_their_buyers() {
+    let taken = |holder: &str, by: &str| Event::LockTaken {
+        node: "redis".to_owned(),
+        lock: "lock:last-one".to_owned(),
+        holder: holder.to_owned(),
+        by: by.to_owned(),
+        for_ms: 4,
+    };
+    let expired = Event::LockExpired {
+        node: "redis".to_owned(),
+        lock: "lock:last-one".to_owned(),
+        holder: "aaaaaaaaaa".to_owned(),
+    };
+    let late = Event::LateRelease {
+        node: "redis".to_owned(),
+        lock: "lock:last-one".to_owned(),
+        holder: "aaaaaaaaaa".to_owned(),
+    };
+    let ms = |ms: u64| ms * 1_000_000;
+    let mut events = vec![
+        (ms(1), ask(0, 1)),
+        (ms(2), ask(1, 1)),
+        (ms(3), taken("aaaaaaaaaa", "shop-0")),
+        (ms(7), expired),
+        (ms(8), taken("bbbbbbbbbb", "shop-1")),
+    ];
+    events.extend(sale(1, 1, 0).map(|event| (ms(9), event)));
+    events.push((ms(10), late));
+    let plan = plan(&scenario(), 2);
+    let recorded = history(events.clone());
+    let both = super::holders::both(&plan, &recorded);
+    let buyers: Vec<_> = both.iter().map(|both| both.buyers).collect();
+    assert_eq!(buyers, [[Some(0), Some(1)]]);
+    let story = tell(&plan, history(events), StoryOptions::default());
+    let line = "^ two holders of lock:last-one from 8.000 ms to 10.000 ms: aaaaaaaa of shop-0 \
+                (buyer 0), whose lock ran out at 7.000 ms and who comes back at 10.000 ms, and \
+                bbbbbbbb of shop-1 (buyer 1)\n";
+    assert!(story.contains(line), "no '{line}' in: {story}");
+}
+
+/// A session that waits on a server that dies is nobody's afterwards: on the
+/// first primary, and on one that was promoted; on a standby nobody writes.
+#[test]
+fn a_session_does_not_outlive_whichever_server_leads() {
+    let waited = Event::TransactionWaited {
+        session: 3,
+        holder: 9,
+        table: "products".to_owned(),
+    };
+    let text = SCENARIO.replace("node = \"redis\"", "node = \"postgres-replica\"");
+    let text = text.replace("[expect]", "[postgres.replica]\n[expect]");
+    let scenario = Scenario::parse("x.toml", &text, &[]).expect("a scenario");
+    let plan = plan(&scenario, 1);
+    let began = Event::FaultBegan {
+        fault: 1,
+        kind: "kill".to_owned(),
+        what: String::new(),
+    };
+    let promoted = Event::Promoted {
+        node: "postgres-replica".to_owned(),
+    };
+    let story = |leads: bool| {
+        let mut events = vec![(1, ask(0, 1))];
+        events.extend(leads.then(|| (2, promoted.clone())));
+        events.extend([(3, waited.clone()), (4, began.clone())]);
+        events.extend(sale(0, 1, 0).map(|event| (5, event)));
+        tell(&plan, history(events), StoryOptions::default())
+    };
+    assert!(story(false).contains("session 3 (buyer 0) waits"));
+    assert!(!story(true).contains("session 3 (buyer 0) waits"));
+}

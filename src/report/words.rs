@@ -106,7 +106,7 @@ impl<'a> Words<'a> {
     }
 
     /// Where an event was seen.
-    pub(super) fn place(&self, event: &Event) -> &'static str {
+    pub(super) fn place<'e>(&self, event: &'e Event) -> &'e str {
         match event {
             Event::Invoke { .. }
             | Event::Ok { .. }
@@ -125,12 +125,12 @@ impl<'a> Words<'a> {
             | Event::Promoted { .. }
             | Event::FinalStock { .. }
             | Event::FinalOrder { .. } => "postgres",
-            Event::LockTaken { .. }
-            | Event::LockReleased { .. }
-            | Event::LockExpired { .. }
-            | Event::LockEvicted { .. }
-            | Event::LockLost { .. }
-            | Event::LateRelease { .. } => "redis",
+            Event::LockTaken { node, .. }
+            | Event::LockReleased { node, .. }
+            | Event::LockExpired { node, .. }
+            | Event::LockEvicted { node, .. }
+            | Event::LockLost { node, .. }
+            | Event::LateRelease { node, .. } => node,
             Event::FaultBegan { .. }
             | Event::FaultEnded { .. }
             | Event::DiedAgain { .. }
@@ -300,21 +300,25 @@ fn lock(event: &Event) -> String {
         Event::LockTaken {
             lock,
             holder,
+            by,
             for_ms,
+            ..
         } => {
             let lasts = match for_ms {
                 0 => String::new(),
                 ms => format!(", for {}", duration(ms * 1_000_000)),
             };
-            format!("{lock} taken by holder {}{lasts}", short(holder))
+            format!("{lock} taken by holder {} of {by}{lasts}", short(holder))
         }
-        Event::LockReleased { lock, holder } => {
-            format!("{lock} released by holder {}", short(holder))
+        Event::LockReleased {
+            lock, holder, by, ..
+        } => {
+            format!("{lock} of holder {} released by {by}", short(holder))
         }
-        Event::LockExpired { lock, holder } => {
+        Event::LockExpired { lock, holder, .. } => {
             format!("{lock} ran out; holder {} does not know yet", short(holder))
         }
-        Event::LockEvicted { lock, holder } => format!(
+        Event::LockEvicted { lock, holder, .. } => format!(
             "{lock} is dropped by Redis to make room; holder {} does not know",
             short(holder)
         ),
@@ -327,7 +331,7 @@ fn lock(event: &Event) -> String {
             "{node} has no {lock} any more, by {cause}; holder {} does not know",
             short(holder)
         ),
-        Event::LateRelease { lock, holder } => format!(
+        Event::LateRelease { lock, holder, .. } => format!(
             "holder {} comes to release {lock}: too late, it was no longer theirs",
             short(holder)
         ),
@@ -336,7 +340,7 @@ fn lock(event: &Event) -> String {
 }
 
 /// Enough of a random token to tell it from others.
-fn short(token: &str) -> &str {
+pub(super) fn short(token: &str) -> &str {
     token.get(..8).unwrap_or(token)
 }
 

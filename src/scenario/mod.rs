@@ -34,7 +34,7 @@ use crate::net;
 use crate::planted::Planted;
 use crate::postgres::SynchronousCommit;
 use crate::probes::Probe;
-use crate::shop::{Idempotency, Reads, StockStrategy};
+use crate::shop::{Fence, Idempotency, Reads, StockStrategy, Validity};
 use units::{Count, Percent, Span, Time};
 
 /// A whole scenario file.
@@ -120,6 +120,13 @@ pub struct Shop {
     pub lock_wait: Time,
     /// The pause between two tries.
     pub lock_retry: Time,
+    /// How long Redlock waits for each of its servers.
+    pub redlock_timeout: Time,
+    /// Whether Redlock looks at how long a lock is still valid.
+    pub redlock_validity: Validity,
+    /// What the holder of a lock writes with, under `redis-lock` and
+    /// `redlock`.
+    pub fence: Fence,
     /// Time spent between reading the stock and writing it.
     pub work: Span,
     /// How often an optimistic transaction is tried again.
@@ -139,6 +146,9 @@ impl Default for Shop {
             lock_ttl: Time::ms(1_000),
             lock_wait: Time::ms(1_000),
             lock_retry: Time::ms(20),
+            redlock_timeout: Time::ms(50),
+            redlock_validity: Validity::Checked,
+            fence: Fence::None,
             work: Span::ms(0),
             optimistic_retries: 5,
         }
@@ -413,13 +423,31 @@ impl Scenario {
         (0..self.shop.instances).map(|index| format!("shop-{index}"))
     }
 
+    /// The bug that is planted in one part, if one is.
+    pub fn planted_in<B>(&self) -> Option<B>
+    where
+        Planted: TryInto<B>,
+    {
+        let planted = self.planted.iter();
+        planted.copied().find_map(|bug| bug.try_into().ok())
+    }
+
+    /// How many Redis servers have to grant a lock before it is held.
+    pub fn lock_quorum(&self) -> usize {
+        match self.shop.stock {
+            StockStrategy::Redlock => usize::from(self.redis.primaries) / 2 + 1,
+            _ => 1,
+        }
+    }
+
     /// Every node that a fault can name.
     pub fn nodes(&self) -> Vec<String> {
-        let fixed = ["buyers", "postgres", "redis"].map(str::to_owned);
+        let fixed = ["buyers", "postgres"].map(str::to_owned);
         let replica = self.postgres.replica.iter();
         let replica = replica.map(|_| "postgres-replica".to_owned());
         fixed
             .into_iter()
+            .chain(self.redis.primaries())
             .chain(self.instances())
             .chain(replica)
             .chain(self.redis.replicas())

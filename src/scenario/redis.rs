@@ -11,6 +11,10 @@ use crate::redis::{EvictionPolicy, Persistence};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Redis {
+    /// How many primaries there are, none of which knows of the others, as
+    /// Redlock wants them: the nodes `redis-1`, `redis-2` and so on. One alone
+    /// is the node `redis`.
+    pub primaries: u16,
     /// What a turn for one client's requests takes: all clients share one
     /// thread.
     pub turn: Time,
@@ -22,7 +26,8 @@ pub struct Redis {
     /// Which keys go when it is reached.
     pub policy: EvictionPolicy,
     /// Somebody uses the same Redis as a cache and puts a page of
-    /// 4 kB into it this often; never if zero.
+    /// 4 kB into it this often; never if zero. Of several
+    /// primaries it uses the first.
     pub page_every: Time,
     /// Servers that follow the primary, the node `redis-replica` the first of
     /// them; none if it is left out.
@@ -35,6 +40,7 @@ pub struct Redis {
 impl Default for Redis {
     fn default() -> Redis {
         Redis {
+            primaries: 1,
             turn: Time::us(10),
             persistence: Persistence::None,
             maxmemory: 0,
@@ -94,6 +100,14 @@ impl Default for Sentinel {
 }
 
 impl Redis {
+    /// The nodes of the primaries.
+    pub fn primaries(&self) -> Vec<String> {
+        match self.primaries {
+            1 => vec!["redis".to_owned()],
+            several => (1..=several).map(|one| format!("redis-{one}")).collect(),
+        }
+    }
+
     /// The nodes of the replicas.
     pub fn replicas(&self) -> impl Iterator<Item = String> + use<> {
         let count = self.replica.as_ref().map_or(0, |replica| replica.count);
@@ -111,7 +125,7 @@ impl Redis {
 
     /// Counts and what they can be.
     pub(super) fn sizes(&self) -> Vec<(&'static str, u64, RangeInclusive<u64>)> {
-        let mut sizes = Vec::new();
+        let mut sizes = vec![("redis.primaries", self.primaries.into(), 1..=99)];
         if let Some(replica) = &self.replica {
             sizes.push(("redis.replica.count", replica.count.into(), 1..=9));
         }

@@ -71,6 +71,12 @@ pub enum Busy {
     /// Somebody else held the lock for as long as this request waited.
     #[error("lock not obtained")]
     Lock,
+    /// The lock was valid for less time than the sale took.
+    #[error("the lock is no longer valid")]
+    LockOver,
+    /// A later holder of the lock has written.
+    #[error("a later holder of the lock has written")]
+    FencedOff,
     /// Every attempt lost its race on the version.
     #[error("lost every race on the version")]
     Retries,

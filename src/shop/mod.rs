@@ -40,4 +40,4 @@ pub use reads::Reads;
 pub use redis_primary::PRIMARY_NAME;
 pub use schema::{others_sql, schema, stock_sql};
 pub use server::{Server, StartError, serve};
-pub use stock::StockStrategy;
+pub use stock::{Fence, StockStrategy, Validity};

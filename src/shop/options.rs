@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::{Bug, Idempotency, StockStrategy};
+use super::{Bug, Fence, Idempotency, StockStrategy, Validity};
 
 /// What an instance is told when it starts: plain data, printed whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,8 +20,9 @@ pub struct Options {
     pub postgres_user: String,
     /// The database to connect to.
     pub postgres_database: String,
-    /// Where Redis is, `host:port`; of several, separated by commas, the
-    /// primary is used. Only strategies that lock connect to it.
+    /// Where Redis is, `host:port`. Only strategies that lock connect to it:
+    /// of several, separated by commas, `redlock` asks all, and others the
+    /// primary.
     pub redis: String,
     /// Sentinels, `host:port` each, that know the primary as
     /// [`PRIMARY_NAME`](super::PRIMARY_NAME). If there are any, they are asked
@@ -45,6 +46,13 @@ pub struct Options {
     pub lock_wait: Duration,
     /// The pause between two tries.
     pub lock_retry: Duration,
+    /// How long `redlock` waits for each of its servers.
+    pub redlock_timeout: Duration,
+    /// Whether `redlock` looks at how long a lock is still valid.
+    pub redlock_validity: Validity,
+    /// What the holder of a lock writes with, under `redis-lock` and
+    /// `redlock`.
+    pub fence: Fence,
     /// How long the service thinks between reading the stock and writing it,
     /// as it would for a price or a fraud call: drawn evenly from the range.
     pub work: Range<Duration>,
@@ -76,6 +84,9 @@ impl Default for Options {
             lock_ttl: Duration::from_secs(5),
             lock_wait: Duration::from_secs(2),
             lock_retry: Duration::from_millis(20),
+            redlock_timeout: Duration::from_millis(50),
+            redlock_validity: Validity::Checked,
+            fence: Fence::None,
             work: Duration::ZERO..Duration::ZERO,
             retries: 10,
             check_quantity: false,
@@ -101,6 +112,10 @@ impl Options {
             Some("lock_ttl must be at least a millisecond")
         } else if self.lock_retry.is_zero() {
             Some("lock_retry must be longer than zero")
+        } else if self.redlock_timeout.is_zero() {
+            Some("redlock_timeout must be longer than zero")
+        } else if self.stock == StockStrategy::Redlock && self.fence == Fence::Counter {
+            Some("the servers of a redlock count each by itself: fence cannot be `counter`")
         } else if self.work.end < self.work.start {
             Some("work must not end before it starts")
         } else {
@@ -124,6 +139,12 @@ mod tests {
         for &bug in Bug::ALL {
             assert_eq!(bug.to_string().parse(), Ok(bug));
         }
+        for &fence in Fence::ALL {
+            assert_eq!(fence.to_string().parse(), Ok(fence));
+        }
+        for &validity in Validity::ALL {
+            assert_eq!(validity.to_string().parse(), Ok(validity));
+        }
     }
 
     #[test]
@@ -132,7 +153,7 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "no stock strategy `optimist`; there are: naive, atomic-sql, optimistic, \
-             pessimistic, redis-lock, triple-layered"
+             pessimistic, redis-lock, redlock, triple-layered"
         );
         let error = "".parse::<Idempotency>().unwrap_err();
         assert_eq!(
@@ -168,6 +189,15 @@ mod tests {
             },
             Options {
                 lock_retry: Duration::ZERO,
+                ..default.clone()
+            },
+            Options {
+                redlock_timeout: Duration::ZERO,
+                ..default.clone()
+            },
+            Options {
+                stock: StockStrategy::Redlock,
+                fence: Fence::Counter,
                 ..default.clone()
             },
             Options {

@@ -9,9 +9,8 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
-use redis::{Cmd, ErrorKind, RedisError, Value};
+use redis::{Cmd, ErrorKind, RedisError, ScriptInvocation, Value};
 
-use super::Options;
 use super::error::RedisCall;
 use super::redis_primary::{Link, Primary};
 use crate::rt;
@@ -26,10 +25,10 @@ pub(super) struct RedisLink {
 }
 
 impl RedisLink {
-    pub(super) fn new(options: &Options) -> RedisLink {
+    pub(super) fn new(primary: Primary, deadline: Duration) -> RedisLink {
         RedisLink {
-            primary: Primary::new(options),
-            deadline: options.deadline,
+            primary,
+            deadline,
             current: Mutex::new(None),
             connecting: tokio::sync::Mutex::new(()),
         }
@@ -42,17 +41,9 @@ impl RedisLink {
     }
 
     /// Runs a script, and loads it first if need be, within the deadline.
-    pub(super) async fn script(
-        &self,
-        script: &redis::Script,
-        key: &str,
-        argument: &str,
-    ) -> Result<Value, RedisCall> {
-        self.call(async |mut connection| {
-            let mut invocation = script.key(key);
-            invocation.arg(argument).invoke_async(&mut connection).await
-        })
-        .await
+    pub(super) async fn script(&self, run: &ScriptInvocation<'_>) -> Result<Value, RedisCall> {
+        self.call(async |mut connection| run.invoke_async(&mut connection).await)
+            .await
     }
 
     /// Panics while the connection is locked, for the bug that does.

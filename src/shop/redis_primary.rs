@@ -83,6 +83,15 @@ impl Primary {
         }
     }
 
+    /// This server and no other.
+    pub(super) fn only(server: &str) -> Primary {
+        Primary {
+            servers: vec![server.to_owned()],
+            sentinels: Mutex::default(),
+            patience: Duration::MAX,
+        }
+    }
+
     /// A connection to the primary. It tries until it has one.
     pub(super) async fn connect(&self) -> Result<Link, RedisCall> {
         if let ([server], []) = (&self.servers[..], &self.sentinels()[..]) {

@@ -6,8 +6,6 @@
 //! order or left nothing behind; only an unanswered `COMMIT` leaves open
 //! which.
 
-use std::sync::Arc;
-
 use tokio_postgres::Row;
 use tracing::{debug, info};
 
@@ -16,7 +14,6 @@ use super::error::Error;
 use super::idempotency::Variant;
 use super::lock::{Abandoned, Locks};
 use super::order::{NewOrder, Order, new_order_id};
-use super::redis_link::RedisLink;
 use super::stock::Strategy;
 use super::{Bug, Options};
 use crate::rt;
@@ -33,18 +30,15 @@ pub(super) struct Shop {
     pub(super) options: Options,
     pub(super) database: Database,
     pub(super) locks: Locks,
-    pub(super) redis: Arc<RedisLink>,
 }
 
 impl Shop {
     /// Connects to nothing yet.
     pub(super) fn new(options: Options) -> (Shop, Abandoned) {
-        let redis = Arc::new(RedisLink::new(&options));
-        let (locks, abandoned) = Locks::new(&options, redis.clone());
+        let (locks, abandoned) = Locks::new(&options);
         let shop = Shop {
             database: Database::new(&options),
             locks,
-            redis,
             options,
         };
         (shop, abandoned)
@@ -54,7 +48,7 @@ impl Shop {
     /// for.
     pub(super) async fn place(&self, wanted: &NewOrder, key: &str) -> Result<Order, Error> {
         if self.options.has(Bug::PanicInHandler) && rt::random_u64().is_multiple_of(4) {
-            self.redis.panic_while_locked();
+            self.locks.panic_while_locked();
         }
         let sale = Sale {
             shop: self,
@@ -154,6 +148,7 @@ impl Sale<'_> {
         session
             .execute(INSERT_ORDER, &[&self.order_id, sku, quantity, &self.key])
             .await?;
+        strategy.may_commit()?;
         Ok(self.order(&self.order_id))
     }
 

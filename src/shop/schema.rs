@@ -14,7 +14,8 @@ pub mod products {
     pub const SKU: &str = "sku";
     /// `bigint`: what is left.
     pub const QUANTITY: &str = "quantity";
-    /// `bigint`: counts the writes of strategies that check it.
+    /// `bigint`: counts the writes of strategies that check it, or is the
+    /// highest fence of those that bring one.
     pub const VERSION: &str = "version";
 }
 

@@ -91,7 +91,7 @@ impl Server {
         let service = TowerToHyperService::new(router(shop.clone()));
         let accept = std::pin::pin!(accept(&listener, &service, &running));
         let release = std::pin::pin!(shop.locks.release_abandoned(abandoned));
-        let watch = std::pin::pin!(shop.redis.watch_primary());
+        let watch = std::pin::pin!(shop.locks.watch_primary());
         match select(accept, select(release, watch)).await {
             Either::Left((never, _)) => never,
             // The instance itself holds the other end of the channel, and

@@ -21,16 +21,17 @@ const PAGES: u64 = 500;
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Adds the node "cache", if it writes at all.
-pub(super) fn add(machines: &mut Machines, every: Duration, redis: &'static str) {
+pub(super) fn add(machines: &mut Machines, every: Duration, redis: String) {
     if every.is_zero() {
         return;
     }
     machines.add("cache", move |machine, network| {
+        let redis = redis.clone();
         machine.spawn(network, async move {
             let mut page = 0;
             while page < PAGES {
                 // It goes on with the next page, whatever happened to this one.
-                let _gone: io::Result<()> = fill(redis, every, &mut page).await;
+                let _gone: io::Result<()> = fill(&redis, every, &mut page).await;
                 rt::sleep(PAUSE).await;
             }
         });

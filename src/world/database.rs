@@ -12,7 +12,6 @@ use super::machine::Machines;
 use super::nodes::shop_options;
 use super::witness::{Cluster, Witness};
 use crate::net::{Death, Network};
-use crate::planted::Planted;
 use crate::scenario::Scenario;
 use crate::shop::schema;
 use crate::{postgres, rt, shop};
@@ -189,10 +188,7 @@ fn install(scenario: &Scenario, disk: &postgres::Disk, lens: &Lens) {
 fn options(scenario: &Scenario, node: &str) -> postgres::Options {
     let settings = &scenario.postgres;
     postgres::Options {
-        planted: scenario.planted.iter().find_map(|planted| match planted {
-            Planted::Postgres(bug) => Some(*bug),
-            _ => None,
-        }),
+        planted: scenario.planted_in(),
         max_connections: settings.max_connections,
         cost: settings.cost.of_server(),
         sync_ns: settings.sync.ns(),

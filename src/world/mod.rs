@@ -80,10 +80,7 @@ fn simulate(scenario: Scenario, plan: Plan, keep: Keep) -> History {
         send_buffer: scenario.network.send_buffer.bytes(),
         receive_buffer: scenario.network.receive_buffer.bytes(),
         partial: scenario.network.partial.0,
-        planted: scenario.planted.iter().find_map(|planted| match planted {
-            Planted::Network(bug) => Some(*bug),
-            _ => None,
-        }),
+        planted: scenario.planted_in(),
         ..net::Options::default()
     };
     net::simulate(options, |network| live(scenario, plan, keep, network))
@@ -145,6 +142,7 @@ async fn live(scenario: Scenario, plan: Plan, keep: Keep, network: net::Network)
     rt::sleep(settling_time(scenario)).await;
     database.read(&lens, &scenario.catalog.sku);
     History {
+        lock_quorum: scenario.lock_quorum(),
         drawn: network.drawn(),
         ..recorder.finish(i64::from(scenario.catalog.units))
     }

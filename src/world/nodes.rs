@@ -20,8 +20,6 @@ use crate::scenario::Scenario;
 use crate::{rt, shop};
 
 pub(super) const POSTGRES: &str = "postgres:5432";
-/// Where the neighbour of the locks has its cache.
-const CACHED_IN: &str = "redis:6379";
 const SHOP_PORT: u16 = 8080;
 
 /// The host of somebody who uses the same database, where a fault needs one.
@@ -47,7 +45,8 @@ pub(super) fn build(
     let database = Database::build(&mut machines, scenario, &lens);
     let redis = RedisServers::build(&mut machines, scenario, &lens);
     sentinels::add(&mut machines, scenario);
-    cache::add(&mut machines, scenario.redis.page_every.0, CACHED_IN);
+    let cached_in = redis_servers::address(&scenario.redis.primaries()[0]);
+    cache::add(&mut machines, scenario.redis.page_every.0, cached_in);
     for name in scenario.instances() {
         let options = shop_options(scenario, &name);
         machines.add(&name, move |machine, network| {
@@ -129,13 +128,13 @@ pub(super) fn shop_options(scenario: &Scenario, name: &str) -> shop::Options {
         lock_ttl: shop.lock_ttl.0,
         lock_wait: shop.lock_wait.0,
         lock_retry: shop.lock_retry.0,
+        redlock_timeout: shop.redlock_timeout.0,
+        redlock_validity: shop.redlock_validity,
+        fence: shop.fence,
         work: shop.work.durations(),
         retries: shop.optimistic_retries,
         index_skus: scenario.catalog.indexed,
-        planted: scenario.planted.iter().find_map(|planted| match planted {
-            Planted::Shop(bug) => Some(*bug),
-            _ => None,
-        }),
+        planted: scenario.planted_in(),
         ..shop::Options::default()
     }
 }

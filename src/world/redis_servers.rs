@@ -1,4 +1,5 @@
-//! The Redis of a world: one server, or a primary and its replicas.
+//! The Redis of a world: one server, a primary and its replicas, or several
+//! primaries that know nothing of each other.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,19 +11,27 @@ use super::lens::Lens;
 use super::machine::Machines;
 use super::redis_witness::{Group, Witness};
 use crate::net::{Death, Network};
-use crate::planted::Planted;
 use crate::scenario::Scenario;
+use crate::shop::StockStrategy;
 use crate::{redis, rt};
 
-/// The first primary.
+/// The first primary, where there is one.
 pub(super) const PRIMARY: &str = "redis";
 pub(super) const PORT: u16 = 6379;
 
-/// Where Redis is, or may be.
+pub(super) fn address(node: &str) -> String {
+    format!("{node}:{PORT}")
+}
+
+/// Where Redis is, or may be: under Redlock every primary, or else those of
+/// which one leads.
 pub(super) fn hosts(scenario: &Scenario) -> String {
-    let nodes = [PRIMARY.to_owned()].into_iter();
-    let nodes = nodes.chain(scenario.redis.replicas());
-    let hosts: Vec<String> = nodes.map(|node| format!("{node}:{PORT}")).collect();
+    let mut nodes = scenario.redis.primaries();
+    if scenario.shop.stock != StockStrategy::Redlock {
+        nodes.truncate(1);
+        nodes.extend(scenario.redis.replicas());
+    }
+    let hosts: Vec<String> = nodes.iter().map(|node| address(node)).collect();
     hosts.join(",")
 }
 
@@ -48,22 +57,31 @@ impl RedisServers {
         scenario: &Scenario,
         lens: &Arc<Lens>,
     ) -> RedisServers {
-        let group = Arc::<Mutex<Group>>::default();
-        let member = |node: String| {
+        let member = |node: String, follows: Option<(String, u16)>, group: &Arc<_>| {
             let disk = redis::Disk::new();
-            let primary = (node != PRIMARY).then(|| (PRIMARY.to_owned(), PORT));
-            disk.configure(primary);
+            disk.configure(follows);
             let member = Member {
                 disk,
                 running: Mutex::default(),
-                witness: Arc::new(Witness::new(lens, &node, &group)),
+                witness: Arc::new(Witness::new(lens, &node, group)),
             };
             (node, Arc::new(member))
         };
-        let nodes = [PRIMARY.to_owned()].into_iter();
-        let members = nodes.chain(scenario.redis.replicas()).map(member);
+        let group = Arc::<Mutex<Group>>::default();
+        let replicas = scenario.redis.replicas().map(|node| {
+            let primary = (PRIMARY.to_owned(), PORT);
+            member(node, Some(primary), &group)
+        });
+        let primaries = scenario.redis.primaries().into_iter().map(|node| {
+            // Of several each is a group by itself.
+            let own = match node == PRIMARY {
+                true => group.clone(),
+                false => Arc::default(),
+            };
+            member(node, None, &own)
+        });
         let servers = RedisServers {
-            members: Arc::new(members.collect()),
+            members: Arc::new(primaries.chain(replicas).collect()),
             primary: Arc::new(Mutex::new(PRIMARY.to_owned())),
         };
         for (node, member) in &*servers.members {
@@ -109,7 +127,7 @@ impl Replicated for RedisServers {
 
 fn add(machines: &mut Machines, scenario: &Scenario, node: &str, member: Arc<Member>) {
     let options = options(scenario);
-    let address = format!("{node}:{PORT}");
+    let address = address(node);
     machines.add(node, move |machine, network| {
         let (options, member, address) = (options.clone(), member.clone(), address.clone());
         if machine.last_death() == Some(Death::Host) {
@@ -129,7 +147,7 @@ fn add(machines: &mut Machines, scenario: &Scenario, node: &str, member: Arc<Mem
 fn options(scenario: &Scenario) -> redis::Options {
     let settings = &scenario.redis;
     redis::Options {
-        planted: planted(scenario),
+        planted: scenario.planted_in(),
         turn_ns: settings.turn.ns(),
         persistence: settings.persistence,
         maxmemory: settings.maxmemory,
@@ -137,14 +155,6 @@ fn options(scenario: &Scenario) -> redis::Options {
         parameters: parameters(scenario),
         ..redis::Options::default()
     }
-}
-
-/// The bug to plant in every server of Redis.
-pub(super) fn planted(scenario: &Scenario) -> Option<redis::Bug> {
-    scenario.planted.iter().find_map(|planted| match planted {
-        Planted::Redis(bug) => Some(*bug),
-        _ => None,
-    })
 }
 
 fn parameters(scenario: &Scenario) -> Vec<(&'static str, String)> {

@@ -6,7 +6,7 @@
 //! what that one does not have is lost by the failover, and so is what the old
 //! primary grants after that and gives up when it follows the new one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use super::lens::Lens;
 use super::redis_servers::PRIMARY;
 use crate::history::Event;
-use crate::redis::{self, Held, Moment, Outcome, ScriptRun};
+use crate::redis::{self, Change, Held, Moment, Outcome, ScriptRun};
 use crate::rt;
 use crate::shop::LOCK_PREFIX;
 
@@ -33,6 +33,8 @@ struct Grant {
 pub(super) struct Group {
     /// What each granted and did not take back.
     granted: BTreeMap<String, Locks>,
+    /// Everybody to whom one of them ever granted a lock.
+    holders: BTreeSet<String>,
     /// The server that was promoted last; none while nobody was.
     primary: Option<String>,
 }
@@ -60,10 +62,11 @@ impl Witness {
     }
 
     /// A lock is gone by the server's own doing.
-    fn gone(&self, key: &[u8], value: &[u8], event: fn(String, String) -> Event) {
-        if let Some(lock) = lock(key) {
+    fn gone(&self, change: &Change<'_>, event: impl FnOnce(String, String, String) -> Event) {
+        if let Some(lock) = lock(change.key) {
             self.granted(|granted| granted.remove(&lock));
-            self.lens.record(event(lock, text(value)));
+            let event = event(self.node.clone(), lock, text(change.value));
+            self.lens.record(event);
         }
     }
 
@@ -78,10 +81,11 @@ impl Witness {
                 continue;
             }
             let ran_out = expires_at_ms.is_some_and(|at_ms| from_now_ms(at_ms) == 0);
+            let node = self.node.clone();
             self.lens.record(match ran_out {
-                true => Event::LockExpired { lock, holder },
+                true => Event::LockExpired { node, lock, holder },
                 false => Event::LockLost {
-                    node: self.node.clone(),
+                    node,
                     lock,
                     holder,
                     cause: cause.to_owned(),
@@ -92,17 +96,20 @@ impl Witness {
 }
 
 impl redis::Observer for Witness {
-    fn set(&self, _database: usize, key: &[u8], value: &[u8], expires_at_ms: Option<i64>) {
-        let Some(lock) = lock(key) else { return };
-        let holder = text(value);
+    fn set(&self, change: &Change<'_>, expires_at_ms: Option<i64>) {
+        let Some(lock) = lock(change.key) else { return };
+        let holder = text(change.value);
         let grant = Grant {
             holder: holder.clone(),
             expires_at_ms,
         };
         self.granted(|granted| granted.insert(lock.clone(), grant));
+        self.group.lock().holders.insert(holder.clone());
         self.lens.record(Event::LockTaken {
+            node: self.node.clone(),
             lock,
             holder,
+            by: by(change),
             for_ms: expires_at_ms.map_or(0, from_now_ms),
         });
     }
@@ -117,22 +124,26 @@ impl redis::Observer for Witness {
         }
     }
 
-    fn deleted(&self, _database: usize, key: &[u8], value: &[u8]) {
-        self.gone(key, value, |lock, holder| Event::LockReleased {
+    fn deleted(&self, change: &Change<'_>) {
+        self.gone(change, |node, lock, holder| Event::LockReleased {
+            node,
+            lock,
+            holder,
+            by: by(change),
+        });
+    }
+
+    fn expired(&self, change: &Change<'_>) {
+        self.gone(change, |node, lock, holder| Event::LockExpired {
+            node,
             lock,
             holder,
         });
     }
 
-    fn expired(&self, _database: usize, key: &[u8], value: &[u8]) {
-        self.gone(key, value, |lock, holder| Event::LockExpired {
-            lock,
-            holder,
-        });
-    }
-
-    fn evicted(&self, _database: usize, key: &[u8], value: &[u8]) {
-        self.gone(key, value, |lock, holder| Event::LockEvicted {
+    fn evicted(&self, change: &Change<'_>) {
+        self.gone(change, |node, lock, holder| Event::LockEvicted {
+            node,
             lock,
             holder,
         });
@@ -161,16 +172,26 @@ impl redis::Observer for Witness {
         }
     }
 
-    /// A release that deleted nothing came too late.
+    /// A release that deleted nothing came too late, if there was anything to
+    /// release.
     fn script_ran(&self, run: &ScriptRun<'_>) {
         let ([key], [holder], Outcome::Integer(0)) = (run.keys, run.args, run.outcome) else {
             return;
         };
-        if let Some(lock) = lock(key) {
-            let holder = text(holder);
-            self.lens.record(Event::LateRelease { lock, holder });
+        let (node, holder) = (self.node.clone(), text(holder));
+        if let Some(lock) = lock(key)
+            && self.group.lock().holders.contains(&holder)
+        {
+            self.lens.record(Event::LateRelease { node, lock, holder });
         }
     }
+}
+
+/// The node from which a client's request came.
+fn by(change: &Change<'_>) -> String {
+    let address = change.client.unwrap_or_default();
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    host.to_owned()
 }
 
 /// The lock that a key stands for, if it does.

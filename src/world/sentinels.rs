@@ -23,7 +23,7 @@ pub(super) fn add(machines: &mut Machines, scenario: &Scenario) {
     for node in scenario.redis.sentinels() {
         let disk = redis::Disk::new();
         let options = redis::Options {
-            planted: redis_servers::planted(scenario),
+            planted: scenario.planted_in(),
             sentinel: Some(options(scenario, settings, &node)),
             ..redis::Options::default()
         };

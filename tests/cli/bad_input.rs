@@ -60,6 +60,7 @@ fn an_unknown_strategy_is_answered_with_those_there_are() {
             "`hope`",
             "naive",
             "atomic-sql",
+            "redlock",
             "triple-layered",
         ],
     );

@@ -70,6 +70,7 @@ fn a_seed_has_its_digest_verdict_and_violations() {
         "probes",
         "events",
         "virtual_ms",
+        "two_holders",
     ];
     let mut found = keys(&run);
     found.sort_unstable();

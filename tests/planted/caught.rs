@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use doublebuy::checks::Invariant;
+use doublebuy::history::Lapse;
 use doublebuy::scenario::Scenario;
 use doublebuy::world::{Keep, Verdict, run_seed};
 
@@ -199,4 +200,39 @@ faults = "15s"
 #[test]
 fn a_sentinel_that_asks_nobody_sells_twice() {
     catches("redis.sentinel-acts-alone", Invariant::NoOversell, OUTVOTED);
+}
+
+/// In how many seeds a lock had two holders.
+fn with_two_holders(scenario: &Scenario) -> usize {
+    let seeds = (0..SEEDS).filter(|seed| {
+        let outcome = run_seed(scenario, *seed, Keep::default());
+        let history = outcome.history.expect("it ends");
+        !history.two_holders().is_empty()
+    });
+    seeds.count()
+}
+
+/// In how many seeds somebody held a lock that another had deleted under a
+/// holder.
+fn taken_away(scenario: &Scenario) -> usize {
+    let seeds = (0..SEEDS).filter(|seed| {
+        let outcome = run_seed(scenario, *seed, Keep::default());
+        let history = outcome.history.expect("it ends");
+        let mut tenures = history.tenures().into_iter();
+        tenures.any(|tenure| matches!(tenure.lapsed, Some((_, Lapse::TakenAway))))
+    });
+    seeds.count()
+}
+
+#[test]
+fn a_lock_that_anybody_releases_is_taken_away() {
+    let slow = LOCKED.replace("10ms..20ms", "40ms..110ms");
+    assert_eq!(taken_away(&scenario(None, &slow)), 0);
+    assert!(taken_away(&scenario(Some("shop.releases-any-lock"), &slow)) > 0);
+}
+
+#[test]
+fn a_lock_that_is_granted_twice_has_two_holders() {
+    assert_eq!(with_two_holders(&scenario(None, LOCKED)), 0);
+    assert!(with_two_holders(&scenario(Some("redis.grants-twice"), LOCKED)) > 0);
 }

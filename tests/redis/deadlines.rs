@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use doublebuy::net::{Latency, Link, Network, NodeId};
-use doublebuy::redis::{Bug, Observer, Options};
+use doublebuy::redis::{Bug, Change, Observer, Options};
 use doublebuy::rt;
 use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
@@ -30,10 +30,14 @@ fn text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
     String::from_utf8_lossy(bytes)
 }
 
+fn pair(change: &Change<'_>) -> String {
+    format!("{} {}", text(change.key), text(change.value))
+}
+
 impl Observer for Log {
-    fn set(&self, _: usize, key: &[u8], value: &[u8], expires_at_ms: Option<i64>) {
+    fn set(&self, change: &Change<'_>, expires_at_ms: Option<i64>) {
         let deadline = expires_at_ms.map_or("never", |_| "later");
-        self.note(format!("set {} {} {deadline}", text(key), text(value)));
+        self.note(format!("set {} {deadline}", pair(change)));
     }
 
     fn deadline_changed(&self, _: usize, key: &[u8], expires_at_ms: Option<i64>) {
@@ -41,13 +45,13 @@ impl Observer for Log {
         self.note(format!("deadline {} {deadline}", text(key)));
     }
 
-    fn deleted(&self, _: usize, key: &[u8], value: &[u8]) {
-        self.note(format!("deleted {} {}", text(key), text(value)));
+    fn deleted(&self, change: &Change<'_>) {
+        self.note(format!("deleted {}", pair(change)));
     }
 
-    fn expired(&self, _: usize, key: &[u8], value: &[u8]) {
+    fn expired(&self, change: &Change<'_>) {
         let second = rt::unix_time().as_millis();
-        self.note(format!("expired {} {} at {second}", text(key), text(value)));
+        self.note(format!("expired {} at {second}", pair(change)));
     }
 
     fn script_ran(&self, run: &doublebuy::redis::ScriptRun<'_>) {
@@ -86,7 +90,7 @@ fn alive_after(options: Options, delays: [u64; 2]) -> [bool; 2] {
 }
 
 /// Latencies far below a millisecond.
-fn instant_network(world: &World) {
+pub fn instant_network(world: &World) {
     let World {
         network,
         server_node,

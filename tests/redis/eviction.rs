@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use doublebuy::redis::{EvictionPolicy, Observer, Options};
+use doublebuy::redis::{Change, EvictionPolicy, Observer, Options};
 use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncCommands, Value, cmd};
@@ -116,10 +116,9 @@ fn data_takes_about_what_it_takes_in_the_real_server() {
 struct Evicted(Mutex<Vec<String>>);
 
 impl Observer for Evicted {
-    fn evicted(&self, _database: usize, key: &[u8], _value: &[u8]) {
-        self.0
-            .lock()
-            .push(String::from_utf8_lossy(key).into_owned());
+    fn evicted(&self, change: &Change<'_>) {
+        let key = String::from_utf8_lossy(change.key).into_owned();
+        self.0.lock().push(key);
     }
 }
 

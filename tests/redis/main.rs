@@ -10,6 +10,7 @@ mod functions;
 mod long_scripts;
 mod oracle;
 mod persistence;
+mod recipes;
 mod replication;
 mod scripts;
 mod sentinel;

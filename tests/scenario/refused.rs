@@ -459,3 +459,43 @@ fn settings_are_laid_over_the_file_and_checked_as_it_is() {
         assert!(message.contains(wrong), "{setting}: {message}");
     }
 }
+
+#[test]
+fn primaries_are_counted_and_named() {
+    for (tables, wrong) in [
+        ("[redis]\nprimaries = 0\n", ":9:13"),
+        ("[redis]\nprimaries = 100\n", "redis.primaries is 100"),
+        ("[redis]\nprimaries = -5\n", "u16"),
+    ] {
+        let message = refusal("[buyers]", &format!("{tables}\n[buyers]"));
+        assert!(message.contains(wrong), "no '{wrong}' in\n{message}");
+    }
+    let five = "[redis]\nprimaries = 5\n[[fault]]\nkind = \"kill\"\nat = \"1ms\"\n\
+                lasts = \"1ms\"\nnode = \"redis\"\n[buyers]";
+    let message = refusal("[buyers]", five);
+    let nodes = "no node `redis`; there are: buyers, postgres, redis-1, redis-2, redis-3, \
+                 redis-4, redis-5, shop-0";
+    for part in ["dir/mistake.toml:14:8", nodes] {
+        assert!(message.contains(part), "no '{part}' in\n{message}");
+    }
+    let text = GOOD.replace("[buyers]", &five.replace("\"redis\"", "\"redis-5\""));
+    Scenario::parse("x.toml", &text, &[]).expect("there is a fifth");
+}
+
+#[test]
+fn a_redlock_has_no_counter() {
+    let message = refusal(
+        "stock = \"naive\"",
+        "stock = \"redlock\"\nfence = \"counter\"",
+    );
+    for part in [":7:9", "count each by itself", "none, random or database"] {
+        assert!(message.contains(part), "no '{part}' in\n{message}");
+    }
+    let message = refusal("stock = \"naive\"", "fence = \"barbed\"");
+    assert!(
+        message.contains("none, random, counter, database"),
+        "{message}"
+    );
+    let message = refusal("stock = \"naive\"", "redlock_validity = \"maybe\"");
+    assert!(message.contains("checked, ignored"), "{message}");
+}

@@ -46,6 +46,7 @@ impl World {
             redis: self.redis.address(),
             deadline: Duration::from_secs(10),
             lock_wait: Duration::from_secs(30),
+            redlock_timeout: Duration::from_secs(5),
             ..Options::default()
         }
     }

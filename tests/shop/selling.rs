@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use doublebuy::rt;
-use doublebuy::shop::{Bug, Idempotency, Options, StockStrategy};
+use doublebuy::shop::{Bug, Fence, Idempotency, Options, StockStrategy};
 use futures_util::future::join_all;
 
 use crate::client::order_id;
+use crate::servers::Redis;
 use crate::{Instance, World, with_servers};
 
 const SOLD_OUT: &str = r#"{"error":"sold-out"}"#;
@@ -237,5 +238,95 @@ fn a_lock_is_gone_after_the_sale_and_only_its_holder_releases_it() {
             assert_eq!(held, survives, "{planted:?}");
             world.redis.ask(redis::cmd("DEL").arg("lock:mug")).await;
         }
+    });
+}
+
+#[test]
+fn every_fence_lets_the_holder_of_a_lock_write() {
+    with_servers(|world| async move {
+        for &fence in Fence::ALL {
+            println!("{fence}");
+            let options = Options {
+                stock: StockStrategy::RedisLock,
+                fence,
+                ..world.options()
+            };
+            world.stock(&options, "mug", 5).await;
+            let shop = Instance::start(options).await;
+            let mut client = shop.client().await;
+            // A random token is as likely as not lower than the one before.
+            let orders = if fence == Fence::Random { 1 } else { 5 };
+            for number in 0..orders {
+                let answer = client.order(&format!("order-{number}"), "mug", 1).await;
+                assert_eq!(answer.0, 201, "{}", answer.1);
+            }
+        }
+    });
+}
+
+/// A holder's write that comes after a later one's.
+#[test]
+fn a_fence_stops_who_comes_too_late() {
+    with_servers(|world| async move {
+        for fence in [Fence::Counter, Fence::Database] {
+            let options = Options {
+                stock: StockStrategy::RedisLock,
+                fence,
+                lock_ttl: Duration::from_millis(1),
+                work: Duration::from_millis(300)..Duration::from_millis(301),
+                ..world.options()
+            };
+            world.stock(&options, "mug", 10).await;
+            let shop = Instance::start(options).await;
+            let buy = async |key: &'static str| shop.client().await.order(key, "mug", 1).await;
+            let answers = join_all(["a", "b", "c"].map(buy)).await;
+            let placed = answers.iter().filter(|(status, _)| *status == 201).count();
+            let left = world.count("SELECT quantity FROM products").await;
+            let orders = world.count("SELECT count(*) FROM orders").await;
+            assert_eq!(orders, placed as i64, "{fence}: {answers:?}");
+            if fence == Fence::Database {
+                assert_eq!(left, 10 - orders, "{answers:?}");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_redlock_does_without_a_minority_of_its_servers() {
+    with_servers(|world| async move {
+        let (Some(second), Some(third)) = (Redis::start(), Redis::start()) else {
+            return;
+        };
+        second.ready().await;
+        third.ready().await;
+        let all = [&world.redis, &second, &third]
+            .map(Redis::address)
+            .join(",");
+        let options = Options {
+            stock: StockStrategy::Redlock,
+            redis: all,
+            ..world.options()
+        };
+        world.stock(&options, "mug", 3).await;
+        let shop = Instance::start(options.clone()).await;
+        let mut client = shop.client().await;
+        assert_eq!(client.order("all three", "mug", 1).await.0, 201);
+        for server in [&world.redis, &second, &third] {
+            let held = server.ask(redis::cmd("EXISTS").arg("lock:mug")).await;
+            assert_eq!(held, redis::Value::Int(0), "released everywhere");
+        }
+        drop(third);
+        assert_eq!(client.order("two of three", "mug", 1).await.0, 201);
+        drop(second);
+        let busy = (503, r#"{"error":"busy"}"#.to_owned());
+        let hasty = Options {
+            lock_wait: Duration::from_millis(200),
+            ..options
+        };
+        let shop = Instance::start(hasty).await;
+        let mut client = shop.client().await;
+        assert_eq!(client.order("one of three", "mug", 1).await, busy);
+        let held = world.redis.ask(redis::cmd("EXISTS").arg("lock:mug")).await;
+        assert_eq!(held, redis::Value::Int(0), "what it got is given back");
     });
 }

@@ -91,7 +91,8 @@ fn fault(id: u32, kind: FaultKind, scenario: &Scenario, swarm: &Swarm, draw: &mu
         .collect();
     let shop = draw.pick(&shops).to_owned();
     let server = draw.pick(&servers).to_owned();
-    let other = draw.pick(&["buyers", "postgres", "redis"]).to_owned();
+    let other = draw.pick(&["buyers", "postgres", "redis"]);
+    let other = one_of(other, &nodes, draw);
     let mut trigger = Trigger::At(swarm.at.draw(draw));
     let effect = match kind {
         FaultKind::Pause => Effect::Pause { node: shop },
@@ -125,6 +126,7 @@ fn fault(id: u32, kind: FaultKind, scenario: &Scenario, swarm: &Swarm, draw: &mu
         FaultKind::Swizzle => swizzle(&nodes, draw),
         FaultKind::LoseAnswer => {
             let (label, from) = draw.pick(&ANSWERS);
+            let from = one_of(from, &nodes, draw);
             trigger = on(label, Some(from), draw);
             Effect::LoseAnswer
         }
@@ -158,6 +160,21 @@ fn fault(id: u32, kind: FaultKind, scenario: &Scenario, swarm: &Swarm, draw: &mu
     }
 }
 
+/// The node of this name, or one of those that share it: `redis-3`.
+fn one_of(name: &str, nodes: &[String], draw: &mut Draw) -> String {
+    let of_name = |node: &&String| {
+        let rest = node
+            .strip_prefix(name)
+            .and_then(|rest| rest.strip_prefix('-'));
+        rest.is_some_and(|number| number.parse::<u16>().is_ok())
+    };
+    let numbered: Vec<&String> = nodes.iter().filter(of_name).collect();
+    match numbered.is_empty() {
+        true => name.to_owned(),
+        false => draw.pick(&numbered).clone(),
+    }
+}
+
 /// At least two nodes, so that there is an order.
 fn swizzle(nodes: &[String], draw: &mut Draw) -> Effect {
     let mut cut = draw.shuffled(nodes);
@@ -169,10 +186,10 @@ fn swizzle(nodes: &[String], draw: &mut Draw) -> Effect {
     }
 }
 
-fn on(label: &str, from: Option<&str>, draw: &mut Draw) -> Trigger {
+fn on(label: &str, from: Option<String>, draw: &mut Draw) -> Trigger {
     Trigger::On {
         label: label.to_owned(),
-        from: from.map(str::to_owned),
+        from,
         to: None,
         nth: draw.within(1..10),
     }

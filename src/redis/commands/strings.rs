@@ -13,6 +13,7 @@ use crate::redis::number::{integer_argument, parse_integer};
 use crate::redis::reply::Reply;
 use crate::redis::values::{Made, Value};
 use crate::redis::wall_clock_ms;
+use crate::rt;
 
 const READ: Flags = Flags::READONLY.and(Flags::FAST);
 const SLOW_READ: Flags = Flags::READONLY;
@@ -199,8 +200,10 @@ fn set_generic(
     let planted = |bug| context.keyspace.planted(bug);
     let keeps_ttl = planted(Bug::SetKeepsTtl) && deadline == Deadline::Clear;
     let ignores_expiry = planted(Bug::NxIgnoresExpiry) && options.nx;
+    let grants_twice =
+        planted(Bug::GrantsTwice) && options.nx && rt::random_u64().is_multiple_of(4);
     let found = (ignores_expiry && context.keyspace.holds(context.client.database, key))
-        || context.lookup(key).is_some();
+        || (context.lookup(key).is_some() && !grants_twice);
     if (options.nx && found) || (options.xx && !found) {
         return Ok(old.unwrap_or(Reply::Null));
     }

@@ -10,7 +10,7 @@ use toml::Spanned;
 use super::units::Time;
 use super::{Scenario, limits};
 use crate::checks::Invariant;
-use crate::shop::Reads;
+use crate::shop::{Fence, Reads, StockStrategy};
 
 /// What is wrong and what is allowed, and where if that can be said.
 pub(super) type Located = (String, Option<Range<usize>>);
@@ -32,6 +32,7 @@ pub(super) fn check(source: &str, scenario: &Scenario) -> Result<(), Located> {
         ("shop.deadline", scenario.shop.deadline),
         ("shop.lock_ttl", scenario.shop.lock_ttl),
         ("shop.lock_retry", scenario.shop.lock_retry),
+        ("shop.redlock_timeout", scenario.shop.redlock_timeout),
         ("buyers.patience", scenario.buyers.patience),
     ];
     if let Some((key, time)) = times.iter().find(|(_, time)| *time < Time::ms(1)) {
@@ -48,6 +49,15 @@ pub(super) fn check(source: &str, scenario: &Scenario) -> Result<(), Located> {
     if scenario.redis.sentinel.is_some() && scenario.redis.replica.is_none() {
         let message = "[redis.sentinel] watches over nothing: [redis.replica] adds a replica";
         return Err(at("redis.sentinel", message.to_owned()));
+    }
+    if scenario.redis.primaries > 1 && scenario.redis.replica.is_some() {
+        let message = "redis.primaries are several, each by itself; [redis.replica] follows one";
+        return Err(at("redis.primaries", message.to_owned()));
+    }
+    if (scenario.shop.stock, scenario.shop.fence) == (StockStrategy::Redlock, Fence::Counter) {
+        let message = "shop.fence is `counter`, and the servers of a redlock count each by \
+                       itself; use none, random or database";
+        return Err(at("shop.fence", message.to_owned()));
     }
     let nodes = scenario.nodes();
     for fault in &scenario.faults {

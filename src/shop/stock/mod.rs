@@ -2,19 +2,24 @@
 //! recommends it would have it, right or wrong.
 
 mod atomic_sql;
+mod fenced;
 mod naive;
 mod optimistic;
 mod pessimistic;
 mod redis_lock;
+mod redlock;
 mod triple_layered;
 
 use futures_util::future::BoxFuture;
 
 use super::database::Session;
-use super::error::Error;
+use super::error::{Busy, Error};
 use super::order::Order;
 use super::sale::Sale;
 use crate::named::named;
+
+pub use fenced::Fence;
+pub use redlock::Validity;
 
 /// A way to sell.
 pub(super) trait Strategy: Sync {
@@ -25,6 +30,11 @@ pub(super) trait Strategy: Sync {
         session: &'a mut Session,
         sale: &'a Sale<'_>,
     ) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// Asked right before the commit; an error rolls the sale back.
+    fn may_commit(&self) -> Result<(), Busy> {
+        Ok(())
+    }
 
     /// The whole sale: its transaction, and whatever goes around it.
     fn sell<'a>(&'a self, sale: &'a Sale<'_>) -> BoxFuture<'a, Result<Order, Error>> {
@@ -45,6 +55,8 @@ named! {
         Pessimistic = "pessimistic" => pessimistic::Pessimistic,
         /// A lock in Redis around `naive`.
         RedisLock = "redis-lock" => redis_lock::RedisLock,
+        /// A lock on a majority of several Redis servers around `naive`.
+        Redlock = "redlock" => redlock::Redlock,
         /// A lock in Redis, a version check and a conditional decrement.
         TripleLayered = "triple-layered" => triple_layered::TripleLayered,
     }

@@ -6,7 +6,7 @@
 use futures_util::future::BoxFuture;
 
 use super::Strategy;
-use super::redis_lock::under_lock;
+use super::redis_lock::{Turn, queue, sell_under};
 use crate::shop::database::{Session, column};
 use crate::shop::error::{Busy, Error};
 use crate::shop::order::Order;
@@ -39,6 +39,11 @@ impl Strategy for TripleLayered {
     }
 
     fn sell<'a>(&'a self, sale: &'a Sale<'_>) -> BoxFuture<'a, Result<Order, Error>> {
-        Box::pin(under_lock(self, sale))
+        Box::pin(async move {
+            match queue(sale).await? {
+                Turn::Held(lock) => sell_under(lock, self, sale).await,
+                Turn::Replay(order) => Ok(order),
+            }
+        })
     }
 }
