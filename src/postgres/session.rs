@@ -11,6 +11,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
+use sqlparser::ast::Statement;
 
 use super::backends::Interrupt;
 use super::cost::Cost;
@@ -387,8 +388,16 @@ impl Session {
                 self.prevent_in_recovery("REINDEX")?;
                 return self.reindex(command).await;
             }
+            Command::SetConstraints(command) => return self.set_constraints(command).await,
+            Command::DropConcurrently(statement) => {
+                self.prevent_in_block("DROP INDEX CONCURRENTLY")?;
+                statement
+            }
             Command::Refused(refused) => return Err(refused.error()),
         };
+        if matches!(&**statement, Statement::CreateIndex(create) if create.concurrently) {
+            self.prevent_in_block("CREATE INDEX CONCURRENTLY")?;
+        }
         if let Some(answer) = utility::run(self, statement)? {
             return Ok(answer);
         }

@@ -4,7 +4,8 @@
 //! As PostgreSQL's triggers do it: after the statement has made its changes,
 //! with a query of its own for each, which takes KEY SHARE on the row that it
 //! finds and so waits for whoever is about to take that row away. What is
-//! INITIALLY DEFERRED is asked at the end of the transaction.
+//! deferred is asked at the end of the transaction, or when it sets its
+//! constraints to be immediate.
 
 use std::sync::Arc;
 
@@ -141,7 +142,7 @@ pub(super) async fn after_statement(run: &mut Execution<'_>) -> Result<()> {
             What::Refers { .. } => Referential::NoAction,
             What::Leaves { .. } => event.action(),
         };
-        if event.key.deferred && action == Referential::NoAction {
+        if action == Referential::NoAction && !event.is_due(run.transaction) {
             run.transaction.deferred.push(event);
         } else {
             event.look_after(run).await?;
@@ -158,6 +159,32 @@ pub(in crate::postgres) async fn check_deferred(
     settings: &mut Settings,
 ) -> Result<()> {
     let events = std::mem::take(&mut transaction.deferred);
+    look_after(shared, transaction, settings, events).await
+}
+
+/// Looks after what was put off and need not wait any more.
+pub(in crate::postgres) async fn check_due(
+    shared: &Shared,
+    transaction: &mut Transaction,
+    settings: &mut Settings,
+) -> Result<()> {
+    let events = std::mem::take(&mut transaction.deferred);
+    let (due, later) = events
+        .into_iter()
+        .partition(|event| event.is_due(transaction));
+    transaction.deferred = later;
+    look_after(shared, transaction, settings, due).await
+}
+
+async fn look_after(
+    shared: &Shared,
+    transaction: &mut Transaction,
+    settings: &mut Settings,
+    events: Vec<Event>,
+) -> Result<()> {
+    if events.is_empty() {
+        return Ok(());
+    }
     transaction.command += 1;
     let snapshot = transaction.take_snapshot(&mut shared.lock());
     let start = current_timestamp();
@@ -170,6 +197,11 @@ pub(in crate::postgres) async fn check_deferred(
 }
 
 impl Event {
+    /// True unless the transaction looks after it at its end.
+    fn is_due(&self, transaction: &Transaction) -> bool {
+        !transaction.timing.is_deferred(self.child, &self.key)
+    }
+
     fn action(&self) -> Referential {
         match &self.what {
             What::Leaves { new: Some(_), .. } => self.key.on_update,

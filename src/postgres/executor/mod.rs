@@ -40,7 +40,7 @@ use super::transaction::Transaction;
 use super::types::{Row, Value};
 
 pub(super) use ddl::{define, define_for};
-pub(super) use foreign_key::{Event, check_deferred};
+pub(super) use foreign_key::{Event, check_deferred, check_due};
 
 /// How far a step got.
 enum Step<T> {

@@ -23,7 +23,7 @@ mod target;
 pub(super) use analyse::{Analyser, column_type, find_rows, fold, located, object_name};
 pub(super) use catalog::catalog_table;
 pub(super) use client::{Direction, is_client, is_moot, is_move_only};
-pub(super) use command::{Command, Maintenance, MaintenanceOption, Reindex};
+pub(super) use command::{Command, Maintenance, MaintenanceOption, Reindex, SetConstraints};
 pub(super) use eval::{Context, Database, SessionView, arithmetic, current_timestamp};
 pub(super) use eval::{eval, eval_all, holds};
 pub(super) use expr::{Arithmetic, Comparison, Expr};

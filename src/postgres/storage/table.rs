@@ -183,6 +183,8 @@ pub(in crate::postgres) struct ForeignKey {
     pub(in crate::postgres) on_update: Referential,
     /// MATCH FULL: NULL in all columns or in none.
     pub(in crate::postgres) full: bool,
+    /// DEFERRABLE: a transaction may put its check off.
+    pub(in crate::postgres) deferrable: bool,
     /// INITIALLY DEFERRED: checked at the end of the transaction.
     pub(in crate::postgres) deferred: bool,
     /// False for NOT VALID: rows from before may break it.

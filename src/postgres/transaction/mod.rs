@@ -9,6 +9,7 @@ mod definition;
 mod modes;
 mod notify;
 mod savepoint;
+mod timing;
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -37,6 +38,7 @@ use super::wal::{CommitRecord, Entry, Lsn, Record, RowEntry, flush_later};
 pub(super) use definition::Definition;
 pub(super) use modes::{Isolation, Modes};
 pub(super) use savepoint::no_savepoint;
+pub(super) use timing::Timing;
 
 /// A change of one row.
 #[derive(Debug)]
@@ -83,6 +85,8 @@ pub(super) struct Transaction {
     pub(super) touched: Touched,
     /// The foreign keys that are looked after at its end.
     pub(super) deferred: Vec<Event>,
+    /// When it looks after them.
+    pub(super) timing: Timing,
     /// LISTEN, UNLISTEN and NOTIFY, done when it commits.
     messages: Vec<Message>,
     /// Locks held until the end.
@@ -110,6 +114,7 @@ impl Transaction {
             steps: Vec::new(),
             touched: Touched::default(),
             deferred: Vec::new(),
+            timing: Timing::default(),
             messages: Vec::new(),
             locks: Vec::new(),
             tuple_lock: None,

@@ -6,9 +6,10 @@
 //! and whoever waits for the id goes on; releasing makes all of it part of
 //! the transaction around.
 
-use super::Transaction;
+use super::{Timing, Transaction};
 use crate::postgres::engine::{Engine, Shared};
 use crate::postgres::error::{Error, Result, SqlState};
+use crate::postgres::executor::Event;
 use crate::postgres::settings::Mark;
 use crate::postgres::storage::clog::Xid;
 
@@ -26,6 +27,9 @@ pub(super) struct Level {
     /// The settings when it was made, and the access mode.
     settings: Mark,
     pub(super) read_only: bool,
+    /// What was to be looked after at the end, and when.
+    deferred: Vec<Event>,
+    timing: Timing,
 }
 
 /// The error about a savepoint that there is not.
@@ -48,6 +52,8 @@ impl Transaction {
             locks: self.locks.len(),
             settings,
             read_only: self.read_only,
+            deferred: self.deferred.clone(),
+            timing: self.timing.clone(),
         });
     }
 
@@ -140,6 +146,8 @@ impl Transaction {
         }
         self.release_snapshot(&mut engine);
         self.read_only = level.read_only;
+        self.deferred = level.deferred.clone();
+        self.timing = level.timing.clone();
         let mark = level.settings.clone();
         self.levels.push(level);
         Some(mark)

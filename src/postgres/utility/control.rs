@@ -190,7 +190,7 @@ fn no_transaction() -> Error {
     )
 }
 
-fn only_in_blocks(what: &str) -> Error {
+pub(super) fn only_in_blocks(what: &str) -> Error {
     Error::new(
         SqlState::NO_ACTIVE_SQL_TRANSACTION,
         format!("{what} can only be used in transaction blocks"),

@@ -1,6 +1,7 @@
 //! Statements that touch no rows: transaction control, SET and SHOW, LOCK,
 //! LISTEN and NOTIFY, VACUUM and ANALYZE.
 
+mod constraints;
 mod control;
 mod copy;
 mod create_as;

@@ -17,15 +17,18 @@ impl Session {
     /// Runs a REINDEX.
     pub(in crate::postgres) async fn reindex(&mut self, command: &Reindex) -> Result<Answer> {
         let name = object_name(&command.name)?;
+        if command.concurrently {
+            self.prevent_in_block("REINDEX CONCURRENTLY")?;
+        }
         self.ensure_transaction()?;
         let (shared, transaction, settings) = self.in_transaction()?;
         loop {
             let top = transaction.xid;
             let (id, indexed) = find(&shared.lock(), top, &name, command.index)?;
-            let mode = if indexed {
-                LockMode::AccessExclusive
-            } else {
-                LockMode::Share
+            let mode = match (command.concurrently, indexed) {
+                (true, _) => LockMode::ShareUpdateExclusive,
+                (false, true) => LockMode::AccessExclusive,
+                (false, false) => LockMode::Share,
             };
             let tag = LockTag::Relation(id);
             lock_relation(shared, transaction, settings, tag, mode, &name).await?;
@@ -36,7 +39,14 @@ impl Session {
             if !indexed {
                 answer.notices.push(Error::new(
                     SqlState::SUCCESSFUL_COMPLETION,
-                    format!("table \"{name}\" has no indexes to reindex"),
+                    match command.concurrently {
+                        true => {
+                            format!(
+                                "table \"{name}\" has no indexes that can be reindexed concurrently"
+                            )
+                        }
+                        false => format!("table \"{name}\" has no indexes to reindex"),
+                    },
                 ));
             }
             return Ok(answer);

@@ -140,3 +140,23 @@ CREATE TABLE bad (a varchar(0));
 CREATE TABLE bad (xmin int);
 -- refused
 CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE TABLE seen (a int, b text);
+INSERT INTO seen VALUES (1, 'x');
+CREATE VIEW sight AS SELECT * FROM seen;
+ALTER TABLE seen ADD c int DEFAULT 3;
+SELECT * FROM sight;
+DROP TABLE seen;
+CREATE OR REPLACE VIEW sight AS SELECT a FROM seen;
+CREATE OR REPLACE VIEW sight AS SELECT b, a FROM seen;
+CREATE OR REPLACE VIEW sight AS SELECT a::text, b FROM seen;
+CREATE OR REPLACE VIEW sight AS SELECT a + 1 AS a, b, c FROM seen;
+SELECT * FROM sight;
+-- refused
+INSERT INTO sight (b) VALUES ('y');
+-- refused
+UPDATE sight SET b = 'y';
+DROP TABLE sight;
+DROP SEQUENCE sight;
+DROP VIEW seen;
+DROP VIEW sight;
+DROP TABLE seen;

@@ -23,6 +23,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("aggregates", include_str!("aggregates.sql")),
     ("changes", include_str!("changes.sql")),
     ("constraints", include_str!("constraints.sql")),
+    ("deferred", include_str!("deferred.sql")),
     ("definitions", include_str!("definitions.sql")),
     ("complaints", include_str!("complaints.sql")),
     ("drivers", include_str!("drivers.sql")),

@@ -358,7 +358,7 @@ impl<'a> Constraint<'a> {
         }
         let name = unique_name(&base, |name| has_constraint(def, name));
         compatible(def, &columns, &parent, &parent_columns, &name)?;
-        let deferrable = deferrable(key.characteristics.as_ref())?;
+        let (deferrable, deferred) = deferrable(key.characteristics.as_ref())?;
         let full = match key.match_kind {
             None | Some(ConstraintReferenceMatchKind::Simple) => false,
             Some(ConstraintReferenceMatchKind::Full) => true,
@@ -377,17 +377,18 @@ impl<'a> Constraint<'a> {
             on_delete: action(key.on_delete),
             on_update: action(key.on_update),
             full,
-            deferred: deferrable,
+            deferrable,
+            deferred,
             valid: self.valid,
         });
         Ok(())
     }
 }
 
-/// True if the constraint is INITIALLY DEFERRED.
-fn deferrable(characteristics: Option<&ConstraintCharacteristics>) -> Result<bool> {
+/// Whether the constraint is DEFERRABLE, and INITIALLY DEFERRED.
+fn deferrable(characteristics: Option<&ConstraintCharacteristics>) -> Result<(bool, bool)> {
     let Some(found) = characteristics else {
-        return Ok(false);
+        return Ok((false, false));
     };
     let deferred = found.initially == Some(DeferrableInitial::Deferred);
     if deferred && found.deferrable == Some(false) {
@@ -396,7 +397,7 @@ fn deferrable(characteristics: Option<&ConstraintCharacteristics>) -> Result<boo
             "constraint declared INITIALLY DEFERRED must be DEFERRABLE",
         ));
     }
-    Ok(deferred)
+    Ok((deferred || found.deferrable == Some(true), deferred))
 }
 
 fn action(action: Option<ReferentialAction>) -> Referential {

@@ -21,9 +21,6 @@ use crate::postgres::types::Value;
 
 impl Work<'_> {
     pub(super) async fn create_index(&mut self, create: &CreateIndex) -> Result<()> {
-        if create.concurrently {
-            return Err(Error::unsupported("CREATE INDEX CONCURRENTLY"));
-        }
         if create
             .using
             .as_ref()

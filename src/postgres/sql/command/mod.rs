@@ -2,6 +2,8 @@
 //! does not know, or knows as another product has them. These are read here
 //! from the same tokens.
 
+mod concurrently;
+mod constraints;
 mod create_as;
 mod lenient;
 mod maintenance;
@@ -12,6 +14,7 @@ use sqlparser::ast::{Ident, Statement};
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, Word};
 
+pub(in crate::postgres) use constraints::SetConstraints;
 pub(super) use lenient::is_lenient;
 pub(in crate::postgres) use maintenance::{Maintenance, MaintenanceOption};
 pub(in crate::postgres) use reindex::Reindex;
@@ -27,6 +30,9 @@ pub(in crate::postgres) enum Command {
     /// VACUUM or ANALYZE.
     Maintenance(Maintenance),
     Reindex(Reindex),
+    SetConstraints(SetConstraints),
+    /// DROP INDEX CONCURRENTLY.
+    DropConcurrently(Box<Statement>),
     /// A statement of PostgreSQL's that this server does not run.
     Refused(Refused),
 }
@@ -48,7 +54,13 @@ impl Command {
     /// True if a marked word has become a name.
     pub(super) fn is_marked(&self) -> bool {
         match self {
-            Command::Sql(statement) => is_marked(&statement.to_string()),
+            Command::Sql(statement) | Command::DropConcurrently(statement) => {
+                is_marked(&statement.to_string())
+            }
+            Command::SetConstraints(set) => {
+                let mut names = set.names.iter().flatten();
+                names.any(|name| is_marked(&name.to_string()))
+            }
             Command::Maintenance(maintenance) => maintenance.is_marked(),
             Command::Reindex(reindex) => is_marked(&reindex.name.to_string()),
             Command::Refused(_) => false,
@@ -137,6 +149,12 @@ fn parse_command(parser: &mut Parser<'_>) -> Parsing<Command> {
     }
     if let Some(reindex) = reindex::parse(parser)? {
         return Ok(Command::Reindex(reindex));
+    }
+    if let Some(set) = constraints::parse(parser)? {
+        return Ok(Command::SetConstraints(set));
+    }
+    if let Some(drop) = concurrently::parse(parser)? {
+        return Ok(Command::DropConcurrently(Box::new(drop)));
     }
     if let Some(show) = lenient::parse_show(parser)? {
         return Ok(Command::Sql(Box::new(show)));
