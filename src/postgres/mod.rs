@@ -17,6 +17,7 @@ mod cost;
 mod engine;
 mod error;
 mod executor;
+mod interrupted;
 mod locks;
 mod observer;
 mod options;

@@ -5,19 +5,17 @@
 //! refuses everything until its end. Dropping a session, wherever it stands,
 //! rolls back and gives back every lock.
 
-use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use sqlparser::ast::Statement;
 
-use super::backends::Interrupt;
 use super::cost::Cost;
-use super::engine::{Shared, crashed};
+use super::engine::Shared;
 use super::error::{Error, Result, SqlState};
 use super::executor::{self, Execution, Outcome, lock_relation, try_lock_relations};
+use super::interrupted::interrupted;
 use super::locks::{LockTag, Pid};
 use super::options::{Bug, SynchronousCommit};
 use super::settings::Settings;
@@ -637,54 +635,6 @@ fn tag(action: &Action, outcome: &Outcome) -> Tag {
         Action::Delete(_) => "DELETE",
     };
     Tag::Count(word, outcome.affected)
-}
-
-/// Ends when the statement is to be given up, and says why.
-async fn interrupted(shared: &Shared, pid: Pid, timeout: Duration) -> Error {
-    let interrupt = poll_fn(|cx| {
-        let interrupt = shared.lock().backends.poll_interrupt(pid, cx.waker());
-        interrupt.map_or(Poll::Pending, Poll::Ready)
-    });
-    let interrupt = if timeout.is_zero() {
-        Some(interrupt.await)
-    } else {
-        rt::timeout(timeout, interrupt).await.ok()
-    };
-    let canceled = |why| Error::new(SqlState::QUERY_CANCELED, why);
-    match interrupt {
-        Some(Interrupt::Conflict) => Error::new(
-            SqlState::SERIALIZATION_FAILURE,
-            "canceling statement due to conflict with recovery",
-        )
-        .detail(CONFLICT),
-        Some(Interrupt::Cancel) => canceled("canceling statement due to user request"),
-        Some(ends @ (Interrupt::Terminate | Interrupt::Crash)) => ended_by(ends),
-        None => canceled("canceling statement due to statement timeout"),
-    }
-}
-
-/// What stands in the way of replay.
-const CONFLICT: &str = "User was holding a relation lock for too long.";
-
-/// The error that ends a session from outside.
-pub(super) fn ended_by(interrupt: Interrupt) -> Error {
-    match interrupt {
-        Interrupt::Crash => crashed(),
-        Interrupt::Conflict => Error::new(
-            SqlState::SERIALIZATION_FAILURE,
-            "terminating connection due to conflict with recovery",
-        )
-        .detail(CONFLICT)
-        .hint(
-            "In a moment you should be able to reconnect to the database and repeat your command.",
-        )
-        .fatal(),
-        Interrupt::Cancel | Interrupt::Terminate => Error::new(
-            SqlState::ADMIN_SHUTDOWN,
-            "terminating connection due to administrator command",
-        )
-        .fatal(),
-    }
 }
 
 impl Drop for Session {
