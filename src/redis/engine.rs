@@ -211,6 +211,13 @@ impl Engine {
         self.keyspace.quiet = false;
     }
 
+    /// Whether there is room for one more client.
+    pub(super) fn admits(&mut self) -> bool {
+        let has_room = self.server.clients.len() < self.server.config.clients_max;
+        self.server.counts.turned_away += u64::from(!has_room);
+        has_room
+    }
+
     pub(super) fn connect(&mut self, address: String, local_address: String) -> ClientId {
         let now = wall_clock_ms();
         self.server.clients.connect(Client {

@@ -43,6 +43,7 @@ mod replication;
 mod reply;
 mod scripts;
 pub mod sentinel;
+mod session;
 mod state;
 mod tap;
 mod transaction;
@@ -67,6 +68,7 @@ pub use bug::Bug;
 pub use eviction::EvictionPolicy;
 pub use observer::{Change, Held, Moment, Observer, Outcome, ScriptRun};
 pub use persistence::{Disk, Persistence};
+pub use session::LocalClient;
 
 /// The version that is simulated.
 pub const VERSION: &str = "7.0.15";
@@ -265,6 +267,11 @@ impl Server {
     pub fn is_replica(&self) -> bool {
         let engine = self.0.engine.lock();
         engine.keyspace.propagation.replication.is_replica()
+    }
+
+    /// A client without a socket.
+    pub fn client(&self) -> LocalClient {
+        LocalClient::open(self.0.clone())
     }
 
     /// Serves everyone who connects, until the listener fails.

@@ -44,6 +44,8 @@ pub(super) struct Counts {
     /// Drawn when it is first asked for.
     run_id: OnceLock<HistoryId>,
     pub(super) commands: u64,
+    /// Connections that `maxclients` left no room for.
+    pub(super) turned_away: u64,
     /// Scripts in the cache.
     pub(super) scripts: usize,
     /// Errors by their code.

@@ -107,7 +107,7 @@ impl Parser {
     }
 
     fn inline(&mut self, input: &[u8]) -> Result<Request, Reply> {
-        let Some(end) = input.iter().position(|byte| *byte == b'\n') else {
+        let Some(end) = find(input, b'\n') else {
             if input.len() > LINE_MAX {
                 return Err(protocol_error("too big inline request"));
             }
@@ -167,11 +167,17 @@ fn length_line<'a>(
     too_long: &str,
 ) -> Result<Option<(&'a [u8], usize)>, Reply> {
     let rest = input.get(start..).unwrap_or_default();
-    match rest.iter().position(|byte| *byte == b'\r') {
+    match find(rest, b'\r') {
         Some(end) if end + 1 < rest.len() => Ok(Some((&rest[1.min(end)..end], start + end + 2))),
         None if rest.len() > LINE_MAX => Err(protocol_error(too_long)),
         Some(_) | None => Ok(None),
     }
+}
+
+/// Where a byte is, as C's `strchr` finds it: not behind a NUL.
+fn find(input: &[u8], wanted: u8) -> Option<usize> {
+    let end = input.iter().position(|byte| [wanted, 0].contains(byte));
+    end.filter(|end| input[*end] == wanted)
 }
 
 fn protocol_error(what: &str) -> Reply {
@@ -183,7 +189,6 @@ fn protocol_error(what: &str) -> Reply {
 /// if the quotes do not match up.
 fn split_words(line: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut words = Vec::new();
-    let line = line.split(|byte| *byte == 0).next().unwrap_or_default();
     let mut rest = skip_space(line);
     while !rest.is_empty() {
         let mut word = Vec::new();
@@ -191,7 +196,7 @@ fn split_words(line: &[u8]) -> Option<Vec<Vec<u8>>> {
             rest = match first {
                 b'"' => double_quoted(tail, &mut word)?,
                 b'\'' => single_quoted(tail, &mut word)?,
-                byte if is_space(*byte) => break,
+                b' ' | b'\n' | b'\r' | b'\t' => break,
                 byte => {
                     word.push(*byte);
                     tail

@@ -10,6 +10,7 @@ use crate::redis::engine::{Context, unblock};
 use crate::redis::number::{integer_argument, parse_integer};
 use crate::redis::reply::Reply;
 use crate::redis::state::Pause;
+use crate::redis::wall_clock_ms;
 use crate::rt;
 
 const ANY: Flags = Flags::LOADING.and(Flags::STALE);
@@ -320,13 +321,15 @@ fn pause(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
         [word] if is("write", word) => true,
         _ => return Reply::error("ERR CLIENT PAUSE mode must be WRITE or ALL"),
     };
-    let millis = match parse_integer(args[2]) {
-        None => return Reply::error("ERR timeout is not an integer or out of range"),
-        Some(millis) => match u64::try_from(millis) {
-            Ok(millis) => millis,
-            Err(_) => return Reply::error("ERR timeout is negative"),
-        },
+    let Some(millis) = parse_integer(args[2]) else {
+        return Reply::error("ERR timeout is not an integer or out of range");
     };
+    if millis < 0 {
+        return Reply::error("ERR timeout is negative");
+    }
+    // An end that does not fit is in the past, as in Redis.
+    let fits = wall_clock_ms().checked_add(millis).is_some();
+    let millis = if fits { millis.unsigned_abs() } else { 0 };
     let until = rt::now() + Duration::from_millis(millis);
     let old = context.server.paused();
     context.server.pause = Some(Pause {

@@ -77,8 +77,12 @@ fn set(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()))
         .collect();
+    let idle_seconds = context.server.config.idle_seconds;
     match context.server.config.set(&settings) {
         Ok(()) => {
+            if context.server.config.idle_seconds != idle_seconds {
+                context.server.clients.wake_all();
+            }
             context.keyspace.events.selected = context.server.config.events;
             context.keyspace.limit_memory(context.server.config.memory);
             Reply::OK

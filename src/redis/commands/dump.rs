@@ -85,7 +85,7 @@ fn restore_key(context: &mut Context<'_>, args: &[&[u8]]) -> Result<Reply, Reply
     if ttl < 0 {
         return Err(Reply::error("ERR Invalid TTL value, must be >= 0"));
     }
-    let value = rdb::restore(args[3]).map_err(|broken| {
+    let value = rdb::restore(args[3], &context.server.config.compact).map_err(|broken| {
         Reply::error(match broken {
             Broken::Footer => "ERR DUMP payload version or checksum are wrong",
             Broken::Format => "ERR Bad data format",

@@ -60,10 +60,11 @@ fn set_fields(context: &mut Context<'_>, args: &[&[u8]], command: &str) -> Resul
     if !rest.is_empty() {
         return Err(Reply::wrong_arity(command));
     }
+    let compact = context.server.config.compact;
     let added = context.edit(args[1], |hash: &mut Hash| {
         let added = pairs
             .iter()
-            .filter(|[field, value]| hash.set(field, Bytes::copy_from_slice(value)));
+            .filter(|[field, value]| hash.set(field, Bytes::copy_from_slice(value), &compact));
         Edit::changed(added.count())
     })?;
     context.notify(Class::HASH, "hset", args[1]);
@@ -71,10 +72,11 @@ fn set_fields(context: &mut Context<'_>, args: &[&[u8]], command: &str) -> Resul
 }
 
 fn hsetnx(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    let compact = context.server.config.compact;
     let set = context.edit(args[1], |hash: &mut Hash| {
         let new = !hash.fields().contains(args[2]);
         if new {
-            hash.set(args[2], Bytes::copy_from_slice(args[3]));
+            hash.set(args[2], Bytes::copy_from_slice(args[3]), &compact);
         }
         Edit::when(new, new)
     });
@@ -141,10 +143,11 @@ fn change_field(
     event: &'static str,
     change: impl FnOnce(Option<&Bytes>) -> Result<(Bytes, Reply), Reply>,
 ) -> Result<Reply, Reply> {
+    let compact = context.server.config.compact;
     let reply = context.edit(args[1], |hash: &mut Hash| {
         match change(hash.fields().get(args[2])) {
             Ok((value, reply)) => {
-                hash.set(args[2], value);
+                hash.set(args[2], value, &compact);
                 Edit::changed(Ok(reply))
             }
             Err(error) => Edit::unchanged(Err(error)),

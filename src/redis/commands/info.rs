@@ -201,6 +201,10 @@ fn stats(context: &Context<'_>, text: &mut String) {
     );
     line(
         text,
+        format_args!("rejected_connections:{}", server.counts.turned_away),
+    );
+    line(
+        text,
         format_args!("expired_keys:{}", context.keyspace.expired),
     );
     let syncs = context.keyspace.propagation.replication.counts;

@@ -34,6 +34,7 @@ fn keys<'a>(command: &Command, args: &[&'a [u8]]) -> Result<Vec<&'a [u8]>, Reply
         }
     };
     let count = parse_integer(args[counted_at]).and_then(|count| usize::try_from(count).ok());
+    let count = count.filter(|count| *count > 0);
     match count.and_then(|count| args[counted_at + 1..].get(..count)) {
         Some(counted) => {
             let fixed = fixed.into_iter().flatten();

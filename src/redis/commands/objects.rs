@@ -8,6 +8,7 @@ use crate::redis::reply::Reply;
 use crate::redis::values::{Made, Set, Value};
 
 const READ: Flags = Flags::READONLY;
+const HELP: Flags = Flags::LOADING.and(Flags::STALE);
 
 pub(super) const COMMANDS: &[Command] = &[command!(
     "object",
@@ -22,6 +23,7 @@ pub(super) const COMMANDS: &[Command] = &[command!(
 const OBJECT: &[Command] = &[
     command!("object|encoding", "OBJECT", 3, READ, (2, 2, 1), Plain(encoding)),
     command!("object|freq", "OBJECT", 3, READ, (2, 2, 1), Plain(freq)),
+    command!("object|help", "OBJECT", 2, HELP, (0, 0, 0), Plain(help)),
     command!("object|idletime", "OBJECT", 3, READ, (2, 2, 1), Plain(idletime)),
     command!("object|refcount", "OBJECT", 3, READ, (2, 2, 1), Plain(refcount)),
 ];
@@ -38,6 +40,22 @@ fn of_value(context: &mut Context<'_>, key: &[u8], tell: fn(&Value) -> Reply) ->
 
 fn counts_uses(context: &Context<'_>) -> bool {
     context.keyspace.limit.policy.order() == Order::Lfu
+}
+
+fn help(_: &mut Context<'_>, _: &[&[u8]]) -> Reply {
+    Reply::help(
+        "OBJECT",
+        &[
+            "ENCODING <key>",
+            "    The encoding that Redis would have chosen for the value.",
+            "FREQ <key>",
+            "    How often the key was used, on a logarithmic scale, under an LFU policy.",
+            "IDLETIME <key>",
+            "    The seconds since the key was last used, unless under an LFU policy.",
+            "REFCOUNT <key>",
+            "    How many keys share the value.",
+        ],
+    )
 }
 
 /// The encoding that Redis 7.0 would have chosen.

@@ -26,7 +26,7 @@ const COMMAND: &[Command] = &[
     command!("command", "COMMAND", 1, ANY, (0, 0, 0), Plain(every_command)),
     command!("command|count", "COMMAND", 2, ANY, (0, 0, 0), Plain(command_count)),
     command!("command|docs", "COMMAND", -2, ANY, (0, 0, 0), Plain(command_docs)),
-    command!("command|getkeys", "COMMAND", -3, ANY, (0, 0, 0), Plain(getkeys)),
+    command!("command|getkeys", "COMMAND", -4, ANY, (0, 0, 0), Plain(getkeys)),
     command!("command|info", "COMMAND", -2, ANY, (0, 0, 0), Plain(command_info)),
     command!("command|list", "COMMAND", -2, ANY, (0, 0, 0), Plain(command_list)),
 ];
@@ -37,21 +37,28 @@ fn dbsize(context: &mut Context<'_>, _: &[&[u8]]) -> Reply {
 }
 
 fn flushall(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
-    flush(args, || context.keyspace.flush_all())
+    flush(context, args, |context| context.keyspace.flush_all())
 }
 
 fn flushdb(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
-    flush(args, || context.keyspace.flush(context.client.database))
+    let database = context.client.database;
+    flush(context, args, |context| context.keyspace.flush(database))
 }
 
-fn flush(args: &[&[u8]], remove: impl FnOnce()) -> Reply {
+/// Replicas are told even where there was nothing: they may have something.
+fn flush(
+    context: &mut Context<'_>,
+    args: &[&[u8]],
+    remove: impl FnOnce(&mut Context<'_>),
+) -> Reply {
     let is = |word: &[u8], arg: &[u8]| arg.eq_ignore_ascii_case(word);
     match args {
         [_] => {}
         [_, mode] if is(b"SYNC", mode) || is(b"ASYNC", mode) => {}
         _ => return Reply::SYNTAX,
     }
-    remove();
+    remove(context);
+    context.propagate_as(args);
     Reply::OK
 }
 

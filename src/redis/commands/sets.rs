@@ -36,8 +36,11 @@ pub(super) const COMMANDS: &[Command] = &[
 ];
 
 fn sadd(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    let compact = context.server.config.compact;
     let added = context.edit(args[1], |set: &mut Set| {
-        let added = args[2..].iter().filter(|member| set.insert(member)).count();
+        let members = args[2..].iter();
+        let added = members.filter(|member| set.insert(member, &compact));
+        let added = added.count();
         Edit::when(added > 0, added)
     });
     if matches!(added, Ok(1..)) {
@@ -79,8 +82,9 @@ fn move_member(context: &mut Context<'_>, args: &[&[u8]]) -> Result<bool, Reply>
         return Ok(false);
     }
     context.notify_removal(Class::SET, "srem", source);
+    let compact = context.server.config.compact;
     let added = context.edit(destination, |set: &mut Set| {
-        let added = set.insert(member);
+        let added = set.insert(member, &compact);
         Edit::when(added, added)
     })?;
     if added {
@@ -213,10 +217,11 @@ impl Operation {
 }
 
 fn union(context: &mut Context<'_>, keys: &[&[u8]]) -> Result<Set, Reply> {
+    let compact = context.server.config.compact;
     let mut result = Set::default();
     for key in keys {
         for member in context.read::<Set>(key)?.iter().flat_map(|set| set.iter()) {
-            result.insert(&member);
+            result.insert(&member, &compact);
         }
     }
     Ok(result)
@@ -228,6 +233,7 @@ fn intersection(context: &mut Context<'_>, keys: &[&[u8]], most: usize) -> Resul
         by_size.push((context.read::<Set>(key)?.map_or(0, Set::len), *key));
     }
     by_size.sort_by_key(|(size, _)| *size);
+    let compact = context.server.config.compact;
     let mut result = Set::default();
     let smallest = context.read::<Set>(by_size[0].1)?.cloned();
     for member in smallest.unwrap_or_default().iter() {
@@ -242,7 +248,7 @@ fn intersection(context: &mut Context<'_>, keys: &[&[u8]], most: usize) -> Resul
                     .is_some_and(|s| s.contains(&member));
         }
         if in_all {
-            result.insert(&member);
+            result.insert(&member, &compact);
         }
     }
     Ok(result)

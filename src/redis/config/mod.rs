@@ -4,6 +4,7 @@
 //! keep what they are given; the few that change something here are read
 //! through [`Config`]'s fields.
 
+mod output_limits;
 mod parameters;
 
 use std::collections::BTreeMap;
@@ -11,7 +12,9 @@ use std::collections::BTreeMap;
 use super::events::Class;
 use super::eviction::Limit;
 use super::number::parse_integer;
+use super::values::Compact;
 use super::wire::BULK_MAX;
+pub(super) use output_limits::{Class as OutputClass, OutputLimit, OutputLimits};
 use parameters::PARAMETERS;
 
 /// One parameter.
@@ -51,6 +54,8 @@ pub(super) struct Config {
     pub(super) password: String,
     /// `notify-keyspace-events`
     pub(super) events: Class,
+    /// `client-output-buffer-limit`
+    pub(super) output_limits: OutputLimits,
     /// `timeout`, in seconds; 0 is never.
     pub(super) idle_seconds: u64,
     /// `maxclients`
@@ -68,6 +73,8 @@ pub(super) struct Config {
     pub(super) memory: Limit,
     /// `hll-sparse-max-bytes`
     pub(super) hll_sparse_max: usize,
+    /// `hash-max-listpack-entries` and its kin.
+    pub(super) compact: Compact,
     /// `slowlog-log-slower-than`, in microseconds; negative is never.
     pub(super) slow_after_us: i64,
     /// `slowlog-max-len`
@@ -83,6 +90,7 @@ impl Default for Config {
             busy_after_ms: 5000,
             password: String::new(),
             events: Class::default(),
+            output_limits: OutputLimits::default(),
             idle_seconds: 0,
             clients_max: 10_000,
             backlog_size: 1 << 20,
@@ -96,11 +104,15 @@ impl Default for Config {
                 ..Limit::default()
             },
             hll_sparse_max: 3000,
+            compact: Compact::default(),
             slow_after_us: 10_000,
             slow_log_max: 128,
         }
     }
 }
+
+/// Set by parts.
+const OUTPUT_LIMITS: &str = "client-output-buffer-limit";
 
 /// A parameter that would not be set, and why.
 #[derive(Debug, PartialEq, Eq)]
@@ -175,7 +187,10 @@ impl Config {
             checked.push((parameter, String::new()));
         }
         for ((parameter, written), (_, value)) in checked.iter_mut().zip(settings) {
-            let checked = parameter.check(value);
+            let checked = match parameter.name {
+                OUTPUT_LIMITS => self.merged_output_limits(value),
+                _ => parameter.check(value),
+            };
             *written = checked.map_err(|why| Refused::Because(parameter.name.to_owned(), why))?;
         }
         for (parameter, written) in checked {
@@ -185,6 +200,14 @@ impl Config {
         Ok(())
     }
 
+    /// A value may name some of the classes.
+    fn merged_output_limits(&self, value: &str) -> Result<String, String> {
+        let merged = self.output_limits.with(value);
+        merged
+            .map(|limits| limits.to_string())
+            .map_err(str::to_owned)
+    }
+
     /// Reads the fields again.
     fn refresh(&mut self) {
         self.bulk_max = self.size("proto-max-bulk-len");
@@ -192,6 +215,8 @@ impl Config {
         self.busy_after_ms = self.integer("busy-reply-threshold");
         self.password = self.text("requirepass").to_owned();
         self.events = Class::parse(self.text("notify-keyspace-events")).unwrap_or_default();
+        let limits = OutputLimits::default().with(self.text(OUTPUT_LIMITS));
+        self.output_limits = limits.unwrap_or_default();
         self.idle_seconds = self.integer("timeout").unsigned_abs();
         self.clients_max = self.size("maxclients");
         self.backlog_size = self.size("repl-backlog-size");
@@ -208,6 +233,13 @@ impl Config {
             lfu_decay_minutes: self.integer("lfu-decay-time"),
         };
         self.hll_sparse_max = self.size("hll-sparse-max-bytes");
+        self.compact = Compact {
+            hash_fields: self.size("hash-max-listpack-entries"),
+            hash_bytes: self.size("hash-max-listpack-value"),
+            set_integers: self.size("set-max-intset-entries"),
+            sorted_set_members: self.size("zset-max-listpack-entries"),
+            sorted_set_bytes: self.size("zset-max-listpack-value"),
+        };
         self.slow_after_us = self.integer("slowlog-log-slower-than");
         self.slow_log_max = self.size("slowlog-max-len");
     }

@@ -1,5 +1,13 @@
 //! Every parameter that Redis 7.0 has, with what it takes and its default.
-//! Most of them are accepted and remembered, and do nothing here.
+//!
+//! What a client can notice is kept: limits of clients and their buffers,
+//! timeouts, memory, encodings, notifications, passwords, replication. The
+//! rest is accepted, remembered and does nothing here: what concerns the
+//! machine (threads, files, logs, TLS, defragmentation, `lazyfree-*`, `hz`),
+//! `slowlog-*` and `latency-*` (no command takes time), `save`, `appendonly`
+//! and `appendfsync` (a server's persistence is given when it starts), `bind`
+//! and `port`, `maxmemory-clients`, `list-*`, `tracking-table-max-keys` and
+//! `cluster-*`.
 
 use super::Kind::{Bool, Integer, Memory, MemoryOrPercent, OneOf, Text};
 use super::Parameter;

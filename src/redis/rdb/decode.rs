@@ -7,14 +7,14 @@ use super::{kind, lzf};
 use crate::redis::listpack;
 use crate::redis::number::{parse_double, parse_integer};
 use crate::redis::values::{
-    Group, Hash, List, Made, Node, Pending, Set, SortedSet, Stream, StreamId, Value,
+    Compact, Group, Hash, List, Made, Node, Pending, Set, SortedSet, Stream, StreamId, Value,
 };
 
 /// Reads a value with its type; all of the bytes.
-pub(super) fn value(bytes: &[u8]) -> Option<Value> {
+pub(super) fn value(bytes: &[u8], compact: &Compact) -> Option<Value> {
     let (kind, rest) = bytes.split_first()?;
     let mut input = Input(rest);
-    let value = input.value(*kind)?;
+    let value = input.value(*kind, compact)?;
     let sound = match &value {
         Value::String(..) | Value::Stream(_) => true,
         collection => !collection.is_empty(),
@@ -92,28 +92,29 @@ impl<'a> Input<'a> {
         listpack::decode(&self.string()?)
     }
 
-    pub(super) fn value(&mut self, kind: u8) -> Option<Value> {
+    pub(super) fn value(&mut self, kind: u8, compact: &Compact) -> Option<Value> {
         Some(match kind {
             kind::STRING => Value::String(self.string()?, Made::Whole),
             kind::LIST => Value::List(self.strings()?.into()),
             kind::LIST_QUICKLIST_2 => Value::List(self.quicklist()?),
             kind::SET => {
                 let members = self.strings()?;
-                Value::Set(Box::new(set(members.iter().map(|member| &member[..]))?))
+                let members = members.iter().map(|member| &member[..]);
+                Value::Set(Box::new(set(members, compact)?))
             }
-            kind::SET_INTSET => Value::Set(Box::new(self.intset()?)),
+            kind::SET_INTSET => Value::Set(Box::new(self.intset(compact)?)),
             kind::HASH => {
                 let texts = self.strings_of(2)?;
-                Value::Hash(Box::new(hash(texts.iter().map(|text| &text[..]))?))
+                Value::Hash(Box::new(hash(texts.iter().map(|text| &text[..]), compact)?))
             }
             kind::HASH_LISTPACK => {
                 let texts = self.listpack()?;
-                Value::Hash(Box::new(hash(texts.iter().map(|text| &text[..]))?))
+                Value::Hash(Box::new(hash(texts.iter().map(|text| &text[..]), compact)?))
             }
             kind::ZSET | kind::ZSET_2 => {
-                Value::SortedSet(Box::new(self.sorted_set(kind == kind::ZSET_2)?))
+                Value::SortedSet(Box::new(self.sorted_set(kind == kind::ZSET_2, compact)?))
             }
-            kind::ZSET_LISTPACK => Value::SortedSet(Box::new(self.small_sorted_set()?)),
+            kind::ZSET_LISTPACK => Value::SortedSet(Box::new(self.small_sorted_set(compact)?)),
             kind::STREAM_LISTPACKS | kind::STREAM_LISTPACKS_2 => {
                 Value::Stream(Box::new(self.stream(kind == kind::STREAM_LISTPACKS_2)?))
             }
@@ -148,7 +149,7 @@ impl<'a> Input<'a> {
         Some(list)
     }
 
-    fn intset(&mut self) -> Option<Set> {
+    fn intset(&mut self, compact: &Compact) -> Option<Set> {
         let blob = self.string()?;
         let mut input = Input(&blob);
         let width = usize::try_from(u32::from_le_bytes(input.array()?)).ok()?;
@@ -167,12 +168,12 @@ impl<'a> Input<'a> {
             let mut whole = [sign; 8];
             whole[..width].copy_from_slice(number);
             let number = i64::from_le_bytes(whole).to_string();
-            set.insert(number.as_bytes()).then_some(())?;
+            set.insert(number.as_bytes(), compact).then_some(())?;
         }
         Some(set)
     }
 
-    fn sorted_set(&mut self, binary: bool) -> Option<SortedSet> {
+    fn sorted_set(&mut self, binary: bool, compact: &Compact) -> Option<SortedSet> {
         let mut set = SortedSet::default();
         for _ in 0..self.count()? {
             let member = self.string()?;
@@ -181,7 +182,7 @@ impl<'a> Input<'a> {
             } else {
                 self.written_score()?
             };
-            add_scored(&mut set, &member, score)?;
+            add_scored(&mut set, &member, score, compact)?;
         }
         Some(set)
     }
@@ -197,13 +198,13 @@ impl<'a> Input<'a> {
         }
     }
 
-    fn small_sorted_set(&mut self) -> Option<SortedSet> {
+    fn small_sorted_set(&mut self, compact: &Compact) -> Option<SortedSet> {
         let mut set = SortedSet::default();
         for pair in self.listpack()?.chunks(2) {
             let [member, score] = pair else {
                 return None;
             };
-            add_scored(&mut set, member, parse_double(score)?)?;
+            add_scored(&mut set, member, parse_double(score)?, compact)?;
         }
         Some(set)
     }
@@ -283,26 +284,26 @@ impl<'a> Input<'a> {
     }
 }
 
-fn set<'a>(members: impl Iterator<Item = &'a [u8]>) -> Option<Set> {
+fn set<'a>(members: impl Iterator<Item = &'a [u8]>, compact: &Compact) -> Option<Set> {
     let mut set = Set::default();
     for member in members {
-        set.insert(member).then_some(())?;
+        set.insert(member, compact).then_some(())?;
     }
     Some(set)
 }
 
-fn hash<'a>(mut texts: impl Iterator<Item = &'a [u8]>) -> Option<Hash> {
+fn hash<'a>(mut texts: impl Iterator<Item = &'a [u8]>, compact: &Compact) -> Option<Hash> {
     let mut hash = Hash::default();
     while let Some(field) = texts.next() {
         let value = Bytes::copy_from_slice(texts.next()?);
-        hash.set(field, value).then_some(())?;
+        hash.set(field, value, compact).then_some(())?;
     }
     Some(hash)
 }
 
-fn add_scored(set: &mut SortedSet, member: &[u8], score: f64) -> Option<()> {
+fn add_scored(set: &mut SortedSet, member: &[u8], score: f64, compact: &Compact) -> Option<()> {
     let new = !score.is_nan() && set.score(member).is_none();
-    new.then(|| set.set(member, score))
+    new.then(|| set.set(member, score, compact))
 }
 
 /// The entries of a listpack whose IDs are counted from `master`.

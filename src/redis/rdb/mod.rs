@@ -14,7 +14,7 @@ use bytes::Bytes;
 use crc::{CRC_64_REDIS, Crc};
 
 use super::reply::Reply;
-use super::values::Value;
+use super::values::{Compact, Value};
 pub(super) use snapshot::{Snapshot, save};
 
 /// The version that is written, and the last that is read.
@@ -72,8 +72,8 @@ fn with_footer(mut payload: Vec<u8>) -> Vec<u8> {
 }
 
 /// The value of a payload.
-pub(super) fn restore(payload: &[u8]) -> Result<Value, Broken> {
-    decode::value(body(payload)?).ok_or(Broken::Format)
+pub(super) fn restore(payload: &[u8], compact: &Compact) -> Result<Value, Broken> {
+    decode::value(body(payload)?, compact).ok_or(Broken::Format)
 }
 
 /// The libraries of a payload.

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use super::decode::Input;
 use super::encode;
 use crate::redis::keyspace::{DATABASES, Entry, Keyspace};
+use crate::redis::values::Compact;
 
 /// What sections begin with.
 mod opcode {
@@ -86,7 +87,7 @@ pub(in crate::redis) fn save(keyspace: &Keyspace, stream_database: Option<usize>
 
 impl Snapshot {
     /// None if it is no RDB file, or has what is not known here.
-    pub(in crate::redis) fn read(bytes: &[u8]) -> Option<Snapshot> {
+    pub(in crate::redis) fn read(bytes: &[u8], compact: &Compact) -> Option<Snapshot> {
         let (header, rest) = bytes.split_at_checked(HEADER_LEN)?;
         header.starts_with(MAGIC).then_some(())?;
         let mut input = Input(rest);
@@ -110,7 +111,7 @@ impl Snapshot {
                 }
                 kind => {
                     let key = input.string()?;
-                    let value = input.value(kind)?;
+                    let value = input.value(kind, compact)?;
                     let expires_at = expires_at.take();
                     let entry = Entry::new(value, expires_at);
                     snapshot.entries.push((database, key, entry));

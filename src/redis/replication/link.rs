@@ -207,12 +207,13 @@ impl Link {
                     .and_then(|o| o.parse().ok());
                 let offset = offset.ok_or(Broken::Again)?;
                 self.enter(LinkState::Sync)?;
-                let snapshot = self.snapshot(stream).await?;
-                let snapshot = Snapshot::read(&snapshot).ok_or(Broken::Again)?;
+                let bytes = self.snapshot(stream).await?;
                 while self.with(|engine| Ok(engine.is_in_script()))? {
                     rt::sleep(SCRIPT_PERIOD).await;
                 }
                 self.with(|engine| {
+                    let compact = &engine.server.config.compact;
+                    let snapshot = Snapshot::read(&bytes, compact).ok_or(Broken::Again)?;
                     engine.take_up(snapshot, id, offset);
                     Ok(())
                 })

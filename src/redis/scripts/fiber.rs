@@ -18,8 +18,9 @@ use send_wrapper::SendWrapper;
 use super::Compiled;
 
 /// Only what is touched of it is there. Lua nests 200 calls of C functions, of
-/// which some have buffers of 8 kB.
-const STACK_BYTES: usize = 8 << 20;
+/// which some have buffers of 8 kB; cjson and cmsgpack nest 1000 values, with
+/// frames of 10 kB in a debug build.
+const STACK_BYTES: usize = 32 << 20;
 /// Where Lua keeps the function by which the hook leaves the stack.
 const PAUSE: &str = "pause";
 

@@ -167,6 +167,17 @@ pub(in crate::redis::scripts) fn raise<T>(text: &'static str) -> mlua::Result<T>
     Err(Error::external(Raised::Reply(text)))
 }
 
+/// Does what running out of memory must not stop.
+pub(in crate::redis::scripts) fn without_limit<T>(
+    lua: &Lua,
+    work: impl FnOnce() -> mlua::Result<T>,
+) -> mlua::Result<T> {
+    let limit = lua.set_memory_limit(0)?;
+    let done = work();
+    lua.set_memory_limit(limit)?;
+    done
+}
+
 /// As `luaL_error` does, with the script's position in front.
 pub(in crate::redis::scripts) fn raise_text<T>(lua: &Lua, text: &str) -> mlua::Result<T> {
     let text = match position(lua) {
@@ -252,10 +263,7 @@ impl Host {
         {
             return Err(Error::external(Raised::Reply(text.clone())));
         }
-        lua.set_memory_limit(0)?;
-        let value = to_lua(lua, &reply, resp);
-        lua.set_memory_limit(MEMORY_MAX)?;
-        value
+        without_limit(lua, || to_lua(lua, &reply, resp))
     }
 
     fn execute(&self, args: &MultiValue) -> (Reply, Resp) {

@@ -120,6 +120,11 @@ impl Vm {
         self.lua.set_memory_limit(host::MEMORY_MAX).ok();
         let came = self.fiber.enter(go);
         self.lua.set_memory_limit(0).ok();
+        // Lua collects no garbage when there is no more memory: a script that
+        // took it all would leave none to the next.
+        if matches!(came, Came::Ended(_)) && self.lua.used_memory() > host::MEMORY_MAX / 2 {
+            self.lua.gc_collect().ok();
+        }
         came
     }
 

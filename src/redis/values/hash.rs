@@ -3,12 +3,7 @@
 
 use bytes::Bytes;
 
-use super::Table;
-
-/// `hash-max-listpack-entries`.
-const SMALL_FIELDS: usize = 128;
-/// `hash-max-listpack-value`.
-const SMALL_BYTES: usize = 64;
+use super::{Compact, Table};
 
 /// The fields of a hash.
 #[derive(Debug, Clone, Default)]
@@ -28,13 +23,13 @@ impl Hash {
     }
 
     /// True if the field is new.
-    pub(in crate::redis) fn set(&mut self, field: &[u8], value: Bytes) -> bool {
-        self.large |= field.len() > SMALL_BYTES || value.len() > SMALL_BYTES;
+    pub(in crate::redis) fn set(&mut self, field: &[u8], value: Bytes, compact: &Compact) -> bool {
+        self.large |= field.len().max(value.len()) > compact.hash_bytes;
         let old = match self.fields.get_mut(field) {
             Some(old) => Some(std::mem::replace(old, value)),
             None => self.fields.insert(Bytes::copy_from_slice(field), value),
         };
-        self.large |= self.fields.len() > SMALL_FIELDS;
+        self.large |= self.fields.len() > compact.hash_fields;
         old.is_none()
     }
 

@@ -1,5 +1,6 @@
 //! What a key can hold.
 
+mod compact;
 mod hash;
 mod set;
 mod sorted_set;
@@ -11,6 +12,7 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::reply::Reply;
+pub(super) use compact::Compact;
 pub(super) use hash::Hash;
 pub(super) use set::Set;
 pub(super) use sorted_set::SortedSet;

@@ -3,11 +3,8 @@
 
 use bytes::Bytes;
 
-use super::Table;
+use super::{Compact, Table};
 use crate::redis::number::parse_integer;
-
-/// `set-max-intset-entries`.
-const INTEGERS_MAX: usize = 512;
 
 /// The members of a set.
 #[derive(Debug, Clone)]
@@ -45,7 +42,7 @@ impl Set {
     }
 
     /// True if the member is new.
-    pub(in crate::redis) fn insert(&mut self, member: &[u8]) -> bool {
+    pub(in crate::redis) fn insert(&mut self, member: &[u8], compact: &Compact) -> bool {
         if let Set::Integers(integers) = self
             && let Some(number) = parse_integer(member)
         {
@@ -53,7 +50,7 @@ impl Set {
                 return false;
             };
             integers.insert(place, number);
-            if integers.len() > INTEGERS_MAX {
+            if integers.len() > compact.set_integers {
                 self.members();
             }
             return true;

@@ -5,12 +5,7 @@ use std::cmp::Ordering;
 use bytes::Bytes;
 use indexset::BTreeSet;
 
-use super::Table;
-
-/// `zset-max-listpack-entries`.
-const SMALL_MEMBERS: usize = 128;
-/// `zset-max-listpack-value`.
-const SMALL_BYTES: usize = 64;
+use super::{Compact, Table};
 
 /// A score, which is never NaN. Zero has one place, whatever its sign.
 #[derive(Debug, Clone, Copy)]
@@ -68,10 +63,15 @@ impl SortedSet {
     }
 
     /// Gives a member a score, whether or not it has one.
-    pub(in crate::redis) fn set(&mut self, member: &[u8], score: f64) {
+    pub(in crate::redis) fn set(&mut self, member: &[u8], score: f64, compact: &Compact) {
+        let is_full = self.scores.len() >= compact.sorted_set_members;
+        self.large |=
+            (is_full || member.len() > compact.sorted_set_bytes) && !self.scores.contains(member);
         // A listpack keeps zero as an integer, which has no sign.
-        let small = !self.large && self.len() < SMALL_MEMBERS && member.len() <= SMALL_BYTES;
-        let score = if small && score == 0.0 { 0.0 } else { score };
+        let score = match score == 0.0 && !self.large {
+            true => 0.0,
+            false => score,
+        };
         let member = match self.scores.get_named(member) {
             Some((member, old)) => {
                 let member = member.clone();
@@ -82,7 +82,6 @@ impl SortedSet {
             None => {
                 let member = Bytes::copy_from_slice(member);
                 self.scores.insert(member.clone(), score);
-                self.large |= self.len() > SMALL_MEMBERS || member.len() > SMALL_BYTES;
                 member
             }
         };
@@ -160,7 +159,7 @@ mod tests {
             if draw.percent(25) {
                 set.remove(member.as_bytes());
             } else {
-                set.set(member.as_bytes(), score as f64);
+                set.set(member.as_bytes(), score as f64, &Compact::default());
                 let place = list.partition_point(|other| *other < (score, member.clone()));
                 list.insert(place, (score, member));
             }

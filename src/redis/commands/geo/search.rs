@@ -116,13 +116,14 @@ fn store(
     query: &Query<'_>,
     found: Vec<Found>,
 ) -> Reply {
+    let compact = context.server.config.compact;
     let mut set = SortedSet::default();
     for one in &found {
         let score = match query.store_distance {
             true => one.distance / query.metres,
             false => one.score,
         };
-        set.set(&one.member, score);
+        set.set(&one.member, score, &compact);
     }
     let event = match kind.is_search() {
         true => "geosearchstore",

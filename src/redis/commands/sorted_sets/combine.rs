@@ -9,7 +9,7 @@ use crate::redis::engine::Context;
 use crate::redis::events::Class;
 use crate::redis::number::{integer_argument, parse_double};
 use crate::redis::reply::Reply;
-use crate::redis::values::{Set, SortedSet, Value};
+use crate::redis::values::{Compact, Set, SortedSet, Value};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Operation {
@@ -191,18 +191,18 @@ impl Query {
         Ok(())
     }
 
-    fn run(mut self, operation: Operation) -> SortedSet {
+    fn run(mut self, operation: Operation, compact: &Compact) -> SortedSet {
         if operation != Operation::Difference {
             self.sources.sort_by_key(|source| source.value.len());
         }
         match operation {
-            Operation::Union => self.union(),
-            Operation::Intersection => self.intersection(),
-            Operation::Difference => self.difference(),
+            Operation::Union => self.union(compact),
+            Operation::Intersection => self.intersection(compact),
+            Operation::Difference => self.difference(compact),
         }
     }
 
-    fn union(&self) -> SortedSet {
+    fn union(&self, compact: &Compact) -> SortedSet {
         let mut result = SortedSet::default();
         for source in &self.sources {
             for (member, score) in source.value.members() {
@@ -211,13 +211,13 @@ impl Query {
                     Some(other) => self.aggregate.of(other, score),
                     None => score,
                 };
-                result.set(&member, score);
+                result.set(&member, score, compact);
             }
         }
         result
     }
 
-    fn intersection(&self) -> SortedSet {
+    fn intersection(&self, compact: &Compact) -> SortedSet {
         let most = if self.limit == 0 {
             usize::MAX
         } else {
@@ -232,7 +232,7 @@ impl Query {
                 Some(self.aggregate.of(score, other_score))
             });
             if let Some(score) = score {
-                result.set(&member, score);
+                result.set(&member, score, compact);
             }
             if result.len() >= most {
                 break;
@@ -241,7 +241,7 @@ impl Query {
         result
     }
 
-    fn difference(&self) -> SortedSet {
+    fn difference(&self, compact: &Compact) -> SortedSet {
         let (first, others) = (&self.sources[0], &self.sources[1..]);
         let mut result = SortedSet::default();
         for (member, score) in first.value.members() {
@@ -249,7 +249,7 @@ impl Query {
                 .iter()
                 .all(|other| other.value.score(&member).is_none())
             {
-                result.set(&member, score);
+                result.set(&member, score, compact);
             }
         }
         result
@@ -257,10 +257,11 @@ impl Query {
 }
 
 fn reply(context: &mut Context<'_>, args: &[&[u8]], operation: Operation, command: &str) -> Reply {
+    let compact = context.server.config.compact;
     answer(
         Query::parse(context, &args[1..], operation, Goal::Reply, command).map(|query| {
             let with_scores = query.with_scores;
-            let result = query.run(operation);
+            let result = query.run(operation, &compact);
             let members = result.iter().map(scored);
             match with_scores {
                 true => pairs(members, context.client.resp),
@@ -271,10 +272,10 @@ fn reply(context: &mut Context<'_>, args: &[&[u8]], operation: Operation, comman
 }
 
 fn store(context: &mut Context<'_>, args: &[&[u8]], operation: Operation) -> Reply {
-    let event = operation.stored_event();
+    let (event, compact) = (operation.stored_event(), context.server.config.compact);
     answer(
         Query::parse(context, &args[2..], operation, Goal::Store, event).map(|query| {
-            let result = query.run(operation);
+            let result = query.run(operation, &compact);
             let size = result.len();
             context.store(args[1], result, size, Class::ZSET, event);
             Reply::count(size)
@@ -307,7 +308,7 @@ pub(super) fn zdiffstore(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
 }
 
 pub(super) fn zintercard(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
-    let operation = Operation::Intersection;
+    let (operation, compact) = (Operation::Intersection, context.server.config.compact);
     let query = Query::parse(context, &args[1..], operation, Goal::Count, "zintercard");
-    answer(query.map(|query| Reply::count(query.run(operation).len())))
+    answer(query.map(|query| Reply::count(query.run(operation, &compact).len())))
 }

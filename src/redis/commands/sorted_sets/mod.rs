@@ -163,6 +163,7 @@ fn add(
     for [score, member] in elements {
         scored.push((double(score)?, *member));
     }
+    let compact = context.server.config.compact;
     let done = context.edit(key, |set: &mut SortedSet| {
         let mut done = Added::default();
         for (given, member) in &scored {
@@ -173,7 +174,7 @@ fn add(
             };
             if let Some(new) = new {
                 if old != Some(new) {
-                    set.set(member, new);
+                    set.set(member, new, &compact);
                     done.added += usize::from(old.is_none());
                     done.updated += usize::from(old.is_some());
                 }

@@ -270,10 +270,11 @@ pub(super) fn zrangestore(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
         ..Fixed::default()
     };
     answer(Query::parse(&args[2..], fixed).and_then(|query| {
+        let compact = context.server.config.compact;
         let mut result = SortedSet::default();
         if let Some(set) = context.read::<SortedSet>(query.key)? {
             for (member, score) in query.run(set) {
-                result.set(member, score);
+                result.set(member, score, &compact);
             }
         }
         let size = result.len();

@@ -238,7 +238,7 @@ fn next_id(stream: &Stream, given: Option<GivenId>, fields: &[&[u8]]) -> Result<
 }
 
 /// A rough trim goes out as the exact one that it came to, and the entry with
-/// the ID that it got.
+/// the ID that it got, if it was not given one.
 fn propagate_add(
     context: &mut Context<'_>,
     args: &[&[u8]],
@@ -250,7 +250,9 @@ fn propagate_add(
     }
     let new = new.to_string();
     let mut effect = args.to_vec();
-    effect[options.id_at] = new.as_bytes();
+    if !matches!(options.id, Some(GivenId::Whole(_))) {
+        effect[options.id_at] = new.as_bytes();
+    }
     let left = trimmed_to(context, args[1], options.trim)?;
     if let (Some(trim), Some(left)) = (options.trim, &left) {
         effect[trim.at] = left;

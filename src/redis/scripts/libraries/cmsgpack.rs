@@ -6,7 +6,7 @@ use mlua::{Lua, MultiValue, Table, Value};
 
 use super::super::convert::truncate;
 use super::super::host::{raise_bare, raise_text};
-use super::Arguments;
+use super::{Arguments, function};
 
 /// A table so deep is packed as nil.
 const PACKED_DEPTH_MAX: usize = 16;
@@ -26,22 +26,22 @@ pub(super) fn open(lua: &Lua) -> mlua::Result<Table> {
         library.raw_set(name, text)?;
     }
     let pack = |lua: &Lua, values: MultiValue| pack(&Arguments::new(lua, "pack", &values));
-    library.raw_set("pack", lua.create_function(pack)?)?;
+    library.raw_set("pack", function(lua, pack)?)?;
     let all = |lua: &Lua, values: MultiValue| unpack(&Arguments::new(lua, "unpack", &values), 0, 0);
-    library.raw_set("unpack", lua.create_function(all)?)?;
+    library.raw_set("unpack", function(lua, all)?)?;
     let one = |lua: &Lua, values: MultiValue| {
         let args = Arguments::new(lua, "unpack_one", &values);
         let offset = args.integer_or(2, 0)?;
         unpack(&args, 1, offset)
     };
-    library.raw_set("unpack_one", lua.create_function(one)?)?;
+    library.raw_set("unpack_one", function(lua, one)?)?;
     let limit = |lua: &Lua, values: MultiValue| {
         let args = Arguments::new(lua, "unpack_limit", &values);
         let limit = truncate(args.number(2)?);
         let offset = args.integer_or(3, 0)?;
         unpack(&args, limit, offset)
     };
-    library.raw_set("unpack_limit", lua.create_function(limit)?)?;
+    library.raw_set("unpack_limit", function(lua, limit)?)?;
     Ok(library)
 }
 

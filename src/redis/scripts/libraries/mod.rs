@@ -9,9 +9,9 @@ mod cjson;
 mod cmsgpack;
 mod packing;
 
-use mlua::{Lua, MultiValue, Table, Value};
+use mlua::{Function, IntoLuaMulti, Lua, MultiValue, Table, Value};
 
-use super::host::raise_text;
+use super::host::{raise_text, without_limit};
 
 /// The library of that name, which is one of those above.
 pub(super) fn open(lua: &Lua, name: &str) -> mlua::Result<Table> {
@@ -103,6 +103,15 @@ fn type_name(value: &Value) -> &'static str {
     }
 }
 
+/// A function of a library. Lua's memory has no limit while it runs: what the
+/// interpreter does on Rust's behalf is not protected from running out of it.
+fn function<R: IntoLuaMulti>(
+    lua: &Lua,
+    body: impl Fn(&Lua, MultiValue) -> mlua::Result<R> + Send + 'static,
+) -> mlua::Result<Function> {
+    lua.create_function(move |lua, values| without_limit(lua, || body(lua, values)))
+}
+
 /// A function of Lua's arguments, under its name in a library.
 fn add(
     lua: &Lua,
@@ -110,7 +119,7 @@ fn add(
     name: &'static str,
     body: impl Fn(&Arguments<'_>) -> mlua::Result<Value> + Send + 'static,
 ) -> mlua::Result<()> {
-    let function = lua.create_function(move |lua, values: MultiValue| {
+    let function = function(lua, move |lua, values: MultiValue| {
         body(&Arguments::new(lua, name, &values))
     })?;
     library.raw_set(name, function)

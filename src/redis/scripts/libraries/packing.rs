@@ -5,7 +5,7 @@ use mlua::{Lua, MultiValue, Table, Value};
 
 use super::super::convert::truncate;
 use super::super::host::raise_text;
-use super::Arguments;
+use super::{Arguments, function};
 
 /// The widest integer.
 const INTEGER_MAX: usize = 32;
@@ -19,11 +19,11 @@ pub(super) fn open(lua: &Lua) -> mlua::Result<Table> {
         values.push_back(Value::Nil);
         pack(&Arguments::new(lua, "pack", &values))
     };
-    library.raw_set("pack", lua.create_function(pack)?)?;
+    library.raw_set("pack", function(lua, pack)?)?;
     let unpack = |lua: &Lua, values: MultiValue| unpack(&Arguments::new(lua, "unpack", &values));
-    library.raw_set("unpack", lua.create_function(unpack)?)?;
+    library.raw_set("unpack", function(lua, unpack)?)?;
     let size = |lua: &Lua, values: MultiValue| size(&Arguments::new(lua, "size", &values));
-    library.raw_set("size", lua.create_function(size)?)?;
+    library.raw_set("size", function(lua, size)?)?;
     Ok(library)
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use mlua::{Lua, Table, Value};
 use parking_lot::Mutex;
 
-use super::{Arguments, add};
+use super::{Arguments, add, function};
 use crate::redis::scripts::convert::truncate;
 use crate::redis::scripts::host::raise_text;
 
@@ -109,7 +109,7 @@ fn add_settings(lua: &Lua, cjson: &Table, settings: &Arc<Mutex<Settings>>) -> ml
         invalid_numbers(args, &mut here.lock().encode_invalid_numbers)
     })?;
     let here = settings.clone();
-    let sparse = lua.create_function(move |lua, values: mlua::MultiValue| {
+    let sparse = function(lua, move |lua, values: mlua::MultiValue| {
         let args = Arguments::new(lua, "encode_sparse_array", &values);
         at_most(&args, 3)?;
         let settings = &mut here.lock();
