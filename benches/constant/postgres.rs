@@ -2,7 +2,7 @@
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::accept_all;
+use crate::accept::accept_all;
 
 /// One row with the integer 1 for every statement.
 pub async fn serve(address: &'static str) {

@@ -55,7 +55,7 @@ pub fn engine(work: Work, times: u32) {
 
 /// Runs it against a constant.
 pub fn constant(work: Work, times: u32) {
-    world(work, times, constant::postgres::serve(ADDRESS));
+    world(work, times, constant::serve(ADDRESS));
 }
 
 fn world(work: Work, times: u32, serve: impl Future<Output = ()> + Send + 'static) {

@@ -9,8 +9,10 @@
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
 
+#[path = "../constant/accept.rs"]
+mod accept;
 mod beside;
-#[path = "../constant/mod.rs"]
+#[path = "../constant/postgres.rs"]
 mod constant;
 mod driver;
 

@@ -10,7 +10,7 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::{RoundTrips, constant, handlers};
+use crate::{RoundTrips, constant_postgres, constant_redis, handlers};
 
 /// PostgreSQL and Redis connections of two instances, and the statements that
 /// an order of the reference scenario prepares.
@@ -52,9 +52,11 @@ pub fn constants(seed: u64, trips: RoundTrips) {
     let servers: &[(&str, fn())] = &[
         ("shop", || drop(rt::spawn(handlers::http("shop:80")))),
         ("postgres", || {
-            drop(rt::spawn(constant::postgres::serve("postgres:5432")))
+            drop(rt::spawn(constant_postgres::serve("postgres:5432")))
         }),
-        ("redis", || drop(rt::spawn(handlers::redis("redis:6379")))),
+        ("redis", || {
+            drop(rt::spawn(constant_redis::serve("redis:6379", b"+OK\r\n")))
+        }),
     ];
     world(seed, servers, async move {
         let mut tasks = Vec::new();

@@ -6,7 +6,7 @@ use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::constant::accept_all;
+use crate::accept::accept_all;
 
 /// Sends back what it gets.
 pub async fn echo(address: &'static str) {
@@ -31,27 +31,6 @@ pub async fn http(address: &'static str) {
             let _gone = hyper::server::conn::http1::Builder::new()
                 .serve_connection(TokioIo::new(stream), service)
                 .await;
-        }
-    })
-    .await;
-}
-
-/// `+OK` for every command, told apart by the `*` that begins each.
-pub async fn redis(address: &'static str) {
-    accept_all(address, |mut stream| async move {
-        let mut buffer = [0; 1024];
-        while let Ok(length @ 1..) = stream.read(&mut buffer).await {
-            let commands = buffer[..length]
-                .iter()
-                .filter(|byte| **byte == b'*')
-                .count();
-            if stream
-                .write_all(&b"+OK\r\n".repeat(commands))
-                .await
-                .is_err()
-            {
-                break;
-            }
         }
     })
     .await;

@@ -7,8 +7,12 @@
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
 
-#[path = "../constant/mod.rs"]
-mod constant;
+#[path = "../constant/accept.rs"]
+mod accept;
+#[path = "../constant/postgres.rs"]
+mod constant_postgres;
+#[path = "../constant/redis.rs"]
+mod constant_redis;
 mod floor;
 mod handlers;
 

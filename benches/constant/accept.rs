@@ -1,8 +1,6 @@
 //! Servers that answer every request with the same bytes: what a driver and
 //! the network cost without anything behind them.
 
-pub mod postgres;
-
 use doublebuy::rt::{self, Listener, Stream};
 
 /// Serves every connection of a listener with `serve`.
