@@ -1,5 +1,6 @@
 //! The simulated Redis, from outside.
 
+mod clients;
 mod conversations;
 mod deadlines;
 mod differential;
@@ -7,6 +8,7 @@ mod driver;
 mod dump;
 mod eviction;
 mod functions;
+mod fuzz;
 mod long_scripts;
 mod oracle;
 mod persistence;

@@ -1,14 +1,13 @@
 //! The real server, where there is one.
 
 use std::io::{BufRead, BufReader, Lines, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use redis_protocol::codec::{Resp2, Resp3};
-use tokio_util::codec::Decoder;
+use parking_lot::Mutex;
 
 /// A `redis-server` of its own, stopped when dropped.
 pub struct RealRedis {
@@ -19,6 +18,10 @@ pub struct RealRedis {
     #[expect(dead_code, reason = "closed when the server is stopped")]
     log: Lines<BufReader<ChildStdout>>,
 }
+
+/// How many servers were started. Held from finding a free port until it is
+/// taken, as two tests would else find the same one.
+static STARTED: Mutex<u64> = Mutex::new(0);
 
 impl RealRedis {
     /// None, and a word about it, without the binary.
@@ -40,12 +43,14 @@ impl RealRedis {
 
     /// A server that has logged this word.
     fn launch(ready: &str, configure: impl Fn(&mut Command, &Path, u16)) -> Option<RealRedis> {
+        let mut started = STARTED.lock();
         for _ in 0..20 {
+            *started += 1;
             let free = TcpListener::bind("127.0.0.1:0").unwrap();
             let port = free.local_addr().unwrap().port();
             drop(free);
             // A replica leaves a dump where it runs.
-            let folder = format!("doublebuy-redis-{}-{port}", std::process::id());
+            let folder = format!("doublebuy-redis-{}-{started}", std::process::id());
             let folder = std::env::temp_dir().join(folder);
             std::fs::create_dir_all(&folder).unwrap();
             let mut command = Command::new("redis-server");
@@ -68,7 +73,7 @@ impl RealRedis {
                 folder,
                 log,
             };
-            // Without, somebody else took the port meanwhile, and it ended.
+            // Without, another process took the port meanwhile, and it ended.
             if ready {
                 return Some(real);
             }
@@ -98,8 +103,7 @@ impl Drop for RealRedis {
     }
 }
 
-/// A connection that compares bytes. An independent decoder says where a
-/// reply ends.
+/// A connection that compares bytes.
 pub struct Raw {
     stream: TcpStream,
     input: BytesMut,
@@ -144,6 +148,11 @@ impl Raw {
         self.send(&request);
     }
 
+    /// Says that no more will be sent.
+    pub fn hang_up(&mut self) {
+        self.stream.shutdown(Shutdown::Write).unwrap();
+    }
+
     pub fn send(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).unwrap();
     }
@@ -151,7 +160,7 @@ impl Raw {
     /// The next reply, as bytes.
     pub fn reply(&mut self) -> Vec<u8> {
         loop {
-            if let Some(whole) = self.whole_reply() {
+            if let Some(whole) = whole_reply(&mut self.input) {
                 return whole;
             }
             let mut piece = [0; 4096];
@@ -171,24 +180,38 @@ impl Raw {
         begun.then(|| self.reply())
     }
 
-    fn whole_reply(&mut self) -> Option<Vec<u8>> {
-        let mut rest = self.input.clone();
-        let whole = match Resp2::default().decode(&mut rest) {
-            Ok(whole) => whole.is_some(),
-            Err(_) => {
-                rest = self.input.clone();
-                Resp3::default().decode(&mut rest).unwrap().is_some()
-            }
-        };
-        let taken = self.input.len() - rest.len();
-        whole.then(|| self.input.split_to(taken).to_vec())
-    }
-
     /// Everything up to the end of the connection.
     pub fn rest(&mut self) -> Vec<u8> {
         let mut rest = self.input.split().to_vec();
         self.stream.read_to_end(&mut rest).unwrap();
         rest
+    }
+}
+
+/// Takes the reply at the start of `input`, if all of it is there.
+pub fn whole_reply(input: &mut BytesMut) -> Option<Vec<u8>> {
+    let length = reply_length(input)?;
+    Some(input.split_to(length).to_vec())
+}
+
+/// How many bytes the reply at the start takes, in RESP2 or RESP3; none if
+/// some are missing.
+fn reply_length(input: &[u8]) -> Option<usize> {
+    let end = input.windows(2).position(|pair| pair == b"\r\n")? + 2;
+    let count = std::str::from_utf8(&input[1..end - 2]).ok();
+    let count = count.and_then(|count| count.parse::<usize>().ok());
+    match (input[0], count) {
+        // A missing value has a count of -1.
+        (b'+' | b'-' | b':' | b'_' | b',' | b'#' | b'(', _) | (b'$' | b'*', None) => Some(end),
+        (b'$' | b'=', Some(length)) => {
+            let end = end + length + 2;
+            (input.len() >= end).then_some(end)
+        }
+        (kind @ (b'*' | b'~' | b'>' | b'%'), Some(count)) => {
+            let count = if kind == b'%' { count * 2 } else { count };
+            (0..count).try_fold(end, |end, _| Some(end + reply_length(&input[end..])?))
+        }
+        _ => panic!("no reply: {}", input.escape_ascii()),
     }
 }
 

@@ -17,6 +17,8 @@ pub enum How {
     Some,
     /// As a number that may be off by a little.
     Instant,
+    /// But for moments within, which may be off by a little.
+    Moments,
     /// But for the client's number.
     Hello,
     Scan,
@@ -38,6 +40,7 @@ pub fn name(args: &Args) -> String {
 }
 
 pub fn how(args: &Args) -> How {
+    let has = |word: &str| args.get(1).is_some_and(|arg| arg == word.as_bytes());
     match name(args).as_str() {
         "KEYS" | "SMEMBERS" | "SINTER" | "SUNION" | "SDIFF" => How::Unordered(1),
         "HKEYS" | "HVALS" => How::Unordered(1),
@@ -45,6 +48,9 @@ pub fn how(args: &Args) -> How {
         "SORT" | "SORT_RO" => how_sorted(args),
         "EVAL" | "EVAL_RO" | "EVALSHA" => how_script(args),
         "PTTL" | "TTL" | "PEXPIRETIME" | "EXPIRETIME" => How::Instant,
+        "XPENDING" | "XINFO" => How::Moments,
+        "PUBSUB" if has("CHANNELS") || has("SHARDCHANNELS") => How::Unordered(1),
+        "CONFIG" if has("GET") => How::Unordered(2),
         "HELLO" => How::Hello,
         "SCAN" | "HSCAN" | "SSCAN" | "ZSCAN" => How::Scan,
         "SPOP" => How::Pop,
@@ -107,6 +113,7 @@ fn alike(how: How, real: &Reply, simulated: &Reply) -> bool {
         }
         How::Some => real.items().len() == simulated.items().len() && !real.items().is_empty(),
         How::Instant => near(real, simulated),
+        How::Moments => same_but_for_moments(real, simulated),
         How::Hello => same_but_for_the_id(real.items(), simulated.items()),
         _ => false,
     }
@@ -121,16 +128,39 @@ fn same_but_for_the_id(real: &[Reply], simulated: &[Reply]) -> bool {
             .all(|(real, simulated)| real == simulated || real[0].text() == b"id")
 }
 
+/// What follows `idle`, the third part of a pending entry, and what is so
+/// large that it is a Unix time in milliseconds.
+fn same_but_for_moments(real: &Reply, simulated: &Reply) -> bool {
+    let is_moment = |parts: &[Reply], at: usize| {
+        at > 0 && parts[at - 1].text() == b"idle" || parts.len() == 4 && at == 2
+    };
+    match (real, simulated) {
+        (Reply::Many(kind, real), Reply::Many(other, simulated)) => {
+            kind == other
+                && real.len() == simulated.len()
+                && real.iter().zip(simulated).enumerate().all(|(at, (a, b))| {
+                    same_but_for_moments(a, b)
+                        || is_moment(real, at) && off_by(a, b).is_some_and(|off| off < 10_000)
+                })
+        }
+        (real, simulated) => {
+            let is_time = number(real).is_some_and(|number| number > 1_000_000_000_000);
+            real == simulated || is_time && near(real, simulated)
+        }
+    }
+}
+
+fn number(reply: &Reply) -> Option<i64> {
+    let digits = reply.text().strip_prefix(b":")?;
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+fn off_by(real: &Reply, simulated: &Reply) -> Option<u64> {
+    Some(number(real)?.abs_diff(number(simulated)?))
+}
+
 /// Numbers of milliseconds or seconds that differ by less than one waits.
 fn near(real: &Reply, simulated: &Reply) -> bool {
-    let number = |reply: &Reply| -> Option<i64> {
-        let digits = reply.text().strip_prefix(b":")?;
-        std::str::from_utf8(digits).ok()?.parse().ok()
-    };
-    match (number(real), number(simulated)) {
-        (Some(real), Some(simulated)) => {
-            real > 0 && simulated > 0 && real.abs_diff(simulated) < 10_000
-        }
-        _ => false,
-    }
+    let positive = |reply: &Reply| number(reply).is_some_and(|number| number > 0);
+    positive(real) && positive(simulated) && off_by(real, simulated).is_some_and(|off| off < 10_000)
 }

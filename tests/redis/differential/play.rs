@@ -65,6 +65,26 @@ pub struct Game {
     events: bool,
 }
 
+/// What a sequence may have set otherwise.
+const DEFAULTS: &[&[u8]] = &[
+    b"CONFIG",
+    b"SET",
+    b"notify-keyspace-events",
+    b"",
+    b"hash-max-listpack-entries",
+    b"512",
+    b"hash-max-listpack-value",
+    b"64",
+    b"zset-max-listpack-entries",
+    b"128",
+    b"zset-max-listpack-value",
+    b"64",
+    b"set-max-intset-entries",
+    b"512",
+    b"stream-node-max-entries",
+    b"100",
+];
+
 /// Ends what was pushed to a client.
 const TOKEN: &[u8] = b"that-was-all";
 
@@ -90,7 +110,7 @@ impl Game {
         let watcher = &mut self.watcher;
         watcher.call(&args(&[b"FLUSHALL"]));
         watcher.call(&args(&[b"SCRIPT", b"FLUSH"]));
-        watcher.call(&args(&[b"CONFIG", b"SET", b"notify-keyspace-events", b""]));
+        watcher.call(&args(DEFAULTS));
         let ends = sequence.len().saturating_sub(1);
         for (index, step) in sequence.iter().enumerate() {
             let last = index == ends;
@@ -152,7 +172,7 @@ impl Game {
     /// The real server still counts what is past its deadline and was not met
     /// since.
     fn meet_every_key(&mut self, client: usize) {
-        let all = super::generator::KEYS.iter().map(|key| key.as_bytes());
+        let all = super::words::KEYS.iter().map(|key| key.as_bytes());
         let exists: Vec<&[u8]> = [&b"EXISTS"[..]].into_iter().chain(all).collect();
         self.watcher.select(self.players[client].database);
         self.watcher.call(&args(&exists));
@@ -226,7 +246,10 @@ impl Game {
             "SELECT" => player.database = database(command).unwrap_or(player.database),
             "RESET" => (player.database, player.resp3, player.listens) = (0, false, false),
             "HELLO" => player.resp3 = command.get(1).is_some_and(|version| version == b"3"),
-            "CONFIG" => self.events |= command.len() > 3,
+            "CONFIG" => {
+                let parameter = command.get(2).map(Vec::as_slice);
+                self.events |= parameter == Some(b"notify-keyspace-events");
+            }
             _ => {
                 self.watcher.select(player.database);
                 return self.watcher.wait_for(command);
@@ -317,6 +340,10 @@ fn database(select: &Args) -> Option<usize> {
 
 /// Blocks for ever if there is nothing.
 pub fn may_wait(args: &Args) -> bool {
+    if matches!(name(args).as_str(), "XREAD" | "XREADGROUP") {
+        let mut pairs = args.windows(2);
+        return pairs.any(|pair| pair == [&b"BLOCK"[..], b"0"]);
+    }
     const NAMES: [&str; 8] = [
         "BLPOP",
         "BRPOP",
