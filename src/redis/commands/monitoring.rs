@@ -4,7 +4,7 @@
 use super::args::answer;
 use super::{Command, Flags, Handler::Container, Handler::Plain, command};
 use crate::redis::engine::Context;
-use crate::redis::number::integer_argument;
+use crate::redis::number::parse_integer;
 use crate::redis::reply::Reply;
 
 const ADMIN: Flags = Flags::ADMIN.and(Flags::LOADING).and(Flags::STALE);
@@ -42,10 +42,10 @@ fn slowlog_get(_: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     const ENTRIES: &str = "ERR count should be greater than or equal to -1";
     answer(match &args[2..] {
         [] => Ok(Reply::Array(Vec::new())),
-        [most] => integer_argument(most).and_then(|most| match most {
-            -1.. => Ok(Reply::Array(Vec::new())),
+        [most] => match parse_integer(most) {
+            Some(-1..) => Ok(Reply::Array(Vec::new())),
             _ => Err(Reply::error(ENTRIES)),
-        }),
+        },
         _ => Err(Reply::unknown_subcommand("SLOWLOG", args[1])),
     })
 }

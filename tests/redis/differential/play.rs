@@ -83,6 +83,8 @@ const DEFAULTS: &[&[u8]] = &[
     b"512",
     b"stream-node-max-entries",
     b"100",
+    b"slowlog-log-slower-than",
+    b"-1",
 ];
 
 /// Ends what was pushed to a client.
