@@ -15,6 +15,7 @@ use futures_util::future::{Either, select};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Exit, Stop, output};
+use crate::redis::sentinel::{self, Address, Monitor};
 use crate::rt::Listener;
 use crate::{postgres, redis};
 
@@ -35,6 +36,14 @@ pub(super) struct Serve {
     /// more than once.
     #[arg(long = "set", value_name = "NAME=VALUE")]
     settings: Vec<NameValue>,
+    /// Follow a primary from the start, as REPLICAOF does (redis).
+    #[arg(long, num_args = 2, value_names = ["HOST", "PORT"])]
+    replicaof: Option<Vec<String>>,
+    /// Be a sentinel that watches this primary, on port 26379 if nothing else
+    /// is said (redis).
+    #[arg(long, num_args = 4, conflicts_with = "replicaof",
+          value_names = ["NAME", "HOST", "PORT", "QUORUM"])]
+    sentinel: Option<Vec<String>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -76,6 +85,22 @@ const STACK_BYTES: usize = 16 << 20;
 /// Ten minutes, about: who serves has SCRIPT KILL.
 const SCRIPT_INSTRUCTIONS_MAX: u64 = 100_000_000_000;
 
+/// A number among the values of a flag.
+fn number(
+    flag: &str,
+    name: &str,
+    text: &str,
+    range: std::ops::RangeInclusive<u16>,
+) -> Result<u16, Stop> {
+    let number = text.parse().ok().filter(|number| range.contains(number));
+    number.ok_or_else(|| {
+        let (least, most) = (range.start(), range.end());
+        Stop::Usage(format!(
+            "{flag}: {name} is {text}; it can be {least} to {most}"
+        ))
+    })
+}
+
 impl Serve {
     pub(super) fn run(self) -> Result<Exit, Stop> {
         let address = self.address()?;
@@ -101,6 +126,7 @@ impl Serve {
     fn address(&self) -> Result<SocketAddr, Stop> {
         let default = match self.server {
             Kind::Postgres => "127.0.0.1:5432",
+            Kind::Redis if self.sentinel.is_some() => "127.0.0.1:26379",
             Kind::Redis => "127.0.0.1:6379",
         };
         let wanted = self.listen.as_deref().unwrap_or(default);
@@ -121,12 +147,50 @@ impl Serve {
         Ok(address)
     }
 
+    /// Refuses what only Redis has.
+    fn is_redis(&self) -> Result<(), Stop> {
+        let given = [
+            ("--replicaof", self.replicaof.is_some()),
+            ("--sentinel", self.sentinel.is_some()),
+        ];
+        match given.iter().find(|(_, given)| *given) {
+            Some((flag, _)) => Err(Stop::Usage(format!(
+                "{flag} is for redis, not for postgres"
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    /// Whom to follow.
+    fn primary(&self) -> Result<Option<(String, u16)>, Stop> {
+        let Some([host, text]) = self.replicaof.as_deref() else {
+            return Ok(None);
+        };
+        let port = number("--replicaof", "PORT", text, 1..=65_535)?;
+        Ok(Some((host.clone(), port)))
+    }
+
+    /// What to watch.
+    fn sentinel(&self) -> Result<Option<sentinel::Options>, Stop> {
+        let Some([name, host, port, quorum]) = self.sentinel.as_deref() else {
+            return Ok(None);
+        };
+        let address = Address {
+            host: host.clone(),
+            port: number("--sentinel", "PORT", port, 1..=65_535)?,
+        };
+        let quorum = number("--sentinel", "QUORUM", quorum, 1..=1_000)?;
+        let monitor = Monitor::new(name, address, quorum.into());
+        Ok(Some(sentinel::Options::new(vec![monitor])))
+    }
+
     fn server(&self) -> Result<Server, Stop> {
         let refused = |NameValue { name, value }: &NameValue, why| {
             Stop::Usage(format!("--set {name}={value}: {why}"))
         };
         Ok(match self.server {
             Kind::Postgres => {
+                self.is_redis()?;
                 let mut options = postgres::Options::default();
                 for one in &self.settings {
                     let set = options.set(&one.name, &one.value);
@@ -138,6 +202,8 @@ impl Serve {
             Kind::Redis => {
                 let mut options = redis::Options {
                     script_instructions_max: SCRIPT_INSTRUCTIONS_MAX,
+                    replica_of: self.primary()?,
+                    sentinel: self.sentinel()?,
                     ..redis::Options::default()
                 };
                 for one in &self.settings {

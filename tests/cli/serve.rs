@@ -68,6 +68,20 @@ fn both_servers_listen_and_end_on_a_signal() {
 }
 
 #[test]
+fn a_replica_and_a_sentinel_can_be_served() {
+    let house = House::new("serve-replica");
+    let primary = Serving::start(&house, "redis");
+    let (host, port) = primary.address.rsplit_once(':').expect("a port");
+    let replica = Serving::start(&house, &format!("redis --replicaof {host} {port}"));
+    let role = b"*5\r\n$5\r\nslave\r\n$9\r\n127.0.0.1\r\n";
+    assert_eq!(replica.answer(b"ROLE\r\n", role.len()), role);
+    let sentinel = Serving::start(&house, &format!("redis --sentinel shop {host} {port} 1"));
+    let address = format!("*2\r\n$9\r\n127.0.0.1\r\n${}\r\n{port}\r\n", port.len());
+    let asked = b"SENTINEL get-master-addr-by-name shop\r\n";
+    assert_eq!(sentinel.answer(asked, address.len()), address.as_bytes());
+}
+
+#[test]
 fn a_port_in_use_is_refused() {
     let house = House::new("serve-twice");
     let serving = Serving::start(&house, "postgres");
@@ -97,6 +111,12 @@ fn what_cannot_be_served_is_refused() {
         ("serve postgres --set max_connections=0", "from 1 up"),
         ("serve postgres --set speed=1", "no such option"),
         ("serve redis --set speed=1", "no such option"),
+        ("serve redis --replicaof 127.0.0.1 x", "PORT is x"),
+        (
+            "serve redis --sentinel shop 127.0.0.1 6379 0",
+            "QUORUM is 0",
+        ),
+        ("serve postgres --replicaof 127.0.0.1 1", "for redis"),
     ] {
         house.run(arguments).code(2).says(&[said]);
     }

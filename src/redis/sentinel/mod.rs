@@ -44,6 +44,7 @@ use redis_protocol::resp2::types::OwnedFrame;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::replication::HistoryId;
 use super::{Bug, glob, wall_clock_ms};
 use crate::rt;
 pub(super) use instance::Instance;
@@ -79,6 +80,17 @@ pub struct Options {
     pub epoch: u64,
     /// What it watches.
     pub primaries: Vec<Monitor>,
+}
+
+impl Options {
+    /// A sentinel with a new ID that watches these.
+    pub fn new(primaries: Vec<Monitor>) -> Options {
+        Options {
+            id: HistoryId::new().to_string(),
+            epoch: 0,
+            primaries,
+        }
+    }
 }
 
 /// One primary to watch, with what is known around it.
