@@ -3,7 +3,8 @@
 //!
 //! It is the same engine as in a simulation. It lets everyone in without a
 //! password, so it listens on loopback unless `--public` says otherwise. One
-//! line on stdout says where it listens; SIGINT or SIGTERM ends it.
+//! line on stdout says where it listens; SIGINT or SIGTERM ends it, and so does
+//! SHUTDOWN.
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -238,11 +239,9 @@ async fn serve(server: Server, address: SocketAddr) -> Result<Exit, Stop> {
     let serving = std::pin::pin!(server.serve(listener));
     match select(signals, serving).await {
         Either::Left(_) => Ok(Exit::Met),
-        Either::Right((ended, _)) => {
-            let why = ended
-                .err()
-                .map_or_else(String::new, |why| format!(": {why}"));
-            Err(Stop::Internal(format!("the server has stopped{why}")))
+        Either::Right((Ok(()), _)) => Ok(Exit::Met),
+        Either::Right((Err(why), _)) => {
+            Err(Stop::Internal(format!("the server has stopped: {why}")))
         }
     }
 }

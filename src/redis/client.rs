@@ -31,6 +31,8 @@ pub(super) struct Client {
     pub(super) resp: Resp,
     /// Gave the password, or needed none when it came.
     pub(super) authenticated: bool,
+    /// Whom it is known as; none is the default user.
+    pub(super) user: Option<Bytes>,
     /// Its command must answer at once, as in a script or a transaction.
     pub(super) deny_blocking: bool,
     /// The commands since MULTI.

@@ -43,10 +43,12 @@ pub(super) struct Engine {
 }
 
 /// A command whose script is not over.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Unfinished {
     client: ClientId,
     command: &'static Command,
+    args: Vec<Bytes>,
+    began: Instant,
     /// From when on others are told that the server is busy; none is never.
     busy_at: Option<Instant>,
 }
@@ -223,7 +225,7 @@ impl Engine {
         self.server.clients.connect(Client {
             address: address.into(),
             local_address,
-            authenticated: self.server.config.password.is_empty(),
+            authenticated: self.server.acl.is_open(),
             connected_at: now,
             active_at: now,
             ..Client::default()
@@ -293,16 +295,25 @@ impl Engine {
             Handler::Script(_) => commands::flags_of_call(&self.scripts, command, args),
             _ => command.flags,
         };
-        match self.refusal(client, command, flags) {
+        match self.refusal(client, command, flags, args) {
             Some(reply) => Err((reply, command.reply_label)),
             None => Ok((command, flags)),
         }
     }
 
     /// Why this client may not call a command now.
-    fn refusal(&mut self, client: &Client, command: &Command, flags: Flags) -> Option<Reply> {
+    fn refusal(
+        &mut self,
+        client: &Client,
+        command: &Command,
+        flags: Flags,
+        args: &[&[u8]],
+    ) -> Option<Reply> {
         if !client.authenticated && !flags.has(Flags::NO_AUTH) {
             return Some(Reply::error("NOAUTH Authentication required."));
+        }
+        if let Some(denied) = self.server.denied(client, command, args, false) {
+            return Some(denied.reply(command));
         }
         if let Some(refusal) = gate::by_role(&self.keyspace, &self.server, client, flags) {
             return Some(refusal);
@@ -371,6 +382,9 @@ impl Engine {
             caller: Caller::Client,
         };
         let attempt = attempt(&mut context, &mut self.scripts, command, args);
+        if self.server.config.slow_after_us == 0 && matches!(attempt, Attempt::Done(_)) {
+            self.server.note_time(client, command, args, Duration::ZERO);
+        }
         self.conclude(client, command, args, attempt);
     }
 
@@ -410,15 +424,18 @@ impl Engine {
             }
             Attempt::Unfinished => {
                 self.server.publish_events(&mut self.keyspace, client);
-                let began = self.scripts.paused().map(|script| script.began);
+                let began = self
+                    .scripts
+                    .paused()
+                    .map_or(rt::now(), |script| script.began);
                 let patience = u64::try_from(self.server.config.busy_after_ms).ok();
                 let patience = patience.filter(|ms| *ms > 0).map(Duration::from_millis);
                 self.unfinished = Some(Unfinished {
                     client: client.id,
                     command,
-                    busy_at: began
-                        .zip(patience)
-                        .map(|(began, patience)| began + patience),
+                    args: args.iter().map(|arg| Bytes::copy_from_slice(arg)).collect(),
+                    began,
+                    busy_at: patience.map(|patience| began + patience),
                 });
             }
         }
@@ -446,7 +463,13 @@ impl Engine {
                 None => Attempt::Done(reply),
             },
         };
-        self.conclude(&mut client, unfinished.command, &[], attempt);
+        if matches!(attempt, Attempt::Done(_)) {
+            let (args, took) = (&unfinished.args, unfinished.began.elapsed());
+            let server = &mut self.server;
+            server.note_time(&client, unfinished.command, args, took);
+        }
+        let args: Vec<&[u8]> = unfinished.args.iter().map(|arg| &arg[..]).collect();
+        self.conclude(&mut client, unfinished.command, &args, attempt);
         client.wake.notify_one();
         self.server.clients.put_back(client);
         if self.unfinished.is_none() {
@@ -461,14 +484,14 @@ impl Engine {
 
     /// Whether this client's script is.
     pub(super) fn runs_script_of(&self, client: ClientId) -> bool {
-        self.unfinished
-            .is_some_and(|script| script.client == client)
+        let script = self.unfinished.as_ref();
+        script.is_some_and(|script| script.client == client)
     }
 
     /// Whether a script lets nobody do anything, and until when; none is until
     /// it is over.
     pub(super) fn stands_still(&self) -> Option<Option<Instant>> {
-        let busy_at = self.unfinished?.busy_at;
+        let busy_at = self.unfinished.as_ref()?.busy_at;
         let is_busy = busy_at.is_some_and(|busy_at| busy_at <= rt::now());
         (!is_busy).then_some(busy_at)
     }
@@ -622,7 +645,13 @@ pub(super) fn execute_queued(
         context.server.show(context.client, &args, false);
     }
     context.now = wall_clock_ms();
-    attempt(context, scripts, queued.command, &args)
+    let denied = context
+        .server
+        .denied(context.client, queued.command, &args, false);
+    match denied {
+        Some(denied) => Attempt::Done(denied.since_queued()),
+        None => attempt(context, scripts, queued.command, &args),
+    }
 }
 
 impl Context<'_> {
@@ -644,7 +673,11 @@ pub(super) fn execute_in_script(
 ) -> Reply {
     let command = match allowed_in_script(context, permit, *wrote, args) {
         Ok(command) => command,
-        Err(reply) => return reply,
+        Err(reply) => {
+            let name = commands::find(args).map(|command| command.name);
+            context.server.counts.refused(name, &reply);
+            return reply;
+        }
     };
     *wrote |= command.flags.has(Flags::WRITE);
     if context.keyspace.planted(Bug::ExpiryNotFrozenInScript) {
@@ -654,7 +687,9 @@ pub(super) fn execute_in_script(
     if !context.server.monitors.is_empty() && !command.flags.has(Flags::UNMONITORED) {
         context.server.show(context.client, args, true);
     }
-    run_now(command, context, args)
+    let reply = run_now(command, context, args);
+    context.server.counts.ran(command.name, &reply);
+    reply
 }
 
 /// Runs a command for somebody who cannot wait.
@@ -671,7 +706,7 @@ fn run_now(command: &Command, context: &mut Context<'_>, args: &[&[u8]]) -> Repl
 }
 
 fn allowed_in_script(
-    context: &Context<'_>,
+    context: &mut Context<'_>,
     permit: Permit,
     wrote: bool,
     args: &[&[u8]],
@@ -694,6 +729,9 @@ fn allowed_in_script(
         return Err(Reply::error(
             "ERR Can not execute the command on a stale replica",
         ));
+    }
+    if let Some(denied) = context.server.denied(context.client, command, args, true) {
+        return Err(denied.in_script());
     }
     if permit.read_only && flags.has(Flags::WRITE.and(Flags::MAY_REPLICATE)) {
         return Err(Reply::error(

@@ -17,7 +17,7 @@ pub(super) async fn run(server: Weak<Shared>) {
         rt::compute(shared.script_slice).await;
         let mut engine = shared.engine.lock();
         engine.go_on_with_script();
-        let is_over = !engine.is_in_script();
+        let is_over = !engine.is_in_script() || engine.server.ends;
         if is_over {
             shared.long_script.ends();
         }

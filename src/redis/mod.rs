@@ -12,6 +12,7 @@
 //!
 //! An [`Observer`] is told what really happened to the keys.
 
+mod acl;
 mod beside;
 mod blocked;
 mod bug;
@@ -44,6 +45,7 @@ mod reply;
 mod scripts;
 pub mod sentinel;
 mod session;
+mod slow_log;
 mod state;
 mod tap;
 mod transaction;
@@ -56,6 +58,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::{Either, select};
 use parking_lot::{Mutex, MutexGuard};
 
 use crate::named::UnknownName;
@@ -173,6 +176,8 @@ struct Shared {
     long_script: Beside,
     replication_cron: Beside,
     sentinel_timer: Beside,
+    /// Told when the server ends.
+    ended: tokio::sync::Notify,
     /// Held for a turn that takes time.
     thread: tokio::sync::Mutex<()>,
     turn: Duration,
@@ -203,9 +208,24 @@ impl Shared {
         }
     }
 
+    /// What a server does last.
+    fn end(&self, mut engine: MutexGuard<'_, Engine>) {
+        if let Some(aof) = &mut engine.keyspace.propagation.aof {
+            aof.write();
+        }
+        for client in engine.server.clients.iter_mut() {
+            client.kill();
+        }
+        self.ended.notify_one();
+    }
+
     /// What a server does between a batch of commands and their replies: the
     /// file is written, and tasks are woken for what is to be done later.
     fn settle(self: &Arc<Shared>, mut engine: MutexGuard<'_, Engine>) {
+        if engine.server.ends {
+            self.end(engine);
+            return;
+        }
         replication::follow(self, &mut engine);
         engine.feed_replicas();
         let has_stream = engine.keyspace.propagation.replication.stream.is_kept();
@@ -249,6 +269,7 @@ impl Server {
             long_script: Beside::default(),
             replication_cron: Beside::default(),
             sentinel_timer: Beside::default(),
+            ended: Default::default(),
             thread: Default::default(),
             turn: Duration::from_nanos(options.turn_ns),
             script_slice: scripts::slice(options.script_instruction_ns),
@@ -274,13 +295,20 @@ impl Server {
         LocalClient::open(self.0.clone())
     }
 
-    /// Serves everyone who connects, until the listener fails.
+    /// Serves everyone who connects, until SHUTDOWN or an error of the
+    /// listener.
     pub async fn serve(&self, listener: rt::Listener) -> io::Result<()> {
         listener.tap_clients(tap::new);
         self.0.begin(port(&listener));
         loop {
-            let stream = listener.accept().await?;
-            rt::spawn(connection::run(self.0.clone(), stream));
+            let accept = std::pin::pin!(listener.accept());
+            let ended = std::pin::pin!(self.0.ended.notified());
+            match select(accept, ended).await {
+                Either::Left((stream, _)) => {
+                    rt::spawn(connection::run(self.0.clone(), stream?));
+                }
+                Either::Right(_) => return Ok(()),
+            }
         }
     }
 }

@@ -2,18 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
+use std::time::Duration;
 
+use bytes::Bytes;
 use indexmap::IndexSet;
 use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 
+use super::acl::{Acl, Denied, Entry};
 use super::client::{Client, ClientId};
 use super::clients::Clients;
+use super::commands::{Command, Flags};
 use super::config::Config;
 use super::keyspace::Keyspace;
 use super::pubsub::PubSub;
 use super::replication::HistoryId;
 use super::reply::Reply;
 use super::sentinel::Sentinel;
+use super::slow_log::SlowLog;
+use super::{acl, wall_clock_ms};
 use crate::rt::{self, Instant};
 
 #[derive(Debug, Default)]
@@ -21,12 +27,16 @@ pub(super) struct ServerState {
     pub(super) clients: Clients,
     pub(super) pubsub: Box<PubSub>,
     pub(super) config: Box<Config>,
+    pub(super) acl: Box<Acl>,
+    pub(super) slow_log: Box<SlowLog>,
     /// Clients that see every command, as MONITOR asks.
     pub(super) monitors: IndexSet<ClientId, Xxh3DefaultBuilder>,
     pub(super) pause: Option<Pause>,
     pub(super) counts: Box<Counts>,
     /// Set on a sentinel.
     pub(super) sentinel: Option<Box<Sentinel>>,
+    /// SHUTDOWN was called.
+    pub(super) ends: bool,
 }
 
 /// CLIENT PAUSE.
@@ -51,6 +61,9 @@ pub(super) struct Counts {
     /// Errors by their code.
     pub(super) errors: BTreeMap<String, u64>,
     pub(super) by_command: BTreeMap<&'static str, CommandCounts>,
+    /// The error that the running script answers is that of a command, which
+    /// has been counted.
+    pub(super) was_counted: bool,
 }
 
 /// What INFO counts for each command.
@@ -74,9 +87,12 @@ impl Counts {
         self.commands += 1;
         let stats = self.by_command.entry(name).or_default();
         stats.calls += 1;
+        let was_counted = std::mem::take(&mut self.was_counted);
         if let Reply::Error(text) = reply {
             stats.failed += 1;
-            self.error(text);
+            if !was_counted {
+                self.error(text);
+            }
         }
     }
 
@@ -130,6 +146,65 @@ impl ServerState {
         }
         self.pause = None;
         None
+    }
+
+    /// Why a client may not call a command, if so. It is noted.
+    pub(super) fn denied(
+        &mut self,
+        client: &Client,
+        command: &Command,
+        args: &[&[u8]],
+        in_script: bool,
+    ) -> Option<Denied> {
+        let denied = self.acl.denies(client.user.as_ref(), command, args)?;
+        let (reason, object) = match denied {
+            Denied::Command => ("command", command.name.as_bytes()),
+            Denied::Key(index) => ("key", args[index]),
+            Denied::Channel(index) => ("channel", args[index]),
+        };
+        self.note_denial(client, reason, object, in_script);
+        Some(denied)
+    }
+
+    /// Notes in ACL LOG that a client was denied something.
+    pub(super) fn note_denial(
+        &mut self,
+        client: &Client,
+        reason: &'static str,
+        object: &[u8],
+        in_script: bool,
+    ) {
+        let username = client.user.clone();
+        let default = Bytes::from_static(acl::DEFAULT);
+        self.acl.log.note(Entry {
+            count: 1,
+            reason,
+            context: match (in_script, client.transaction.is_some()) {
+                (true, _) => "lua",
+                (false, true) => "multi",
+                (false, false) => "toplevel",
+            },
+            object: Bytes::copy_from_slice(object),
+            username: username.unwrap_or(default),
+            at: wall_clock_ms(),
+            client: format!("id={} addr={}", client.id, client.address),
+        });
+    }
+
+    /// Notes a command that has taken so long, if that is too long.
+    pub(super) fn note_time<T: AsRef<[u8]>>(
+        &mut self,
+        client: &Client,
+        command: &Command,
+        args: &[T],
+        took: Duration,
+    ) {
+        let limit = u64::try_from(self.config.slow_after_us);
+        let is_slow = limit.is_ok_and(|limit| took >= Duration::from_micros(limit));
+        if is_slow && !command.flags.has(Flags::SKIP_SLOWLOG) {
+            let most = self.config.slow_log_max;
+            self.slow_log.note(client, args, took, most);
+        }
     }
 
     /// Publishes what commands did to keys, and hands the running client what

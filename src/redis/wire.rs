@@ -187,7 +187,7 @@ fn protocol_error(what: &str) -> Reply {
 /// Splits a line into words as redis-cli's prompt does: double quotes with
 /// escapes, single quotes with `\'` only, and a quote must end a word. None
 /// if the quotes do not match up.
-fn split_words(line: &[u8]) -> Option<Vec<Vec<u8>>> {
+pub(super) fn split_words(line: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut words = Vec::new();
     let mut rest = skip_space(line);
     while !rest.is_empty() {

@@ -3,7 +3,8 @@
 //!
 //! `conversations.txt` holds them, each below its title. `a: GET k` sends and
 //! reads one reply; `a! BLPOP k 0` sends and waits until the server counts one
-//! more blocked client; `a<` reads what comes next; `a.` reads up to the end
+//! more blocked client; `a?` sends, and gives the server time to be busy with it;
+//! `a<` reads what comes next; `a.` reads up to the end
 //! of the connection. `{a}` is the id of that client.
 
 use std::collections::BTreeMap;
@@ -21,11 +22,17 @@ struct Side {
     clients: BTreeMap<char, (Raw, String)>,
 }
 
+/// The words of a line: `"` stands around those with spaces, in which `\n` is
+/// a line break, and `''` is an empty one.
 fn words(line: &str) -> Vec<Vec<u8>> {
-    let words = line.split_whitespace();
-    words
-        .map(|word| word.replace("''", "").into_bytes())
-        .collect()
+    let mut words = Vec::new();
+    for (index, part) in line.split('"').enumerate() {
+        match index % 2 {
+            0 => words.extend(part.split_whitespace().map(|word| word.replace("''", ""))),
+            _ => words.push(part.replace("\\n", "\n")),
+        }
+    }
+    words.into_iter().map(String::into_bytes).collect()
 }
 
 impl Side {
@@ -42,6 +49,8 @@ impl Side {
     fn start_over(&mut self) {
         self.clients.clear();
         self.watcher.call(&words("FLUSHALL"));
+        self.watcher.call(&words("FUNCTION FLUSH"));
+        self.watcher.call(&words("ACL DELUSER ann bob"));
         self.watcher
             .call(&words("CONFIG SET notify-keyspace-events ''"));
         self.until("everybody is answered", |blocked| blocked == 0);
@@ -86,12 +95,17 @@ impl Side {
             ':' => client.call(&words(&command)),
             '<' => client.reply(),
             '.' => client.rest(),
+            '?' => {
+                client.ask(&words(&command));
+                pause(std::time::Duration::from_millis(200));
+                return String::new();
+            }
             '!' => {
                 client.ask(&words(&command));
                 self.until(line, |blocked| blocked != before);
                 return String::new();
             }
-            _ => panic!("{line}: one of `:`, `!`, `<`, `.` follows a client"),
+            _ => panic!("{line}: one of `:`, `?`, `!`, `<`, `.` follows a client"),
         };
         let reply = String::from_utf8(reply).unwrap();
         if command.contains("CLIENT ID") || command.contains("HELLO") {

@@ -35,7 +35,11 @@ pub fn serve_on_a_thread() -> String {
         outside(async move {
             let listener = rt::Listener::bind("127.0.0.1:0").await.unwrap();
             send.send(listener.local_addr().unwrap()).unwrap();
-            let server = Server::start(Options::default(), Arc::new(()));
+            let options = Options {
+                script_instructions_max: u64::MAX,
+                ..Options::default()
+            };
+            let server = Server::start(options, Arc::new(()));
             server.serve(listener).await
         })
     });

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{Command, Flags, Handler::Container, Handler::Plain, command};
+use crate::redis::acl::DEFAULT;
 use crate::redis::client::{Client, Replies};
 use crate::redis::engine::{Context, unblock};
 use crate::redis::number::{integer_argument, parse_integer};
@@ -121,7 +122,7 @@ fn describe(context: &Context<'_>, client: &Client) -> String {
     let mut line = format!(
         "id={} addr={} laddr={} fd=8 name={} age={} idle={} flags={flags} db={} sub={} psub={} \
          ssub={} multi={queued} qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 \
-         omem={} tot-mem=0 events=r cmd={} user=default redir=-1 resp={}",
+         omem={} tot-mem=0 events=r cmd={} user={} redir=-1 resp={}",
         client.id,
         client.address,
         client.local_address,
@@ -134,6 +135,7 @@ fn describe(context: &Context<'_>, client: &Client) -> String {
         client.shard_channels.len(),
         client.output.len(),
         client.last_command.unwrap_or("NULL"),
+        String::from_utf8_lossy(client.user.as_deref().unwrap_or(DEFAULT)),
         client.resp.either(2, 3),
     );
     line.push('\n');

@@ -85,6 +85,12 @@ fn set(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
             }
             context.keyspace.events.selected = context.server.config.events;
             context.keyspace.limit_memory(context.server.config.memory);
+            if settings
+                .iter()
+                .any(|(name, _)| name.eq_ignore_ascii_case("requirepass"))
+            {
+                context.server.acl.require(&context.server.config.password);
+            }
             Reply::OK
         }
         Err(Refused::Unknown(name)) => Reply::error_from(

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::client::client_name;
 use super::{Command, Flags, Handler::Plain, command};
 use crate::redis::VERSION;
+use crate::redis::acl::DEFAULT;
 use crate::redis::client::Replies;
 use crate::redis::engine::Context;
 use crate::redis::keyspace::DATABASES;
@@ -67,7 +68,8 @@ fn reset(context: &mut Context<'_>, _: &[&[u8]]) -> Reply {
     let Context { server, client, .. } = context;
     server.pubsub.forget(client);
     server.monitors.shift_remove(&client.id);
-    client.authenticated = server.config.password.is_empty();
+    client.authenticated = server.acl.is_open();
+    client.user = None;
     client.database = 0;
     client.name = Bytes::new();
     client.no_evict = false;
@@ -96,7 +98,7 @@ fn select(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
 
 fn auth(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     let result = match args {
-        [_, _] if context.server.config.password.is_empty() => Err(Reply::error(
+        [_, _] if context.server.acl.needs_no_password() => Err(Reply::error(
             "ERR AUTH <password> called without any password configured for the default user. \
              Are you sure your configuration is correct?",
         )),
@@ -107,15 +109,16 @@ fn auth(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     result.map_or_else(|error| error, |()| Reply::OK)
 }
 
-/// There is one user, and one password if there is any.
 fn log_in(context: &mut Context<'_>, user: &[u8], password: &[u8]) -> Result<(), Reply> {
-    let wanted = context.server.config.password.as_bytes();
-    if user != b"default" || !(wanted.is_empty() || wanted == password) {
+    if !context.server.acl.lets_in(user, password) {
+        let Context { server, client, .. } = context;
+        server.note_denial(client, "auth", user, false);
         return Err(Reply::error(
             "WRONGPASS invalid username-password pair or user is disabled.",
         ));
     }
     context.client.authenticated = true;
+    context.client.user = (user != DEFAULT).then(|| Bytes::copy_from_slice(user));
     Ok(())
 }
 

@@ -22,7 +22,7 @@ const GROWING_WAITS: Flags = WAITS.and(Flags::DENY_OOM);
 #[rustfmt::skip]
 pub(super) const COMMANDS: &[Command] = &[
     command!("blmove", "BLMOVE", 6, GROWING_WAITS, (1, 2, 1), Blocking(blmove)),
-    command!("blmpop", "BLMPOP", -5, WAITS, (0, 0, 0), Blocking(blmpop)),
+    command!("blmpop", "BLMPOP", -5, WAITS.and(Flags::MOVABLE_KEYS), (0, 0, 0), Blocking(blmpop)),
     command!("blpop", "BLPOP", -3, WAITS, (1, -2, 1), Blocking(blpop)),
     command!("brpop", "BRPOP", -3, WAITS, (1, -2, 1), Blocking(brpop)),
     command!("brpoplpush", "BRPOPLPUSH", 4, GROWING_WAITS, (1, 2, 1), Blocking(brpoplpush)),
@@ -30,7 +30,7 @@ pub(super) const COMMANDS: &[Command] = &[
     command!("linsert", "LINSERT", 5, WRITE, (1, 1, 1), Plain(linsert)),
     command!("llen", "LLEN", 2, READ.and(Flags::FAST), (1, 1, 1), Plain(llen)),
     command!("lmove", "LMOVE", 5, WRITE, (1, 2, 1), Plain(lmove)),
-    command!("lmpop", "LMPOP", -4, FREEING, (0, 0, 0), Plain(lmpop)),
+    command!("lmpop", "LMPOP", -4, FREEING.and(Flags::MOVABLE_KEYS), (0, 0, 0), Plain(lmpop)),
     command!("lpop", "LPOP", -2, FAST_FREEING, (1, 1, 1), Plain(lpop)),
     command!("lpos", "LPOS", -3, READ, (1, 1, 1), Plain(lpos)),
     command!("lpush", "LPUSH", -3, FAST_WRITE, (1, 1, 1), Plain(lpush)),

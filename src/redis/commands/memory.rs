@@ -3,11 +3,15 @@
 //! It is what `maxmemory` counts for the key, whose model may differ from the
 //! real server's allocator by a third.
 
+use bytes::Bytes;
+
 use super::args::is;
 use super::{Command, Flags, Handler::Container, Handler::Plain, command};
 use crate::redis::engine::Context;
 use crate::redis::number::integer_argument;
 use crate::redis::reply::Reply;
+
+const HELP: Flags = Flags::LOADING.and(Flags::STALE);
 
 #[rustfmt::skip]
 pub(super) const COMMANDS: &[Command] = &[
@@ -16,6 +20,9 @@ pub(super) const COMMANDS: &[Command] = &[
 
 #[rustfmt::skip]
 const MEMORY: &[Command] = &[
+    command!("memory|doctor", "MEMORY", 2, Flags::NONE, (0, 0, 0), Plain(doctor)),
+    command!("memory|help", "MEMORY", 2, HELP, (0, 0, 0), Plain(help)),
+    command!("memory|malloc-stats", "MEMORY", 2, Flags::NONE, (0, 0, 0), Plain(malloc_stats)),
     command!("memory|purge", "MEMORY", 2, Flags::NONE, (0, 0, 0), Plain(purge)),
     command!("memory|usage", "MEMORY", -3, Flags::READONLY, (2, 2, 1), Plain(usage)),
 ];
@@ -38,4 +45,36 @@ fn usage(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     let name = args[2];
     let entry = context.lookup(name);
     entry.map_or(Reply::Null, |entry| Reply::count(entry.size(name)))
+}
+
+/// It has nothing to say of a server that is as small as a simulated one.
+fn doctor(_: &mut Context<'_>, _: &[&[u8]]) -> Reply {
+    let text = "Hi Sam, this instance is empty or is using very little memory, my issues detector \
+                can't be used in these conditions. Please, leave for your mission on Earth and \
+                fill it with some data. The new Sam and I will be back to our programming as soon \
+                as I finished rebooting.\n";
+    Reply::Verbatim(*b"txt", Bytes::from_static(text.as_bytes()))
+}
+
+fn malloc_stats(_: &mut Context<'_>, _: &[&[u8]]) -> Reply {
+    Reply::bulk("Stats not supported for the current allocator")
+}
+
+fn help(_: &mut Context<'_>, _: &[&[u8]]) -> Reply {
+    Reply::help(
+        "MEMORY",
+        &[
+            "DOCTOR",
+            "    Return memory problems reports.",
+            "MALLOC-STATS",
+            "    Return internal statistics report from the memory allocator.",
+            "PURGE",
+            "    Attempt to purge dirty pages for reclamation by the allocator.",
+            "STATS",
+            "    Return information about the memory usage of the server.",
+            "USAGE <key> [SAMPLES <count>]",
+            "    Return memory in bytes used by <key> and its value. Nested values are",
+            "    sampled up to <count> times (default: 5, 0 means sample all).",
+        ],
+    )
 }

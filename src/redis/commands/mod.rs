@@ -3,10 +3,12 @@
 mod acl;
 mod args;
 mod bits;
+mod catalogue;
 mod client;
 mod cluster;
 mod config;
 mod connection;
+mod debug;
 mod dump;
 mod functions;
 mod geo;
@@ -30,12 +32,14 @@ mod scripting;
 mod sentinel;
 mod server;
 mod sets;
+mod shutdown;
 mod sort;
 mod sorted_sets;
 mod streams;
 mod strings;
 mod transactions;
 
+pub(super) use catalogue::{CATEGORIES, facts};
 pub(super) use scripting::flags as flags_of_call;
 pub(super) use transactions::{Rest, go_on};
 
@@ -107,9 +111,9 @@ impl Flags {
         (Flags::WRITE, "write"),
         (Flags::READONLY, "readonly"),
         (Flags::DENY_OOM, "denyoom"),
-        (Flags::NO_SCRIPT, "noscript"),
         (Flags::ADMIN, "admin"),
         (Flags::PUBSUB, "pubsub"),
+        (Flags::NO_SCRIPT, "noscript"),
         (Flags::BLOCKING, "blocking"),
         (Flags::LOADING, "loading"),
         (Flags::STALE, "stale"),
@@ -219,6 +223,7 @@ fn all() -> impl Iterator<Item = &'static Command> {
         cluster::COMMANDS,
         config::COMMANDS,
         connection::COMMANDS,
+        debug::COMMANDS,
         dump::COMMANDS,
         functions::COMMANDS,
         geo::COMMANDS,
@@ -238,6 +243,7 @@ fn all() -> impl Iterator<Item = &'static Command> {
         scripting::COMMANDS,
         server::COMMANDS,
         sets::COMMANDS,
+        shutdown::COMMANDS,
         sort::COMMANDS,
         sorted_sets::COMMANDS,
         streams::COMMANDS,
@@ -254,6 +260,29 @@ pub(super) fn label(name: &[u8]) -> Label {
         Some(command) => command.label,
         None if sentinel::SENTINEL.is_named(name) => sentinel::SENTINEL.label,
         None => UNKNOWN_LABEL,
+    }
+}
+
+/// Every command and subcommand.
+pub(super) fn every() -> impl Iterator<Item = &'static Command> {
+    all().flat_map(|command| {
+        let subcommands: &[Command] = match command.handler {
+            Handler::Container(subcommands) => subcommands,
+            _ => &[],
+        };
+        let own = subcommands.iter().filter(|own| own.name != command.name);
+        std::iter::once(command).chain(own)
+    })
+}
+
+/// The command, or the subcommand of a name such as `config|get`.
+pub(super) fn by_full_name(name: &[u8]) -> Option<&'static Command> {
+    let mut words = name.splitn(2, |byte| *byte == b'|');
+    let command = named(words.next()?)?;
+    match (words.next(), command.handler) {
+        (None, _) => Some(command),
+        (Some(word), Handler::Container(subcommands)) => subcommand(command, subcommands, word),
+        (Some(_), _) => None,
     }
 }
 

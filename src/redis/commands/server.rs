@@ -1,8 +1,12 @@
 //! Commands about the server as a whole.
 
 use super::args::is;
+use super::catalogue::Facts;
 use super::key_arguments::getkeys;
-use super::{Command, Flags, Handler::Container, Handler::Plain, all, command, named};
+use super::{
+    Command, Flags, Handler::Container, Handler::Plain, all, by_full_name, command, every, facts,
+    find,
+};
 use crate::redis::engine::Context;
 use crate::redis::glob;
 use crate::redis::reply::Reply;
@@ -27,6 +31,8 @@ const COMMAND: &[Command] = &[
     command!("command|count", "COMMAND", 2, ANY, (0, 0, 0), Plain(command_count)),
     command!("command|docs", "COMMAND", -2, ANY, (0, 0, 0), Plain(command_docs)),
     command!("command|getkeys", "COMMAND", -4, ANY, (0, 0, 0), Plain(getkeys)),
+    command!("command|getkeysandflags", "COMMAND", -4, ANY, (0, 0, 0), Plain(keys_and_flags)),
+    command!("command|help", "COMMAND", 2, ANY, (0, 0, 0), Plain(command_help)),
     command!("command|info", "COMMAND", -2, ANY, (0, 0, 0), Plain(command_info)),
     command!("command|list", "COMMAND", -2, ANY, (0, 0, 0), Plain(command_list)),
 ];
@@ -90,26 +96,32 @@ fn command_info(_: &mut Context<'_>, args: &[&[u8]]) -> Reply {
         [] => all().map(describe).collect(),
         names => names
             .iter()
-            .map(|name| named(name).map_or(Reply::Null, describe))
+            .map(|name| by_full_name(name).map_or(Reply::Null, describe))
             .collect(),
     })
 }
 
-/// The names, or those that fit a pattern. Nobody loads modules, and no command
-/// has a category here.
+/// The names, or those that fit a pattern or belong to a category. Nobody
+/// loads modules.
 fn command_list(_: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     let pattern = match &args[2..] {
         [] => &b"*"[..],
         [by, what, pattern] if is(by, "FILTERBY") && is(what, "PATTERN") => *pattern,
+        [by, what, category] if is(by, "FILTERBY") && is(what, "ACLCAT") => {
+            let category = String::from_utf8_lossy(category).to_ascii_lowercase();
+            let is_in = |command: &&Command| {
+                let facts = facts(command.name);
+                facts.is_some_and(|facts| facts.categories.contains(&category.as_str()))
+            };
+            let names = every().filter(is_in).map(|command| command.name);
+            return Reply::Array(names.map(Reply::bulk).collect());
+        }
+        [by, what, _] if is(by, "FILTERBY") && is(what, "MODULE") => {
+            return Reply::Array(Vec::new());
+        }
         _ => return Reply::SYNTAX,
     };
-    let names = all().flat_map(|command| {
-        let subcommands: &[Command] = match command.handler {
-            Container(subcommands) => subcommands,
-            _ => &[],
-        };
-        std::iter::once(command).chain(subcommands).map(|c| c.name)
-    });
+    let names = every().map(|command| command.name);
     let names = names.filter(|name| glob::matches(pattern, name.as_bytes()));
     Reply::Array(names.map(Reply::bulk).collect())
 }
@@ -117,6 +129,13 @@ fn command_list(_: &mut Context<'_>, args: &[&[u8]]) -> Reply {
 fn describe(command: &Command) -> Reply {
     let (first, last, step) = command.keys;
     let flags = command.flags.names().map(Reply::status).collect();
+    let unknown = Facts::default();
+    let [categories, tips, keys] = facts(command.name).unwrap_or(&unknown).describe();
+    let subcommands: &[Command] = match command.handler {
+        Container(subcommands) => subcommands,
+        _ => &[],
+    };
+    let own = subcommands.iter().filter(|own| own.name != command.name);
     Reply::Array(vec![
         Reply::bulk(command.name),
         Reply::Integer(command.arity),
@@ -124,5 +143,50 @@ fn describe(command: &Command) -> Reply {
         Reply::Integer(first),
         Reply::Integer(last),
         Reply::Integer(step),
+        categories,
+        tips,
+        keys,
+        Reply::Array(own.map(describe).collect()),
     ])
+}
+
+fn keys_and_flags(_: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    let called = &args[2..];
+    let Some(command) = find(called) else {
+        return Reply::error("ERR Invalid command specified");
+    };
+    if !command.accepts(called.len()) {
+        return Reply::error("ERR Invalid number of arguments specified for command");
+    }
+    let keys = facts(command.name).map(|facts| facts.describe_keys(called));
+    match keys.filter(|keys| !keys.is_empty()) {
+        Some(keys) => Reply::Array(keys),
+        None => Reply::error("ERR The command has no key arguments"),
+    }
+}
+
+fn command_help(_: &mut Context<'_>, _: &[&[u8]]) -> Reply {
+    Reply::help(
+        "COMMAND",
+        &[
+            "(no subcommand)",
+            "    Return details about all Redis commands.",
+            "COUNT",
+            "    Return the total number of commands in this Redis server.",
+            "LIST",
+            "    Return a list of all commands in this Redis server.",
+            "INFO [<command-name> ...]",
+            "    Return details about multiple Redis commands.",
+            "    If no command names are given, documentation details for all",
+            "    commands are returned.",
+            "DOCS [<command-name> ...]",
+            "    Return documentation details about multiple Redis commands.",
+            "    If no command names are given, documentation details for all",
+            "    commands are returned.",
+            "GETKEYS <full-command>",
+            "    Return the keys from a full Redis command.",
+            "GETKEYSANDFLAGS <full-command>",
+            "    Return the keys and the access flags from a full Redis command.",
+        ],
+    )
 }

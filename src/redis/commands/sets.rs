@@ -21,7 +21,7 @@ pub(super) const COMMANDS: &[Command] = &[
     command!("sdiff", "SDIFF", -2, SLOW_READ, (1, -1, 1), Plain(sdiff)),
     command!("sdiffstore", "SDIFFSTORE", -3, WRITE, (1, -1, 1), Plain(sdiffstore)),
     command!("sinter", "SINTER", -2, SLOW_READ, (1, -1, 1), Plain(sinter)),
-    command!("sintercard", "SINTERCARD", -3, SLOW_READ, (0, 0, 0), Plain(sintercard)),
+    command!("sintercard", "SINTERCARD", -3, SLOW_READ.and(Flags::MOVABLE_KEYS), (0, 0, 0), Plain(sintercard)),
     command!("sinterstore", "SINTERSTORE", -3, WRITE, (1, -1, 1), Plain(sinterstore)),
     command!("sismember", "SISMEMBER", 3, READ, (1, 1, 1), Plain(sismember)),
     command!("smembers", "SMEMBERS", 2, SLOW_READ, (1, 1, 1), Plain(smembers)),

@@ -17,8 +17,22 @@ const READ: Flags = Flags::READONLY;
 const WRITE: Flags = Flags::WRITE.and(Flags::DENY_OOM);
 
 pub(super) const COMMANDS: &[Command] = &[
-    command!("sort", "SORT", -2, WRITE, (1, 1, 1), Plain(sort)),
-    command!("sort_ro", "SORT", -2, READ, (1, 1, 1), Plain(sort_ro)),
+    command!(
+        "sort",
+        "SORT",
+        -2,
+        WRITE.and(Flags::MOVABLE_KEYS),
+        (1, 1, 1),
+        Plain(sort)
+    ),
+    command!(
+        "sort_ro",
+        "SORT",
+        -2,
+        READ.and(Flags::MOVABLE_KEYS),
+        (1, 1, 1),
+        Plain(sort_ro)
+    ),
 ];
 
 #[derive(Debug, Default)]

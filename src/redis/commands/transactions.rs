@@ -79,13 +79,20 @@ fn exec(context: &mut Context<'_>, scripts: &mut Scripts, _: &[&[u8]]) -> Attemp
     }
     let replies = Vec::with_capacity(transaction.queue.len());
     let queue = transaction.queue.into_iter();
-    go_on(context, scripts, Rest { replies, queue }, None)
+    let rest = Rest {
+        replies,
+        queue,
+        running: None,
+    };
+    go_on(context, scripts, rest, None)
 }
 
 /// An EXEC that is under way.
 pub(in crate::redis) struct Rest {
     replies: Vec<Reply>,
     queue: std::vec::IntoIter<Queued>,
+    /// The command whose script is not over.
+    running: Option<&'static str>,
 }
 
 /// Runs what there is of a transaction, up to a script that is not over, after
@@ -96,8 +103,10 @@ pub(in crate::redis) fn go_on(
     mut rest: Rest,
     reply: Option<Reply>,
 ) -> Attempt {
-    let pushed = reply.map(|reply| after_pushes(context, reply));
-    rest.replies.extend(pushed);
+    if let (Some(name), Some(reply)) = (rest.running.take(), reply) {
+        context.server.counts.ran(name, &reply);
+        rest.replies.push(after_pushes(context, reply));
+    }
     let could_block = !std::mem::replace(&mut context.client.deny_blocking, true);
     let attempt = loop {
         let Some(queued) = rest.queue.next() else {
@@ -107,10 +116,12 @@ pub(in crate::redis) fn go_on(
             Attempt::Done(reply) => reply,
             Attempt::Wait(wait) => wait.otherwise,
             Attempt::Unfinished => {
+                rest.running = Some(queued.command.name);
                 scripts.transaction = Some(rest);
                 break Attempt::Unfinished;
             }
         };
+        context.server.counts.ran(queued.command.name, &reply);
         rest.replies.push(after_pushes(context, reply));
     };
     context.client.deny_blocking = !could_block;

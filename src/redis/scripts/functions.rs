@@ -12,6 +12,7 @@ use super::host::{Host, Loading, raise};
 use super::vm::Vm;
 use super::{Compiled, Kind, Map, Script, Scripts};
 use crate::redis::reply::Reply;
+use crate::redis::wire::split_words;
 
 /// As many instructions as fit into the half second that Redis gives.
 const LOAD_INSTRUCTIONS: u64 = 50_000_000;
@@ -195,21 +196,19 @@ fn header(code: &[u8]) -> Result<(String, &[u8]), Reply> {
     }
     let end = code.iter().position(|byte| *byte == b'\n');
     let end = end.ok_or(Reply::error("ERR Invalid library metadata"))?;
-    let line = String::from_utf8_lossy(&code[2..end]);
-    let mut words = line.split_ascii_whitespace();
-    let engine = match line.starts_with(|c: char| c.is_ascii_whitespace()) {
-        true => "",
-        false => words.next().unwrap_or_default(),
-    };
+    let words = split_words(&code[..end]).unwrap_or_default();
+    let mut words = words.iter().map(|word| String::from_utf8_lossy(word));
+    let engine = words
+        .next()
+        .ok_or(Reply::error("ERR Invalid library metadata"))?;
+    let engine = engine.strip_prefix("#!").unwrap_or_default();
     let mut name = None;
     for word in words {
-        let value = word
-            .get(..5)
-            .filter(|key| key.eq_ignore_ascii_case("name="));
-        if value.is_none() {
+        let key = word.get(..5).unwrap_or_default();
+        if !key.eq_ignore_ascii_case("name=") {
             return Err(refuse(format!("Invalid metadata value given: {word}")));
         }
-        if name.replace(&word[5..]).is_some() {
+        if name.replace(word[5..].to_owned()).is_some() {
             let why = "Invalid metadata value, name argument was given multiple times";
             return Err(refuse(why.to_owned()));
         }
@@ -221,7 +220,7 @@ fn header(code: &[u8]) -> Result<(String, &[u8]), Reply> {
     if !engine.eq_ignore_ascii_case("lua") {
         return Err(refuse(format!("Engine '{engine}' not found")));
     }
-    Ok((name.to_owned(), &code[end..]))
+    Ok((name, &code[end..]))
 }
 
 /// `redis.register_function`: a name and a function, or a table with both.

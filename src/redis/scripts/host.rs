@@ -308,6 +308,21 @@ impl Host {
         (reply, resp)
     }
 
+    /// `redis.acl_check_cmd`: whether the caller may call a command.
+    pub(super) fn acl_check_cmd(&self, args: &MultiValue) -> mlua::Result<bool> {
+        let texts: Option<Vec<Argument<'_>>> = args.iter().map(Argument::of).collect();
+        let Some(texts) = texts.filter(|texts| !texts.is_empty()) else {
+            return raise("ERR Please specify at least one argument for this redis lib call");
+        };
+        let words: Vec<&[u8]> = texts.iter().map(Argument::as_slice).collect();
+        let Some(command) = commands::find(&words) else {
+            return raise("ERR Invalid command passed to redis.acl_check_cmd()");
+        };
+        let running = self.running.lock();
+        let user = running.client.user.as_ref();
+        Ok(running.server.acl.denies(user, command, &words).is_none())
+    }
+
     /// `redis.setresp`.
     pub(super) fn set_resp(&self, args: &MultiValue) -> mlua::Result<()> {
         let mut args = args.iter();
@@ -456,20 +471,6 @@ pub(super) fn log(args: &MultiValue) -> mlua::Result<()> {
         Some(Value::Number(level)) if (0.0..4.0).contains(level) => Ok(()),
         Some(Value::Integer(_) | Value::Number(_)) => raise("ERR Invalid debug level."),
         _ => raise("ERR First argument must be a number (log level)."),
-    }
-}
-
-/// `redis.acl_check_cmd`: everybody may do everything, if it exists.
-pub(super) fn acl_check_cmd(args: &MultiValue) -> mlua::Result<bool> {
-    let texts: Option<Vec<Argument<'_>>> = args.iter().map(Argument::of).collect();
-    let Some(texts) = texts.filter(|texts| !texts.is_empty()) else {
-        return raise("ERR Please specify at least one argument for this redis lib call");
-    };
-    let words: Vec<&[u8]> = texts.iter().map(Argument::as_slice).collect();
-    if commands::find(&words).is_some() {
-        Ok(true)
-    } else {
-        raise("ERR Invalid command passed to redis.acl_check_cmd()")
     }
 }
 

@@ -300,7 +300,7 @@ impl Scripts {
     /// The reply to a script that has ended.
     fn end(
         &mut self,
-        context: &Context<'_>,
+        context: &mut Context<'_>,
         script: &Compiled,
         invocation: &Invocation<'_>,
         result: mlua::Result<(bool, Value)>,
@@ -311,6 +311,7 @@ impl Scripts {
         {
             vm.count_instructions();
         }
+        context.server.counts.was_counted = vm::was_counted(&result);
         let reply = match ended.stopped {
             Some(Stopped::Exhausted) => Reply::error(host::EXHAUSTED),
             _ => vm::answer(result, &script.0.name, ended.resp),

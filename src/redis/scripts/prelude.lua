@@ -48,6 +48,7 @@ end
 
 local globals = { _VERSION = _VERSION }
 local string_metatable = read_only(getmetatable(''))
+local globals_metatable = read_only({})
 
 -- Libraries that are made when they are first named, or all are asked for.
 local closed = { bit = true, cjson = true, cmsgpack = true, struct = true }
@@ -80,6 +81,8 @@ function globals.getmetatable(...)
   local object = ...
   if type(object) == 'string' then
     return string_metatable
+  elseif object == globals._G then
+    return globals_metatable
   elseif hidden[object] then
     return nil
   end

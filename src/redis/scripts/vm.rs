@@ -217,7 +217,8 @@ fn host_functions(lua: &Lua, host: &Arc<Host>) -> mlua::Result<Table> {
     table.raw_set("sha1hex", lua.create_function(sha1hex)?)?;
     let log = |_: &Lua, args: MultiValue| host::log(&args);
     table.raw_set("log", lua.create_function(log)?)?;
-    let acl_check_cmd = |_: &Lua, args: MultiValue| host::acl_check_cmd(&args);
+    let here = host.clone();
+    let acl_check_cmd = move |_: &Lua, args: MultiValue| here.acl_check_cmd(&args);
     table.raw_set("acl_check_cmd", lua.create_function(acl_check_cmd)?)?;
     let set_repl = |_: &Lua, args: MultiValue| host::set_repl(&args);
     table.raw_set("set_repl", lua.create_function(set_repl)?)?;
@@ -241,6 +242,17 @@ fn error_value(lua: &Lua, value: Value) -> mlua::Result<Value> {
         Some(Raised::Reply(text)) => error_table(lua, text),
         Some(Raised::Text(text)) => Ok(Value::String(lua.create_string(text)?)),
         None => Ok(Value::String(lua.create_string(error.to_string())?)),
+    }
+}
+
+/// Whether a script ended with the error of a command.
+pub(super) fn was_counted(result: &mlua::Result<(bool, Value)>) -> bool {
+    match result {
+        Ok((_, Value::Table(table))) => {
+            let mark: mlua::Result<Value> = table.raw_get("ignore_error_stats_update");
+            matches!(mark, Ok(Value::Boolean(true)))
+        }
+        _ => false,
     }
 }
 

@@ -24,20 +24,20 @@ const FAST_WAITS: Flags = WAITS.and(Flags::FAST);
 
 #[rustfmt::skip]
 pub(super) const COMMANDS: &[Command] = &[
-    command!("bzmpop", "BZMPOP", -5, WAITS, (0, 0, 0), Blocking(pop::bzmpop)),
+    command!("bzmpop", "BZMPOP", -5, WAITS.and(Flags::MOVABLE_KEYS), (0, 0, 0), Blocking(pop::bzmpop)),
     command!("bzpopmax", "BZPOPMAX", -3, FAST_WAITS, (1, -2, 1), Blocking(pop::bzpopmax)),
     command!("bzpopmin", "BZPOPMIN", -3, FAST_WAITS, (1, -2, 1), Blocking(pop::bzpopmin)),
     command!("zadd", "ZADD", -4, FAST_WRITE, (1, 1, 1), Plain(zadd)),
     command!("zcard", "ZCARD", 2, READ, (1, 1, 1), Plain(zcard)),
     command!("zcount", "ZCOUNT", 4, READ, (1, 1, 1), Plain(range::zcount)),
-    command!("zdiff", "ZDIFF", -3, SLOW_READ, (0, 0, 0), Plain(combine::zdiff)),
-    command!("zdiffstore", "ZDIFFSTORE", -4, WRITE, (1, 1, 1), Plain(combine::zdiffstore)),
+    command!("zdiff", "ZDIFF", -3, SLOW_READ.and(Flags::MOVABLE_KEYS), (0, 0, 0), Plain(combine::zdiff)),
+    command!("zdiffstore", "ZDIFFSTORE", -4, WRITE.and(Flags::MOVABLE_KEYS), (1, 1, 1), Plain(combine::zdiffstore)),
     command!("zincrby", "ZINCRBY", 4, FAST_WRITE, (1, 1, 1), Plain(zincrby)),
-    command!("zinter", "ZINTER", -3, SLOW_READ, (0, 0, 0), Plain(combine::zinter)),
-    command!("zintercard", "ZINTERCARD", -3, SLOW_READ, (0, 0, 0), Plain(combine::zintercard)),
-    command!("zinterstore", "ZINTERSTORE", -4, WRITE, (1, 1, 1), Plain(combine::zinterstore)),
+    command!("zinter", "ZINTER", -3, SLOW_READ.and(Flags::MOVABLE_KEYS), (0, 0, 0), Plain(combine::zinter)),
+    command!("zintercard", "ZINTERCARD", -3, SLOW_READ.and(Flags::MOVABLE_KEYS), (0, 0, 0), Plain(combine::zintercard)),
+    command!("zinterstore", "ZINTERSTORE", -4, WRITE.and(Flags::MOVABLE_KEYS), (1, 1, 1), Plain(combine::zinterstore)),
     command!("zlexcount", "ZLEXCOUNT", 4, READ, (1, 1, 1), Plain(range::zlexcount)),
-    command!("zmpop", "ZMPOP", -4, SLOW_FREEING, (0, 0, 0), Plain(pop::zmpop)),
+    command!("zmpop", "ZMPOP", -4, SLOW_FREEING.and(Flags::MOVABLE_KEYS), (0, 0, 0), Plain(pop::zmpop)),
     command!("zmscore", "ZMSCORE", -3, READ, (1, 1, 1), Plain(zmscore)),
     command!("zpopmax", "ZPOPMAX", -2, FREEING, (1, 1, 1), Plain(pop::zpopmax)),
     command!("zpopmin", "ZPOPMIN", -2, FREEING, (1, 1, 1), Plain(pop::zpopmin)),
@@ -57,8 +57,8 @@ pub(super) const COMMANDS: &[Command] = &[
     command!("zrevrank", "ZREVRANK", 3, READ, (1, 1, 1), Plain(zrevrank)),
     command!("zscan", "ZSCAN", -3, SLOW_READ, (1, 1, 1), Plain(zscan)),
     command!("zscore", "ZSCORE", 3, READ, (1, 1, 1), Plain(zscore)),
-    command!("zunion", "ZUNION", -3, SLOW_READ, (0, 0, 0), Plain(combine::zunion)),
-    command!("zunionstore", "ZUNIONSTORE", -4, WRITE, (1, 1, 1), Plain(combine::zunionstore)),
+    command!("zunion", "ZUNION", -3, SLOW_READ.and(Flags::MOVABLE_KEYS), (0, 0, 0), Plain(combine::zunion)),
+    command!("zunionstore", "ZUNIONSTORE", -4, WRITE.and(Flags::MOVABLE_KEYS), (1, 1, 1), Plain(combine::zunionstore)),
 ];
 
 /// The flags of ZADD.

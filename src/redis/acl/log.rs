@@ -1,0 +1,56 @@
+//! ACL LOG: what was denied lately.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+/// Entries that are kept: `acllog-max-len` as it is by default.
+const MOST: usize = 128;
+/// The same again within so many milliseconds counts as one.
+const SAME_MS: i64 = 60_000;
+
+/// The last denials, the newest first.
+#[derive(Debug, Default)]
+pub(in crate::redis) struct Log {
+    entries: VecDeque<Entry>,
+}
+
+/// One denial, and how often it happened.
+#[derive(Debug, Clone)]
+pub(in crate::redis) struct Entry {
+    pub(in crate::redis) count: i64,
+    /// `command`, `key`, `channel` or `auth`.
+    pub(in crate::redis) reason: &'static str,
+    /// `toplevel`, `multi` or `lua`.
+    pub(in crate::redis) context: &'static str,
+    /// What it was about: a command, a key, a channel or a user.
+    pub(in crate::redis) object: Bytes,
+    pub(in crate::redis) username: Bytes,
+    /// Unix milliseconds.
+    pub(in crate::redis) at: i64,
+    pub(in crate::redis) client: String,
+}
+
+impl Log {
+    pub(in crate::redis) fn note(&mut self, entry: Entry) {
+        let same = self.entries.iter().position(|known| {
+            known.reason == entry.reason
+                && known.context == entry.context
+                && known.object == entry.object
+                && known.username == entry.username
+                && entry.at - known.at <= SAME_MS
+        });
+        let known = same.and_then(|index| self.entries.remove(index));
+        let count = known.map_or(1, |known| known.count + 1);
+        self.entries.push_front(Entry { count, ..entry });
+        self.entries.truncate(MOST);
+    }
+
+    pub(in crate::redis) fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter()
+    }
+
+    pub(in crate::redis) fn clear(&mut self) {
+        self.entries.clear();
+    }
+}
