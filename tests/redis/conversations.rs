@@ -107,7 +107,10 @@ impl Side {
             }
             _ => panic!("{line}: one of `:`, `?`, `!`, `<`, `.` follows a client"),
         };
-        let reply = String::from_utf8(reply).unwrap();
+        let reply = match String::from_utf8(reply) {
+            Ok(text) => text,
+            Err(binary) => binary.as_bytes().escape_ascii().to_string(),
+        };
         if command.contains("CLIENT ID") || command.contains("HELLO") {
             return reply.replace(&format!(":{id}\r\n"), ":{id}\r\n");
         }
