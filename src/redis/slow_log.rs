@@ -45,7 +45,7 @@ impl SlowLog {
             at: i64::try_from(rt::unix_time().as_secs()).unwrap_or(i64::MAX),
             micros: i64::try_from(took.as_micros()).unwrap_or(i64::MAX),
             args: shortened(args),
-            address: client.address.clone(),
+            address: client.address.to_string(),
             name: client.name.clone(),
         });
         self.next_id += 1;
