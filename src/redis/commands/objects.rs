@@ -125,23 +125,3 @@ fn refcount(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
         Reply::Integer(if shared { i32::MAX.into() } else { 1 })
     })
 }
-
-fn help(_: &mut Context<'_>, _: &[&[u8]]) -> Reply {
-    Reply::help(
-        "OBJECT",
-        &[
-            "ENCODING <key>",
-            "    Return the kind of internal representation used in order to store the value",
-            "    associated with a <key>.",
-            "FREQ <key>",
-            "    Return the access frequency index of the <key>. The returned integer is",
-            "    proportional to the logarithm of the recent access frequency of the key.",
-            "IDLETIME <key>",
-            "    Return the idle time of the <key>, that is the approximated number of",
-            "    seconds elapsed since the last access to the key.",
-            "REFCOUNT <key>",
-            "    Return the number of references of the value associated with the specified",
-            "    <key>.",
-        ],
-    )
-}
