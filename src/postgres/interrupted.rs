@@ -1,18 +1,34 @@
 //! What is said of a statement, or of a session, that somebody else ends: a
 //! cancel, a time-out, an administrator, a crash, a standby's replay.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::task::Poll;
 use std::time::Duration;
 
+use futures_util::future::{Either, select};
+
 use super::backends::Interrupt;
 use super::engine::{Shared, crashed};
-use super::error::{Error, SqlState};
+use super::error::{Error, Result, SqlState};
 use super::locks::Pid;
 use crate::rt;
 
+/// Runs something until it is done or the session is interrupted.
+pub(super) async fn interruptible<T>(
+    shared: &Shared,
+    pid: Pid,
+    timeout: Duration,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let interrupted = std::pin::pin!(interrupted(shared, pid, timeout));
+    match select(std::pin::pin!(work), interrupted).await {
+        Either::Left((result, _)) => result,
+        Either::Right((error, _)) => Err(error),
+    }
+}
+
 /// Ends when the statement is to be given up, and says why.
-pub(super) async fn interrupted(shared: &Shared, pid: Pid, timeout: Duration) -> Error {
+async fn interrupted(shared: &Shared, pid: Pid, timeout: Duration) -> Error {
     let interrupt = poll_fn(|cx| {
         let interrupt = shared.lock().backends.poll_interrupt(pid, cx.waker());
         interrupt.map_or(Poll::Pending, Poll::Ready)

@@ -8,21 +8,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{Either, select};
 use sqlparser::ast::Statement;
 
 use super::cost::Cost;
 use super::engine::Shared;
 use super::error::{Error, Result, SqlState};
 use super::executor::{self, Execution, Outcome, lock_relation, try_lock_relations};
-use super::interrupted::interrupted;
-use super::locks::{LockTag, Pid};
+use super::interrupted::interruptible;
+use super::locks::{LockMode, LockTag, Pid};
 use super::options::{Bug, SynchronousCommit};
 use super::settings::Settings;
 use super::sql::{
     Action, Analyser, Command, Keyword, OutputColumn, Plan, Source, current_timestamp,
 };
 use super::storage::Xid;
+use super::storage::table::TableId;
 use super::transaction::{Isolation, Modes, Transaction};
 use super::types::{Type, Value};
 use super::utility::{self, Portals, Statements};
@@ -36,6 +36,19 @@ pub(super) enum Block {
     Open,
     /// After an error: only its end is accepted.
     Failed,
+}
+
+/// An error of the analysis, and the tables that it had come to before.
+struct Refused {
+    error: Error,
+    tables: Vec<(TableId, LockMode)>,
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Refused {
+        let tables = Vec::new();
+        Refused { error, tables }
+    }
 }
 
 /// A statement that is ready to run.
@@ -181,6 +194,47 @@ impl Session {
         Ok(())
     }
 
+    /// As [`Session::prepare`], but no fault is found with a table that another
+    /// transaction is changing: each is locked before the next is looked at.
+    pub(super) async fn prepare_in_turn(
+        &mut self,
+        source: Option<Source>,
+        sql: Option<&str>,
+        types: &[Type],
+    ) -> Result<Prepared> {
+        loop {
+            let refused = match self.analyse(source.clone(), sql, types) {
+                Ok(prepared) => return Ok(prepared),
+                Err(refused) => refused,
+            };
+            if !self.await_tables(&refused.tables).await? {
+                return Err(refused.error);
+            }
+        }
+    }
+
+    /// Takes the snapshot, if it is to be kept, and locks tables one after the
+    /// other: true if one was not to be had at once.
+    async fn await_tables(&mut self, tables: &[(TableId, LockMode)]) -> Result<bool> {
+        self.ensure_transaction()?;
+        let (shared, pid) = (self.shared.clone(), self.pid);
+        let timeout = self.settings.statement_timeout;
+        let (_, transaction, settings) = self.in_transaction()?;
+        let lock = async {
+            let mut waited = false;
+            transaction.begin_snapshot(&shared).await;
+            for (table, mode) in tables {
+                let tag = LockTag::Relation(*table);
+                let name = shared.lock().table(*table)?.def.name.clone();
+                waited |=
+                    !transaction.holds(tag, *mode) && !shared.lock().locks.is_free(tag, *mode, pid);
+                lock_relation(&shared, transaction, settings, tag, *mode, &name).await?;
+            }
+            Ok(waited)
+        };
+        interruptible(&shared, pid, timeout, lock).await
+    }
+
     /// Analyses one statement; `sql` is its text, if it is the only one.
     pub(super) fn prepare(
         &self,
@@ -188,6 +242,16 @@ impl Session {
         sql: Option<&str>,
         types: &[Type],
     ) -> Result<Prepared> {
+        let analysed = self.analyse(source, sql, types);
+        analysed.map_err(|refused| refused.error)
+    }
+
+    fn analyse(
+        &self,
+        source: Option<Source>,
+        sql: Option<&str>,
+        types: &[Type],
+    ) -> std::result::Result<Prepared, Refused> {
         let Some(source) = source else {
             return Ok(Prepared {
                 source: None,
@@ -210,8 +274,15 @@ impl Session {
                 described: false,
             });
         }
-        let analyser = Analyser::new(&engine.catalog, &engine.clog, self.top(), types);
-        let plan = analyser.plan(source.command())?.map(Arc::new);
+        let mut analyser = Analyser::new(&engine.catalog, &engine.clog, self.top(), types);
+        let plan = analyser.plan(source.command());
+        let plan = match plan {
+            Ok(plan) => plan.map(Arc::new),
+            Err(error) => {
+                let tables = analyser.into_tables();
+                return Err(Refused { error, tables });
+            }
+        };
         if let (Some(sql), Some(plan)) = (sql, &plan) {
             engine.cache_plan(sql, plan);
         }
@@ -230,9 +301,15 @@ impl Session {
         })
     }
 
+    /// True where a transaction goes on after a statement: in a block, or
+    /// between statements of one message.
+    pub(super) fn goes_on(&self) -> bool {
+        self.block != Block::None || self.several
+    }
+
     /// Refuses what must not share its transaction with anything.
     pub(super) fn prevent_in_block(&self, what: &str) -> Result<()> {
-        if self.block == Block::None && !self.several && self.transaction.is_none() {
+        if !self.goes_on() && self.transaction.is_none() {
             return Ok(());
         }
         Err(Error::new(
@@ -327,12 +404,8 @@ impl Session {
     ) -> Result<Answer> {
         let (shared, pid) = (self.shared.clone(), self.pid);
         let timeout = self.settings.statement_timeout;
-        let statement = std::pin::pin!(self.statement(prepared, source, params));
-        let interrupted = std::pin::pin!(interrupted(&shared, pid, timeout));
-        match select(statement, interrupted).await {
-            Either::Left((result, _)) => result,
-            Either::Right((error, _)) => Err(error),
-        }
+        let statement = self.statement(prepared, source, params);
+        interruptible(&shared, pid, timeout, statement).await
     }
 
     async fn statement(
@@ -409,8 +482,9 @@ impl Session {
         if let Some(answer) = utility::lock_tables(self, statement).await? {
             return Ok(answer);
         }
+        let in_use = self.portals.tables();
         let (shared, transaction, settings) = self.in_transaction()?;
-        let defined = executor::define(shared, transaction, settings, statement).await?;
+        let defined = executor::define(shared, transaction, settings, &in_use, statement).await?;
         let defined = defined.ok_or_else(|| utility::unsupported(statement))?;
         Ok(Answer {
             notices: defined.notices,
@@ -489,7 +563,8 @@ impl Session {
                 let mut engine = shared.lock();
                 if plan.catalog_version != engine.catalog.version() {
                     let top = transaction.xid;
-                    let analyser = Analyser::new(&engine.catalog, &engine.clog, top, &plan.params);
+                    let (catalog, clog) = (&engine.catalog, &engine.clog);
+                    let mut analyser = Analyser::new(catalog, clog, top, &plan.params);
                     let again = analyser.plan(source.command())?;
                     plan = Arc::new(checked(again, &plan, described)?);
                 }

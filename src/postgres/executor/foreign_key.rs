@@ -277,52 +277,69 @@ impl Event {
             action,
             Referential::Cascade | Referential::SetNull | Referential::SetDefault
         );
-        let mode = if changes {
-            LockMode::RowExclusive
-        } else {
-            LockMode::RowShare
-        };
-        let child = lock(run, self.child, mode).await?;
+        if changes {
+            self.follow(run, action, old, new).await?;
+        }
+        // A row whose default is its old key has not been changed, and is
+        // not looked at otherwise.
+        if !changes || action == Referential::SetDefault {
+            self.forbid(run, action, old).await?;
+        }
+        Ok(())
+    }
+
+    /// Conditions on the rows that refer to the old row.
+    fn referring(&self, child: &TableDef, parent: &TableDef, old: &Row) -> Result<Vec<Expr>> {
+        let keys = self.key.columns.iter().zip(&self.key.parent_columns);
+        let conditions = keys.map(|(own, other)| {
+            let (from, to) = (parent.columns[*other].ty, child.columns[*own].ty);
+            Ok(equals(*own, cast(&old[*other], from, to)?))
+        });
+        conditions.collect()
+    }
+
+    /// An error if a row still refers to the old row.
+    async fn forbid(&self, run: &mut Execution<'_>, action: Referential, old: &Row) -> Result<()> {
+        let child = lock(run, self.child, LockMode::RowShare).await?;
         let parent = run.shared.lock().table(self.key.parent)?.def.clone();
-        let key = self.key.clone();
-        if action == Referential::NoAction && self.has_successor(run, &parent, old).await? {
+        if action != Referential::Restrict && self.has_successor(run, &parent, old).await? {
             return Ok(());
         }
-        let keys = key.columns.iter().zip(&key.parent_columns);
-        let conditions: Vec<Expr> = keys
-            .clone()
-            .map(|(own, other)| {
-                let value = cast(
-                    &old[*other],
-                    parent.columns[*other].ty,
-                    child.columns[*own].ty,
-                )?;
-                Ok(equals(*own, value))
-            })
-            .collect::<Result<_>>()?;
+        let conditions = self.referring(&child, &parent, old)?;
         look(run, true);
-        if !changes {
-            let found = run_action(run, &Action::Select(locking(&child, conditions))).await?;
-            if found.rows.is_empty() {
-                return Ok(());
-            }
-            return Err(self.violation(
-                &child,
-                format!(
-                    "update or delete on table \"{}\" violates foreign key constraint \"{}\" on table \"{}\"",
-                    parent.name, key.name, child.name
-                ),
-                format!(
-                    "Key {} is still referenced from table \"{}\".",
-                    shown(&parent, &key.parent_columns, old),
-                    child.name
-                ),
-            ));
+        let found = run_action(run, &Action::Select(locking(&child, conditions))).await?;
+        if found.rows.is_empty() {
+            return Ok(());
         }
+        Err(self.violation(
+            &child,
+            format!(
+                "update or delete on table \"{}\" violates foreign key constraint \"{}\" on table \"{}\"",
+                parent.name, self.key.name, child.name
+            ),
+            format!(
+                "Key {} is still referenced from table \"{}\".",
+                shown(&parent, &self.key.parent_columns, old),
+                child.name
+            ),
+        ))
+    }
+
+    /// Deletes or changes the rows that refer to the old row.
+    async fn follow(
+        &self,
+        run: &mut Execution<'_>,
+        action: Referential,
+        old: &Row,
+        new: Option<&Row>,
+    ) -> Result<()> {
+        let child = lock(run, self.child, LockMode::RowExclusive).await?;
+        let parent = run.shared.lock().table(self.key.parent)?.def.clone();
         let source = Matching {
-            from: find_rows(&child, conditions),
+            from: find_rows(&child, self.referring(&child, &parent, old)?),
             filter: Vec::new(),
         };
+        look(run, true);
         let follow = match (action, new) {
             (Referential::Cascade, None) => Action::Delete(Delete {
                 table: child.clone(),
@@ -330,6 +347,7 @@ impl Event {
                 returning: None,
             }),
             (action, new) => {
+                let keys = self.key.columns.iter().zip(&self.key.parent_columns);
                 let assignments = keys.map(|(own, other)| {
                     let expr = match (action, new) {
                         (Referential::Cascade, Some(new)) => {
@@ -353,8 +371,8 @@ impl Event {
             }
         };
         // A transaction that keeps its snapshot may not change what is newer.
-        let kept = run.transaction.snapshot;
         let snapshot = run.snapshot;
+        let kept = run.transaction.snapshot;
         run.crosscheck = kept.map(|csn| Snapshot { csn, ..snapshot });
         let followed = run_action(run, &follow).await;
         run.crosscheck = None;

@@ -83,12 +83,17 @@ impl Locks {
     /// it already, in the same mode, gets it once more past the queue.
     pub(super) fn try_acquire(&mut self, tag: LockTag, mode: LockMode, pid: Pid) -> bool {
         let lock = self.locks.entry(tag).or_default();
-        let available =
-            lock.holds(pid, mode) || !lock.is_behind_waiters(mode) && !lock.excludes(pid, mode);
+        let available = lock.is_free(pid, mode);
         if available {
             lock.grant(pid, mode);
         }
         available
+    }
+
+    /// True if a lock could be taken at once.
+    pub(super) fn is_free(&self, tag: LockTag, mode: LockMode, pid: Pid) -> bool {
+        let lock = self.locks.get(&tag);
+        lock.is_none_or(|lock| lock.is_free(pid, mode))
     }
 
     /// Takes a lock, or a place in its queue.

@@ -79,9 +79,15 @@ impl Lock {
             .all(|wanted| self.wanted[wanted as usize] == 0 || modes.contains(&wanted))
     }
 
+    /// True if nobody is in the way, in the queue neither, or the lock is had
+    /// already in this mode.
+    pub(super) fn is_free(&self, pid: Pid, mode: LockMode) -> bool {
+        self.holds(pid, mode) || !self.is_behind_waiters(mode) && !self.excludes(pid, mode)
+    }
+
     /// True if somebody in the queue waits for what excludes `mode`. A
     /// request that finds such a one has to wait too, whatever else it holds.
-    pub(super) fn is_behind_waiters(&self, mode: LockMode) -> bool {
+    fn is_behind_waiters(&self, mode: LockMode) -> bool {
         LockMode::ALL
             .into_iter()
             .any(|wanted| self.wanted[wanted as usize] > 0 && wanted.conflicts(mode))

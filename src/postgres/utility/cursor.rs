@@ -10,8 +10,9 @@ use std::sync::Arc;
 use sqlparser::ast::{CloseCursor, Declare, FetchDirection, Ident, Statement};
 
 use crate::postgres::error::{Error, Result, SqlState};
-use crate::postgres::session::{Answer, Block, Prepared, Session, Tag};
+use crate::postgres::session::{Answer, Prepared, Session, Tag};
 use crate::postgres::sql::{Direction, Source, fold, is_move_only};
+use crate::postgres::storage::table::TableId;
 use crate::postgres::types::Value;
 
 /// A statement bound to its parameters, or a cursor.
@@ -51,6 +52,16 @@ impl Portals {
 
     pub(in crate::postgres) fn clear(&mut self) {
         self.0.clear();
+    }
+
+    /// The tables that are read by what belongs to the running transaction.
+    pub(in crate::postgres) fn tables(&self) -> Vec<TableId> {
+        let live = self.0.values().filter(|portal| portal.depth != SETTLED);
+        let plans = live.filter_map(|portal| portal.prepared.plan.as_ref());
+        plans
+            .flat_map(|plan| &plan.tables)
+            .map(|(id, _)| *id)
+            .collect()
     }
 
     /// What is not WITH HOLD ends with its transaction. After a commit what
@@ -177,7 +188,7 @@ impl Session {
             return Err(Error::unsupported("a BINARY cursor"));
         }
         let (name, hold) = (fold(name), declare.hold == Some(true));
-        if self.block == Block::None && !hold {
+        if !self.goes_on() && !hold {
             return Err(Error::new(
                 SqlState::NO_ACTIVE_SQL_TRANSACTION,
                 "DECLARE CURSOR can only be used in transaction blocks",

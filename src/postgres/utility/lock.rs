@@ -6,7 +6,7 @@ use crate::postgres::engine::Shared;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::executor::lock_relation;
 use crate::postgres::locks::{LockMode, LockTag};
-use crate::postgres::session::{Answer, Block, Session};
+use crate::postgres::session::{Answer, Session};
 use crate::postgres::settings::Settings;
 use crate::postgres::sql::object_name;
 use crate::postgres::transaction::Transaction;
@@ -22,7 +22,7 @@ pub(in crate::postgres) async fn lock_tables(
     if lock_mode(lock)? > LockMode::RowExclusive {
         session.prevent_in_recovery("LOCK TABLE")?;
     }
-    if session.block == Block::None {
+    if !session.goes_on() {
         return Err(Error::new(
             SqlState::NO_ACTIVE_SQL_TRANSACTION,
             "LOCK TABLE can only be used in transaction blocks",

@@ -7,7 +7,7 @@ use sqlparser::ast::{
 
 use super::control::{isolation, wanted};
 use crate::postgres::error::{Error, Result, SqlState};
-use crate::postgres::session::{Answer, Block, Session};
+use crate::postgres::session::{Answer, Session};
 use crate::postgres::settings::{Scope, Settings, flag};
 use crate::postgres::sql::OutputColumn;
 use crate::postgres::transaction::Modes;
@@ -119,7 +119,7 @@ fn set_transaction(
         }
         return Ok(answer);
     }
-    if session.block == Block::None {
+    if !session.goes_on() {
         answer.notices.push(Error::new(
             SqlState::NO_ACTIVE_SQL_TRANSACTION,
             "SET TRANSACTION can only be used in transaction blocks",
@@ -143,7 +143,7 @@ fn transaction_mode(name: &str, value: &str) -> Result<Option<Modes>> {
 
 fn assign(session: &mut Session, name: &str, value: Option<&str>, scope: Scope) -> Result<Answer> {
     let mut answer = Answer::word("SET");
-    if scope == Scope::Local && session.block == Block::None {
+    if scope == Scope::Local && !session.goes_on() {
         answer.notices.push(Error::new(
             SqlState::NO_ACTIVE_SQL_TRANSACTION,
             "SET LOCAL can only be used in transaction blocks",

@@ -11,7 +11,7 @@ use sqlparser::ast::Ident;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::executor::lock_relation;
 use crate::postgres::locks::{LockMode, LockTag};
-use crate::postgres::session::{Answer, Block, Session};
+use crate::postgres::session::{Answer, Session};
 use crate::postgres::sql::{
     Maintenance, MaintenanceOption, catalog_table, fold, located, object_name,
 };
@@ -155,7 +155,7 @@ impl Session {
             self.prevent_in_block(tag)?;
         }
         let mut answer = Answer::word(tag);
-        let alone = self.block == Block::None && !self.several && self.transaction.is_none();
+        let alone = !self.goes_on() && self.transaction.is_none();
         let found = self.look_up(command, &params, &mut answer).await?;
         let own_transactions = alone && (params.vacuum || found.len() != 1);
         for table in &found {

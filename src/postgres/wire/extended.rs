@@ -19,7 +19,7 @@ impl Conversation<'_> {
         message: Message,
     ) -> std::result::Result<(), Stop> {
         match message {
-            Message::Parse { name, sql, types } => self.parse(&name, &sql, &types)?,
+            Message::Parse { name, sql, types } => self.parse(&name, &sql, &types).await?,
             Message::Bind {
                 portal,
                 statement,
@@ -43,7 +43,7 @@ impl Conversation<'_> {
         Ok(())
     }
 
-    fn parse(&mut self, name: &Bytes, sql: &Bytes, types: &[u32]) -> Result<()> {
+    async fn parse(&mut self, name: &Bytes, sql: &Bytes, types: &[u32]) -> Result<()> {
         let (name, sql) = (valid_text(name)?, valid_text(sql)?);
         if !name.is_empty() && self.session.statements.contains_key(name) {
             return Err(already_prepared(name));
@@ -65,7 +65,10 @@ impl Conversation<'_> {
                     .ok_or_else(|| Error::unsupported(format!("a parameter of type {oid}"))),
             })
             .collect::<Result<Vec<_>>>()?;
-        let mut prepared = self.session.prepare(source, Some(sql), &types)?;
+        let mut prepared = self
+            .session
+            .prepare_in_turn(source, Some(sql), &types)
+            .await?;
         prepared.described = true;
         let statements = &mut self.session.statements;
         statements.insert(name.to_owned(), Arc::new(prepared));

@@ -433,12 +433,18 @@ impl<'a> Conversation<'a> {
         self.session.several = !only;
         for source in sources {
             self.connection.labels.push(source.keyword().answer());
-            let prepared = self.session.prepare(Some(source), None, &[])?;
+            let prepared = self
+                .session
+                .prepare_in_turn(Some(source), None, &[])
+                .await?;
             let answer = self.run_statement(&prepared, &[]).await?;
             self.answer(&prepared, &answer);
         }
         self.connection.labels.push(last.keyword().answer());
-        let prepared = self.session.prepare(Some(last), only.then_some(sql), &[])?;
+        let prepared = {
+            let sql = only.then_some(sql);
+            self.session.prepare_in_turn(Some(last), sql, &[]).await?
+        };
         let answer = self.run_statement(&prepared, &[]).await?;
         // The last statement is only complete once its transaction is.
         self.session.end_implicit().await?;

@@ -29,6 +29,9 @@ struct Script<'a> {
 
 const SESSIONS_MAX: u64 = 4;
 
+/// Stands for a time that is shorter than `deadlock_timeout` is.
+pub const TIMEOUT: &str = "short";
+
 /// The schedule of a seed.
 pub fn schedule(seed: u64) -> Schedule {
     let mut draw = Draw::new(seed, "schedule");
@@ -67,6 +70,7 @@ const INDEXES: &[&str] = &[
     "CREATE INDEX a_text ON a (lower(k::text));",
     "CREATE UNIQUE INDEX b_both ON b (aid, v);",
     "CREATE INDEX b_known ON b (v) WHERE aid IS NOT NULL;",
+    "CREATE INDEX a_kv ON a (k, v);",
 ];
 
 const REFERENCES: &[&str] = &[
@@ -80,6 +84,9 @@ const REFERENCES: &[&str] = &[
     " REFERENCES a ON DELETE SET NULL",
     " REFERENCES a ON UPDATE CASCADE ON DELETE CASCADE",
     " REFERENCES a DEFERRABLE INITIALLY DEFERRED",
+    " REFERENCES a DEFERRABLE",
+    " DEFAULT 1 REFERENCES a ON DELETE SET DEFAULT",
+    " REFERENCES a ON UPDATE SET NULL ON DELETE RESTRICT",
 ];
 
 fn setup(draw: &mut Draw, serializable: bool) -> String {
@@ -92,7 +99,8 @@ fn setup(draw: &mut Draw, serializable: bool) -> String {
     let references = draw.pick(REFERENCES);
     let mut sql = format!(
         "CREATE TABLE a (id int PRIMARY KEY, k int{unique}, v int NOT NULL{check});\
-         CREATE TABLE b (id int PRIMARY KEY, aid int{references}, v int NOT NULL);"
+         CREATE TABLE b (id int PRIMARY KEY, aid int{references}, v int NOT NULL);\
+         CREATE SEQUENCE s;"
     );
     if draw.percent(25) {
         sql.push_str("CREATE INDEX b_aid ON b (aid);");
@@ -117,6 +125,11 @@ fn script(draw: &mut Draw, serializable: bool) -> Vec<String> {
         steps: Vec::new(),
         savepoints: 0,
     };
+    if script.draw().percent(5) {
+        script
+            .steps
+            .push(format!("SET statement_timeout = '{TIMEOUT}'"));
+    }
     for _ in 0..1 + script.draw().within(0..2) {
         if script.draw().percent(80) {
             script.block();
@@ -158,19 +171,22 @@ impl Script<'_> {
                 .push(format!("SET LOCAL lock_timeout = '{limit}'"));
         }
         for _ in 0..1 + self.draw().within(0..4) {
-            if self.draw().percent(15) {
-                let sql = self.savepoint();
-                self.steps.push(sql);
-            } else {
-                self.say();
-            }
+            let sql = match self.draw().within(0..100) {
+                0..15 => self.savepoint(),
+                15..22 if !serializable => self.statements.in_block(),
+                _ => self.statements.any(),
+            };
+            self.steps.push(sql);
         }
-        let end = if self.draw().percent(75) {
-            "COMMIT"
-        } else {
-            "ROLLBACK"
-        };
-        self.steps.push(end.to_owned());
+        let ends = ["COMMIT", "COMMIT", "COMMIT", "ROLLBACK"];
+        let end = self.draw().pick(&ends);
+        let chained = self.draw().percent(4);
+        let chain = if chained { " AND CHAIN" } else { "" };
+        self.steps.push(format!("{end}{chain}"));
+        if chained {
+            self.say();
+            self.steps.push("COMMIT".to_owned());
+        }
     }
 
     fn savepoint(&mut self) -> String {

@@ -5,6 +5,7 @@
 //! that seed. A disagreement that stays when the real server is given more
 //! time is shrunk: steps and sessions are left out while it is there.
 
+mod commands;
 mod generate;
 mod run;
 mod statements;

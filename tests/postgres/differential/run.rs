@@ -4,15 +4,16 @@
 //! In virtual time whoever has not answered for long waits; a real server is
 //! asked. Deadlock checks are over before the next step comes.
 
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
 use doublebuy::postgres::{Bug, Disk, Options};
 use doublebuy::rt;
 use parking_lot::Mutex;
-use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
+use tokio_postgres::{AsyncMessage, Client, Config, NoTls, SimpleQueryMessage};
 
-use super::generate::Schedule;
+use super::generate::{Schedule, TIMEOUT};
 use crate::support::{ADDRESS, simulate};
 
 /// Who is asked what a session does.
@@ -23,8 +24,23 @@ enum Watch<'a> {
     Server(&'a Client, Duration),
 }
 
+impl Watch<'_> {
+    /// A time after which a statement is given up, but before anybody looks
+    /// for a deadlock.
+    fn short(&self) -> Duration {
+        match self {
+            Watch::Virtual => Duration::from_millis(600),
+            Watch::Server(_, deadlock) => *deadlock * 6 / 10,
+        }
+    }
+}
+
+/// Notifications that a session got, in their order.
+type Heard = Arc<Mutex<Vec<String>>>;
+
 struct Lane {
     client: Arc<Client>,
+    heard: Heard,
     answer: Arc<Mutex<Option<String>>>,
     busy: bool,
 }
@@ -35,22 +51,32 @@ pub struct Bench {
     observer: Client,
 }
 
-pub async fn open(address: &str, database: &str) -> Client {
+async fn open(address: &str, database: &str) -> (Client, Heard) {
     let stream = rt::connect(address).await.expect("the server listens");
     let mut config = Config::new();
     config.user("postgres").dbname(database);
-    let (client, connection) = config.connect_raw(stream, NoTls).await.expect("a session");
+    let (client, mut connection) = config.connect_raw(stream, NoTls).await.expect("a session");
+    let heard = Heard::default();
+    let hears = heard.clone();
     drop(rt::spawn(async move {
-        let _ended = connection.await;
+        while let Some(Ok(message)) = poll_fn(|cx| connection.poll_message(cx)).await {
+            if let AsyncMessage::Notification(one) = message {
+                hears
+                    .lock()
+                    .push(format!("{} {}", one.channel(), one.payload()));
+            }
+        }
     }));
-    client
+    (client, heard)
 }
 
 async fn lanes(address: &str, database: &str, count: usize) -> Vec<Lane> {
     let mut lanes = Vec::new();
     for _ in 0..count {
+        let (client, heard) = open(address, database).await;
         lanes.push(Lane {
-            client: Arc::new(open(address, database).await),
+            client: Arc::new(client),
+            heard,
             answer: Arc::default(),
             busy: false,
         });
@@ -61,26 +87,26 @@ async fn lanes(address: &str, database: &str, count: usize) -> Vec<Lane> {
 impl Bench {
     /// Sessions with a database of their own on a real server.
     pub async fn new(address: &str, database: &str) -> Bench {
-        let observer = open(address, "postgres").await;
+        let (observer, _) = open(address, "postgres").await;
         let create = format!("CREATE DATABASE {database}");
         observer.batch_execute(&create).await.expect("a database");
         Bench {
             lanes: lanes(address, database, 4).await,
-            observer: open(address, database).await,
+            observer: open(address, database).await.0,
         }
     }
 
     /// What the real server makes of a schedule. The longer its
     /// `deadlock_timeout`, the less a busy machine can disturb.
     pub async fn transcript(&mut self, schedule: &Schedule, deadlock: Duration) -> Vec<String> {
-        let reset = format!(
-            "ROLLBACK; SELECT pg_advisory_unlock_all(); SET deadlock_timeout = {}",
-            deadlock.as_millis()
-        );
+        let timeout = format!("SET deadlock_timeout = {}", deadlock.as_millis());
         for lane in &self.lanes {
-            lane.client.batch_execute(&reset).await.expect("a reset");
+            for reset in ["ROLLBACK", "DISCARD ALL", &timeout] {
+                lane.client.batch_execute(reset).await.expect("a reset");
+            }
+            lane.heard.lock().clear();
         }
-        let drop = "DROP TABLE IF EXISTS a, b CASCADE";
+        let drop = "DROP SCHEMA public CASCADE; CREATE SCHEMA public";
         let setup = format!("{drop};{}", schedule.setup);
         self.observer.batch_execute(&setup).await.expect("a set-up");
         let watch = Watch::Server(&self.observer, deadlock);
@@ -88,8 +114,24 @@ impl Bench {
     }
 }
 
+/// Names the schedule that a simulation panics at.
+struct Named<'a>(&'a Schedule);
+
+impl Drop for Named<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let steps = self.0.steps.iter();
+            let steps: Vec<String> = steps
+                .map(|s| format!("s{}: {}", s.session, s.sql))
+                .collect();
+            eprintln!("{}\n{}", self.0.setup, steps.join("\n"));
+        }
+    }
+}
+
 /// What the simulated server makes of a schedule.
 pub fn simulated(schedule: &Schedule, planted: Option<Bug>, seed: u64) -> Vec<String> {
+    let _named = Named(schedule);
     let schedule = schedule.clone();
     simulate(seed, move |mut world| async move {
         let options = Options {
@@ -119,9 +161,22 @@ async fn run(lanes: &mut [Lane], watch: &Watch<'_>, schedule: &Schedule) -> Vec<
         say(lanes, session, end, &mut transcript, watch).await;
         ended[session] = !lanes[session].busy;
     }
-    for table in ["a", "b"] {
+    let tables = ["a", "b"].into_iter().filter(|_| !lanes[0].busy);
+    for table in tables.collect::<Vec<_>>() {
         let left = format!("SELECT * FROM {table} ORDER BY id, v");
         say(lanes, 0, &left, &mut transcript, watch).await;
+    }
+    for (number, lane) in lanes.iter().enumerate() {
+        if lane.busy {
+            transcript.push(format!("s{number} waits for ever"));
+            continue;
+        }
+        // Whoever is idle may be told later; whoever asks is told first.
+        let _told = lane.client.simple_query("").await;
+        let heard = std::mem::take(&mut *lane.heard.lock());
+        if !heard.is_empty() {
+            transcript.push(format!("s{number} heard {}", heard.join(", ")));
+        }
     }
     transcript
 }
@@ -136,6 +191,7 @@ async fn say(
 ) {
     let lane = &mut lanes[session];
     let (client, answer, text) = (lane.client.clone(), lane.answer.clone(), sql.to_owned());
+    let text = text.replace(TIMEOUT, &format!("{}ms", watch.short().as_millis()));
     lane.busy = true;
     drop(rt::spawn(async move {
         let said = shown(client.simple_query(&text).await, text.contains("ORDER BY"));
@@ -168,7 +224,8 @@ async fn settle(lanes: &[Lane], watch: &Watch<'_>) {
                  ON l.pid = s.pid AND NOT l.granted
                  WHERE s.datname = current_database() AND s.state = 'active' AND
                  (clock_timestamp() - l.waitstart > interval '{age} ms'
-                 OR s.wait_event = 'SafeSnapshot')"
+                 OR s.wait_event = 'SafeSnapshot' AND
+                 clock_timestamp() - s.query_start > interval '{age} ms')"
             );
             for _ in 0..100_000 {
                 let undone = lanes.iter().filter(|lane| !is_done(lane)).count();

@@ -1,4 +1,4 @@
-//! The statements of random schedules.
+//! The statements of random schedules: queries and changes of rows.
 //!
 //! Where PostgreSQL's planner may choose the order of a join, a statement
 //! changes or locks one row at most, so that the order cannot show.
@@ -12,7 +12,20 @@ pub struct Statements<'a> {
 }
 
 impl Statements<'_> {
+    /// One message: mostly one statement.
     pub fn any(&mut self) -> String {
+        match self.draw.within(0..100) {
+            0..3 => self.several(),
+            3..6 => self.notification(),
+            6..9 if !self.serializable => self.prepared(),
+            9..12 if !self.serializable => self.define(),
+            12..15 if !self.serializable => self.sequence(),
+            _ => self.one(),
+        }
+    }
+
+    /// One statement that reads, writes or locks.
+    pub fn one(&mut self) -> String {
         let one_table = self.serializable;
         match self.draw.within(0..100) {
             0..9 => self.select(),
@@ -23,8 +36,7 @@ impl Statements<'_> {
             63..74 => self.upsert(),
             74..78 if !one_table => self.join(),
             78..84 if !one_table => self.with(),
-            84..86 if !one_table => self.define(),
-            86..89 => self.lock_table(),
+            84..89 => self.lock_table(),
             89..97 => self.advisory(),
             97.. if one_table => "SELECT 1 / 0".to_owned(),
             97.. => "SELECT 1 / (SELECT count(*) - count(*) FROM a)".to_owned(),
@@ -32,11 +44,11 @@ impl Statements<'_> {
         }
     }
 
-    fn number(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.draw.within(1..6)
     }
 
-    fn condition(&mut self) -> String {
+    pub fn condition(&mut self) -> String {
         let (n, m) = (self.number(), self.number());
         match self.draw.within(0..12) {
             0..4 => format!("id = {n}"),
@@ -50,7 +62,7 @@ impl Statements<'_> {
         }
     }
 
-    fn table(&mut self) -> &'static str {
+    pub fn table(&mut self) -> &'static str {
         self.draw.pick(&["a", "a", "a", "b"])
     }
 
@@ -148,7 +160,14 @@ impl Statements<'_> {
     fn delete(&mut self) -> String {
         let (table, condition, n) = (self.table(), self.condition(), self.number());
         let returning = self.returning();
-        match self.draw.within(0..7) {
+        match self.draw.within(0..8) {
+            7 if !self.serializable => {
+                let policy = self.policy();
+                format!(
+                    "DELETE FROM a WHERE id = (SELECT id FROM a WHERE {condition} \
+                     ORDER BY id LIMIT 1 FOR UPDATE{policy}){returning}"
+                )
+            }
             0 if !self.serializable => {
                 format!("DELETE FROM b USING a WHERE b.aid = a.id AND b.id = {n} AND a.v > 20")
             }
@@ -179,8 +198,12 @@ impl Statements<'_> {
     fn upsert(&mut self) -> String {
         let (n, m, returning) = (self.number(), self.number(), self.returning());
         let row = format!("INSERT INTO a AS old VALUES ({n}, {m}, {})", 10 * m);
-        match self.draw.within(0..7) {
+        match self.draw.within(0..12) {
             0 => format!("{row} ON CONFLICT DO NOTHING{returning}"),
+            7 => format!("{row} ON CONFLICT (k) DO UPDATE SET v = excluded.v{returning}"),
+            8 => format!("{row} ON CONFLICT (k) WHERE v > 20 DO NOTHING{returning}"),
+            9 => format!("{row} ON CONFLICT ON CONSTRAINT a_pkey DO NOTHING{returning}"),
+            10 => format!("{row} ON CONFLICT ((k + v)) DO UPDATE SET v = old.v + 1{returning}"),
             1 => format!("{row} ON CONFLICT (id) DO NOTHING{returning}"),
             2 => format!(
                 "{row} ON CONFLICT (id) DO UPDATE SET v = excluded.v WHERE old.v < 30{returning}"
@@ -237,18 +260,6 @@ impl Statements<'_> {
         }
     }
 
-    fn define(&mut self) -> String {
-        let n = self.number();
-        match self.draw.within(0..7) {
-            0 | 1 => "TRUNCATE b".to_owned(),
-            2 => "TRUNCATE a, b".to_owned(),
-            3 => "TRUNCATE a".to_owned(),
-            4 => format!("ALTER TABLE b ADD COLUMN w int DEFAULT {n}"),
-            5 => "CREATE INDEX IF NOT EXISTS a_kv ON a (k, v)".to_owned(),
-            _ => "DROP INDEX IF EXISTS a_kv".to_owned(),
-        }
-    }
-
     fn lock_table(&mut self) -> String {
         let modes = [
             "ACCESS SHARE",
@@ -277,8 +288,15 @@ impl Statements<'_> {
             "pg_advisory_unlock_shared",
         ];
         let (function, key) = (self.draw.pick(&functions), self.draw.within(1..3));
-        match self.draw.within(0..8) {
+        match self.draw.within(0..10) {
             0 => "SELECT id FROM a WHERE v <= 20 AND pg_try_advisory_xact_lock(id)".to_owned(),
+            8 => {
+                "SELECT id FROM a WHERE pg_advisory_xact_lock(id) IS NOT NULL AND v > 10".to_owned()
+            }
+            9 => format!(
+                "UPDATE a SET v = v + 1 WHERE id = {key} AND pg_try_advisory_xact_lock(id) \
+                 RETURNING id, v"
+            ),
             1 => format!("SELECT {function}(id) FROM a WHERE id = {key}"),
             2 => format!("SELECT {function}(1, {key})"),
             _ => format!("SELECT {function}({key})"),

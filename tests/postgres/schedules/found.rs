@@ -161,4 +161,46 @@ pub const SCHEDULES: &[(&str, &str)] = &[
         b: SELECT id FROM t -> 42P01
         ",
     ),
+    (
+        "a table that another transaction alters is not judged before that is over",
+        "
+        a: BEGIN -> 0
+        a: ALTER TABLE stock ADD COLUMN w int DEFAULT 1 -> 0
+        b: SELECT w FROM stock WHERE sku = 'a' -> waits
+        a: COMMIT -> 0
+        b: ... SELECT w FROM stock WHERE sku = 'a' -> (1) 1
+        a: BEGIN -> 0
+        a: ALTER TABLE stock DROP COLUMN w -> 0
+        b: SELECT w FROM stock WHERE sku = 'a' -> waits
+        c: SELECT nothing FROM stock -> waits
+        a: ROLLBACK -> 0
+        b: ... SELECT w FROM stock WHERE sku = 'a' -> (1) 1
+        c: ... SELECT nothing FROM stock -> 42703
+        ",
+    ),
+    (
+        "a table that a cursor of the session reads stays as it is",
+        "
+        a: BEGIN -> 0
+        a: DECLARE c CURSOR FOR SELECT sku FROM stock -> 0
+        a: SAVEPOINT s -> 0
+        a: ALTER TABLE stock ADD COLUMN w int -> 55006
+        a: ROLLBACK TO s -> 0
+        a: CREATE INDEX ON stock (price) -> 55006
+        a: ROLLBACK TO s -> 0
+        a: CLOSE c -> 0
+        a: CREATE INDEX ON stock (price) -> 0
+        a: COMMIT -> 0
+        ",
+    ),
+    (
+        "SET DEFAULT to the key that goes is refused",
+        "
+        a: CREATE TABLE parts (id int, sku text DEFAULT 'a' REFERENCES stock ON DELETE SET DEFAULT) -> 0
+        a: INSERT INTO parts VALUES (1, 'a'), (2, 'b') -> 2
+        a: DELETE FROM stock WHERE sku = 'b' -> 1
+        a: SELECT id, sku FROM parts ORDER BY id -> (1,a) (2,a) 2
+        a: DELETE FROM stock WHERE sku = 'a' -> 23503
+        ",
+    ),
 ];

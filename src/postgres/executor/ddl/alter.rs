@@ -83,7 +83,7 @@ impl Work<'_> {
             }
             return Err(undefined_table(&name));
         };
-        self.refuse_pending(id, "ALTER TABLE")?;
+        self.refuse_in_use(id, "ALTER TABLE")?;
         for operation in &alter.operations {
             self.alter(id, &name, operation).await?;
         }

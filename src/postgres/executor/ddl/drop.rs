@@ -90,7 +90,7 @@ impl Work<'_> {
         let Some(id) = self.lock_table(name, mode).await? else {
             return Ok(false);
         };
-        self.refuse_pending(id, "DROP TABLE")?;
+        self.refuse_in_use(id, "DROP TABLE")?;
         self.drop_references(id, name, cascade, together).await?;
         let mut engine = self.shared.lock();
         if let Some(sxact) = self.transaction.ssi {

@@ -30,6 +30,7 @@ impl Work<'_> {
         }
         let table_name = object_name(&create.table_name)?;
         let id = self.existing_table(&table_name, LockMode::Share).await?;
+        self.refuse_in_use(id, "CREATE INDEX")?;
         let top = self.transaction.xid;
         let keys = {
             let engine = self.shared.lock();

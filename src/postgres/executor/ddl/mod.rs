@@ -40,6 +40,8 @@ pub(super) struct Work<'a> {
     shared: &'a Shared,
     transaction: &'a mut Transaction,
     settings: &'a Settings,
+    /// The tables that the session's own cursors read.
+    in_use: &'a [TableId],
     notices: Vec<Error>,
 }
 
@@ -48,6 +50,7 @@ pub(in crate::postgres) async fn define(
     shared: &Shared,
     transaction: &mut Transaction,
     settings: &Settings,
+    in_use: &[TableId],
     statement: &Statement,
 ) -> Result<Option<Defined>> {
     let Some(tag) = tag(statement)? else {
@@ -63,6 +66,7 @@ pub(in crate::postgres) async fn define(
         shared,
         transaction,
         settings,
+        in_use,
         notices: Vec::new(),
     };
     match statement {
@@ -118,6 +122,7 @@ pub(in crate::postgres) async fn define_for(
         shared,
         transaction,
         settings,
+        in_use: &[],
         notices: Vec::new(),
     };
     let made = work.create_table_for(name, columns, if_not_exists).await?;
@@ -222,21 +227,22 @@ impl Work<'_> {
         }
     }
 
-    /// Refuses to touch a table of which foreign keys are yet to be checked.
-    fn refuse_pending(&self, id: TableId, what: &str) -> Result<()> {
-        if self
-            .transaction
-            .deferred
-            .iter()
-            .all(|event| event.table() != id)
-        {
+    /// Refuses to touch a table that a cursor of the session reads, or of
+    /// which foreign keys are yet to be checked.
+    fn refuse_in_use(&self, id: TableId, what: &str) -> Result<()> {
+        let mut deferred = self.transaction.deferred.iter();
+        let why = if self.in_use.contains(&id) {
+            "it is being used by active queries in this session"
+        } else if deferred.any(|event| event.table() == id) {
+            "it has pending trigger events"
+        } else {
             return Ok(());
-        }
+        };
         let engine = self.shared.lock();
         let name = &engine.table(id)?.def.name;
         Err(Error::new(
             SqlState("55006"),
-            format!("cannot {what} \"{name}\" because it has pending trigger events"),
+            format!("cannot {what} \"{name}\" because {why}"),
         ))
     }
 

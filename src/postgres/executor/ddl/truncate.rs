@@ -46,7 +46,7 @@ impl Work<'_> {
         }
         let restart = truncate.identity == Some(TruncateIdentityOption::Restart);
         for id in &tables {
-            self.refuse_pending(*id, "TRUNCATE")?;
+            self.refuse_in_use(*id, "TRUNCATE")?;
         }
         for id in tables {
             self.empty(id, restart)?;

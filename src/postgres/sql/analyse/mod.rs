@@ -113,7 +113,7 @@ impl<'a> Analyser<'a> {
     }
 
     /// Plans a statement that reads or writes rows; None for another kind.
-    pub(in crate::postgres) fn plan(mut self, command: &Command) -> Result<Option<Plan>> {
+    pub(in crate::postgres) fn plan(&mut self, command: &Command) -> Result<Option<Plan>> {
         let Some(statement) = command.as_sql() else {
             return Ok(None);
         };
@@ -128,12 +128,17 @@ impl<'a> Analyser<'a> {
         }
         Ok(Some(Plan {
             action,
-            ctes: self.ctes,
-            params: self.params,
+            ctes: std::mem::take(&mut self.ctes),
+            params: std::mem::take(&mut self.params),
             output,
-            tables: self.tables,
+            tables: std::mem::take(&mut self.tables),
             catalog_version: self.catalog.version(),
         }))
+    }
+
+    /// The tables that it has come to before an error.
+    pub(in crate::postgres) fn into_tables(self) -> Vec<(TableId, LockMode)> {
+        self.tables
     }
 
     fn action(&mut self, statement: &Statement) -> Result<Option<(Action, Vec<OutputColumn>)>> {
