@@ -262,7 +262,7 @@ impl Session {
         };
         self.refuse_if_failed(source.keyword())?;
         if let Command::Refused(refused) = source.command() {
-            return Err(refused.error());
+            return Err(refused.error().into());
         }
         let sql = sql.filter(|_| types.is_empty());
         let mut engine = self.shared.lock();
@@ -550,7 +550,7 @@ impl Session {
     }
 
     /// Locks what a plan needs, and plans again if the catalog has changed.
-    async fn lock_plan(
+    pub(super) async fn lock_plan(
         &mut self,
         plan: &Arc<Plan>,
         source: &Source,

@@ -80,18 +80,16 @@ fn fate(chain: &Chain, clog: &Clog, top: Xid, def: &IndexDef, key: &[Value]) -> 
     let has_key = |row: &Row| def.has_key(row, key);
     let others = |xid: Xid| clog.running(xid).is_some_and(|owner| owner != top);
     if others(newest.xmin) {
-        // An insert, or an update to or from this key, that is not decided.
-        let any = chain
-            .versions()
-            .iter()
-            .rev()
-            .take(2)
-            .any(|v| has_key(&v.row));
-        return if any {
-            Fate::Open(newest.xmin)
-        } else {
-            Fate::Without
-        };
+        // An insert, or an update to or from this key, that is not decided:
+        // its own versions, and the one before them.
+        let versions = chain.versions();
+        let settled = versions.iter().rposition(|version| !others(version.xmin));
+        let mut open = versions[settled.unwrap_or(0)..].iter().rev();
+        let with = open.find(|version| has_key(&version.row));
+        return with.map_or(Fate::Without, |version| {
+            let made = others(version.xmin);
+            Fate::Open(if made { version.xmin } else { version.xmax })
+        });
     }
     if !has_key(&newest.row) {
         return Fate::Without;

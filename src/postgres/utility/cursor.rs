@@ -27,6 +27,8 @@ pub(in crate::postgres) struct Portal {
     /// there are is after the last.
     pub(in crate::postgres) position: usize,
     scroll: Option<bool>,
+    /// An error has ended it, though its name is still taken.
+    failed: bool,
     /// It outlives its transaction.
     hold: bool,
     /// The savepoints that there were when it was made.
@@ -112,8 +114,27 @@ impl Portal {
             answer: None,
             position: 0,
             scroll: None,
+            failed: false,
             hold: false,
             depth: transaction.map_or(0, |transaction| transaction.depth()),
+        }
+    }
+
+    /// True if PostgreSQL would run the query backwards or anew: also where
+    /// that gives no row.
+    fn goes_back(&self, direction: Direction) -> bool {
+        let last = self.answer.as_ref().map_or(0, |answer| answer.rows.len());
+        let (at_start, at_end) = (self.position == 0 || last == 0, self.position > last);
+        let rewinds = !at_start || at_end;
+        match direction {
+            Direction::Forward(count) if count == -i64::MAX => rewinds,
+            Direction::Forward(0) | Direction::Relative(0) => !at_start && !at_end,
+            Direction::Forward(count) | Direction::Relative(count) => count < 0,
+            Direction::Absolute(0) => rewinds,
+            Direction::Absolute(row) => {
+                let before = signed(self.position.min(last));
+                row < 0 || (row <= before || row - 1 <= before / 2) && rewinds
+            }
         }
     }
 
@@ -147,7 +168,8 @@ impl Portal {
                 (row..row + 1, row)
             }
         };
-        if self.scroll == Some(false) && position < here {
+        if self.scroll == Some(false) && self.goes_back(direction) {
+            self.failed = true;
             return Err(Error::new(
                 SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
                 "cursor can only scan forward",
@@ -227,7 +249,14 @@ impl Session {
         let name = fold(name);
         let direction = Direction::of(direction).ok_or_else(|| Error::unsupported(direction))?;
         let portal = self.portals.0.get_mut(&name);
-        let rows = portal.ok_or_else(|| no_cursor(&name))?.fetch(direction)?;
+        let portal = portal.ok_or_else(|| no_cursor(&name))?;
+        if portal.failed {
+            return Err(Error::new(
+                SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
+                format!("portal \"{name}\" cannot be run"),
+            ));
+        }
+        let rows = portal.fetch(direction)?;
         let moves = is_move_only(statement);
         let word = if moves { "MOVE" } else { "FETCH" };
         Ok(Answer {

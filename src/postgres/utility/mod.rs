@@ -62,6 +62,15 @@ pub(super) async fn run_query(
             parameters,
             ..
         } => session.execute(name, parameters).await?,
+        Statement::Prepare {
+            name,
+            data_types,
+            statement,
+        } => {
+            session
+                .prepare_statement(name, data_types, statement)
+                .await?
+        }
         Statement::Declare { stmts } => match stmts.as_slice() {
             [declare] => session.declare(declare).await?,
             _ => return Ok(None),
@@ -77,11 +86,6 @@ pub(super) fn run(session: &mut Session, statement: &Statement) -> Result<Option
         Statement::Reset(reset) => set::reset(session, reset)?,
         Statement::ShowVariable { variable } => set::show(session, variable)?,
         Statement::Discard { object_type } => set::discard(session, *object_type)?,
-        Statement::Prepare {
-            name,
-            data_types,
-            statement,
-        } => session.prepare_statement(name, data_types, statement)?,
         Statement::Deallocate { name, .. } => session.deallocate(name)?,
         Statement::Fetch {
             name, direction, ..

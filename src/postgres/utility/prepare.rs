@@ -40,7 +40,7 @@ impl Session {
         found.ok_or_else(|| not_prepared(&name))
     }
 
-    pub(super) fn prepare_statement(
+    pub(super) async fn prepare_statement(
         &mut self,
         name: &Ident,
         types: &[DataType],
@@ -54,7 +54,13 @@ impl Session {
             .iter()
             .map(|ty| column_type(ty).map(|(ty, _)| ty))
             .collect::<Result<Vec<_>>>()?;
-        let prepared = self.prepare(Some(Source::of(statement.clone())), None, &types)?;
+        let source = Source::of(statement.clone());
+        let mut prepared = self.prepare(Some(source.clone()), None, &types)?;
+        // Its tables are locked as it is analysed, until the transaction ends.
+        if let Some(plan) = &prepared.plan {
+            self.ensure_transaction()?;
+            prepared.plan = Some(self.lock_plan(plan, &source, false).await?);
+        }
         self.statements.insert(name, Arc::new(prepared));
         Ok(Answer::word("PREPARE"))
     }

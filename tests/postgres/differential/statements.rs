@@ -291,7 +291,7 @@ impl Statements<'_> {
         match self.draw.within(0..10) {
             0 => "SELECT id FROM a WHERE v <= 20 AND pg_try_advisory_xact_lock(id)".to_owned(),
             8 => {
-                "SELECT id FROM a WHERE pg_advisory_xact_lock(id) IS NOT NULL AND v > 10".to_owned()
+                "SELECT id FROM a WHERE v > 10 AND pg_advisory_xact_lock(id) IS NOT NULL".to_owned()
             }
             9 => format!(
                 "UPDATE a SET v = v + 1 WHERE id = {key} AND pg_try_advisory_xact_lock(id) \

@@ -203,4 +203,48 @@ pub const SCHEDULES: &[(&str, &str)] = &[
         a: DELETE FROM stock WHERE sku = 'a' -> 23503
         ",
     ),
+    (
+        "a key that was changed twice and is not given up yet is waited for",
+        "
+        a: CREATE UNIQUE INDEX ON stock (price, left_over) -> 0
+        a: BEGIN -> 0
+        a: UPDATE stock SET left_over = 8 WHERE sku = 'a' -> 1
+        a: UPDATE stock SET left_over = 9 WHERE sku = 'a' -> 1
+        b: INSERT INTO stock VALUES ('d', 1, 7) -> waits
+        a: ROLLBACK -> 0
+        b: ... INSERT INTO stock VALUES ('d', 1, 7) -> 23505
+        ",
+    ),
+    (
+        "PREPARE locks its tables until the transaction ends",
+        "
+        a: BEGIN -> 0
+        a: LOCK TABLE stock IN SHARE MODE -> 0
+        b: BEGIN -> 0
+        b: PREPARE p AS UPDATE stock SET price = 1 -> waits
+        a: COMMIT -> 0
+        b: ... PREPARE p AS UPDATE stock SET price = 1 -> 0
+        a: LOCK TABLE stock IN SHARE MODE; SELECT 1 -> waits
+        b: COMMIT -> 0
+        a: ... LOCK TABLE stock IN SHARE MODE; SELECT 1 -> 0 (1) 1
+        ",
+    ),
+    (
+        "a cursor that cannot go back does not, even where there is nothing",
+        "
+        a: BEGIN -> 0
+        a: DECLARE c NO SCROLL CURSOR FOR SELECT sku FROM stock ORDER BY sku -> 0
+        a: SAVEPOINT s -> 0
+        a: MOVE PRIOR FROM c -> 55000
+        a: ROLLBACK TO s -> 0
+        a: FETCH FIRST FROM c -> 55000
+        a: ROLLBACK -> 0
+        a: BEGIN -> 0
+        a: DECLARE c NO SCROLL CURSOR FOR SELECT sku FROM stock ORDER BY sku -> 0
+        a: FETCH FIRST FROM c -> (a) 1
+        a: FETCH ABSOLUTE 3 FROM c -> (c) 1
+        a: FETCH RELATIVE 0 FROM c -> 55000
+        a: ROLLBACK -> 0
+        ",
+    ),
 ];
