@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::clog::{Clog, Status, Xid};
 use super::sequence::{SequenceDef, SequenceId};
 use super::table::{ForeignKey, Table, TableId};
+use crate::postgres::types::Type;
 
 /// Since when something is there, and until when.
 #[derive(Debug, Clone, Copy, Default)]
@@ -50,11 +51,18 @@ pub(in crate::postgres) struct Claim {
     pub(in crate::postgres) row_type: bool,
 }
 
+/// The columns of a view.
+pub(in crate::postgres) type ViewColumns = Vec<(String, Type)>;
+
 /// A view: a query under a name.
 #[derive(Debug, Clone)]
 pub(in crate::postgres) struct View {
     pub(in crate::postgres) name: Arc<str>,
     pub(in crate::postgres) query: Arc<sqlparser::ast::Query>,
+    /// What its columns were when it was made, which they stay.
+    pub(in crate::postgres) columns: ViewColumns,
+    /// The tables that it reads.
+    pub(in crate::postgres) tables: Vec<TableId>,
 }
 
 /// Everything that has a name, by number.
@@ -192,6 +200,19 @@ impl Catalog {
 
     pub(in crate::postgres) fn view_by_id(&self, id: u32) -> Option<&View> {
         self.views.get(&id).map(|(view, _)| view)
+    }
+
+    /// The names of the views that read a table.
+    pub(in crate::postgres) fn views_of(
+        &self,
+        table: TableId,
+        clog: &Clog,
+        top: Xid,
+    ) -> Vec<Arc<str>> {
+        let views = self.views.values();
+        let views = views
+            .filter(|(view, presence)| view.tables.contains(&table) && presence.seen(clog, top));
+        views.map(|(view, _)| view.name.clone()).collect()
     }
 
     /// Notes who is dropping a view; [`Xid::NONE`] takes it back.

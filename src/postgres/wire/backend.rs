@@ -235,7 +235,11 @@ impl Out {
     }
 
     pub(super) fn notice(&mut self, notice: &Error) {
-        let successful = [SqlState::SUCCESSFUL_COMPLETION, SqlState::DUPLICATE_TABLE];
+        let successful = [
+            SqlState::SUCCESSFUL_COMPLETION,
+            SqlState::DUPLICATE_COLUMN,
+            SqlState::DUPLICATE_TABLE,
+        ];
         let severity = if successful.contains(&notice.code()) {
             "NOTICE"
         } else {

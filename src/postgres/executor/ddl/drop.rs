@@ -14,15 +14,17 @@ use crate::postgres::storage::table::{ForeignKey, IndexDef, Table, TableDef, Tab
 use crate::postgres::transaction::Definition;
 
 /// An object of another kind has the name.
-fn wrong_kind(name: &str, kind: &str) -> Error {
+fn wrong_kind(name: &str, kind: &str, found: &str) -> Error {
     let article = if kind == "index" { "an" } else { "a" };
     Error::new(
         SqlState("42809"),
         format!("\"{name}\" is not {article} {kind}"),
     )
-    .hint(match kind {
-        "table" => "Use DROP VIEW to remove a view.",
-        _ => "Use DROP TABLE to remove a table.",
+    .hint(match found {
+        "table" => "Use DROP TABLE to remove a table.",
+        "view" => "Use DROP VIEW to remove a view.",
+        "sequence" => "Use DROP SEQUENCE to remove a sequence.",
+        _ => "Use DROP INDEX to remove an index.",
     })
 }
 
@@ -56,13 +58,23 @@ impl Work<'_> {
         if found {
             return Ok(());
         }
-        let exists = {
+        let found = {
             let engine = self.shared.lock();
-            let top = self.transaction.xid;
-            engine.catalog.has_relation(&name, &engine.clog, top)
+            let (clog, top) = (&engine.clog, self.transaction.xid);
+            let catalog = &engine.catalog;
+            let is_table = catalog.find(&name, clog, top).is_some();
+            let is_view = catalog.view(&name, clog, top).is_some();
+            let kinds = [(is_table, "table"), (is_view, "view")];
+            let known = kinds
+                .iter()
+                .find(|(found, _)| *found)
+                .map(|(_, kind)| *kind);
+            let is_sequence = catalog.find_sequence(&name, clog, top).is_some();
+            let known = known.or(is_sequence.then_some("sequence"));
+            known.or(catalog.has_relation(&name, clog, top).then_some("index"))
         };
-        if exists {
-            return Err(wrong_kind(&name, word));
+        if let Some(found) = found {
+            return Err(wrong_kind(&name, word, found));
         }
         if if_exists {
             let message = format!("{word} \"{name}\" does not exist, skipping");
@@ -91,6 +103,7 @@ impl Work<'_> {
             return Ok(false);
         };
         self.refuse_in_use(id, "DROP TABLE")?;
+        self.refuse_views(id, name, cascade)?;
         self.drop_references(id, name, cascade, together).await?;
         let mut engine = self.shared.lock();
         if let Some(sxact) = self.transaction.ssi {
@@ -106,6 +119,27 @@ impl Work<'_> {
             self.transaction.defined(&mut engine, dropped);
         }
         Ok(true)
+    }
+
+    /// A table that views read stays.
+    fn refuse_views(&self, id: TableId, name: &str, cascade: bool) -> Result<()> {
+        let engine = self.shared.lock();
+        let views = engine
+            .catalog
+            .views_of(id, &engine.clog, self.transaction.xid);
+        if views.is_empty() {
+            return Ok(());
+        }
+        if cascade {
+            return Err(Error::unsupported("DROP ... CASCADE of what a view reads"));
+        }
+        let line = |view: &Arc<str>| format!("view {view} depends on table {name}");
+        Err(Error::new(
+            SqlState("2BP01"),
+            format!("cannot drop table {name} because other objects depend on it"),
+        )
+        .detail(views.iter().map(line).collect::<Vec<_>>().join("\n"))
+        .hint("Use DROP ... CASCADE to drop the dependent objects too."))
     }
 
     /// The foreign keys of other tables that refer to a table go with it, if

@@ -6,10 +6,11 @@ use sqlparser::ast::CreateView;
 
 use super::name::Kind;
 use super::{Work, analyser};
-use crate::postgres::error::{Error, Result};
+use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::sql::object_name;
 use crate::postgres::storage::catalog::{Presence, View};
 use crate::postgres::transaction::Definition;
+use crate::postgres::types::Type;
 
 impl Work<'_> {
     pub(super) async fn create_view(&mut self, create: &CreateView) -> Result<()> {
@@ -30,7 +31,15 @@ impl Work<'_> {
         if !(create.or_replace && replaced.is_some()) && self.taken(&name, create.if_not_exists)? {
             return Ok(());
         }
-        analyser(&self.shared.lock(), top).view_query(&create.query)?;
+        let (columns, tables) = {
+            let engine = self.shared.lock();
+            let made = analyser(&engine, top).view_query(&create.query)?;
+            let old = replaced.and_then(|old| engine.catalog.view_by_id(old));
+            if let Some(old) = old {
+                keeps_columns(&old.columns, &made.0)?;
+            }
+            made
+        };
         let mut engine = match replaced {
             Some(_) => self.shared.lock(),
             None => self.claim(&[(name.clone(), Kind::WithRowType)]).await?,
@@ -44,6 +53,8 @@ impl Work<'_> {
         let view = View {
             name: name.as_str().into(),
             query: Arc::new((*create.query).clone()),
+            columns,
+            tables,
         };
         let id = engine.catalog.new_id();
         engine.catalog.add_view(id, view, Presence::since(xid));
@@ -51,4 +62,26 @@ impl Work<'_> {
             .defined(&mut engine, Definition::ViewCreated(id));
         Ok(())
     }
+}
+
+/// A view that takes the place of another has its columns, and perhaps more.
+fn keeps_columns(old: &[(String, Type)], new: &[(String, Type)]) -> Result<()> {
+    let wrong = |message: String| Error::new(SqlState::INVALID_TABLE_DEFINITION, message);
+    if new.len() < old.len() {
+        return Err(wrong("cannot drop columns from view".to_owned()));
+    }
+    for ((old, was), (new, is)) in old.iter().zip(new) {
+        if old != new {
+            let message = format!("cannot change name of view column \"{old}\" to \"{new}\"");
+            return Err(wrong(message).hint(
+                "Use ALTER VIEW ... RENAME COLUMN ... to change name of view column instead.",
+            ));
+        }
+        if was != is {
+            return Err(wrong(format!(
+                "cannot change data type of view column \"{old}\" from {was} to {is}"
+            )));
+        }
+    }
+    Ok(())
 }

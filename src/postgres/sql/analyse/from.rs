@@ -227,8 +227,8 @@ impl Analyser<'_> {
             return self.rows(Rows::Cte(index), columns, text, alias, "a WITH query");
         }
         if let Some(view) = self.catalog.view(&text, self.clog, self.top) {
-            let query = view.query.clone();
-            return self.view(&query, text, alias);
+            let (query, columns) = (view.query.clone(), view.columns.clone());
+            return self.view(&query, &columns, text, alias);
         }
         if let Some((name, columns)) = crate::postgres::sql::catalog_table(&text)
             && self.catalog.find(&text, self.clog, self.top).is_none()
@@ -261,6 +261,7 @@ impl Analyser<'_> {
     fn view(
         &mut self,
         query: &Query,
+        made: &[(String, Type)],
         name: String,
         alias: Option<&TableAlias>,
     ) -> Result<(Tree, Vec<Visible>)> {
@@ -269,7 +270,14 @@ impl Analyser<'_> {
         let analysed = self.derived_rows(query);
         self.scopes = scopes;
         self.named = named;
-        let (rows, columns) = analysed?;
+        let (rows, mut columns) = analysed?;
+        // Columns that its tables have got since are none of its own.
+        let mut same = columns.iter().zip(made);
+        let keeps = same.all(|(column, (name, ty))| column.name == *name && column.ty == *ty);
+        if columns.len() < made.len() || !keeps {
+            return Err(Error::unsupported("a view whose tables have changed"));
+        }
+        columns.truncate(made.len());
         self.rows(rows, columns, name, alias, "a view")
     }
 

@@ -203,7 +203,10 @@ impl<'a> Analyser<'a> {
         let table = self
             .catalog
             .find(&text, self.clog, self.top)
-            .ok_or_else(|| undefined_table(&text, name))?;
+            .ok_or_else(|| match self.catalog.view(&text, self.clog, self.top) {
+                Some(_) => Error::unsupported("a change of a view, or a lock on it,"),
+                None => undefined_table(&text, name),
+            })?;
         let def = table.seen_by(self.clog, self.top);
         self.lock(def.id, mode);
         Ok(def)

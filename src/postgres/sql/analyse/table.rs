@@ -9,8 +9,8 @@ use super::scope::Relation;
 use super::{Analyser, Typed};
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::sql::expr::Expr;
-use crate::postgres::sql::plan::{OutputColumn, Query};
-use crate::postgres::storage::table::{Column, TableDef};
+use crate::postgres::storage::catalog::ViewColumns;
+use crate::postgres::storage::table::{Column, TableDef, TableId};
 use crate::postgres::types::Type;
 
 impl Analyser<'_> {
@@ -75,8 +75,11 @@ impl Analyser<'_> {
     pub(in crate::postgres) fn view_query(
         mut self,
         query: &sqlparser::ast::Query,
-    ) -> Result<(Query, Vec<OutputColumn>)> {
-        self.settled_query(query)
+    ) -> Result<(ViewColumns, Vec<TableId>)> {
+        let (_, columns) = self.settled_query(query)?;
+        let columns = columns.into_iter().map(|column| (column.name, column.ty));
+        let tables = self.tables.iter().map(|(table, _)| *table);
+        Ok((columns.collect(), tables.collect()))
     }
 }
 
