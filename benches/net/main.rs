@@ -2,15 +2,17 @@
 //!
 //! The same echo over our network and over madsim's own TCP, interleaved in
 //! one run, with few connections and with many; then what a world costs in
-//! which nothing happens. The ratios are the figures to quote: times depend
-//! on the machine.
-
-#![expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
+//! which nothing happens. Times are CPU time. The ratios are the figures to
+//! quote: times depend on the machine.
 
 mod madsim_tcp;
 mod ours;
+#[path = "../timed/mod.rs"]
+mod timed;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use timed::timed;
 
 /// What is measured: so many connections with so many exchanges each.
 #[derive(Debug, Clone, Copy)]
@@ -73,12 +75,6 @@ fn main() {
     println!("an empty world, on a fresh thread:");
     println!("  ours          {:>9.0} us", each(own));
     println!("  madsim alone  {:>9.0} us", each(bare));
-}
-
-fn timed(work: impl FnOnce()) -> Duration {
-    let start = Instant::now();
-    work();
-    start.elapsed()
 }
 
 /// Runs a seed as the world does: on a thread of its own.

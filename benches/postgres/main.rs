@@ -4,10 +4,8 @@
 //! simulation, next to the same driver and network in front of a handler that
 //! answers a constant; queries of a row that was updated often; and `serve
 //! postgres` beside the real PostgreSQL under one pgbench script. What is
-//! compared is interleaved in one run: differences and ratios are the figures
-//! to quote.
-
-#![expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
+//! compared is interleaved in one run, in CPU time except beside the real
+//! server: differences and ratios are the figures to quote.
 
 #[path = "../constant/accept.rs"]
 mod accept;
@@ -15,12 +13,15 @@ mod beside;
 #[path = "../constant/postgres.rs"]
 mod constant;
 mod driver;
+#[path = "../timed/mod.rs"]
+mod timed;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use doublebuy::postgres::{Disk, Options, Server};
 use driver::Work;
+use timed::timed;
 
 const ROUNDS: u32 = 7;
 
@@ -106,10 +107,4 @@ fn hot_row() {
 fn each(times: u32, run: impl Fn(u32)) -> Duration {
     let short = timed(|| run(1));
     timed(|| run(times)).saturating_sub(short) / (times - 1)
-}
-
-fn timed(work: impl FnOnce()) -> Duration {
-    let start = Instant::now();
-    work();
-    start.elapsed()
 }

@@ -2,10 +2,8 @@
 //!
 //! Three measurements on one thread, interleaved in one run: seeds of the
 //! reference scenario; as many round trips of the same drivers over the same
-//! network against handlers that answer a constant; as many bare echoes. The
-//! ratios are the figures to quote: times depend on the machine.
-
-#![expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
+//! network against handlers that answer a constant; as many bare echoes. Times are
+//! CPU time. The ratios are the figures to quote: times depend on the machine.
 
 #[path = "../constant/accept.rs"]
 mod accept;
@@ -15,13 +13,16 @@ mod constant_postgres;
 mod constant_redis;
 mod floor;
 mod handlers;
+#[path = "../timed/mod.rs"]
+mod timed;
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use doublebuy::history::Message;
 use doublebuy::scenario::Scenario;
 use doublebuy::world::{Keep, run_seed};
+use timed::timed;
 
 const SEEDS: u64 = 200;
 const ROUNDS: u32 = 5;
@@ -45,11 +46,11 @@ fn main() {
     );
     let [mut seeds, mut constants, mut echoes] = [Duration::MAX; 3];
     for _ in 0..ROUNDS {
-        seeds = seeds.min(timed(|seed| {
+        seeds = seeds.min(of_all(|seed| {
             drop(run_seed(&scenario, seed, Keep::default()))
         }));
-        constants = constants.min(timed(|seed| floor::constants(seed, trips)));
-        echoes = echoes.min(timed(|seed| floor::echoes(seed, total)));
+        constants = constants.min(of_all(|seed| floor::constants(seed, trips)));
+        echoes = echoes.min(of_all(|seed| floor::echoes(seed, total)));
     }
     let row = |name: &str, took: Duration| {
         println!(
@@ -64,10 +65,8 @@ fn main() {
     row("as many bare echoes", echoes);
 }
 
-fn timed(work: impl Fn(u64)) -> Duration {
-    let start = Instant::now();
-    (0..SEEDS).for_each(work);
-    start.elapsed()
+fn of_all(work: impl Fn(u64)) -> Duration {
+    timed(|| (0..SEEDS).for_each(work))
 }
 
 fn round_trips(scenario: &Scenario) -> RoundTrips {
