@@ -32,6 +32,8 @@ pub(super) enum Context {
 #[derive(Debug)]
 pub(super) struct Known {
     pub(super) name: &'static str,
+    /// The name by which it is found.
+    lower: String,
     pub(super) context: Context,
     pub(super) kind: Kind,
     /// As SHOW shows it.
@@ -98,6 +100,7 @@ fn read(line: &'static str) -> Option<Known> {
     };
     Some(Known {
         name,
+        lower: name.to_ascii_lowercase(),
         context: match context {
             "internal" => Context::Internal,
             "postmaster" => Context::Postmaster,
@@ -114,12 +117,9 @@ fn read(line: &'static str) -> Option<Known> {
 
 /// The setting of this name, however it is capitalised.
 pub(super) fn known(name: &str) -> Result<&'static Known> {
-    let lower = |byte: u8| byte.to_ascii_lowercase();
     let all = all();
-    let found = all.binary_search_by(|known| {
-        let known = known.name.bytes().map(lower);
-        known.cmp(name.bytes().map(lower))
-    });
+    let lower = name.to_ascii_lowercase();
+    let found = all.binary_search_by(|known| known.lower.as_str().cmp(&lower));
     match found {
         Ok(at) => Ok(&all[at]),
         Err(_) => Err(Error::new(

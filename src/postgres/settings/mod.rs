@@ -76,21 +76,28 @@ impl Settings {
         settings
     }
 
-    /// Takes a setting from the start-up message; `options` has several, as
-    /// `-c name=value`. What is not known there is ignored rather than fatal.
-    pub(super) fn start_up(&mut self, name: &str, value: &str) {
+    /// Takes the settings of a start-up message. What is not known there is
+    /// ignored rather than fatal.
+    pub(super) fn start_up(&mut self, parameters: &[(String, String)]) {
+        for (name, value) in parameters {
+            self.start_with(name, value);
+        }
+        self.refresh();
+    }
+
+    /// Takes one of them; `options` has several, as `-c name=value`.
+    fn start_with(&mut self, name: &str, value: &str) {
         if name == "options" {
             let words = value.split_ascii_whitespace().filter(|word| *word != "-c");
             for word in words {
                 let setting = word.trim_start_matches("--").trim_start_matches("-c");
                 if let Some((name, value)) = setting.split_once('=') {
-                    self.start_up(name, value);
+                    self.start_with(name, value);
                 }
             }
         } else if let Ok((name, value)) = self.checked(name, value, true) {
             self.values.insert(name.clone(), value.clone());
             self.at_start.insert(name, value);
-            self.refresh();
         }
     }
 
@@ -241,13 +248,14 @@ impl Settings {
     }
 
     fn read_default_modes(&self) -> Modes {
-        let value = |name| self.value(name);
+        let isolation = self.value("default_transaction_isolation");
+        let is_on = |name| Some(self.value(name) == "on");
         Modes {
             isolation: Isolation::ALL
                 .into_iter()
-                .find(|level| level.name() == value("default_transaction_isolation")),
-            read_only: Some(value("default_transaction_read_only") == "on"),
-            deferrable: Some(value("default_transaction_deferrable") == "on"),
+                .find(|level| level.name() == isolation),
+            read_only: is_on("default_transaction_read_only"),
+            deferrable: is_on("default_transaction_deferrable"),
         }
     }
 
@@ -338,7 +346,7 @@ impl Settings {
     fn refresh(&mut self) {
         self.unreported = true;
         self.default_modes = self.read_default_modes();
-        let time = |name| self.show(name).ok().and_then(|value| milliseconds(&value));
+        let time = |name| milliseconds(self.value(name));
         let lock = time("lock_timeout");
         let statement = time("statement_timeout");
         let deadlock = time("deadlock_timeout");
@@ -350,8 +358,7 @@ impl Settings {
         self.idle_in_transaction_timeout = idle.unwrap_or_default();
         self.idle_session_timeout = idle_session.unwrap_or_default();
         self.date_style = DateStyle::shown(self.value("DateStyle"));
-        let commit = self.show("synchronous_commit").ok();
-        let commit = commit.and_then(|value| value.parse().ok());
+        let commit = self.value("synchronous_commit").parse();
         self.synchronous_commit = commit.unwrap_or(SynchronousCommit::On);
     }
 }

@@ -196,9 +196,7 @@ impl Connection {
         }
         let database = get("database").unwrap_or_else(|| user.clone());
         let mut settings = Settings::new(&user, &database);
-        for (name, value) in &parameters {
-            settings.start_up(name, value);
-        }
+        settings.start_up(&parameters);
         let secret = i32::from_be_bytes(
             rt::random_u64().to_be_bytes()[..4]
                 .try_into()
