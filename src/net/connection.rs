@@ -4,8 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::task::Waker;
 
-use bytes::{Bytes, BytesMut};
-use smallvec::SmallVec;
+use bytes::{Buf, BytesMut};
 
 use super::keepalive::Keepalive;
 use super::queue::Ticket;
@@ -22,6 +21,9 @@ pub(super) const BACKLOG: usize = 1024;
 
 /// The most that a segment carries: an Ethernet frame without its headers.
 const SEGMENT_BYTES: usize = 1460;
+
+/// What a segment carries, and what it means.
+pub(super) type Load = (Box<[u8]>, Box<[Label]>);
 
 pub(super) struct Connection {
     /// Hash of (who connected, to where, for the how-manieth time).
@@ -51,7 +53,7 @@ impl Connection {
     /// May `side` put more bytes on the wire?
     pub(super) fn window_open(&self, side: Side, receive_buffer: usize) -> bool {
         let peer = &self.ends[side.peer() as usize];
-        !peer.open || self.ends[side as usize].lane.in_flight + peer.received < receive_buffer
+        !peer.open || self.ends[side as usize].lane.in_flight + peer.inbox.len() < receive_buffer
     }
 
     fn is_sending(&self, side: Side) -> bool {
@@ -60,30 +62,17 @@ impl Connection {
     }
 
     /// The next bytes that `side` may send, and what they mean.
-    pub(super) fn take_segment(
-        &mut self,
-        side: Side,
-        receive_buffer: usize,
-    ) -> Option<(Bytes, Vec<Label>)> {
+    pub(super) fn take_segment(&mut self, side: Side, receive_buffer: usize) -> Option<Load> {
         let sends = self.is_sending(side) && self.window_open(side, receive_buffer);
         let end = self.end(side);
         if !sends || end.outbox.is_empty() {
             return None;
         }
-        if end.outbox.len() <= SEGMENT_BYTES {
-            // A copy costs less here than to share the buffer and grow another.
-            let bytes = Bytes::copy_from_slice(&end.outbox);
-            end.outbox.clear();
-            let labels = end.labels.drain(..).map(|(_, label)| label).collect();
-            return Some((bytes, labels));
-        }
-        let bytes = end.outbox.split_to(SEGMENT_BYTES).freeze();
-        let count = end.labels.partition_point(|(at, _)| *at < bytes.len());
-        let labels = end.labels.drain(..count).map(|(_, label)| label).collect();
-        for (at, _) in &mut end.labels {
-            *at -= bytes.len();
-        }
-        Some((bytes, labels))
+        // A copy costs less than to share the buffer and grow another.
+        let length = end.outbox.len().min(SEGMENT_BYTES);
+        let bytes = Box::from(&end.outbox[..length]);
+        skip(&mut end.outbox, length);
+        Some((bytes, end.take_labels(length)))
     }
 
     /// True once, when `side` has sent everything and is to send FIN.
@@ -96,12 +85,21 @@ impl Connection {
     }
 }
 
+/// Takes bytes off the front. What follows the last of them begins where they
+/// did, so that a buffer that is emptied each time never moves anything.
+pub(super) fn skip(buffer: &mut BytesMut, length: usize) {
+    match length == buffer.len() {
+        true => buffer.clear(),
+        false => buffer.advance(length),
+    }
+}
+
 pub(super) struct End {
     pub(super) place: Place,
     /// A task holds the socket, or will: a backlog counts.
     pub(super) open: bool,
-    pub(super) inbox: VecDeque<Bytes>,
-    pub(super) received: usize,
+    /// What arrived and was not read yet.
+    pub(super) inbox: BytesMut,
     /// The peer's FIN arrived.
     pub(super) finished: bool,
     pub(super) error: Option<io::ErrorKind>,
@@ -186,7 +184,12 @@ impl Lane {
     }
 
     /// The next segment to be sent.
-    pub(super) fn next_packet(&mut self, kind: Kind, bytes: Bytes, labels: Vec<Label>) -> Packet {
+    pub(super) fn next_packet(
+        &mut self,
+        kind: Kind,
+        bytes: Box<[u8]>,
+        labels: Box<[Label]>,
+    ) -> Packet {
         let number = self.sent;
         self.sent += 1;
         self.in_flight += bytes.len();
@@ -220,8 +223,7 @@ impl End {
         End {
             place: Place { node, incarnation },
             open,
-            inbox: VecDeque::new(),
-            received: 0,
+            inbox: BytesMut::new(),
             finished: false,
             error: None,
             told: false,
@@ -243,8 +245,24 @@ impl End {
         }
     }
 
+    /// What the first `length` bytes that left `outbox` mean.
+    fn take_labels(&mut self, length: usize) -> Box<[Label]> {
+        if self.labels.is_empty() {
+            return Box::default();
+        }
+        // A label behind the last byte is that byte's too.
+        let is_all = self.outbox.is_empty();
+        let of_these = |(at, _): &(usize, Label)| is_all || *at < length;
+        let count = self.labels.partition_point(of_these);
+        let labels = self.labels.drain(..count).map(|(_, label)| label).collect();
+        for (at, _) in &mut self.labels {
+            *at -= length;
+        }
+        labels
+    }
+
     /// The connection is gone for this end. What arrived can still be read.
-    pub(super) fn fail(&mut self, error: io::ErrorKind, woken: &mut SmallVec<[Waker; 4]>) {
+    pub(super) fn fail(&mut self, error: io::ErrorKind, woken: &mut Vec<Waker>) {
         self.error.get_or_insert(error);
         self.outbox.clear();
         self.lane.lost.clear();
@@ -263,8 +281,7 @@ impl End {
     /// Nobody will read or write here again.
     pub(super) fn close(&mut self) {
         self.open = false;
-        self.inbox.clear();
-        self.received = 0;
+        self.inbox = BytesMut::new();
         self.reader = None;
         self.writer = None;
     }

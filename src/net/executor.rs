@@ -18,7 +18,7 @@ use madsim::runtime::Runtime;
 use madsim::time::TimeHandle;
 
 use super::queue::Event;
-use super::task::{MAIN, Next, Tag, Task};
+use super::task::{self, MAIN, Next, Tag, Task, Tasks};
 use super::{Here, Network, Options, Place, State};
 use crate::draw::{Draw, scale};
 
@@ -77,16 +77,15 @@ impl Ends {
     fn begin(network: &Network) -> Ends {
         context::PLACE.set(Place::SUPERVISOR);
         context::NETWORK.set(Some(network.clone()));
+        Tasks::with(Tasks::open);
         Ends
     }
 }
 
 impl Drop for Ends {
     fn drop(&mut self) {
-        if let Some(Here { network, .. }) = Here::get() {
-            let left = network.0.tasks.lock().close();
-            left.into_iter().for_each(Task::end);
-        }
+        let left = Tasks::with(Tasks::close);
+        left.into_iter().for_each(Task::end);
         context::NETWORK.set(None);
     }
 }
@@ -105,24 +104,23 @@ impl Network {
             seed, polls_max, ..
         } = self.0.state.lock().options;
         let mut draw = Draw::new(seed, "executor");
-        let ready = self.0.tasks.lock().ready.clone();
-        let time = TimeHandle::current();
-        let tag = Tag::new(MAIN, &ready);
+        let mut beneath = Beneath::begin();
+        let tag = Tag::new(MAIN);
         let waker = Waker::from(tag.clone());
         waker.wake_by_ref();
         let mut polls = 0;
+        let mut woken = Vec::new();
         loop {
-            let next_at = self.settle();
-            let Some((name, word)) = ready.pick(&mut draw) else {
-                let at =
-                    next_at.expect("the world stands still: no task is ready and no timer is set");
-                self.pass(&time, at.saturating_sub(self.now_ns()));
+            self.settle(&mut woken);
+            woken.drain(..).for_each(Waker::wake);
+            let Some((name, word)) = task::pick(&mut draw) else {
                 continue;
             };
             polls += 1;
             if polls > polls_max {
                 std::panic::resume_unwind(Box::new(Stuck));
             }
+            beneath.follow(self.now_ns());
             if name == MAIN {
                 tag.taken();
                 context::PLACE.set(Place::SUPERVISOR);
@@ -130,58 +128,71 @@ impl Network {
                     return output;
                 }
             } else {
-                let next = self.0.tasks.lock().take(name);
-                match next {
-                    Next::Poll(task) => self.poll(task),
+                match Tasks::with(|tasks| tasks.take(name)) {
+                    Next::Poll(task) => poll(task),
                     Next::Drop(task) => task.end(),
                     Next::Nothing => {}
                 }
             }
-            self.bury();
-            self.pass(&time, scale(u64::from(word) << 32, POLL_NS));
+            let dead = Tasks::with(Tasks::take_dead);
+            dead.into_iter().for_each(Task::end);
+            self.set_now(self.now_ns() + scale(u64::from(word) << 32, POLL_NS));
         }
     }
 
-    fn poll(&self, mut task: Task) {
-        context::PLACE.set(task.place);
-        let polled = task
-            .future
-            .as_mut()
-            .poll(&mut Context::from_waker(&task.waker));
-        let over = {
-            let mut tasks = self.0.tasks.lock();
-            match polled {
-                Poll::Pending => tasks.put_back(task),
-                Poll::Ready(()) => {
-                    tasks.forget(&task);
-                    Some(task)
-                }
-            }
-        };
-        over.into_iter().for_each(Task::end);
+    fn set_now(&self, ns: u64) {
+        self.0.now.store(ns, Ordering::Relaxed);
     }
 
-    /// Drops what killed processes have left.
-    fn bury(&self) {
-        let dead = std::mem::take(&mut self.0.tasks.lock().dead);
-        dead.into_iter().for_each(Task::end);
-    }
-
-    /// Lets time pass, for whoever reads madsim's clock too.
-    fn pass(&self, time: &TimeHandle, ns: u64) {
-        self.0.now.fetch_add(ns, Ordering::Relaxed);
-        time.advance(Duration::from_nanos(ns));
-    }
-
-    /// Does everything that is to be done now; when the next thing is due.
-    fn settle(&self) -> Option<u64> {
+    /// Does everything that is to be done now, for which `woken` are to be
+    /// woken; if nobody is ready, goes on to the next instant at which somebody
+    /// is. Rules and observers wake tasks on their own.
+    fn settle(&self, woken: &mut Vec<Waker>) {
         let mut state = self.0.state.lock();
         state.settle(self.now_ns());
-        let next_at = state.queue.next_at();
-        let woken = std::mem::take(&mut state.woken);
-        drop(state);
-        woken.into_iter().for_each(Waker::wake);
-        next_at
+        while state.woken.is_empty() && task::is_idle() {
+            let next_at = state.queue.next_at();
+            self.set_now(
+                next_at.expect("the world stands still: no task is ready and no timer is set"),
+            );
+            state.settle(self.now_ns());
+        }
+        std::mem::swap(&mut state.woken, woken);
+    }
+}
+
+fn poll(mut task: Task) {
+    context::PLACE.set(task.place);
+    let mut context = Context::from_waker(&task.waker);
+    let polled = task.future.as_mut().poll(&mut context);
+    let over = Tasks::with(|tasks| match polled {
+        Poll::Pending => tasks.put_back(task),
+        Poll::Ready(()) => {
+            tasks.forget(&task);
+            Some(task)
+        }
+    });
+    over.into_iter().for_each(Task::end);
+}
+
+/// madsim's clock, which follows ours: whoever reads it reads it in a task.
+struct Beneath {
+    time: TimeHandle,
+    /// What it reads.
+    now: u64,
+}
+
+impl Beneath {
+    fn begin() -> Beneath {
+        Beneath {
+            time: TimeHandle::current(),
+            now: 0,
+        }
+    }
+
+    fn follow(&mut self, now: u64) {
+        self.time.advance(Duration::from_nanos(now - self.now));
+        self.now = now;
     }
 }
 
@@ -189,7 +200,7 @@ impl State {
     /// Cuts segments and handles entries until nothing is left to do now.
     fn settle(&mut self, now: u64) {
         loop {
-            for (slot, side) in std::mem::take(&mut self.dirty) {
+            while let Some((slot, side)) = self.dirty.pop_front() {
                 self.cut(now, slot, side);
             }
             let Some(event) = self.queue.pop_due(now) else {

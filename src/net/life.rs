@@ -6,6 +6,7 @@ use super::connection::CONNECT_NS;
 use super::queue::Event;
 use super::segment::Kind;
 use super::slot::{Side, SlotId};
+use super::task::Tasks;
 use super::{Death, Network, Node, NodeId, Place, State};
 
 impl Network {
@@ -14,7 +15,7 @@ impl Network {
     /// their sockets is ignored.
     pub fn kill(&self, node: NodeId, death: Death) {
         self.with(|state, now| state.kill(now, node, death));
-        self.0.tasks.lock().kill(node);
+        Tasks::with(|tasks| tasks.kill(node));
     }
 
     /// Resets every connection between two nodes, as a firewall does that has

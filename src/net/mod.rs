@@ -42,7 +42,7 @@ mod socket;
 mod task;
 mod time;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
@@ -52,7 +52,6 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 use parking_lot::Mutex;
-use smallvec::SmallVec;
 
 use crate::draw::Draw;
 pub use bug::Bug;
@@ -71,7 +70,6 @@ pub use search::{Policy, Search};
 pub use segment::{Action, ClientTap, Delivery, Kind, Label, Rule, Segment};
 use slot::{Side, SlotId};
 pub use socket::{Labeller, Listener, Socket};
-use task::Tasks;
 pub use time::WallClockJumps;
 
 /// A node by its index, in the order in which nodes were added.
@@ -157,7 +155,6 @@ struct Shared {
     /// Virtual nanoseconds since the world began.
     now: AtomicU64,
     state: Mutex<State>,
-    tasks: Mutex<Tasks>,
 }
 
 struct State {
@@ -172,9 +169,9 @@ struct State {
     free: Vec<usize>,
     /// How often each identity has connected to each address.
     connects: IndexMap<u64, u64, xxhash_rust::xxh3::Xxh3DefaultBuilder>,
-    dirty: SmallVec<[(SlotId, Side); 4]>,
+    dirty: VecDeque<(SlotId, Side)>,
     /// Woken once the lock is free.
-    woken: SmallVec<[Waker; 4]>,
+    woken: Vec<Waker>,
     /// What was drawn for each segment, if it is kept.
     drawn: Option<Vec<Drawn>>,
 }
@@ -219,14 +216,13 @@ impl Network {
             slots: Vec::new(),
             free: Vec::new(),
             connects: Default::default(),
-            dirty: SmallVec::new(),
-            woken: SmallVec::new(),
+            dirty: VecDeque::new(),
+            woken: Vec::new(),
             drawn: None,
         };
         let network = Network(Arc::new(Shared {
             now: AtomicU64::new(0),
             state: Mutex::new(state),
-            tasks: Mutex::default(),
         }));
         network.add_node("supervisor");
         network

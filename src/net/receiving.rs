@@ -3,8 +3,6 @@
 use std::io::ErrorKind;
 
 use super::State;
-use bytes::Bytes;
-
 use super::connection::BACKLOG;
 use super::queue::Event;
 use super::segment::{Delivery, Kind, Packet};
@@ -190,35 +188,27 @@ impl State {
             return;
         }
         let is_known = self.is_acknowledged(now, slot, from, &packet);
-        let (kind, bytes) = match is_known {
-            true => (packet.kind, packet.bytes),
-            false => {
-                let read = (packet.kind, packet.bytes.clone());
-                self.unacknowledged(now, slot, from, packet);
-                read
-            }
-        };
-        if is_known {
-            self.acknowledged(slot, from);
+        if !is_copy {
+            self.take_in(slot, side, &packet);
+        }
+        match is_known {
+            true => self.acknowledged(slot, from),
+            false => self.unacknowledged(now, slot, from, packet),
         }
         if !is_copy {
-            self.take_in(slot, side, kind, bytes);
             // It acknowledges whatever went the other way.
             self.acknowledged_by_data(slot, side);
         }
     }
 
-    fn take_in(&mut self, slot: SlotId, side: Side, kind: Kind, bytes: Bytes) {
+    fn take_in(&mut self, slot: SlotId, side: Side, packet: &Packet) {
         let Some(connection) = self.connection(slot) else {
             return;
         };
         let end = connection.end(side);
-        match kind {
+        match packet.kind {
             Kind::Fin => end.finished = true,
-            _ => {
-                end.received += bytes.len();
-                end.inbox.push_back(bytes);
-            }
+            _ => end.inbox.extend_from_slice(&packet.bytes),
         }
         let reader = end.reader.take();
         self.woken.extend(reader);

@@ -85,7 +85,7 @@ impl State {
             }
         }
         while let Some(mut packet) = again.pop_front() {
-            packet.attempt += u64::from(packet.left);
+            packet.attempt += u32::from(packet.left);
             if self.transmit(now, slot, from, packet) == Sent::Lost {
                 self.put_back(slot, from, &mut again);
             }
@@ -119,7 +119,7 @@ impl State {
             connection: connection.key,
             side: from,
             number: packet.number,
-            attempt: packet.attempt,
+            attempt: packet.attempt.into(),
         };
         let sender = connection.end(from).place.node;
         let receiver = connection.end(from.peer()).place.node;

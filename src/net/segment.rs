@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 
 /// What some bytes mean to the one who wrote them: "COMMIT", "answer to
 /// COMMIT". Faults are aimed at labels; the bytes stay as they are.
@@ -127,11 +127,11 @@ pub(super) struct Packet {
     pub(super) kind: Kind,
     /// Counts what one side sends; with `attempt` it keys every draw.
     pub(super) number: u64,
-    pub(super) attempt: u64,
+    pub(super) attempt: u32,
     /// It was on the link before; false while it waits behind a loss.
     pub(super) left: bool,
-    pub(super) bytes: Bytes,
-    pub(super) labels: Vec<Label>,
+    pub(super) bytes: Box<[u8]>,
+    pub(super) labels: Box<[Label]>,
 }
 
 impl Packet {
@@ -142,8 +142,8 @@ impl Packet {
             number: 0,
             attempt: 0,
             left: false,
-            bytes: Bytes::new(),
-            labels: Vec::new(),
+            bytes: Box::default(),
+            labels: Box::default(),
         }
     }
 }

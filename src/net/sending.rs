@@ -3,8 +3,6 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use super::link::{Key, Wire};
 use super::queue::Event;
 use super::segment::{Action, Kind, Label, Packet, Segment};
@@ -27,7 +25,7 @@ impl State {
         };
         let end = connection.end(side);
         if !std::mem::replace(&mut end.dirty, true) {
-            self.dirty.push((slot, side));
+            self.dirty.push_back((slot, side));
         }
     }
 
@@ -54,7 +52,7 @@ impl State {
 
     /// Sends a segment without bytes.
     pub(super) fn send_bare(&mut self, now: u64, slot: SlotId, from: Side, kind: Kind) -> Sent {
-        self.send_new(now, slot, from, kind, Bytes::new(), Vec::new())
+        self.send_new(now, slot, from, kind, Box::default(), Box::default())
     }
 
     fn send_new(
@@ -63,8 +61,8 @@ impl State {
         slot: SlotId,
         from: Side,
         kind: Kind,
-        bytes: Bytes,
-        labels: Vec<Label>,
+        bytes: Box<[u8]>,
+        labels: Box<[Label]>,
     ) -> Sent {
         if self.options.planted == Some(Bug::PanicHoldingLock) {
             // Once: what is dropped while this unwinds sends segments too.
@@ -132,7 +130,7 @@ impl State {
             connection: connection.key,
             side: from,
             number: packet.number,
-            attempt: packet.attempt,
+            attempt: packet.attempt.into(),
         };
         let source = connection.end(from).place.node;
         let target = connection.end(from.peer()).place.node;
@@ -192,7 +190,7 @@ impl State {
             kind: packet.kind,
             labels: &packet.labels,
             bytes: &packet.bytes,
-            attempt: packet.attempt,
+            attempt: packet.attempt.into(),
         };
         let mut verdict = Action::Pass;
         for (_, rule) in &mut self.rules {
@@ -211,7 +209,7 @@ impl State {
                 return;
             };
             let lane = &mut connection.end(from).lane;
-            let packet = lane.next_packet(Kind::Rst, Bytes::new(), Vec::new());
+            let packet = lane.next_packet(Kind::Rst, Box::default(), Box::default());
             self.travel(now, slot, from, packet, Duration::ZERO);
         }
     }

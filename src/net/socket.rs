@@ -7,11 +7,10 @@ use std::ops::RangeInclusive;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use bytes::Buf;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::connection::{Connection, End};
+use super::connection::{Connection, End, skip};
 use super::keepalive::Keepalive;
 use super::link::{Concern, Key, part};
 use super::segment::{ClientTap, Label};
@@ -289,7 +288,7 @@ impl Connection {
     fn read_most(&mut self, side: Side, room: usize, options: &Options) -> usize {
         let key = self.key;
         let end = self.end(side);
-        let most = end.received.min(room);
+        let most = end.inbox.len().min(room);
         end.reads += 1;
         let number = end.reads;
         let key = Key::of(options.seed, key, side, number);
@@ -321,19 +320,9 @@ impl Connection {
 
 impl End {
     /// Moves `length` bytes of what arrived into `buffer`.
-    fn read(&mut self, buffer: &mut ReadBuf<'_>, mut length: usize) {
-        self.received -= length;
-        while length > 0
-            && let Some(bytes) = self.inbox.front_mut()
-        {
-            let moved = bytes.len().min(length);
-            buffer.put_slice(&bytes[..moved]);
-            bytes.advance(moved);
-            length -= moved;
-            if bytes.is_empty() {
-                self.inbox.pop_front();
-            }
-        }
+    fn read(&mut self, buffer: &mut ReadBuf<'_>, length: usize) {
+        buffer.put_slice(&self.inbox[..length]);
+        skip(&mut self.inbox, length);
     }
 }
 

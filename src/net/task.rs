@@ -2,10 +2,12 @@
 //!
 //! A task belongs to one process of one node. Whoever wakes it puts it on the
 //! list of those that are ready, and the executor picks from these at random.
+//! Both lists are the thread's, as the world is: nothing has to be locked.
 //! The tasks of a paused node wait until it goes on. Those of a process that
 //! is killed, and those that are aborted, are dropped by the executor, where
 //! nothing is locked and no other task is in the middle of anything.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
@@ -13,7 +15,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Wake, Waker};
 
-use parking_lot::Mutex;
 use slab::Slab;
 
 use super::join::{self, JoinHandle};
@@ -34,42 +35,58 @@ pub(super) const MAIN: Name = Name {
     number: 0,
 };
 
-/// The tasks that are to be polled.
-#[derive(Debug, Default)]
-pub(super) struct Ready(Mutex<Vec<Name>>);
+mod world {
+    use super::{Name, RefCell, Tasks};
+    thread_local! {
+        /// The tasks of the world that this thread simulates.
+        pub(super) static TASKS: RefCell<Tasks> = RefCell::default();
+        /// Which of them are to be polled.
+        pub(super) static READY: RefCell<Vec<Name>> = const { RefCell::new(Vec::new()) };
+    }
+}
 
-impl Ready {
-    /// Takes one of them, each as likely as the others, and a random word
-    /// whose lower half has decided nothing yet.
-    pub(super) fn pick(&self, draw: &mut Draw) -> Option<(Name, u32)> {
-        let mut names = self.0.lock();
+/// No task is to be polled.
+pub(super) fn is_idle() -> bool {
+    world::READY.with_borrow(Vec::is_empty)
+}
+
+/// Takes a task that is to be polled, each as likely as the others, and a
+/// random word whose lower half has decided nothing yet.
+pub(super) fn pick(draw: &mut Draw) -> Option<(Name, u32)> {
+    world::READY.with_borrow_mut(|names| {
         if names.is_empty() {
             return None;
         }
         let word = draw.u64();
         let index = draw::scale(word, 0..names.len() as u64) as usize;
         Some((names.swap_remove(index), word as u32))
-    }
+    })
 }
 
-/// What a waker of a task holds.
+/// What a waker of a task holds. It could be sent to another thread, as every
+/// waker can, but no thread of a world is there to send it to.
 #[derive(Debug)]
 pub(super) struct Tag {
     name: Name,
-    ready: Arc<Ready>,
     /// It is on the list of those that are ready.
     queued: AtomicBool,
     aborted: AtomicBool,
 }
 
 impl Tag {
-    pub(super) fn new(name: Name, ready: &Arc<Ready>) -> Arc<Tag> {
+    pub(super) fn new(name: Name) -> Arc<Tag> {
         Arc::new(Tag {
             name,
-            ready: ready.clone(),
             queued: AtomicBool::new(false),
             aborted: AtomicBool::new(false),
         })
+    }
+
+    /// The tag of a task that never begins: whoever wakes it wakes nobody.
+    fn of_none() -> Arc<Tag> {
+        let tag = Tag::new(MAIN);
+        tag.queued.store(true, Ordering::Relaxed);
+        tag
     }
 
     /// It has been taken from the list: from now on it can be woken again.
@@ -90,8 +107,10 @@ impl Wake for Tag {
     }
 
     fn wake_by_ref(self: &Arc<Tag>) {
-        if !self.queued.swap(true, Ordering::Relaxed) {
-            self.ready.0.lock().push(self.name);
+        if !self.queued.load(Ordering::Relaxed) {
+            self.queued.store(true, Ordering::Relaxed);
+            // What a thread drops as it ends may wake a task that is gone.
+            let _gone = world::READY.try_with(|ready| ready.borrow_mut().push(self.name));
         }
     }
 }
@@ -117,13 +136,12 @@ pub(super) enum Next {
 pub(super) struct Tasks {
     table: Slab<Entry>,
     made: u64,
-    pub(super) ready: Arc<Ready>,
     /// The nodes that are paused, and which of their tasks were woken.
     paused: BTreeMap<NodeId, Vec<Name>>,
     /// What killed processes have left, to be dropped.
-    pub(super) dead: Vec<Task>,
-    /// The world has ended: nothing new begins.
-    pub(super) closed: bool,
+    dead: Vec<Task>,
+    /// Before a world begins and after it has ended, no task does.
+    open: bool,
 }
 
 struct Entry {
@@ -134,12 +152,23 @@ struct Entry {
 }
 
 impl Tasks {
+    /// Works on the tasks of this thread's world.
+    pub(super) fn with<T>(work: impl FnOnce(&mut Tasks) -> T) -> T {
+        world::TASKS.with_borrow_mut(work)
+    }
+
+    /// A world begins.
+    pub(super) fn open(&mut self) {
+        self.open = true;
+        world::READY.with_borrow_mut(Vec::clear);
+    }
+
     fn add(&mut self, place: Place, future: Pin<Box<dyn Future<Output = ()> + Send>>) -> Arc<Tag> {
         self.made += 1;
         let number = self.made;
         let entry = self.table.vacant_entry();
         let index = entry.key();
-        let tag = Tag::new(Name { index, number }, &self.ready);
+        let tag = Tag::new(Name { index, number });
         let task = Task {
             tag: tag.clone(),
             waker: tag.clone().into(),
@@ -210,15 +239,18 @@ impl Tasks {
         }
     }
 
+    /// What killed processes have left, to be dropped.
+    pub(super) fn take_dead(&mut self) -> Vec<Task> {
+        std::mem::take(&mut self.dead)
+    }
+
     /// Everything that is left when a world ends.
     pub(super) fn close(&mut self) -> Vec<Task> {
-        self.closed = true;
+        self.open = false;
+        self.paused.clear();
         let left = std::mem::take(&mut self.table);
         let left = left.into_iter().filter_map(|(_, entry)| entry.task);
-        std::mem::take(&mut self.dead)
-            .into_iter()
-            .chain(left)
-            .collect()
+        self.take_dead().into_iter().chain(left).collect()
     }
 }
 
@@ -243,28 +275,26 @@ impl Network {
     {
         let is_current = self.0.state.lock().node(place.node).incarnation == place.incarnation;
         let (future, outcome) = join::split(future);
-        let mut tasks = self.0.tasks.lock();
-        let tag = match is_current && !tasks.closed {
-            true => tasks.add(place, Box::pin(future)),
-            false => {
-                drop(tasks);
-                drop(future);
-                Tag::new(MAIN, &Arc::default())
-            }
-        };
+        let future = Box::pin(future);
+        let begun = Tasks::with(|tasks| match is_current && tasks.open {
+            true => Ok(tasks.add(place, future)),
+            false => Err(future),
+        });
+        let tag = begun.unwrap_or_else(|_future| Tag::of_none());
         JoinHandle::new(tag, outcome)
     }
 
     /// Stops a node where it stands: it does nothing until it is resumed, and
     /// what arrives waits.
     pub fn pause(&self, node: NodeId) {
-        self.0.tasks.lock().paused.entry(node).or_default();
+        Tasks::with(|tasks| {
+            tasks.paused.entry(node).or_default();
+        });
     }
 
     /// Lets a paused node go on.
     pub fn resume(&self, node: NodeId) {
-        let mut tasks = self.0.tasks.lock();
-        let waiting = tasks.paused.remove(&node).unwrap_or_default();
-        tasks.ready.0.lock().extend(waiting);
+        let waiting = Tasks::with(|tasks| tasks.paused.remove(&node)).unwrap_or_default();
+        world::READY.with_borrow_mut(|ready| ready.extend(waiting));
     }
 }
