@@ -7,6 +7,11 @@
 //! compared is interleaved in one run, in CPU time except beside the real
 //! server: differences and ratios are the figures to quote.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "beside the real server it is real time that counts"
+)]
+
 #[path = "../constant/accept.rs"]
 mod accept;
 mod beside;
