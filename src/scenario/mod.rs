@@ -118,6 +118,9 @@ pub struct Shop {
     pub lock_ttl: Time,
     /// How long a request tries for the lock.
     pub lock_wait: Time,
+    /// How many of Redis's replicas must have a lock before it counts, as
+    /// WAIT counts them.
+    pub lock_replicas: u16,
     /// The pause between two tries.
     pub lock_retry: Time,
     /// How long Redlock waits for each of its servers.
@@ -145,6 +148,7 @@ impl Default for Shop {
             reads: Reads::Primary,
             lock_ttl: Time::ms(1_000),
             lock_wait: Time::ms(1_000),
+            lock_replicas: 0,
             lock_retry: Time::ms(20),
             redlock_timeout: Time::ms(50),
             redlock_validity: Validity::Checked,

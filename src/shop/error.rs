@@ -111,6 +111,9 @@ pub enum RedisCall {
     /// The socket could not be opened.
     #[error(transparent)]
     Io(#[from] std::io::Error),
+    /// It was done, and fewer replicas have it than must.
+    #[error("too few replicas have it")]
+    Replicas,
     /// The driver's error: the server's own, or a lost connection.
     #[error(transparent)]
     Redis(#[from] redis::RedisError),

@@ -47,6 +47,8 @@ pub(super) struct Locks {
     /// Where a lock goes whose request ended before it could release.
     abandoned: mpsc::UnboundedSender<Held>,
     pub(super) ttl: Duration,
+    /// How many replicas must have it.
+    replicas: usize,
     wait: Duration,
     retry: Duration,
     releases_any: bool,
@@ -81,6 +83,7 @@ impl Locks {
             counts: (options.fence == Fence::Counter).then(|| Script::new(TAKE_AND_COUNT)),
             abandoned,
             ttl: options.lock_ttl,
+            replicas: options.lock_replicas,
             wait: options.lock_wait,
             retry: options.lock_retry,
             releases_any: options.has(Bug::ReleasesAnyLock),
@@ -223,7 +226,10 @@ impl<'a> Attempt<'a> {
             None => {
                 let mut set = cmd("SET");
                 set.arg(key).arg(token).arg("NX").arg("PX").arg(ttl_ms);
-                server.command(&set).await
+                match locks.replicas {
+                    0 => server.command(&set).await,
+                    least => server.replicated(&set, least).await,
+                }
             }
             Some(script) => {
                 let mut run = script.key(key);

@@ -44,6 +44,9 @@ pub struct Options {
     pub lock_ttl: Duration,
     /// How long to try for a lock.
     pub lock_wait: Duration,
+    /// How many replicas must have a lock before it counts, as WAIT counts
+    /// them. WAIT takes no more than half the deadline.
+    pub lock_replicas: usize,
     /// The pause between two tries.
     pub lock_retry: Duration,
     /// How long `redlock` waits for each of its servers.
@@ -83,6 +86,7 @@ impl Default for Options {
             idle_timeout: Duration::from_secs(5),
             lock_ttl: Duration::from_secs(5),
             lock_wait: Duration::from_secs(2),
+            lock_replicas: 0,
             lock_retry: Duration::from_millis(20),
             redlock_timeout: Duration::from_millis(50),
             redlock_validity: Validity::Checked,

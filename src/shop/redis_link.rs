@@ -40,6 +40,30 @@ impl RedisLink {
             .await
     }
 
+    /// Sends a command and waits, no longer than half the deadline, until so
+    /// many replicas have what it wrote.
+    pub(super) async fn replicated(&self, command: &Cmd, least: usize) -> Result<Value, RedisCall> {
+        let most_ms = u64::try_from((self.deadline / 2).as_millis()).unwrap_or(u64::MAX);
+        // On one connection: WAIT counts who has what that one wrote.
+        let mut both = redis::pipe();
+        both.add_command(command.clone());
+        both.cmd("WAIT").arg(least).arg(most_ms.max(1));
+        let answers = self
+            .call(async |mut connection| both.query_async(&mut connection).await)
+            .await?;
+        match answers {
+            Value::Array(answers) => match answers.as_slice() {
+                [Value::Okay, Value::Int(count)]
+                    if usize::try_from(*count).is_ok_and(|count| count < least) =>
+                {
+                    Err(RedisCall::Replicas)
+                }
+                answers => Ok(answers.first().cloned().unwrap_or(Value::Nil)),
+            },
+            other => Ok(other),
+        }
+    }
+
     /// Runs a script, and loads it first if need be, within the deadline.
     pub(super) async fn script(&self, run: &ScriptInvocation<'_>) -> Result<Value, RedisCall> {
         self.call(async |mut connection| run.invoke_async(&mut connection).await)

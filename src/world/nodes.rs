@@ -127,6 +127,7 @@ pub(super) fn shop_options(scenario: &Scenario, name: &str) -> shop::Options {
         idle_timeout: shop.idle_timeout.0,
         lock_ttl: shop.lock_ttl.0,
         lock_wait: shop.lock_wait.0,
+        lock_replicas: shop.lock_replicas.into(),
         lock_retry: shop.lock_retry.0,
         redlock_timeout: shop.redlock_timeout.0,
         redlock_validity: shop.redlock_validity,
