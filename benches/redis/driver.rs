@@ -2,7 +2,7 @@
 //! through redis-rs to a constant.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use doublebuy::net::{self, Options};
 use doublebuy::redis::Server;
@@ -11,6 +11,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, RedisConnectionInfo, Script, cmd};
 
 use crate::constant;
+use crate::timed::timed;
 
 const ADDRESS: &str = "redis:6379";
 
@@ -92,11 +93,11 @@ pub fn alone(work: Work, times: u32) -> Duration {
                     .collect()
             })
             .collect();
-        let start = Instant::now();
-        for batch in batches.iter().cycle().take((times / TOGETHER) as usize) {
-            assert!(!client.call(batch).is_empty());
-        }
-        start.elapsed()
+        timed(|| {
+            for batch in batches.iter().cycle().take((times / TOGETHER) as usize) {
+                assert!(!client.call(batch).is_empty());
+            }
+        })
     })
 }
 

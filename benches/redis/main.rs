@@ -6,18 +6,19 @@
 //! redis-benchmark. What is compared is interleaved in one run: differences
 //! and ratios are the figures to quote.
 
-#![expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
-
 #[path = "../constant/accept.rs"]
 mod accept;
 mod beside;
 #[path = "../constant/redis.rs"]
 mod constant;
 mod driver;
+#[path = "../timed/mod.rs"]
+mod timed;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use driver::Work;
+use timed::timed;
 
 const ROUNDS: u32 = 9;
 
@@ -62,10 +63,4 @@ fn behind_the_driver() {
 fn each(times: u32, run: impl Fn(u32)) -> Duration {
     let short = timed(|| run(1));
     timed(|| run(times)).saturating_sub(short) / (times - 1)
-}
-
-fn timed(work: impl FnOnce()) -> Duration {
-    let start = Instant::now();
-    work();
-    start.elapsed()
 }
