@@ -1,9 +1,10 @@
 //! `serve postgres` beside the real server, under one pgbench script.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+
+use crate::served::Served;
 
 const BINARIES: &str = "/usr/lib/postgresql/15/bin";
 const SECONDS: &str = "5";
@@ -15,21 +16,18 @@ pub fn pgbench() {
             return println!("serve postgres beside the real one: skipped: no {name} binary");
         }
     }
-    let (served, real) = (Running::served(), Running::real());
-    for server in [&served, &real] {
-        run(&server.address, &["-i", "-q"]);
+    let (served, real) = (Served::start("postgres"), Real::start());
+    for address in [&served.address, &real.address] {
+        run(address, &["-i", "-q"]);
     }
     println!("pgbench's own script, 2 clients, -M prepared, fsync off:");
-    let rate = |server: &Running| {
-        let said = run(
-            &server.address,
-            &["-M", "prepared", "-n", "-c2", "-T", SECONDS],
-        );
+    let rate = |address: &str| {
+        let said = run(address, &["-M", "prepared", "-n", "-c2", "-T", SECONDS]);
         let tps = said.lines().find_map(|line| line.strip_prefix("tps = "));
         let tps = tps.and_then(|rest| rest.split_whitespace().next());
         tps.and_then(|tps| tps.parse::<f64>().ok()).expect("a rate")
     };
-    let [ours, theirs] = [rate(&served), rate(&real)];
+    let [ours, theirs] = [rate(&served.address), rate(&real.address)];
     println!("  serve postgres    {ours:>7.0} transactions/s");
     println!(
         "  PostgreSQL 15     {theirs:>7.0} transactions/s  ours is {:.2} times as fast",
@@ -54,33 +52,15 @@ fn run(address: &str, arguments: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// A server, ended when dropped.
-struct Running {
+/// The real server, ended when dropped.
+struct Real {
     process: Child,
     address: String,
-    folder: Option<PathBuf>,
+    folder: PathBuf,
 }
 
-impl Running {
-    fn served() -> Running {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_doublebuy"))
-            .args(["serve", "postgres", "--listen", "127.0.0.1:0"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("it starts");
-        let mut line = String::new();
-        let stdout = process.stdout.take().expect("a pipe");
-        BufReader::new(stdout).read_line(&mut line).expect("a line");
-        let address = line.split_whitespace().find(|word| word.contains(':'));
-        let address = address.expect("it says where it listens").to_owned();
-        Running {
-            process,
-            address,
-            folder: None,
-        }
-    }
-
-    fn real() -> Running {
+impl Real {
+    fn start() -> Real {
         // The kernel picks a free port; nobody else is told of it.
         let probe = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = probe.local_addr().expect("an address").to_string();
@@ -124,10 +104,10 @@ impl Running {
         while !is_ready.status().is_ok_and(|status| status.success()) {
             std::thread::sleep(std::time::Duration::from_millis(50));
         }
-        Running {
+        Real {
             process,
             address,
-            folder: Some(folder),
+            folder,
         }
     }
 }
@@ -152,24 +132,15 @@ fn is_root() -> bool {
     uid.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }
 
-impl Drop for Running {
+impl Drop for Real {
     fn drop(&mut self) {
-        match &self.folder {
-            // runuser would leave the server behind if it were killed.
-            Some(folder) => {
-                let stop = ["stop", "-m", "immediate", "-D"];
-                let mut stop_it = program("pg_ctl", folder);
-                stop_it
-                    .args(stop)
-                    .arg(folder.join("data"))
-                    .stdout(Stdio::null());
-                drop(stop_it.status());
-            }
-            None => drop(self.process.kill()),
-        }
+        // runuser would leave the server behind if it were killed.
+        let mut stop = program("pg_ctl", &self.folder);
+        stop.args(["stop", "-m", "immediate", "-D"])
+            .arg(self.folder.join("data"))
+            .stdout(Stdio::null());
+        drop(stop.status());
         drop(self.process.wait());
-        if let Some(folder) = &self.folder {
-            drop(fs::remove_dir_all(folder));
-        }
+        drop(fs::remove_dir_all(&self.folder));
     }
 }

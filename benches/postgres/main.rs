@@ -18,6 +18,8 @@ mod beside;
 #[path = "../constant/postgres.rs"]
 mod constant;
 mod driver;
+#[path = "../../tests/served/mod.rs"]
+mod served;
 #[path = "../timed/mod.rs"]
 mod timed;
 

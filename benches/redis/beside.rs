@@ -3,6 +3,8 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
+use crate::served::Served;
+
 const TESTS: &str = "set,get,incr,lpush,rpop,sadd,hset,zadd";
 const REQUESTS: &str = "400000";
 const ROUNDS: u32 = 3;
@@ -18,12 +20,12 @@ pub fn redis_benchmark() {
             return println!("serve redis beside the real one: skipped: no {name} binary");
         }
     }
-    let servers = [Running::served(), Running::real()];
+    let (served, real) = (Served::start("redis"), Real::start());
     println!("redis-benchmark -t {TESTS} -P 16 -n {REQUESTS}, the best of {ROUNDS}:");
     let mut best: Vec<(String, [f64; 2])> = Vec::new();
     for _ in 0..ROUNDS {
-        for (side, server) in servers.iter().enumerate() {
-            for (at, (name, rate)) in rates(server).into_iter().enumerate() {
+        for (side, address) in [&served.address, &real.address].iter().enumerate() {
+            for (at, (name, rate)) in rates(address).into_iter().enumerate() {
                 if best.len() <= at {
                     best.push((name, [0.0; 2]));
                 }
@@ -40,8 +42,8 @@ pub fn redis_benchmark() {
 }
 
 /// Requests a second, by test.
-fn rates(server: &Running) -> Vec<(String, f64)> {
-    let (host, port) = server.address.rsplit_once(':').expect("host:port");
+fn rates(address: &str) -> Vec<(String, f64)> {
+    let (host, port) = address.rsplit_once(':').expect("host:port");
     let output = Command::new("redis-benchmark")
         .args(["-h", host, "-p", port, "-t", TESTS])
         .args(["-P", "16", "-n", REQUESTS, "--csv"])
@@ -62,26 +64,14 @@ fn rates(server: &Running) -> Vec<(String, f64)> {
     rows.collect()
 }
 
-/// A server, ended when dropped.
-struct Running {
+/// The real server, ended when dropped.
+struct Real {
     process: Child,
     address: String,
 }
 
-impl Running {
-    fn served() -> Running {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_doublebuy"))
-            .args(["serve", "redis", "--listen", "127.0.0.1:0"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("it starts");
-        let line = first_line(&mut process, |_| true);
-        let address = line.split_whitespace().find(|word| word.contains(':'));
-        let address = address.expect("it says where it listens").to_owned();
-        Running { process, address }
-    }
-
-    fn real() -> Running {
+impl Real {
+    fn start() -> Real {
         // The kernel picks a free port; nobody else is told of it.
         let probe = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = probe.local_addr().expect("an address");
@@ -92,26 +82,18 @@ impl Running {
             .stdout(Stdio::piped())
             .spawn()
             .expect("it starts");
-        first_line(&mut process, |line| {
-            line.contains("Ready to accept connections")
-        });
-        Running {
+        let stdout = process.stdout.take().expect("a pipe");
+        let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
+        let is_ready = lines.any(|line| line.contains("Ready to accept connections"));
+        assert!(is_ready, "it says that it is ready");
+        Real {
             process,
             address: address.to_string(),
         }
     }
 }
 
-/// The first line of that kind that a server prints.
-fn first_line(process: &mut Child, wanted: impl Fn(&str) -> bool) -> String {
-    let stdout = process.stdout.take().expect("a pipe");
-    let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
-    lines
-        .find(|line| wanted(line))
-        .expect("it says that it is ready")
-}
-
-impl Drop for Running {
+impl Drop for Real {
     fn drop(&mut self) {
         drop(self.process.kill());
         drop(self.process.wait());

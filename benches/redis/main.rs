@@ -12,6 +12,8 @@ mod beside;
 #[path = "../constant/redis.rs"]
 mod constant;
 mod driver;
+#[path = "../../tests/served/mod.rs"]
+mod served;
 #[path = "../timed/mod.rs"]
 mod timed;
 

@@ -2,42 +2,12 @@
 //!
 //! What psql prints is held against what it prints at a real server.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
+use crate::served::Served;
 use crate::support::real::Real;
-
-/// `doublebuy serve postgres` on a port of its own, ended when dropped.
-struct Served {
-    process: Child,
-    address: String,
-}
-
-impl Served {
-    fn start() -> Served {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_doublebuy"))
-            .args(["serve", "postgres", "--listen", "127.0.0.1:0"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        let stdout = process.stdout.take().unwrap();
-        BufReader::new(stdout).read_line(&mut line).unwrap();
-        let address = line.split_whitespace().find(|word| word.contains(':'));
-        Served {
-            address: address.expect("it says where it listens").to_owned(),
-            process,
-        }
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        drop(self.process.kill());
-        drop(self.process.wait());
-    }
-}
 
 /// A client of PostgreSQL 15, where this machine has it.
 fn client(name: &str) -> Option<PathBuf> {
@@ -215,7 +185,7 @@ fn psql_prints_what_it_prints_at_a_real_server() {
     let Some(real) = Real::start() else {
         return;
     };
-    let served = Served::start();
+    let served = Served::start("postgres");
     let script = Scratch::new("script.sql", SCRIPT);
     let script = script.0.to_str().unwrap();
     let mut calls: Vec<(Vec<&str>, &str)> = CALLS.iter().map(|call| (call.to_vec(), "")).collect();
@@ -272,7 +242,7 @@ const MODES: [&str; 3] = ["simple", "extended", "prepared"];
 
 #[test]
 fn pgbench_runs_its_own_script_and_the_books_balance() {
-    let served = Served::start();
+    let served = Served::start("postgres");
     let address = &served.address;
     // Every step, and both ways of making rows: drop, create, generate, vacuum,
     // primary and foreign keys.
@@ -304,7 +274,7 @@ COMMIT;
 
 #[test]
 fn pgbench_runs_a_script_in_every_mode() {
-    let served = Served::start();
+    let served = Served::start("postgres");
     let address = &served.address;
     let script = Scratch::new("buy.sql", BUY);
     let script = script.0.to_str().unwrap();

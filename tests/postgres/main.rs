@@ -19,6 +19,8 @@ mod isolation;
 mod protocol;
 mod replication;
 mod schedules;
+#[path = "../served/mod.rs"]
+mod served;
 mod sessions;
 mod standby;
 mod support;

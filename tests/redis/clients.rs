@@ -4,42 +4,14 @@
 //! What redis-cli prints is compared with what it prints of the real server,
 //! to the byte.
 
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, Command, Output, Stdio};
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
 
 use redis::{AsyncCommands, Commands, cmd};
 
 use crate::oracle::RealRedis;
+use crate::served::Served;
 use crate::support::outside;
-
-/// `serve redis`, ended when dropped.
-struct Served {
-    process: Child,
-    address: String,
-}
-
-impl Served {
-    fn start() -> Served {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_doublebuy"))
-            .args(["serve", "redis", "--listen", "127.0.0.1:0"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        let stdout = process.stdout.take().unwrap();
-        BufReader::new(stdout).read_line(&mut line).unwrap();
-        let address = line.split_whitespace().find(|word| word.contains(':'));
-        let address = address.expect("it says where it listens").to_owned();
-        Served { process, address }
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-    }
-}
 
 /// Runs a program of Redis against a server; none, and a word about it,
 /// without the binary.
@@ -134,7 +106,7 @@ fn redis_cli_prints_what_it_prints_of_the_real_server() {
     let Some(real) = RealRedis::start() else {
         return;
     };
-    let served = Served::start();
+    let served = Served::start("redis");
     for (args, input) in INVOCATIONS {
         let outputs = [&real.address(), &served.address]
             .map(|address| run("redis-cli", address, args, input.as_bytes()));
@@ -152,7 +124,7 @@ fn redis_cli_prints_what_it_prints_of_the_real_server() {
 
 #[test]
 fn redis_cli_scans_every_key() {
-    let served = Served::start();
+    let served = Served::start("redis");
     let load: String = (0..2_000).map(|n| format!("SET key:{n} {n}\r\n")).collect();
     let Some(loaded) = run("redis-cli", &served.address, &["--pipe"], load.as_bytes()) else {
         return;
@@ -178,7 +150,7 @@ fn redis_cli_scans_every_key() {
 #[test]
 fn redis_benchmark_runs() {
     const TESTS: &str = "set,get,incr,lpush,rpop,sadd,hset,zadd";
-    let served = Served::start();
+    let served = Served::start("redis");
     let args = ["-t", TESTS, "-P", "16", "-n", "3200", "--csv"];
     let Some(ran) = run("redis-benchmark", &served.address, &args, b"") else {
         return;
@@ -196,7 +168,7 @@ fn redis_benchmark_runs() {
 
 #[test]
 fn redis_rs_opens_its_own_sockets() {
-    let served = Served::start();
+    let served = Served::start("redis");
     for protocol in ["resp2", "resp3"] {
         let url = format!("redis://{}/1?protocol={protocol}", served.address);
         let client = redis::Client::open(url).unwrap();

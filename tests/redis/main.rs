@@ -16,4 +16,6 @@ mod recipes;
 mod replication;
 mod scripts;
 mod sentinel;
+#[path = "../served/mod.rs"]
+mod served;
 mod support;
