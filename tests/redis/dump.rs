@@ -1,6 +1,6 @@
 //! What DUMP gives one server, RESTORE takes on the other.
 
-use crate::oracle::{Raw, RealRedis};
+use crate::oracle::{Raw, RealRedis, words};
 use crate::support::serve_on_a_thread;
 
 /// Commands that make a value of each encoding, below the key.
@@ -24,12 +24,6 @@ const VALUES: &[(&str, &[&str])] = &[
         ],
     ),
 ];
-
-fn words(line: &str) -> Vec<Vec<u8>> {
-    line.split(' ')
-        .map(|word| word.as_bytes().to_vec())
-        .collect()
-}
 
 fn payload(server: &mut Raw, key: &str) -> Vec<u8> {
     let reply = server.call(&words(&format!("DUMP {key}")));

@@ -1,14 +1,13 @@
 //! Libraries of functions: what keeps them, and who else gets them.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use doublebuy::redis::{Disk, Options, Persistence, Server};
+use doublebuy::redis::{Disk, Options, Persistence};
 use doublebuy::rt;
 use redis::aio::MultiplexedConnection;
 use redis::{RedisError, cmd};
 
-use crate::support::{connect, outside};
+use crate::support::{connect, outside, serve_on};
 
 const LIBRARY: &str = "#!lua name=shop
 local function take(keys, args)
@@ -30,10 +29,7 @@ async fn start(disk: &Disk, persistence: Persistence) -> (String, MultiplexedCon
 }
 
 async fn start_with(disk: &Disk, options: Options) -> (String, MultiplexedConnection) {
-    let listener = rt::Listener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let server = Server::start_on(disk, options, Arc::new(()));
-    rt::spawn(async move { server.serve(listener).await });
+    let address = serve_on(disk, options).await;
     (address.clone(), connect(&address).await)
 }
 

@@ -139,13 +139,7 @@ impl Raw {
 
     /// Sends a command.
     pub fn ask(&mut self, args: &[Vec<u8>]) {
-        let mut request = format!("*{}\r\n", args.len()).into_bytes();
-        for arg in args {
-            request.extend(format!("${}\r\n", arg.len()).bytes());
-            request.extend(arg);
-            request.extend(b"\r\n");
-        }
-        self.send(&request);
+        self.send(&request(args));
     }
 
     /// Says that no more will be sent.
@@ -186,6 +180,23 @@ impl Raw {
         self.stream.read_to_end(&mut rest).unwrap();
         rest
     }
+}
+
+/// A command's arguments.
+pub fn words(line: &str) -> Vec<Vec<u8>> {
+    let words = line.split_whitespace();
+    words.map(|word| word.as_bytes().to_vec()).collect()
+}
+
+/// A command as a client sends it.
+pub fn request(args: &[Vec<u8>]) -> Vec<u8> {
+    let mut request = format!("*{}\r\n", args.len()).into_bytes();
+    for arg in args {
+        request.extend(format!("${}\r\n", arg.len()).bytes());
+        request.extend(arg);
+        request.extend(b"\r\n");
+    }
+    request
 }
 
 /// Takes the reply at the start of `input`, if all of it is there.

@@ -8,7 +8,7 @@ use doublebuy::rt;
 use redis::AsyncCommands;
 use redis::aio::MultiplexedConnection;
 
-use crate::support::{connect, outside};
+use crate::support::{connect, outside, serve_on};
 
 /// A server on `disk`, and a client of it.
 async fn start(disk: &Disk, persistence: Persistence) -> MultiplexedConnection {
@@ -16,11 +16,7 @@ async fn start(disk: &Disk, persistence: Persistence) -> MultiplexedConnection {
         persistence,
         ..Options::default()
     };
-    let listener = rt::Listener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let server = Server::start_on(disk, options, Arc::new(()));
-    rt::spawn(async move { server.serve(listener).await });
-    connect(&address).await
+    connect(&serve_on(disk, options).await).await
 }
 
 /// Whether a key that was acknowledged is there after a restart.

@@ -15,7 +15,7 @@ use std::time::Duration;
 use doublebuy::redis::{Bug, Options, Server};
 use doublebuy::rt;
 
-use crate::oracle::{Raw, RealRedis, pause};
+use crate::oracle::{Raw, RealRedis, pause, words};
 use crate::support::outside;
 
 const SCHEDULES: &str = include_str!("replication.txt");
@@ -64,12 +64,6 @@ struct Stage {
     ids: Vec<String>,
     mute: Vec<Raw>,
     said: String,
-}
-
-fn words(line: &str) -> Vec<Vec<u8>> {
-    line.split_whitespace()
-        .map(|w| w.as_bytes().to_vec())
-        .collect()
 }
 
 impl Stage {

@@ -10,16 +10,11 @@ use doublebuy::redis::sentinel::{self, Address, Monitor};
 use doublebuy::redis::{Options, Server};
 use doublebuy::rt;
 
-use crate::oracle::{Raw, RealRedis, pause};
+use crate::oracle::{Raw, RealRedis, pause, words};
 use crate::support::outside;
 
 const DOWN_AFTER_MS: i64 = 500;
 const TIMEOUT_MS: i64 = 5_000;
-
-fn words(line: &str) -> Vec<Vec<u8>> {
-    let words = line.split_whitespace();
-    words.map(|word| word.as_bytes().to_vec()).collect()
-}
 
 fn say(client: &mut Raw, line: &str) -> String {
     String::from_utf8_lossy(&client.call(&words(line))).into_owned()

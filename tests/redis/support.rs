@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use doublebuy::net;
-use doublebuy::redis::{Observer, Options, Server};
+use doublebuy::redis::{Disk, Observer, Options, Server};
 use doublebuy::rt;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, ProtocolVersion, RedisConnectionInfo, RedisError};
@@ -21,9 +21,14 @@ pub fn outside<F: Future>(test: F) -> F::Output {
 
 /// A server on a port of this machine, and its address.
 pub async fn serve(options: Options) -> String {
+    serve_on(&Disk::new(), options).await
+}
+
+/// The same with what an earlier one left on `disk`.
+pub async fn serve_on(disk: &Disk, options: Options) -> String {
     let listener = rt::Listener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let server = Server::start(options, Arc::new(()));
+    let server = Server::start_on(disk, options, Arc::new(()));
     rt::spawn(async move { server.serve(listener).await });
     address
 }

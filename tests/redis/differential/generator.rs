@@ -14,11 +14,6 @@ use super::agree::name;
 use super::play::{CLIENTS, Step, may_wait};
 use super::words::{KEYS, choices, pool};
 
-pub fn pick<'a>(draw: &mut Draw, from: &[&'a str]) -> &'a str {
-    let last = u64::try_from(from.len()).unwrap();
-    from[usize::try_from(draw.within(0..last)).unwrap()]
-}
-
 /// The templates, one a line, under `# family weight`.
 const TEMPLATES: &str = include_str!("templates.txt");
 /// The scripts that are called with what comes, one a line.
@@ -81,7 +76,7 @@ fn command(draw: &mut Draw) -> Vec<Vec<u8>> {
         return words.into_iter().map(String::into_bytes).collect();
     }
     let mut words = Vec::new();
-    for word in pick(draw, family).split(' ') {
+    for word in draw.pick(family).split(' ') {
         expand(draw, word, &mut words);
     }
     if draw.percent(2) && words.len() > 1 {
@@ -133,14 +128,14 @@ fn expand(draw: &mut Draw, word: &str, words: &mut Vec<String>) {
             Some(from) => from,
             None => pool(name),
         };
-        words.extend(pick(draw, from).split(' ').map(str::to_owned));
+        words.extend(draw.pick(from).split(' ').map(str::to_owned));
     }
 }
 
 /// What runs a script, or loads it.
 fn script(draw: &mut Draw) -> Vec<String> {
     let scripts: Vec<&str> = SCRIPTS.lines().collect();
-    let text = pick(draw, &scripts).to_owned();
+    let text = draw.pick(&scripts).to_owned();
     let sha = || sha1_smol::Sha1::from(&text).digest().to_string();
     let mut args = match draw.number(0..10) {
         0 => return ["SCRIPT", "LOAD", &text].map(str::to_owned).to_vec(),
@@ -150,23 +145,20 @@ fn script(draw: &mut Draw) -> Vec<String> {
         4 => vec!["EVALSHA_RO".to_owned(), sha().to_uppercase()],
         _ => vec!["EVAL".to_owned(), text],
     };
-    let tail = pick(
-        draw,
-        &[
-            "1 a 1",
-            "1 h1 x",
-            "1 n 41",
-            "0",
-            "2 a",
-            "x",
-            "1 b -3",
-            "1 z1 1.5",
-            "1 l1 {\"a\":[1,2.5,null]}",
-            "1 c [[],{},1e3]",
-            "1 s1 [1,",
-            "1 x1 9007199254740993",
-        ],
-    );
+    let tail = draw.pick(&[
+        "1 a 1",
+        "1 h1 x",
+        "1 n 41",
+        "0",
+        "2 a",
+        "x",
+        "1 b -3",
+        "1 z1 1.5",
+        "1 l1 {\"a\":[1,2.5,null]}",
+        "1 c [[],{},1e3]",
+        "1 s1 [1,",
+        "1 x1 9007199254740993",
+    ]);
     args.extend(tail.split(' ').map(str::to_owned));
     args
 }

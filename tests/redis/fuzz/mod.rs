@@ -23,7 +23,7 @@ use doublebuy::rt;
 use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::oracle::whole_reply;
+use crate::oracle::{request, whole_reply, words};
 
 /// Inputs of a test where nothing else is asked for.
 const INPUTS: u64 = 2_000;
@@ -96,23 +96,7 @@ fn index(draw: &mut Draw, length: usize) -> usize {
     }
 }
 
-fn request(args: &[Vec<u8>]) -> Vec<u8> {
-    let mut request = format!("*{}\r\n", args.len()).into_bytes();
-    for arg in args {
-        request.extend(format!("${}\r\n", arg.len()).bytes());
-        request.extend(arg);
-        request.extend(b"\r\n");
-    }
-    request
-}
-
-fn words(line: &str) -> Vec<Vec<u8>> {
-    line.split(' ')
-        .map(|word| word.as_bytes().to_vec())
-        .collect()
-}
-
-/// A client that takes replies apart by an independent decoder.
+/// A client that takes replies apart as the oracle's does.
 struct Client {
     stream: rt::Stream,
     input: BytesMut,

@@ -6,10 +6,10 @@ use doublebuy::draw::Draw;
 use doublebuy::redis::Bug;
 
 use super::{
-    Answers, BATCH, Client, Noted, assert_reached, batches, index, options, others_are_served,
-    pick, words,
+    Answers, BATCH, Client, Noted, assert_reached, batches, index, options, others_are_served, pick,
 };
 use crate::differential::SCRIPTS;
+use crate::oracle::words;
 use crate::support::simulate;
 
 /// What takes all there is of something, and what is refused.

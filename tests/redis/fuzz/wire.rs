@@ -5,10 +5,10 @@ use tokio::io::AsyncWriteExt;
 
 use super::{
     Answers, BATCH, Client, Noted, PATIENCE, assert_reached, batches, count, index, options,
-    others_are_served, pick, request, words,
+    others_are_served, pick,
 };
 use crate::differential::Pair;
-use crate::oracle::RealRedis;
+use crate::oracle::{RealRedis, request, words};
 use crate::support::{serve_on_a_thread, simulate};
 use doublebuy::rt;
 use std::sync::Arc;
