@@ -3,8 +3,8 @@
 //! Which commands a selector allows is told as Redis 7.0 tells it: from all or
 //! from none on, the categories that fit best, then single commands.
 
-use super::selector::{Selector, is_in};
-use super::{User, selector::KeyPattern};
+use super::User;
+use super::selector::{KeyPattern, Selector};
 use crate::redis::commands::{CATEGORIES, Command, every};
 
 impl User {
@@ -81,8 +81,8 @@ impl Selector {
         let mut left = CATEGORIES.to_vec();
         while let Some(best) = open.best_category(&left, adds) {
             left.retain(|category| *category != best);
-            told.permit_category(best, adds);
-            open.permit_category(best, !adds);
+            told.permit_category(best.as_bytes(), adds);
+            open.permit_category(best.as_bytes(), !adds);
             rules.push(format!("{}@{best}", if adds { '+' } else { '-' }));
         }
         for command in every() {
@@ -109,7 +109,7 @@ impl Selector {
         let mut best = None;
         let (mut fewest, mut most) = (usize::MAX, 0);
         for category in left {
-            let of_category = |command: &&Command| is_in(command, category);
+            let of_category = |command: &&Command| command.is_in(category.as_bytes());
             let allowed = |command: &&Command| self.commands.contains(command.name) == adds;
             let all = every().filter(of_category).count();
             let same = every().filter(of_category).filter(allowed).count();

@@ -142,8 +142,7 @@ fn change_selector(selector: &mut Selector, rule: &[u8]) -> Checked {
         }
         (_, [b'&', pattern @ ..]) => add_channel(selector, pattern)?,
         (_, [sign @ (b'+' | b'-'), b'@', category @ ..]) => {
-            let category = String::from_utf8_lossy(category);
-            if !selector.permit_category(&category, *sign == b'+') {
+            if !selector.permit_category(category, *sign == b'+') {
                 return Err(UNKNOWN);
             }
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 
 use super::Denied;
-use crate::redis::commands::{Command, Flags, Handler, every, facts};
+use crate::redis::commands::{Command, Flags, every, facts};
 use crate::redis::glob;
 
 /// Commands, keys and channels that go together.
@@ -64,24 +64,16 @@ impl Selector {
 
     /// Allows a command and its subcommands, or does not.
     pub(super) fn permit(&mut self, command: &'static Command, allow: bool) {
-        self.first_args.remove(command.name);
-        if allow {
-            self.commands.insert(command.name);
-        } else {
-            self.commands.remove(command.name);
-            self.all_commands = false;
-        }
-        if let Handler::Container(subcommands) = command.handler {
-            for own in subcommands.iter().filter(|own| own.name != command.name) {
-                self.permit(own, allow);
-            }
+        self.permit_alone(command, allow);
+        for own in command.subcommands() {
+            self.permit_alone(own, allow);
         }
     }
 
     /// Does so with a category; false if there is none of that name.
-    pub(super) fn permit_category(&mut self, category: &str, allow: bool) -> bool {
+    pub(super) fn permit_category(&mut self, category: &[u8], allow: bool) -> bool {
         let mut found = false;
-        for command in every().filter(|command| is_in(command, category)) {
+        for command in every().filter(|command| command.is_in(category)) {
             found = true;
             self.permit_alone(command, allow);
         }
@@ -152,13 +144,4 @@ impl Selector {
             })
         })
     }
-}
-
-/// Whether a command belongs to a category.
-pub(super) fn is_in(command: &Command, category: &str) -> bool {
-    let facts = facts(command.name);
-    facts.is_some_and(|facts| {
-        let mut names = facts.categories.iter();
-        names.any(|name| name.eq_ignore_ascii_case(category))
-    })
 }

@@ -3,9 +3,7 @@
 use bytes::Bytes;
 
 use super::args::{answer, is};
-use super::{
-    CATEGORIES, Command, Flags, Handler::Container, Handler::Plain, command, every, facts, find,
-};
+use super::{CATEGORIES, Command, Flags, Handler::Container, Handler::Plain, command, every, find};
 use crate::redis::acl::{DEFAULT, Denied, Entry, Selector, User};
 use crate::redis::engine::Context;
 use crate::redis::number::integer_argument;
@@ -135,17 +133,13 @@ fn cat(_: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     match &args[2..] {
         [] => Reply::Array(CATEGORIES.into_iter().map(Reply::bulk).collect()),
         [category] => {
-            let is_it = |name: &&&str| is(category, name);
-            let Some(category) = CATEGORIES.iter().find(is_it) else {
+            if !CATEGORIES.iter().any(|name| is(category, name)) {
                 let shown = &category[..category.len().min(128)];
                 let text = [b"ERR Unknown category '", shown, b"'"].concat();
                 return Reply::error_from(text);
-            };
-            let of_category = |command: &&Command| {
-                let facts = facts(command.name);
-                facts.is_some_and(|facts| facts.categories.contains(category))
-            };
-            let names = every().filter(of_category).map(|command| command.name);
+            }
+            let of_category = every().filter(|command| command.is_in(category));
+            let names = of_category.map(|command| command.name);
             Reply::Array(names.map(Reply::bulk).collect())
         }
         _ => Reply::unknown_subcommand("ACL", args[1]),

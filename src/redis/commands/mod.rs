@@ -171,6 +171,25 @@ impl Command {
         name.eq_ignore_ascii_case(self.name.as_bytes())
     }
 
+    /// Its subcommands, less what it does by itself.
+    pub(super) fn subcommands(&self) -> impl Iterator<Item = &'static Command> + use<> {
+        let name = self.name;
+        let all: &[Command] = match self.handler {
+            Handler::Container(subcommands) => subcommands,
+            _ => &[],
+        };
+        all.iter().filter(move |own| own.name != name)
+    }
+
+    /// Whether it belongs to a category, which is named in any case.
+    pub(super) fn is_in(&self, category: &[u8]) -> bool {
+        let facts = facts(self.name);
+        facts.is_some_and(|facts| {
+            let mut names = facts.categories.iter();
+            names.any(|name| category.eq_ignore_ascii_case(name.as_bytes()))
+        })
+    }
+
     pub(super) fn accepts(&self, count: usize) -> bool {
         let count = i64::try_from(count).unwrap_or(i64::MAX);
         if self.arity < 0 {
@@ -265,14 +284,7 @@ pub(super) fn label(name: &[u8]) -> Label {
 
 /// Every command and subcommand.
 pub(super) fn every() -> impl Iterator<Item = &'static Command> {
-    all().flat_map(|command| {
-        let subcommands: &[Command] = match command.handler {
-            Handler::Container(subcommands) => subcommands,
-            _ => &[],
-        };
-        let own = subcommands.iter().filter(|own| own.name != command.name);
-        std::iter::once(command).chain(own)
-    })
+    all().flat_map(|command| std::iter::once(command).chain(command.subcommands()))
 }
 
 /// The command, or the subcommand of a name such as `config|get`.

@@ -108,12 +108,8 @@ fn command_list(_: &mut Context<'_>, args: &[&[u8]]) -> Reply {
         [] => &b"*"[..],
         [by, what, pattern] if is(by, "FILTERBY") && is(what, "PATTERN") => *pattern,
         [by, what, category] if is(by, "FILTERBY") && is(what, "ACLCAT") => {
-            let category = String::from_utf8_lossy(category).to_ascii_lowercase();
-            let is_in = |command: &&Command| {
-                let facts = facts(command.name);
-                facts.is_some_and(|facts| facts.categories.contains(&category.as_str()))
-            };
-            let names = every().filter(is_in).map(|command| command.name);
+            let of_category = every().filter(|command| command.is_in(category));
+            let names = of_category.map(|command| command.name);
             return Reply::Array(names.map(Reply::bulk).collect());
         }
         [by, what, _] if is(by, "FILTERBY") && is(what, "MODULE") => {
@@ -131,11 +127,7 @@ fn describe(command: &Command) -> Reply {
     let flags = command.flags.names().map(Reply::status).collect();
     let unknown = Facts::default();
     let [categories, tips, keys] = facts(command.name).unwrap_or(&unknown).describe();
-    let subcommands: &[Command] = match command.handler {
-        Container(subcommands) => subcommands,
-        _ => &[],
-    };
-    let own = subcommands.iter().filter(|own| own.name != command.name);
+    let subcommands = command.subcommands().map(describe);
     Reply::Array(vec![
         Reply::bulk(command.name),
         Reply::Integer(command.arity),
@@ -146,7 +138,7 @@ fn describe(command: &Command) -> Reply {
         categories,
         tips,
         keys,
-        Reply::Array(own.map(describe).collect()),
+        Reply::Array(subcommands.collect()),
     ])
 }
 
