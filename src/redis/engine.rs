@@ -68,6 +68,23 @@ pub(super) struct Context<'a> {
     pub(super) caller: Caller,
 }
 
+impl<'a> Context<'a> {
+    /// Of a command that a client calls now.
+    fn of_client(
+        keyspace: &'a mut Keyspace,
+        server: &'a mut ServerState,
+        client: &'a mut Client,
+    ) -> Context<'a> {
+        Context {
+            keyspace,
+            server,
+            client,
+            now: wall_clock_ms(),
+            caller: Caller::Client,
+        }
+    }
+}
+
 /// Who runs a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Caller {
@@ -146,13 +163,8 @@ impl Engine {
         if let Some(store) = &self.keyspace.store {
             store.rewrite_config(primary.clone());
         }
-        let mut context = Context {
-            keyspace: &mut self.keyspace,
-            server: &mut self.server,
-            client: &mut Client::default(),
-            now: wall_clock_ms(),
-            caller: Caller::Client,
-        };
+        let client = &mut Client::default();
+        let mut context = Context::of_client(&mut self.keyspace, &mut self.server, client);
         match primary {
             Some((host, port)) => context.follow(host, port),
             None => context.lead(),
@@ -374,13 +386,7 @@ impl Engine {
         if !self.server.monitors.is_empty() && !command.flags.has(Flags::UNMONITORED) {
             self.server.show(client, args, false);
         }
-        let mut context = Context {
-            keyspace: &mut self.keyspace,
-            server: &mut self.server,
-            client,
-            now: wall_clock_ms(),
-            caller: Caller::Client,
-        };
+        let mut context = Context::of_client(&mut self.keyspace, &mut self.server, client);
         let attempt = attempt(&mut context, &mut self.scripts, command, args);
         if self.server.config.slow_after_us == 0 && matches!(attempt, Attempt::Done(_)) {
             self.server.note_time(client, command, args, Duration::ZERO);
@@ -449,13 +455,7 @@ impl Engine {
         // It goes on if its client has left.
         let client = self.server.clients.take(unfinished.client);
         let mut client = client.unwrap_or_default();
-        let mut context = Context {
-            keyspace: &mut self.keyspace,
-            server: &mut self.server,
-            client: &mut client,
-            now: wall_clock_ms(),
-            caller: Caller::Client,
-        };
+        let mut context = Context::of_client(&mut self.keyspace, &mut self.server, &mut client);
         let attempt = match self.scripts.go_on(&mut context) {
             Progress::Paused => Attempt::Unfinished,
             Progress::Ended(reply) => match self.scripts.transaction.take() {
@@ -535,13 +535,7 @@ impl Engine {
         let Some(mut client) = self.server.clients.take(client) else {
             return false;
         };
-        let mut context = Context {
-            keyspace: &mut self.keyspace,
-            server: &mut self.server,
-            client: &mut client,
-            now: wall_clock_ms(),
-            caller: Caller::Client,
-        };
+        let mut context = Context::of_client(&mut self.keyspace, &mut self.server, &mut client);
         let attempt = call(&mut context, &args, |context| {
             run(context, &args, Some(key))
         });
