@@ -254,25 +254,11 @@ impl Scripts {
         invocation: &Invocation<'_>,
     ) -> Result<Came, Reply> {
         let permit = Permit::new(context, script.flags(), invocation.read_only)?;
+        let session = Session::new(context, permit, self.instructions_max);
         let vm = self.vm(script.0.kind)?;
         let call = vm.call(script, invocation).map_err(vm::not_started)?;
-        let session = Session::new(context, permit, self.instructions_max);
-        self.host.begin(session);
-        Ok(self.enter(context, script.0.kind, Go::Run(call)))
-    }
-
-    /// Lets the interpreter have the server, and takes it back.
-    fn enter(&mut self, context: &mut Context<'_>, kind: Kind, go: Go) -> Came {
-        let host = self.host.clone();
-        match self.vm(kind) {
-            Ok(vm) => {
-                host.enter(context);
-                let came = vm.enter(go);
-                host.leave(context);
-                came
-            }
-            Err(error) => Came::Ended(Err(mlua::Error::runtime(format!("{error:?}")))),
-        }
+        vm.host.begin(session);
+        Ok(vm.enter(context, Go::Run(call)))
     }
 
     /// Goes on with the script that is not over.
@@ -280,7 +266,11 @@ impl Scripts {
         let Some(paused) = self.paused.take() else {
             return Progress::Ended(NOT_BUSY);
         };
-        match self.enter(context, paused.kind(), Go::On) {
+        let came = match self.vm(paused.kind()) {
+            Ok(vm) => vm.enter(context, Go::On),
+            Err(error) => Came::Ended(Err(mlua::Error::runtime(format!("{error:?}")))),
+        };
+        match came {
             Came::Paused => {
                 self.paused = Some(paused);
                 Progress::Paused

@@ -13,6 +13,7 @@ use super::fiber::{self, Call, Came, Fiber, Go};
 use super::functions;
 use super::host::{self, Host, Raised, Tick};
 use super::{Compiled, Invocation, Kind, libraries};
+use crate::redis::engine::Context;
 use crate::redis::reply::{Reply, Resp};
 
 /// Everything that is easier said in Lua: the globals, their protection, the
@@ -44,7 +45,7 @@ pub(super) struct Vm {
     fiber: Fiber,
     lua: Lua,
     load: Function,
-    host: Arc<Host>,
+    pub(super) host: Arc<Host>,
 }
 
 impl fmt::Debug for Vm {
@@ -114,9 +115,10 @@ impl Vm {
         debug_assert!(armed.is_ok(), "a hook can always be set");
     }
 
-    /// Enters the interpreter: it comes back when a script has ended or has
-    /// run for a while.
-    pub(super) fn enter(&mut self, go: Go) -> Came {
+    /// Lets the interpreter have the server, and takes it back when a script
+    /// has ended or has run for a while.
+    pub(super) fn enter(&mut self, context: &mut Context<'_>, go: Go) -> Came {
+        self.host.enter(context);
         self.lua.set_memory_limit(host::MEMORY_MAX).ok();
         let came = self.fiber.enter(go);
         self.lua.set_memory_limit(0).ok();
@@ -125,6 +127,7 @@ impl Vm {
         if matches!(came, Came::Ended(_)) && self.lua.used_memory() > host::MEMORY_MAX / 2 {
             self.lua.gc_collect().ok();
         }
+        self.host.leave(context);
         came
     }
 
