@@ -186,7 +186,7 @@ fn is_name(name: &[u8]) -> bool {
     !name.is_empty() && name.iter().all(is_part)
 }
 
-const BAD_NAME: &str = "Library names can only contain letters, numbers, or underscores(_) and \
+const BAD_NAME: &str = "ERR Library names can only contain letters, numbers, or underscores(_) and \
                         must be at least one character long";
 
 /// The name in a library's first line, and the rest with its line break.
@@ -209,13 +209,14 @@ fn header(code: &[u8]) -> Result<(String, &[u8]), Reply> {
             return Err(refuse(format!("Invalid metadata value given: {word}")));
         }
         if name.replace(word[5..].to_owned()).is_some() {
-            let why = "Invalid metadata value, name argument was given multiple times";
-            return Err(refuse(why.to_owned()));
+            return Err(Reply::error(
+                "ERR Invalid metadata value, name argument was given multiple times",
+            ));
         }
     }
     let name = name.ok_or(Reply::error("ERR Library name was not given"))?;
     if !is_name(name.as_bytes()) {
-        return Err(refuse(BAD_NAME.to_owned()));
+        return Err(Reply::error(BAD_NAME));
     }
     if !engine.eq_ignore_ascii_case("lua") {
         return Err(refuse(format!("Engine '{engine}' not found")));
@@ -234,10 +235,7 @@ pub(super) fn register(host: &Host, args: &MultiValue) -> mlua::Result<()> {
         _ => return raise("ERR wrong number of arguments to redis.register_function"),
     };
     if !is_name(registered.name.as_bytes()) {
-        return raise(
-            "ERR Library names can only contain letters, numbers, or underscores(_) and must be \
-             at least one character long",
-        );
+        return raise(BAD_NAME);
     }
     match host.register(registered) {
         true => Ok(()),
