@@ -31,8 +31,8 @@ impl Kind {
 #[derive(Debug, Default)]
 struct Query<'a> {
     centre: Option<Position>,
-    /// The centre is a member of a set that is not there.
-    from_missing: bool,
+    /// The centre is a member, which has no place if its set is not there.
+    from_member: bool,
     shape: Option<Shape>,
     /// Metres in the unit of the answer.
     metres: f64,
@@ -95,13 +95,7 @@ fn search(
     let set = context.read::<SortedSet>(key)?;
     let query = Query::parse(args, kind, may_store, set)?;
     query.check(kind, args[0])?;
-    let Some(set) = set else {
-        return Ok(match query.store {
-            Some(target) => store(context, target, kind, &query, Vec::new()),
-            None => Reply::Array(Vec::new()),
-        });
-    };
-    let found = query.find(set);
+    let found = set.map(|set| query.find(set)).unwrap_or_default();
     Ok(match query.store {
         Some(target) => store(context, target, kind, &query, found),
         None => Reply::Array(found.into_iter().map(|one| query.describe(one)).collect()),
@@ -253,17 +247,13 @@ impl<'a> Query<'a> {
         rest: &'b [&'a [u8]],
         set: Option<&SortedSet>,
     ) -> Result<&'b [&'a [u8]], Reply> {
-        let is_from_member = self.from_missing;
         match rest {
             [member, rest @ ..] if is(option, "FROMMEMBER") && !self.is_from_point() => {
-                match set {
-                    Some(set) => self.centre = Some(member_of(set, member)?),
-                    None => self.centre = None,
-                }
-                self.from_missing = true;
+                self.centre = set.map(|set| member_of(set, member)).transpose()?;
+                self.from_member = true;
                 Ok(rest)
             }
-            [longitude, latitude, rest @ ..] if is(option, "FROMLONLAT") && !is_from_member => {
+            [longitude, latitude, rest @ ..] if is(option, "FROMLONLAT") && !self.from_member => {
                 self.centre = Some(position(longitude, latitude)?);
                 Ok(rest)
             }
@@ -284,7 +274,7 @@ impl<'a> Query<'a> {
     }
 
     fn is_from_point(&self) -> bool {
-        self.centre.is_some() && !self.from_missing
+        self.centre.is_some() && !self.from_member
     }
 
     /// Refuses what does not go together.
@@ -300,7 +290,7 @@ impl<'a> Query<'a> {
                 "{what} is not compatible with WITHDIST, WITHHASH and WITHCOORD options"
             ));
         }
-        if kind.is_search() && self.centre.is_none() && !self.from_missing {
+        if kind.is_search() && self.centre.is_none() && !self.from_member {
             return refuse(format!(
                 "exactly one of FROMMEMBER or FROMLONLAT can be specified for {name}"
             ));
