@@ -49,7 +49,6 @@ pub(super) enum Run {
 
 impl Run {
     const ZEROS_MAX: usize = 64;
-    const MANY_ZEROS_MAX: usize = 1 << 14;
     const VALUE_MAX: u8 = 32;
     const VALUES_MAX: usize = 4;
 
@@ -110,7 +109,7 @@ impl HyperLogLog {
         let mut bytes = MAGIC.to_vec();
         bytes.push(SPARSE);
         bytes.resize(HEADER, 0);
-        Run::ManyZeros(REGISTERS.min(Run::MANY_ZEROS_MAX)).write(&mut bytes);
+        Run::ManyZeros(REGISTERS).write(&mut bytes);
         HyperLogLog { bytes, sparse_max }
     }
 
@@ -300,13 +299,8 @@ impl HyperLogLog {
 
     /// How many elements there are, about, and whether that was known before.
     pub(super) fn cardinality(&mut self) -> Result<(u64, bool), Reply> {
-        let cache = &self.bytes[HEADER / 2..HEADER];
-        if cache[7] & STALE == 0 {
-            let cached = cache.iter().rev();
-            return Ok((
-                cached.fold(0, |all, byte| all << 8 | u64::from(*byte)),
-                true,
-            ));
+        if self.bytes[HEADER - 1] & STALE == 0 {
+            return Ok((little_endian(&self.bytes[HEADER / 2..HEADER]), true));
         }
         let count = estimate(&self.registers()?);
         self.bytes[HEADER / 2..HEADER].copy_from_slice(&count.to_le_bytes());
@@ -372,16 +366,20 @@ fn murmur(data: &[u8]) -> u64 {
     let mut hash = SEED ^ (data.len() as u64).wrapping_mul(M);
     let mut words = data.chunks_exact(8);
     for word in &mut words {
-        let mut k = word.iter().rev().fold(0, |all, b| all << 8 | u64::from(*b));
-        k = k.wrapping_mul(M);
+        let mut k = little_endian(word).wrapping_mul(M);
         k ^= k >> R;
         hash = (hash ^ k.wrapping_mul(M)).wrapping_mul(M);
     }
     let rest = words.remainder();
     if !rest.is_empty() {
-        hash ^= rest.iter().rev().fold(0, |all, b| all << 8 | u64::from(*b));
-        hash = hash.wrapping_mul(M);
+        hash = (hash ^ little_endian(rest)).wrapping_mul(M);
     }
     hash = (hash ^ hash >> R).wrapping_mul(M);
     hash ^ hash >> R
+}
+
+/// The number in up to eight bytes.
+fn little_endian(bytes: &[u8]) -> u64 {
+    let higher_first = bytes.iter().rev();
+    higher_first.fold(0, |all, byte| all << 8 | u64::from(*byte))
 }
