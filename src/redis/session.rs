@@ -13,6 +13,7 @@ use super::Shared;
 use super::client::{Client, ClientId};
 use super::config::{OutputClass, OutputLimit};
 use super::engine::{Engine, Executed};
+use super::keyspace::Keyspace;
 use super::wire::{Limits, Parser, Request};
 use crate::rt::{self, Instant, Label};
 
@@ -75,13 +76,7 @@ impl Session {
         let Some(client) = engine.server.clients.get_mut(self.id) else {
             return true;
         };
-        let class = if engine
-            .keyspace
-            .propagation
-            .replication
-            .replicas
-            .contains_key(&self.id)
-        {
+        let class = if self.is_replica(&engine.keyspace) {
             OutputClass::Replica
         } else if client.subscribes() {
             OutputClass::PubSub
@@ -91,6 +86,11 @@ impl Session {
         let limit = engine.server.config.output_limits.of(class);
         let unsent = self.output.len() + client.output.len();
         client.killed || self.is_overfull(unsent, limit)
+    }
+
+    fn is_replica(&self, keyspace: &Keyspace) -> bool {
+        let replicas = &keyspace.propagation.replication.replicas;
+        replicas.contains_key(&self.id)
     }
 
     fn is_overfull(&mut self, unsent: usize, limit: OutputLimit) -> bool {
@@ -112,12 +112,7 @@ impl Session {
             || client.blocked.is_some()
             || client.subscribes()
             || engine.server.monitors.contains(&self.id)
-            || engine
-                .keyspace
-                .propagation
-                .replication
-                .replicas
-                .contains_key(&self.id);
+            || self.is_replica(&engine.keyspace);
         if may_be_idle {
             return None;
         }
