@@ -211,9 +211,7 @@ impl ServerState {
     /// was sent to it.
     pub(super) fn publish_events(&mut self, keyspace: &mut Keyspace, running: &mut Client) {
         let events = &mut keyspace.events;
-        if !events.pending.is_empty() {
-            self.pubsub.publish_events(&mut self.clients, events);
-        }
+        self.pubsub.publish_events(&mut self.clients, events);
         self.clients.hand_over(running);
     }
 
@@ -225,9 +223,7 @@ impl ServerState {
         running: &mut Client,
     ) -> Vec<Reply> {
         let events = &mut keyspace.events;
-        if !events.pending.is_empty() {
-            self.pubsub.publish_events(&mut self.clients, events);
-        }
+        self.pubsub.publish_events(&mut self.clients, events);
         self.clients.take_pushes(running)
     }
 
