@@ -209,7 +209,8 @@ pub(super) fn split_words(line: &[u8]) -> Option<Vec<Vec<u8>>> {
     Some(words)
 }
 
-fn is_space(byte: u8) -> bool {
+/// As C's `isspace`.
+pub(super) fn is_space(byte: u8) -> bool {
     byte.is_ascii_whitespace() || byte == b'\x0b'
 }
 

@@ -23,13 +23,13 @@ struct Side {
 }
 
 /// The words of a line: `"` stands around those with spaces, in which `\n` is
-/// a line break, and `''` is an empty one.
+/// a line break and `\v` a vertical tab, and `''` is an empty one.
 fn words(line: &str) -> Vec<Vec<u8>> {
     let mut words = Vec::new();
     for (index, part) in line.split('"').enumerate() {
         match index % 2 {
             0 => words.extend(part.split_whitespace().map(|word| word.replace("''", ""))),
-            _ => words.push(part.replace("\\n", "\n")),
+            _ => words.push(part.replace("\\n", "\n").replace("\\v", "\u{b}")),
         }
     }
     words.into_iter().map(String::into_bytes).collect()

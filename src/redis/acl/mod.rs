@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 use super::commands::Command;
 use super::reply::Reply;
 pub(super) use log::{Entry, Log};
+pub(super) use rules::has_spaces;
 pub(super) use selector::Selector;
 
 /// The user whom every client is to begin with.

@@ -6,6 +6,7 @@ use super::selector::KeyPattern;
 use super::{Selector, User, hash};
 use crate::redis::commands::{Handler, by_full_name};
 use crate::redis::reply::Reply;
+use crate::redis::wire::is_space;
 
 const SYNTAX: &str = "Syntax error";
 const UNKNOWN: &str = "Unknown command or category name in ACL";
@@ -155,9 +156,9 @@ fn change_selector(selector: &mut Selector, rule: &[u8]) -> Checked {
     Ok(())
 }
 
-fn has_spaces(text: &[u8]) -> bool {
-    let is_space = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, 0 | 11);
-    text.iter().any(is_space)
+/// Whether there is what no name or pattern may have: a space or a NUL.
+pub(in crate::redis) fn has_spaces(text: &[u8]) -> bool {
+    text.iter().any(|byte| is_space(*byte) || *byte == 0)
 }
 
 /// What `%RW~pattern` allows.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::args::{answer, is};
 use super::{CATEGORIES, Command, Flags, Handler::Container, Handler::Plain, command, every, find};
-use crate::redis::acl::{DEFAULT, Denied, Entry, Selector, User};
+use crate::redis::acl::{DEFAULT, Denied, Entry, Selector, User, has_spaces};
 use crate::redis::engine::Context;
 use crate::redis::number::integer_argument;
 use crate::redis::reply::Reply;
@@ -61,10 +61,7 @@ fn list(context: &mut Context<'_>, _: &[&[u8]]) -> Reply {
 
 fn setuser(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     let name = args[2];
-    if name
-        .iter()
-        .any(|byte| byte.is_ascii_whitespace() || *byte == 0)
-    {
+    if has_spaces(name) {
         return Reply::error("ERR Usernames can't contain spaces or null characters");
     }
     let set = context.server.acl.set(name, &args[3..]);
