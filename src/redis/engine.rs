@@ -455,6 +455,7 @@ impl Engine {
         // It goes on if its client has left.
         let client = self.server.clients.take(unfinished.client);
         let mut client = client.unwrap_or_default();
+        self.keyspace.client = Some(client.address.clone());
         let mut context = Context::of_client(&mut self.keyspace, &mut self.server, &mut client);
         let attempt = match self.scripts.go_on(&mut context) {
             Progress::Paused => Attempt::Unfinished,
@@ -470,6 +471,7 @@ impl Engine {
         }
         let args: Vec<&[u8]> = unfinished.args.iter().map(|arg| &arg[..]).collect();
         self.conclude(&mut client, unfinished.command, &args, attempt);
+        self.keyspace.client = None;
         client.wake.notify_one();
         self.server.clients.put_back(client);
         if self.unfinished.is_none() {

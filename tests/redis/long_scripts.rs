@@ -1,9 +1,9 @@
 //! Scripts that run for long: who waits, who is told BUSY, what a kill ends.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use doublebuy::redis::{Bug, Options};
+use doublebuy::redis::{Bug, Change, Observer, Options};
 use doublebuy::{net, rt};
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, RedisError, Value, cmd};
@@ -68,6 +68,32 @@ fn while_it_runs(options: Options, script: Cmd, lines: &'static [&'static str]) 
         answers.push(run.await.unwrap());
         answers
     })
+}
+
+/// Whose commands set keys.
+#[derive(Default)]
+struct Setters(Mutex<Vec<Option<String>>>);
+
+impl Observer for Setters {
+    fn set(&self, change: &Change<'_>, _: Option<i64>) {
+        let client = change.client.map(str::to_owned);
+        self.0.lock().unwrap().push(client);
+    }
+}
+
+#[test]
+fn what_a_script_does_is_its_callers_to_its_end() {
+    let setters = Arc::new(Setters::default());
+    let script = "redis.call('SET', 'a', 1) for i = 1, 1000000 do end redis.call('SET', 'b', 2)";
+    simulate(options(), setters.clone(), move |_| async move {
+        let mut runner = connect("redis:6379").await;
+        say(&mut runner, eval(script)).await;
+    });
+    let setters = setters.0.lock().unwrap();
+    let [Some(before), Some(after)] = &setters[..] else {
+        panic!("a key was set by nobody: {setters:?}");
+    };
+    assert_eq!(before, after);
 }
 
 #[test]
