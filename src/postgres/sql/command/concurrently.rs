@@ -2,26 +2,16 @@
 
 use sqlparser::ast::{ObjectType, Statement};
 use sqlparser::parser::Parser;
-use sqlparser::tokenizer::Token;
 
-use super::{Parsing, peek_word, take_word};
+use super::{Parsing, at_end, take_word, take_words};
 
 /// Reads one, as a DROP INDEX; None if the next statement is another.
 pub(super) fn parse(parser: &mut Parser<'_>) -> Parsing<Option<Statement>> {
-    let words = ["drop", "index", "concurrently"];
-    let mut nth = words.iter().enumerate();
-    if !nth.all(|(nth, word)| peek_word(parser, nth, word)) {
+    if !take_words(parser, &["drop", "index", "concurrently"]) {
         return Ok(None);
     }
-    for _ in words {
-        parser.next_token();
-    }
-    let if_exists = peek_word(parser, 0, "if") && peek_word(parser, 1, "exists");
-    if if_exists {
-        parser.next_token();
-        parser.next_token();
-    }
-    if matches!(parser.peek_token_ref().token, Token::EOF | Token::SemiColon) {
+    let if_exists = take_words(parser, &["if", "exists"]);
+    if at_end(parser) {
         return parser.expected_ref("a name", parser.peek_token_ref());
     }
     let names = parser.parse_comma_separated(|parser| parser.parse_object_name(false))?;

@@ -3,7 +3,7 @@
 use sqlparser::ast::ObjectName;
 use sqlparser::parser::Parser;
 
-use super::{Parsing, peek_word, take_word};
+use super::{Parsing, take_word, take_words};
 
 /// When constraints are checked, for the rest of a transaction.
 #[derive(Debug, Clone)]
@@ -15,11 +15,9 @@ pub(in crate::postgres) struct SetConstraints {
 
 /// Reads one; None if the next statement is another.
 pub(super) fn parse(parser: &mut Parser<'_>) -> Parsing<Option<SetConstraints>> {
-    if !peek_word(parser, 0, "set") || !peek_word(parser, 1, "constraints") {
+    if !take_words(parser, &["set", "constraints"]) {
         return Ok(None);
     }
-    parser.next_token();
-    parser.next_token();
     let names = match take_word(parser, "all") {
         true => None,
         false => Some(parser.parse_comma_separated(|parser| parser.parse_object_name(false))?),

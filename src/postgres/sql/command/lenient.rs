@@ -8,7 +8,7 @@ use sqlparser::ast::{
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
 
-use super::{Parsing, at_end, parse_name, peek_word};
+use super::{Parsing, at_end, parse_name, peek_words, take_word};
 
 /// True if a statement may be spelt as no PostgreSQL takes it.
 pub(in crate::postgres::sql) fn is_lenient(statement: &Statement) -> bool {
@@ -67,19 +67,15 @@ fn lenient_insert(insert: &Insert) -> bool {
 /// SHOW of one setting, or of what has a name of several words: sqlparser
 /// takes any words.
 pub(super) fn parse_show(parser: &mut Parser<'_>) -> Parsing<Option<Statement>> {
-    if !peek_word(parser, 0, "show") {
+    if !take_word(parser, "show") {
         return Ok(None);
     }
-    parser.next_token();
     let several: &[&[&str]] = &[
         &["time", "zone"],
         &["transaction", "isolation", "level"],
         &["session", "authorization"],
     ];
-    let named = several.iter().find(|words| {
-        let mut words = words.iter().enumerate();
-        words.all(|(nth, word)| peek_word(parser, nth, word))
-    });
+    let named = several.iter().find(|words| peek_words(parser, 0, words));
     let mut variable = Vec::new();
     if let Some(words) = named {
         for _ in *words {

@@ -189,13 +189,26 @@ fn peek_word(parser: &Parser<'_>, nth: usize, word: &str) -> bool {
     matches!(&parser.peek_nth_token_ref(nth).token, Token::Word(found) if is_unquoted(found, word))
 }
 
-/// Takes this word if it is next.
-fn take_word(parser: &mut Parser<'_>, word: &str) -> bool {
-    let found = peek_word(parser, 0, word);
+/// True if the tokens from the `nth` from here on are these words.
+fn peek_words(parser: &Parser<'_>, nth: usize, words: &[&str]) -> bool {
+    let mut words = words.iter().enumerate();
+    words.all(|(after, word)| peek_word(parser, nth + after, word))
+}
+
+/// Takes these words if all of them are next.
+fn take_words(parser: &mut Parser<'_>, words: &[&str]) -> bool {
+    let found = peek_words(parser, 0, words);
     if found {
-        parser.next_token();
+        for _ in words {
+            parser.next_token();
+        }
     }
     found
+}
+
+/// Takes this word if it is next.
+fn take_word(parser: &mut Parser<'_>, word: &str) -> bool {
+    take_words(parser, &[word])
 }
 
 /// A name that is no other word's: of an option, or of a column.
