@@ -47,7 +47,7 @@ impl Grammar {
             }) => {
                 let start = characters(&skeleton[..start_byte_pos]);
                 let end = characters(&skeleton[..end_byte_pos]);
-                Err(syntax_error(sql, start..end))
+                Err(syntax_error_at(sql, start..end))
             }
             Err(ParserError::ScanReport(_) | ParserError::ScanError { .. }) => Ok(None),
         }
@@ -141,23 +141,25 @@ fn characters(text: &str) -> usize {
 }
 
 /// Where the character `position`, from 1, begins.
-fn byte_of(text: &str, position: usize) -> usize {
+pub(super) fn byte_of(text: &str, position: usize) -> usize {
     let nth = text.char_indices().nth(position.saturating_sub(1));
     nth.map_or(text.len(), |(at, _)| at)
 }
 
-fn syntax_error(sql: &str, characters: Range<usize>) -> Error {
-    let token: String = sql
-        .chars()
-        .skip(characters.start)
-        .take(characters.len())
-        .collect();
+fn syntax_error_at(sql: &str, characters: Range<usize>) -> Error {
+    let (start, end) = (characters.start + 1, characters.end + 1);
+    syntax_error(&sql[byte_of(sql, start)..byte_of(sql, end)], start)
+}
+
+/// The error about a token, empty at the end of the text, at this character,
+/// from 1.
+pub(super) fn syntax_error(token: &str, position: usize) -> Error {
     let message = if token.is_empty() {
         "syntax error at end of input".to_owned()
     } else {
         format!("syntax error at or near \"{token}\"")
     };
-    Error::new(SqlState::SYNTAX_ERROR, message).position(characters.start + 1)
+    Error::new(SqlState::SYNTAX_ERROR, message).position(position)
 }
 
 /// An error, or the syntax error that there is before its place.
@@ -180,7 +182,7 @@ pub(super) fn first_error(sql: &str, tokens: &[TokenWithSpan], error: Error) -> 
 /// Refuses characters that are none of PostgreSQL's: its grammar cannot be asked
 /// about these.
 pub(super) fn check_foreign(sql: &str, tokens: &[TokenWithSpan]) -> Result<()> {
-    foreign(tokens).map_or(Ok(()), |characters| Err(syntax_error(sql, characters)))
+    foreign(tokens).map_or(Ok(()), |characters| Err(syntax_error_at(sql, characters)))
 }
 
 fn foreign(tokens: &[TokenWithSpan]) -> Option<Range<usize>> {

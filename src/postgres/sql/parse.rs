@@ -262,7 +262,10 @@ impl Reading<'_> {
     ) -> Result<Refused> {
         let position = stopped(self.sql, parser, failure)?;
         let (what, end) = match (self.ask()?, name) {
-            (None, None) => return Err(syntax_error(self.sql, position)),
+            (None, None) => {
+                let token = first_token(from_position(self.sql, position));
+                return Err(grammar::syntax_error(token, position));
+            }
             (None, Some(name)) => (name, 0),
             (Some(grammar), name) => {
                 let (what, end) = grammar.unsupported(position);
@@ -334,20 +337,8 @@ fn count_from_start(sql: &str, tokens: &mut [TokenWithSpan]) {
     }
 }
 
-/// The character, from 1, of a place in the text.
-fn position(sql: &str, at: Location) -> usize {
-    let line = usize::try_from(at.line.saturating_sub(1)).unwrap_or(usize::MAX);
-    let before: usize = sql
-        .split_inclusive('\n')
-        .take(line)
-        .map(|line| line.chars().count())
-        .sum();
-    before + usize::try_from(at.column).unwrap_or(usize::MAX)
-}
-
 pub(super) fn from_position(sql: &str, position: usize) -> &str {
-    let at = sql.char_indices().nth(position.saturating_sub(1));
-    at.map_or("", |(at, _)| &sql[at..])
+    &sql[grammar::byte_of(sql, position)..]
 }
 
 fn unterminated(sql: &str, position: usize, message: &str) -> Error {
@@ -382,18 +373,8 @@ fn stopped(sql: &str, parser: &Parser<'_>, failure: Option<&ParserError>) -> Res
     };
     Ok(match location.line {
         0 => sql.chars().count() + 1,
-        _ => position(sql, location),
+        _ => column(location),
     })
-}
-
-fn syntax_error(sql: &str, position: usize) -> Error {
-    let token = first_token(from_position(sql, position));
-    let message = if token.is_empty() {
-        "syntax error at end of input".to_owned()
-    } else {
-        format!("syntax error at or near \"{token}\"")
-    };
-    Error::new(SqlState::SYNTAX_ERROR, message).position(position)
 }
 
 fn located(message: &str) -> Option<Location> {
