@@ -72,10 +72,10 @@ impl Definition {
     pub(super) fn log(&self, engine: &Engine, top: Xid, entries: &mut Vec<Entry>) {
         let table = |id: &TableId| engine.catalog.table(*id);
         match self {
-            Definition::Created(id) | Definition::Altered { table: id, .. } => {
-                entries.extend(table(id).map(|table| Entry::Define(table.def.clone())));
-            }
-            Definition::IndexCreated(id, _) | Definition::IndexDropped { table: id, .. } => {
+            Definition::Created(id)
+            | Definition::Altered { table: id, .. }
+            | Definition::IndexCreated(id, _)
+            | Definition::IndexDropped { table: id, .. } => {
                 let seen = |table: &Table| table.seen_by(&engine.clog, top);
                 entries.extend(table(id).map(|table| Entry::Define(seen(table))));
             }
