@@ -1,10 +1,11 @@
 //! Scripts that run for long: who waits, who is told BUSY, what a kill ends.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use doublebuy::redis::{Bug, Change, Observer, Options};
 use doublebuy::{net, rt};
+use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, RedisError, Value, cmd};
 
@@ -77,7 +78,7 @@ struct Setters(Mutex<Vec<Option<String>>>);
 impl Observer for Setters {
     fn set(&self, change: &Change<'_>, _: Option<i64>) {
         let client = change.client.map(str::to_owned);
-        self.0.lock().unwrap().push(client);
+        self.0.lock().push(client);
     }
 }
 
@@ -89,7 +90,7 @@ fn what_a_script_does_is_its_callers_to_its_end() {
         let mut runner = connect("redis:6379").await;
         say(&mut runner, eval(script)).await;
     });
-    let setters = setters.0.lock().unwrap();
+    let setters = setters.0.lock();
     let [Some(before), Some(after)] = &setters[..] else {
         panic!("a key was set by nobody: {setters:?}");
     };

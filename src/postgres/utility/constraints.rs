@@ -6,7 +6,7 @@ use super::control::only_in_blocks;
 use crate::postgres::engine::Engine;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::executor::check_due;
-use crate::postgres::session::{Answer, Block, Session};
+use crate::postgres::session::{Answer, Session};
 use crate::postgres::sql::{SetConstraints, object_name};
 use crate::postgres::storage::Xid;
 use crate::postgres::storage::table::TableId;
@@ -19,7 +19,7 @@ impl Session {
         command: &SetConstraints,
     ) -> Result<Answer> {
         let mut answer = Answer::word("SET CONSTRAINTS");
-        if self.block == Block::None && !self.several {
+        if !self.goes_on() {
             answer.notices.push(only_in_blocks("SET CONSTRAINTS"));
         }
         self.ensure_transaction()?;
@@ -60,7 +60,7 @@ fn find(engine: &Engine, top: Xid, name: &str, deferred: bool) -> Result<Vec<(Ta
         }
         let mut indexes = def.indexes.iter();
         fixed |= def.checks.iter().any(|check| *check.name == *name);
-        fixed |= indexes.any(|index| index.constraint.is_some() && *index.name == *name);
+        fixed |= indexes.any(|index| index.is_constraint() && *index.name == *name);
     }
     if fixed && deferred {
         return Err(Error::new(
