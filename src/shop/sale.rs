@@ -14,7 +14,7 @@ use super::error::Error;
 use super::idempotency::Variant;
 use super::lock::{Abandoned, Locks};
 use super::order::{NewOrder, Order, new_order_id};
-use super::stock::Strategy;
+use super::stock::Take;
 use super::{Bug, Options};
 use crate::rt;
 
@@ -117,14 +117,14 @@ impl Sale<'_> {
         Ok(order)
     }
 
-    /// The transaction of a sale: the strategy takes the stock, the order is
+    /// The transaction of a sale: `take` takes the stock, the order is
     /// written with it, and both commit.
-    pub(super) async fn transact<S>(&self, strategy: &S) -> Result<Order, Error>
+    pub(super) async fn transact<T>(&self, take: &T) -> Result<Order, Error>
     where
-        S: Strategy + ?Sized,
+        T: Take,
     {
         let mut session = self.shop.database.begin().await?;
-        match self.fill(&mut session, strategy).await {
+        match self.fill(&mut session, take).await {
             Ok(order) if order.order_id == self.order_id => {
                 self.commit(session).await?;
                 Ok(order)
@@ -136,19 +136,19 @@ impl Sale<'_> {
         }
     }
 
-    async fn fill<S>(&self, session: &mut Session, strategy: &S) -> Result<Order, Error>
+    async fn fill<T>(&self, session: &mut Session, take: &T) -> Result<Order, Error>
     where
-        S: Strategy + ?Sized,
+        T: Take,
     {
         if let Some(order) = self.variant().claim(session, self).await? {
             return Ok(order);
         }
-        strategy.take(session, self).await?;
+        take.take(session, self).await?;
         let NewOrder { sku, quantity } = self.wanted;
         session
             .execute(INSERT_ORDER, &[&self.order_id, sku, quantity, &self.key])
             .await?;
-        strategy.may_commit()?;
+        take.may_commit()?;
         Ok(self.order(&self.order_id))
     }
 

@@ -6,7 +6,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::Strategy;
+use super::Take;
 use crate::shop::database::Session;
 use crate::shop::error::Error;
 use crate::shop::sale::{READ_QUANTITY, Sale};
@@ -15,7 +15,7 @@ const TAKE: &str = "UPDATE products SET quantity = quantity - $2 WHERE sku = $1 
 
 pub(super) struct AtomicSql;
 
-impl Strategy for AtomicSql {
+impl Take for AtomicSql {
     fn take<'a>(
         &'a self,
         session: &'a mut Session,

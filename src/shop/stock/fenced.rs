@@ -9,7 +9,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::Strategy;
+use super::Take;
 use super::naive::Naive;
 use crate::named::named;
 use crate::shop::database::{Session, column};
@@ -61,7 +61,7 @@ impl Fenced {
     }
 }
 
-impl Strategy for Fenced {
+impl Take for Fenced {
     fn take<'a>(
         &'a self,
         session: &'a mut Session,

@@ -23,6 +23,12 @@ pub use redlock::Validity;
 
 /// A way to sell.
 pub(super) trait Strategy: Sync {
+    /// The whole sale: its transaction, and whatever goes around it.
+    fn sell<'a>(&'a self, sale: &'a Sale<'_>) -> BoxFuture<'a, Result<Order, Error>>;
+}
+
+/// What a sale does inside its transaction.
+pub(super) trait Take: Sync {
     /// Takes what is wanted off the stock, inside the open transaction of the
     /// sale. The order is written after it, and both commit together.
     fn take<'a>(
@@ -35,8 +41,10 @@ pub(super) trait Strategy: Sync {
     fn may_commit(&self) -> Result<(), Busy> {
         Ok(())
     }
+}
 
-    /// The whole sale: its transaction, and whatever goes around it.
+/// With nothing around it.
+impl<T: Take> Strategy for T {
     fn sell<'a>(&'a self, sale: &'a Sale<'_>) -> BoxFuture<'a, Result<Order, Error>> {
         Box::pin(sale.transact(self))
     }

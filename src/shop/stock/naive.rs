@@ -5,7 +5,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::Strategy;
+use super::Take;
 use crate::shop::database::{Session, column};
 use crate::shop::error::Error;
 use crate::shop::sale::{READ_QUANTITY, Sale};
@@ -14,7 +14,7 @@ const WRITE: &str = "UPDATE products SET quantity = $2 WHERE sku = $1";
 
 pub(super) struct Naive;
 
-impl Strategy for Naive {
+impl Take for Naive {
     fn take<'a>(
         &'a self,
         session: &'a mut Session,

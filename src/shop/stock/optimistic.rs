@@ -6,7 +6,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::Strategy;
+use super::Take;
 use crate::shop::database::{Session, column};
 use crate::shop::error::{Busy, Error};
 use crate::shop::sale::Sale;
@@ -17,7 +17,7 @@ const WRITE: &str =
 
 pub(super) struct Optimistic;
 
-impl Strategy for Optimistic {
+impl Take for Optimistic {
     fn take<'a>(
         &'a self,
         session: &'a mut Session,

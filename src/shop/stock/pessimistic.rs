@@ -4,7 +4,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::Strategy;
+use super::Take;
 use super::naive::read_then_write;
 use crate::shop::database::Session;
 use crate::shop::error::Error;
@@ -14,7 +14,7 @@ const READ: &str = "SELECT quantity FROM products WHERE sku = $1 FOR UPDATE";
 
 pub(super) struct Pessimistic;
 
-impl Strategy for Pessimistic {
+impl Take for Pessimistic {
     fn take<'a>(
         &'a self,
         session: &'a mut Session,

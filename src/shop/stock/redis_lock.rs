@@ -7,10 +7,8 @@
 
 use futures_util::future::BoxFuture;
 
-use super::Strategy;
 use super::fenced::Fenced;
-use super::naive::Naive;
-use crate::shop::database::Session;
+use super::{Strategy, Take};
 use crate::shop::error::Error;
 use crate::shop::lock::Lock;
 use crate::shop::order::Order;
@@ -19,14 +17,6 @@ use crate::shop::sale::{Sale, Shelf};
 pub(super) struct RedisLock;
 
 impl Strategy for RedisLock {
-    fn take<'a>(
-        &'a self,
-        session: &'a mut Session,
-        sale: &'a Sale<'_>,
-    ) -> BoxFuture<'a, Result<(), Error>> {
-        Naive.take(session, sale)
-    }
-
     fn sell<'a>(&'a self, sale: &'a Sale<'_>) -> BoxFuture<'a, Result<Order, Error>> {
         Box::pin(async move {
             match queue(sale).await? {
@@ -65,12 +55,12 @@ pub(super) async fn queue<'a>(sale: &'a Sale<'_>) -> Result<Turn<'a>, Error> {
 
 /// The transaction of a sale inside a lock, which is released after the
 /// commit.
-pub(super) async fn sell_under<S: Strategy>(
+pub(super) async fn sell_under<T: Take>(
     lock: Lock<'_>,
-    strategy: &S,
+    take: &T,
     sale: &Sale<'_>,
 ) -> Result<Order, Error> {
-    let sold = sale.transact(strategy).await;
+    let sold = sale.transact(take).await;
     lock.release().await;
     sold
 }

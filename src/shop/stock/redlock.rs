@@ -21,10 +21,9 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
-use super::Strategy;
 use super::fenced::Fenced;
-use super::naive::Naive;
 use super::redis_lock::sell_under;
+use super::{Strategy, Take};
 use crate::named::named;
 use crate::rt;
 use crate::shop::database::Session;
@@ -48,14 +47,6 @@ named! {
 pub(super) struct Redlock;
 
 impl Strategy for Redlock {
-    fn take<'a>(
-        &'a self,
-        session: &'a mut Session,
-        sale: &'a Sale<'_>,
-    ) -> BoxFuture<'a, Result<(), Error>> {
-        Naive.take(session, sale)
-    }
-
     fn sell<'a>(&'a self, sale: &'a Sale<'_>) -> BoxFuture<'a, Result<Order, Error>> {
         Box::pin(sell(sale))
     }
@@ -125,7 +116,7 @@ struct Valid {
     fenced: Fenced,
 }
 
-impl Strategy for Valid {
+impl Take for Valid {
     fn take<'a>(
         &'a self,
         session: &'a mut Session,

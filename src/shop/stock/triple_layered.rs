@@ -5,8 +5,8 @@
 
 use futures_util::future::BoxFuture;
 
-use super::Strategy;
 use super::redis_lock::{Turn, queue, sell_under};
+use super::{Strategy, Take};
 use crate::shop::database::{Session, column};
 use crate::shop::error::{Busy, Error};
 use crate::shop::order::Order;
@@ -19,6 +19,19 @@ const TAKE: &str = "UPDATE products SET quantity = quantity - $2, version = vers
 pub(super) struct TripleLayered;
 
 impl Strategy for TripleLayered {
+    fn sell<'a>(&'a self, sale: &'a Sale<'_>) -> BoxFuture<'a, Result<Order, Error>> {
+        Box::pin(async move {
+            match queue(sale).await? {
+                Turn::Held(lock) => sell_under(lock, &Versioned, sale).await,
+                Turn::Replay(order) => Ok(order),
+            }
+        })
+    }
+}
+
+struct Versioned;
+
+impl Take for Versioned {
     fn take<'a>(
         &'a self,
         session: &'a mut Session,
@@ -35,15 +48,6 @@ impl Strategy for TripleLayered {
                 }
             }
             Err(Busy::Retries.into())
-        })
-    }
-
-    fn sell<'a>(&'a self, sale: &'a Sale<'_>) -> BoxFuture<'a, Result<Order, Error>> {
-        Box::pin(async move {
-            match queue(sale).await? {
-                Turn::Held(lock) => sell_under(lock, self, sale).await,
-                Turn::Replay(order) => Ok(order),
-            }
         })
     }
 }
