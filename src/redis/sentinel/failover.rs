@@ -206,11 +206,7 @@ impl Primary {
         self.failover.enter(State::ReconfReplicas);
         own.event("+promoted-slave", what);
         own.event("+failover-state-reconf-slaves", self.this.describe());
-        let around = self
-            .replicas
-            .values_mut()
-            .chain(self.sentinels.values_mut());
-        for instance in std::iter::once(&mut self.this).chain(around) {
+        for instance in self.instances() {
             instance.force_hello(&own.periods);
         }
     }

@@ -133,7 +133,7 @@ impl Primary {
         self.failover = Failover::new(self.failover.timeout);
     }
 
-    fn instances(&mut self) -> impl Iterator<Item = &mut Instance> {
+    pub(super) fn instances(&mut self) -> impl Iterator<Item = &mut Instance> {
         let around = self
             .replicas
             .values_mut()
