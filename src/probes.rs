@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::history::{Event, History, Lapse, Tenure};
+use crate::history::{Event, History, Lapse, Tenure, two_holders};
 use crate::named::named;
 
 named! {
@@ -106,10 +106,11 @@ pub fn reached(history: &History) -> BTreeSet<Probe> {
     }
     let came_late =
         |tenure: &Tenure<'_>| tenure.released && matches!(tenure.lapsed, Some((_, Lapse::Expired)));
-    if history.tenures().iter().any(came_late) {
+    let tenures = history.tenures();
+    if tenures.iter().any(came_late) {
         reached.insert(Probe::LockExpiredWhileHeld);
     }
-    if !history.two_holders().is_empty() {
+    if !two_holders(&tenures).is_empty() {
         reached.insert(Probe::TwoInCriticalSection);
     }
     reached

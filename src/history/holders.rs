@@ -70,25 +70,25 @@ impl History {
         let end_ns = self.entries.last().map_or(0, |last| last.at_ns);
         locks.finish(end_ns)
     }
+}
 
-    /// Each time in which a lock had two holders, by its beginning.
-    pub fn two_holders(&self) -> Vec<TwoHolders<'_>> {
-        let mut both = Vec::new();
-        let mut before: Vec<Tenure<'_>> = Vec::new();
-        for second in self.tenures() {
-            before.retain(|first| first.until_ns > second.from_ns);
-            let same = before.iter().filter(|first| first.lock == second.lock);
-            both.extend(same.map(|first| TwoHolders {
-                from_ns: second.from_ns,
-                until_ns: first.until_ns.min(second.until_ns),
-                first: first.clone(),
-                second: second.clone(),
-            }));
-            before.push(second);
-        }
-        both.retain(|two| two.from_ns < two.until_ns);
-        both
+/// Each time in which a lock had two of these holders, by its beginning.
+pub fn two_holders<'a>(tenures: &[Tenure<'a>]) -> Vec<TwoHolders<'a>> {
+    let mut both = Vec::new();
+    let mut before: Vec<&Tenure<'a>> = Vec::new();
+    for second in tenures {
+        before.retain(|first| first.until_ns > second.from_ns);
+        let same = before.iter().filter(|first| first.lock == second.lock);
+        both.extend(same.map(|first| TwoHolders {
+            from_ns: second.from_ns,
+            until_ns: first.until_ns.min(second.until_ns),
+            first: Tenure::clone(first),
+            second: second.clone(),
+        }));
+        before.push(second);
     }
+    both.retain(|two| two.from_ns < two.until_ns);
+    both
 }
 
 /// What servers have granted to one token.
@@ -304,7 +304,7 @@ mod tests {
     /// Who was there at once, and in which milliseconds.
     fn two(quorum: usize, steps: &[&str]) -> Vec<(String, u64, u64)> {
         let history = history(quorum, steps);
-        let two = history.two_holders().into_iter();
+        let two = two_holders(&history.tenures()).into_iter();
         two.map(|two| {
             let who = format!("{}+{}", two.first.token, two.second.token);
             (who, two.from_ns / 1_000_000, two.until_ns / 1_000_000)

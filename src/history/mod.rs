@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 
 pub use digest::{Checkpoint, Digest};
 pub use event::{Entry, Event};
-pub use holders::{Lapse, Tenure, TwoHolders};
+pub use holders::{Lapse, Tenure, TwoHolders, two_holders};
 pub use told::Told;
 
 use crate::net::{Delivery, Drawn, Observer};

@@ -3,7 +3,7 @@
 
 use super::sales::Sales;
 use super::words::{instant, short};
-use crate::history::{History, Lapse, Tenure, TwoHolders};
+use crate::history::{History, Lapse, Tenure, TwoHolders, two_holders};
 use crate::plan::Plan;
 
 /// One such time.
@@ -15,11 +15,12 @@ pub(super) struct Both<'a> {
 
 /// All of them, by their beginning.
 pub(super) fn both<'a>(plan: &Plan, history: &'a History) -> Vec<Both<'a>> {
-    let two = history.two_holders();
+    let tenures = history.tenures();
+    let two = two_holders(&tenures);
     if two.is_empty() {
         return Vec::new();
     }
-    let (sales, tenures) = (Sales::of(plan, history), history.tenures());
+    let sales = Sales::of(plan, history);
     let buyer = |tenure: &Tenure<'_>| buyer_of(tenure, &tenures, &sales);
     two.into_iter()
         .map(|two| Both {

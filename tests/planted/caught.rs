@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use doublebuy::checks::Invariant;
-use doublebuy::history::Lapse;
+use doublebuy::history::{Lapse, two_holders};
 use doublebuy::scenario::Scenario;
 use doublebuy::world::{Keep, Verdict, run_seed};
 
@@ -207,7 +207,7 @@ fn with_two_holders(scenario: &Scenario) -> usize {
     let seeds = (0..SEEDS).filter(|seed| {
         let outcome = run_seed(scenario, *seed, Keep::default());
         let history = outcome.history.expect("it ends");
-        !history.two_holders().is_empty()
+        !two_holders(&history.tenures()).is_empty()
     });
     seeds.count()
 }
