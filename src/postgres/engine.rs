@@ -99,6 +99,21 @@ impl Shared {
         Ok(())
     }
 
+    /// Begins to wait for the end of a transaction, if it still runs.
+    pub(super) fn await_end(
+        &self,
+        engine: &mut Engine,
+        pid: Pid,
+        holder: Xid,
+        relation: &str,
+    ) -> Option<WaitId> {
+        let top = engine.clog.running(holder)?;
+        let owner = engine.owners.get(&top).copied()?;
+        let id = engine.locks.await_end(holder, owner, pid);
+        self.note_wait(engine, pid, id, relation);
+        Some(id)
+    }
+
     /// Tells the observer that a session begins to wait.
     pub(super) fn note_wait(&self, engine: &Engine, pid: Pid, id: WaitId, relation: &str) {
         let holders = engine.locks.holders(id);

@@ -263,12 +263,8 @@ pub(super) fn await_end(
     holder: Xid,
     relation: &str,
 ) -> Option<WaitId> {
-    let top = engine.clog.running(holder)?;
-    let owner = engine.owners.get(&top).copied()?;
     let pid = run.transaction.pid;
-    let id = engine.locks.await_end(holder, owner, pid);
-    run.shared.note_wait(engine, pid, id, relation);
-    Some(id)
+    run.shared.await_end(engine, pid, holder, relation)
 }
 
 /// Leaves the row's line: the row is ours now, or we do not want it.

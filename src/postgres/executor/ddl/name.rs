@@ -96,17 +96,8 @@ impl<'a> Work<'a> {
                 "relname, relnamespace",
             ),
         };
-        let pid = self.transaction.pid;
-        let waits = {
-            let mut engine = self.shared.lock();
-            let top = engine.clog.running(rival.xid);
-            let owner = top.and_then(|top| engine.owners.get(&top).copied());
-            let waits = owner.map(|owner| engine.locks.await_end(rival.xid, owner, pid));
-            if let Some(id) = waits {
-                self.shared.note_wait(&engine, pid, id, relation);
-            }
-            waits
-        };
+        let (shared, pid) = (self.shared, self.transaction.pid);
+        let waits = shared.await_end(&mut shared.lock(), pid, rival.xid, relation);
         if let Some(id) = waits {
             wait(self.shared, pid, id, limits(self.settings)).await?;
         }
