@@ -171,9 +171,9 @@ fn conflicting_lockers<'c>(
     top: Xid,
     mode: RowLockMode,
 ) -> impl Iterator<Item = Xid> + 'c {
-    let others = move |xid| clog.running(xid).is_some_and(|owner| owner != top);
     let lockers = chain.lockers().iter();
-    let conflicting = lockers.filter(move |l| others(l.xid) && l.mode.conflicts(mode));
+    let conflicting =
+        lockers.filter(move |l| clog.runs_beside(l.xid, top) && l.mode.conflicts(mode));
     conflicting.map(|locker| locker.xid)
 }
 

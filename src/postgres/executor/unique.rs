@@ -78,7 +78,7 @@ fn fate(chain: &Chain, clog: &Clog, top: Xid, def: &IndexDef, key: &[Value]) -> 
         return Fate::Without;
     };
     let has_key = |row: &Row| def.has_key(row, key);
-    let others = |xid: Xid| clog.running(xid).is_some_and(|owner| owner != top);
+    let others = |xid: Xid| clog.runs_beside(xid, top);
     if others(newest.xmin) {
         // An insert, or an update to or from this key, that is not decided:
         // its own versions, and the one before them.

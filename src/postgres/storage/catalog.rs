@@ -294,20 +294,26 @@ impl Catalog {
         let indexes = indexes.filter(|index| *index.name == *name);
         let indexes = indexes.map(|index| (index.created_by, false));
         let mut all = tables.chain(views).chain(sequences).chain(indexes);
-        let running = |xid: &Xid| clog.running(*xid).is_some_and(|running| running != top);
-        let (xid, row_type) = all.find(|(xid, _)| running(xid))?;
+        let (xid, row_type) = all.find(|(xid, _)| clog.runs_beside(*xid, top))?;
         Some(Claim { xid, row_type })
     }
 
     /// True if a table, index, view or sequence has this name.
     pub(in crate::postgres) fn has_relation(&self, name: &str, clog: &Clog, top: Xid) -> bool {
-        let indexed = || {
-            let mut tables = self.tables.values();
-            tables.any(|table| table.presence.seen(clog, top) && table.has_index(name, clog, top))
-        };
         self.find(name, clog, top).is_some()
             || self.view(name, clog, top).is_some()
             || self.find_sequence(name, clog, top).is_some()
-            || indexed()
+            || self.of_index(name, clog, top).is_some()
+    }
+
+    /// The table of an index.
+    pub(in crate::postgres) fn of_index(
+        &self,
+        name: &str,
+        clog: &Clog,
+        top: Xid,
+    ) -> Option<&Table> {
+        let mut tables = self.tables.values();
+        tables.find(|table| table.presence.seen(clog, top) && table.has_index(name, clog, top))
     }
 }

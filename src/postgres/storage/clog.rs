@@ -98,6 +98,11 @@ impl Clog {
         }
     }
 
+    /// True if `xid` runs, in another top-level transaction than `top`.
+    pub(in crate::postgres) fn runs_beside(&self, xid: Xid, top: Xid) -> bool {
+        self.running(xid).is_some_and(|owner| owner != top)
+    }
+
     /// Makes room for a transaction of another server: what it leaves out in
     /// between has not committed.
     pub(in crate::postgres) fn reach(&mut self, xid: Xid) {

@@ -258,12 +258,9 @@ impl Table {
     /// True if the transaction `top` sees an index of this name.
     pub(in crate::postgres) fn has_index(&self, name: &str, clog: &Clog, top: Xid) -> bool {
         let mut indexes = self.def.indexes.iter();
-        let others = |xid: Xid| clog.running(xid).is_some_and(|running| running != top);
+        let mut dropped = self.dropped.iter();
         indexes.any(|index| *index.name == *name && index.seen(clog, top))
-            || self
-                .dropped
-                .iter()
-                .any(|(gone, xid)| **gone == *name && others(*xid))
+            || dropped.any(|(gone, xid)| **gone == *name && clog.runs_beside(*xid, top))
     }
 
     /// A drop of an index was committed or undone.

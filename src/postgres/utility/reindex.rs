@@ -56,15 +56,16 @@ impl Session {
 
 /// The table that is concerned, and whether it has an index.
 fn find(engine: &Engine, top: Xid, name: &str, index: bool) -> Result<(TableId, bool)> {
-    let mut tables = engine.catalog.tables();
-    let of_index = tables.find(|table| {
-        table.presence.seen(&engine.clog, top) && table.has_index(name, &engine.clog, top)
-    });
-    let table = engine.catalog.find(name, &engine.clog, top);
-    if let Some(table) = if index { of_index } else { table } {
+    let (catalog, clog) = (&engine.catalog, &engine.clog);
+    let table = if index {
+        catalog.of_index(name, clog, top)
+    } else {
+        catalog.find(name, clog, top)
+    };
+    if let Some(table) = table {
         return Ok((table.def.id, !table.def.indexes.is_empty()));
     }
-    if !engine.catalog.has_relation(name, &engine.clog, top) {
+    if !catalog.has_relation(name, clog, top) {
         return Err(Error::new(
             SqlState::UNDEFINED_TABLE,
             format!("relation \"{name}\" does not exist"),

@@ -10,7 +10,7 @@ use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::locks::LockMode;
 use crate::postgres::sql::object_name;
 use crate::postgres::storage::heap::Heap;
-use crate::postgres::storage::table::{ForeignKey, IndexDef, Table, TableDef, TableId};
+use crate::postgres::storage::table::{ForeignKey, IndexDef, TableDef, TableId};
 use crate::postgres::transaction::Definition;
 
 /// An object of another kind has the name.
@@ -58,22 +58,7 @@ impl Work<'_> {
         if found {
             return Ok(());
         }
-        let found = {
-            let engine = self.shared.lock();
-            let (clog, top) = (&engine.clog, self.transaction.xid);
-            let catalog = &engine.catalog;
-            let is_table = catalog.find(&name, clog, top).is_some();
-            let is_view = catalog.view(&name, clog, top).is_some();
-            let kinds = [(is_table, "table"), (is_view, "view")];
-            let known = kinds
-                .iter()
-                .find(|(found, _)| *found)
-                .map(|(_, kind)| *kind);
-            let is_sequence = catalog.find_sequence(&name, clog, top).is_some();
-            let known = known.or(is_sequence.then_some("sequence"));
-            known.or(catalog.has_relation(&name, clog, top).then_some("index"))
-        };
-        if let Some(found) = found {
+        if let Some(found) = self.kind_of(&name) {
             return Err(wrong_kind(&name, word, found));
         }
         if if_exists {
@@ -90,6 +75,22 @@ impl Work<'_> {
             code,
             format!("{word} \"{name}\" does not exist"),
         ))
+    }
+
+    /// What kind of relation has this name.
+    fn kind_of(&self, name: &str) -> Option<&'static str> {
+        let engine = self.shared.lock();
+        let (catalog, clog) = (&engine.catalog, &engine.clog);
+        let top = self.transaction.xid;
+        if catalog.find(name, clog, top).is_some() {
+            Some("table")
+        } else if catalog.view(name, clog, top).is_some() {
+            Some("view")
+        } else if catalog.find_sequence(name, clog, top).is_some() {
+            Some("sequence")
+        } else {
+            catalog.of_index(name, clog, top).map(|_| "index")
+        }
     }
 
     async fn drop_table(
@@ -248,11 +249,8 @@ impl Work<'_> {
             let found = {
                 let engine = self.shared.lock();
                 let (clog, top) = (&engine.clog, self.transaction.xid);
-                let mut tables = engine.catalog.tables();
-                let has = |table: &&Table| {
-                    table.presence.seen(clog, top) && table.has_index(name, clog, top)
-                };
-                tables.find(has).map(|table| table.def.clone())
+                let table = engine.catalog.of_index(name, clog, top);
+                table.map(|table| table.def.clone())
             };
             let Some(found) = found else {
                 return Ok(false);
