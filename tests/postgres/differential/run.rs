@@ -11,6 +11,7 @@ use std::time::Duration;
 use doublebuy::postgres::{Bug, Disk, Options};
 use doublebuy::rt;
 use parking_lot::Mutex;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{AsyncMessage, Client, Config, NoTls, SimpleQueryMessage};
 
 use super::generate::{Schedule, TIMEOUT};
@@ -101,8 +102,8 @@ impl Bench {
     pub async fn transcript(&mut self, schedule: &Schedule, deadlock: Duration) -> Vec<String> {
         let timeout = format!("SET deadlock_timeout = {}", deadlock.as_millis());
         for lane in &self.lanes {
-            for reset in ["ROLLBACK", "DISCARD ALL", &timeout] {
-                lane.client.batch_execute(reset).await.expect("a reset");
+            for statement in ["ROLLBACK", "DISCARD ALL", &timeout] {
+                reset(&lane.client, statement).await;
             }
             lane.heard.lock().clear();
         }
@@ -111,6 +112,14 @@ impl Bench {
         self.observer.batch_execute(&setup).await.expect("a set-up");
         let watch = Watch::Server(&self.observer, deadlock);
         run(&mut self.lanes, &watch, schedule).await
+    }
+}
+
+/// Asks again for what the timeouts that a schedule has set cancel on a busy
+/// machine, until DISCARD ALL has taken them back.
+async fn reset(client: &Client, statement: &str) {
+    while let Err(error) = client.batch_execute(statement).await {
+        assert_eq!(error.code(), Some(&SqlState::QUERY_CANCELED), "{error}");
     }
 }
 
