@@ -84,8 +84,8 @@ pub struct Options {
     /// What the work of a statement takes; nothing by default.
     pub cost: Cost,
     /// True to count the row that INSERT ... ON CONFLICT meets as read by a
-    /// SERIALIZABLE transaction, as PostgreSQL does since it was found that
-    /// such transactions could be out of order. False as in 15.18.
+    /// SERIALIZABLE transaction, as PostgreSQL does since 15.20: such
+    /// transactions could be out of order. False as in 15.18.
     pub on_conflict_reads: bool,
     /// How it takes part in replication.
     pub replication: Replication,

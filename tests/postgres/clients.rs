@@ -125,7 +125,11 @@ const CALLS: &[&[&str]] = &[
         "-c",
         "BEGIN; UPDATE item SET price = 10 WHERE id = 1 RETURNING *; ROLLBACK",
     ],
-    &["-At", "-c", "SHOW server_version_num"],
+    &[
+        "-At",
+        "-c",
+        "SELECT current_setting('server_version_num')::int / 10000",
+    ],
     &[
         "-At",
         "-c",

@@ -8,8 +8,8 @@
 //! has to give way. Locks and conflicts outlive their transaction for as long
 //! as one runs that overlapped it.
 //!
-//! PostgreSQL 15 does not count the row that INSERT ... ON CONFLICT meets as
-//! read, so such transactions can be out of order; see
+//! Until 15.20 PostgreSQL did not count the row that INSERT ... ON CONFLICT
+//! meets as read, so such transactions could be out of order; see
 //! [`Options::on_conflict_reads`](super::Options::on_conflict_reads).
 
 mod conflict;

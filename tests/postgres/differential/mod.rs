@@ -12,7 +12,7 @@ mod statements;
 
 use std::time::Duration;
 
-use doublebuy::postgres::Bug;
+use doublebuy::postgres::{Bug, Options};
 
 use self::generate::{Schedule, schedule};
 use self::run::{Bench, simulated};
@@ -59,12 +59,13 @@ fn parting(real: &[String], simulated: &[String]) -> Option<String> {
 /// How the two servers disagree about a schedule. A real server whose own
 /// answers differ from time to time, where sessions race, must give one that
 /// agrees.
-async fn disagreement(bench: &mut Bench, schedule: &Schedule, bug: Option<Bug>) -> Option<String> {
-    let found = simulated(schedule, bug, 1);
+async fn disagreement(bench: &mut Bench, schedule: &Schedule, options: &Options) -> Option<String> {
+    let found = simulated(schedule, options, 1);
     parting(&bench.transcript(schedule, DEADLOCK).await, &found)?;
     // Sessions that are let go on together race, on either server.
     let mut told = None;
-    let races: Vec<_> = (1..=RACES).map(|s| simulated(schedule, bug, s)).collect();
+    let races = (1..=RACES).map(|seed| simulated(schedule, options, seed));
+    let races: Vec<_> = races.collect();
     for _ in 0..3 {
         let real = bench.transcript(schedule, PATIENT).await;
         for found in &races {
@@ -76,12 +77,12 @@ async fn disagreement(bench: &mut Bench, schedule: &Schedule, bug: Option<Bug>) 
 }
 
 /// Leaves out what the disagreement does not need.
-async fn shrunk(bench: &mut Bench, mut schedule: Schedule, bug: Option<Bug>) -> String {
-    let mut told = disagreement(bench, &schedule, bug).await;
+async fn shrunk(bench: &mut Bench, mut schedule: Schedule, options: &Options) -> String {
+    let mut told = disagreement(bench, &schedule, options).await;
     for session in 0..schedule.sessions {
         let mut smaller = schedule.clone();
         smaller.steps.retain(|step| step.session != session);
-        if let Some(still) = disagreement(bench, &smaller, bug).await {
+        if let Some(still) = disagreement(bench, &smaller, options).await {
             (schedule, told) = (smaller, Some(still));
         }
     }
@@ -90,7 +91,7 @@ async fn shrunk(bench: &mut Bench, mut schedule: Schedule, bug: Option<Bug>) -> 
         at -= 1;
         let mut smaller = schedule.clone();
         smaller.steps.remove(at);
-        if let Some(still) = disagreement(bench, &smaller, bug).await {
+        if let Some(still) = disagreement(bench, &smaller, options).await {
             (schedule, told) = (smaller, Some(still));
         }
     }
@@ -105,13 +106,17 @@ fn work(worker: u64, seeds: std::ops::Range<u64>, most: usize) -> Vec<String> {
     let Some(real) = Real::with(PLAIN_PLANS) else {
         return Vec::new();
     };
+    let options = real.options();
     outside(async {
         let mut bench = Bench::new(&real.address(), "schedules").await;
         let mut told = Vec::new();
         for seed in seeds.filter(|seed| seed % WORKERS == worker) {
             let schedule = schedule(seed);
-            if disagreement(&mut bench, &schedule, None).await.is_some() {
-                let shrunk = shrunk(&mut bench, schedule, None).await;
+            if disagreement(&mut bench, &schedule, &options)
+                .await
+                .is_some()
+            {
+                let shrunk = shrunk(&mut bench, schedule, &options).await;
                 println!("schedule {seed}\n{shrunk}\n");
                 told.push(format!("schedule {seed}\n{shrunk}"));
                 if told.len() >= most {
@@ -136,16 +141,21 @@ fn planted_bugs_make_a_schedule_end_differently() {
     let Some(real) = Real::with(PLAIN_PLANS) else {
         return;
     };
+    let sound = real.options();
     outside(async {
         let mut bench = Bench::new(&real.address(), "planted").await;
         for (bug, most) in PLANTED {
+            let planted = Options {
+                planted: Some(*bug),
+                ..sound.clone()
+            };
             let mut found = None;
             for seed in 0..*most {
                 let schedule = schedule(seed);
                 // Only a schedule that the bug changes needs the real server.
-                let changed = simulated(&schedule, Some(*bug), 1) != simulated(&schedule, None, 1);
+                let changed = simulated(&schedule, &planted, 1) != simulated(&schedule, &sound, 1);
                 if changed
-                    && disagreement(&mut bench, &schedule, Some(*bug))
+                    && disagreement(&mut bench, &schedule, &planted)
                         .await
                         .is_some()
                 {

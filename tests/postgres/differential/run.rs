@@ -8,7 +8,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
-use doublebuy::postgres::{Bug, Disk, Options};
+use doublebuy::postgres::{Disk, Options};
 use doublebuy::rt;
 use parking_lot::Mutex;
 use tokio_postgres::error::SqlState;
@@ -139,14 +139,10 @@ impl Drop for Named<'_> {
 }
 
 /// What the simulated server makes of a schedule.
-pub fn simulated(schedule: &Schedule, planted: Option<Bug>, seed: u64) -> Vec<String> {
+pub fn simulated(schedule: &Schedule, options: &Options, seed: u64) -> Vec<String> {
     let _named = Named(schedule);
-    let schedule = schedule.clone();
+    let (schedule, options) = (schedule.clone(), options.clone());
     simulate(seed, move |mut world| async move {
-        let options = Options {
-            planted,
-            ..Options::default()
-        };
         let server = world.start(&Disk::new(), options, Arc::new(())).await;
         server.run_script(&schedule.setup).expect("a set-up");
         let mut lanes = lanes(ADDRESS, "postgres", schedule.sessions).await;

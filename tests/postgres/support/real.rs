@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::process::{Child, Command, Stdio};
 
+use doublebuy::postgres::Options;
 use doublebuy::rt;
 use tokio_postgres::Client;
 
@@ -17,6 +18,10 @@ use super::schedule::{Waiting, run};
 use super::{connect, outside, shown};
 
 const BINARIES: &str = "/usr/lib/postgresql/15/bin";
+
+/// The first release that counts the row which INSERT ... ON CONFLICT meets as
+/// read by a SERIALIZABLE transaction.
+const ON_CONFLICT_READS_SINCE: u32 = 150_020;
 
 /// A running server, stopped and removed when dropped.
 pub struct Real {
@@ -127,6 +132,18 @@ impl Real {
 
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// What the simulated server must be told to be of this server's release.
+    pub fn options(&self) -> Options {
+        let release = outside(async {
+            let client = connect(&self.address()).await;
+            shown(client.simple_query("SHOW server_version_num").await)
+        });
+        Options {
+            on_conflict_reads: release >= format!("(1) {ON_CONFLICT_READS_SINCE}"),
+            ..Options::default()
+        }
     }
 
     async fn until_ready(&self) {
