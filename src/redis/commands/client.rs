@@ -196,20 +196,22 @@ struct Victims<'a> {
     address: Option<&'a [u8]>,
     local_address: Option<&'a [u8]>,
     kind: Option<&'a [u8]>,
-    nobody: bool,
+    user: Option<&'a [u8]>,
     spare_caller: bool,
 }
 
 impl Victims<'_> {
     fn include(&self, client: &Client) -> bool {
         let same = |wanted: Option<&[u8]>, has: &str| wanted.is_none_or(|w| w == has.as_bytes());
-        !self.nobody
-            && self.id.is_none_or(|id| id == client.id)
+        self.id.is_none_or(|id| id == client.id)
             && same(self.address, &client.address)
             && same(self.local_address, &client.local_address)
             && self
                 .kind
                 .is_none_or(|kind| is_of_type(client, kind).unwrap_or(false))
+            && self
+                .user
+                .is_none_or(|user| user == client.user.as_deref().unwrap_or(DEFAULT))
     }
 }
 
@@ -236,9 +238,6 @@ fn victims<'a>(args: &[&'a [u8]], context: &Context<'_>) -> Result<Victims<'a>, 
         ..Victims::default()
     };
     let (pairs, rest) = args.as_chunks::<2>();
-    if !rest.is_empty() {
-        return Err(Reply::SYNTAX);
-    }
     for [filter, value] in pairs {
         if is("id", filter) {
             let id = parse_integer(value).filter(|id| *id >= 1);
@@ -252,12 +251,13 @@ fn victims<'a>(args: &[&'a [u8]], context: &Context<'_>) -> Result<Victims<'a>, 
             is_of_type(context.client, value)?;
             victims.kind = Some(value);
         } else if is("user", filter) {
-            if *value != b"default" {
+            if context.server.acl.user(value).is_none() {
                 let user = String::from_utf8_lossy(value);
                 return Err(Reply::error_from(
                     format!("ERR No such user '{user}'").into(),
                 ));
             }
+            victims.user = Some(value);
         } else if is("skipme", filter) {
             victims.spare_caller = match value {
                 value if is("yes", value) => true,
@@ -267,6 +267,9 @@ fn victims<'a>(args: &[&'a [u8]], context: &Context<'_>) -> Result<Victims<'a>, 
         } else {
             return Err(Reply::SYNTAX);
         }
+    }
+    if !rest.is_empty() {
+        return Err(Reply::SYNTAX);
     }
     Ok(victims)
 }
@@ -321,7 +324,8 @@ fn pause(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
         [] => false,
         [word] if is("all", word) => false,
         [word] if is("write", word) => true,
-        _ => return Reply::error("ERR CLIENT PAUSE mode must be WRITE or ALL"),
+        [_] => return Reply::error("ERR CLIENT PAUSE mode must be WRITE or ALL"),
+        _ => return Reply::unknown_subcommand("CLIENT", args[1]),
     };
     let Some(millis) = parse_integer(args[2]) else {
         return Reply::error("ERR timeout is not an integer or out of range");
@@ -357,7 +361,7 @@ fn unblock_client(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
         [_] => {
             return Reply::error("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
         }
-        _ => return Reply::SYNTAX,
+        _ => return Reply::unknown_subcommand("CLIENT", args[1]),
     };
     let id = match integer_argument(args[2]) {
         Ok(id) => id,

@@ -30,6 +30,7 @@ const CLUSTER: &[Command] = &[
     command!("cluster|flushslots", "CLUSTER", 2, CHANGE, (0, 0, 0), Plain(disabled)),
     command!("cluster|forget", "CLUSTER", 3, CHANGE, (0, 0, 0), Plain(disabled)),
     command!("cluster|getkeysinslot", "CLUSTER", 4, Flags::STALE, (0, 0, 0), Plain(disabled)),
+    command!("cluster|help", "CLUSTER", 2, Flags::LOADING.and(Flags::STALE), (0, 0, 0), Plain(disabled)),
     command!("cluster|info", "CLUSTER", 2, Flags::STALE, (0, 0, 0), Plain(disabled)),
     command!("cluster|keyslot", "CLUSTER", 3, Flags::STALE, (0, 0, 0), Plain(disabled)),
     command!("cluster|links", "CLUSTER", 2, Flags::STALE, (0, 0, 0), Plain(disabled)),

@@ -17,6 +17,7 @@ const GROWING: Flags = Flags::WRITE.and(Flags::DENY_OOM);
 pub(super) const COMMANDS: &[Command] = &[
     command!("dump", "DUMP", 2, READ, (1, 1, 1), Plain(dump)),
     command!("restore", "RESTORE", -4, GROWING, (1, 1, 1), Plain(restore)),
+    command!("restore-asking", "RESTORE-ASKING", -4, GROWING.and(Flags::ASKING), (1, 1, 1), Plain(restore)),
 ];
 
 fn dump(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {

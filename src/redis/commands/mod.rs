@@ -98,6 +98,8 @@ impl Flags {
     pub(super) const NO_MANDATORY_KEYS: Flags = Flags(1 << 18);
     pub(super) const NO_ASYNC_LOADING: Flags = Flags(1 << 21);
     pub(super) const MOVABLE_KEYS: Flags = Flags(1 << 19);
+    /// Of a slot that is being moved to this server.
+    pub(super) const ASKING: Flags = Flags(1 << 22);
     /// By a RESP2 client that subscribed; not among what COMMAND says.
     pub(super) const WHILE_SUBSCRIBED: Flags = Flags(1 << 16);
     /// Not queued by MULTI but run; not among what COMMAND says.
@@ -107,7 +109,7 @@ impl Flags {
     /// Not shown to MONITOR, or when it runs: scripts are shown before.
     pub(super) const UNMONITORED: Flags = Flags::ADMIN.and(Flags::SKIP_MONITOR);
 
-    const NAMES: [(Flags, &'static str); 18] = [
+    const NAMES: [(Flags, &'static str); 19] = [
         (Flags::WRITE, "write"),
         (Flags::READONLY, "readonly"),
         (Flags::DENY_OOM, "denyoom"),
@@ -119,6 +121,7 @@ impl Flags {
         (Flags::STALE, "stale"),
         (Flags::SKIP_MONITOR, "skip_monitor"),
         (Flags::SKIP_SLOWLOG, "skip_slowlog"),
+        (Flags::ASKING, "asking"),
         (Flags::FAST, "fast"),
         (Flags::NO_AUTH, "no_auth"),
         (Flags::NO_ASYNC_LOADING, "no_async_loading"),

@@ -7,8 +7,10 @@ use super::{
     Command, Flags, Handler::Container, Handler::Plain, all, by_full_name, command, every, facts,
     find,
 };
+use crate::redis::VERSION;
 use crate::redis::engine::Context;
 use crate::redis::glob;
+use crate::redis::number::integer_argument;
 use crate::redis::reply::Reply;
 use crate::rt;
 
@@ -22,6 +24,7 @@ pub(super) const COMMANDS: &[Command] = &[
     command!("dbsize", "DBSIZE", 1, READ, (0, 0, 0), Plain(dbsize)),
     command!("flushall", "FLUSHALL", -1, Flags::WRITE, (0, 0, 0), Plain(flushall)),
     command!("flushdb", "FLUSHDB", -1, Flags::WRITE, (0, 0, 0), Plain(flushdb)),
+    command!("lolwut", "LOLWUT", -1, READ, (0, 0, 0), Plain(lolwut)),
     command!("time", "TIME", 1, ANY.and(Flags::FAST), (0, 0, 0), Plain(time)),
 ];
 
@@ -36,6 +39,17 @@ const COMMAND: &[Command] = &[
     command!("command|info", "COMMAND", -2, ANY, (0, 0, 0), Plain(command_info)),
     command!("command|list", "COMMAND", -2, ANY, (0, 0, 0), Plain(command_list)),
 ];
+
+/// The server's version. What versions 5 and 6 drew is not drawn.
+fn lolwut(_: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    if let [_, word, version, ..] = args
+        && is(word, "VERSION")
+        && let Err(error) = integer_argument(version)
+    {
+        return error;
+    }
+    Reply::Verbatim(*b"txt", format!("Redis ver. {VERSION}\n").into())
+}
 
 fn dbsize(context: &mut Context<'_>, _: &[&[u8]]) -> Reply {
     context.keyspace.expire_due(context.now);

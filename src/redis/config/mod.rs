@@ -170,7 +170,7 @@ impl Config {
         if let Some((name, _)) = settings.iter().find(|(name, _)| find(name).is_none()) {
             return Err(Refused::Unknown((*name).to_owned()));
         }
-        for (name, _) in settings {
+        for (at, (name, _)) in settings.iter().enumerate() {
             let Some(parameter) = find(name) else {
                 continue;
             };
@@ -178,10 +178,9 @@ impl Config {
             if !parameter.modifiable {
                 return refuse("can't set immutable config");
             }
-            if checked
-                .iter()
-                .any(|(other, _)| other.name == parameter.name)
-            {
+            // A name and its alias are not the same, as in Redis.
+            let mut earlier = settings[..at].iter();
+            if earlier.any(|(other, _)| other.eq_ignore_ascii_case(name)) {
                 return refuse("duplicate parameter");
             }
             checked.push((parameter, String::new()));
