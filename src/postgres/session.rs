@@ -202,6 +202,9 @@ impl Session {
         sql: Option<&str>,
         types: &[Type],
     ) -> Result<Prepared> {
+        if let Some(source) = &source {
+            self.refuse_if_failed(source.keyword())?;
+        }
         loop {
             let refused = match self.analyse(source.clone(), sql, types) {
                 Ok(prepared) => return Ok(prepared),
@@ -260,7 +263,6 @@ impl Session {
                 described: false,
             });
         };
-        self.refuse_if_failed(source.keyword())?;
         if let Command::Refused(refused) = source.command() {
             return Err(refused.error().into());
         }
@@ -472,14 +474,17 @@ impl Session {
         if let Some(answer) = utility::run(self, statement)? {
             return Ok(answer);
         }
+        self.ensure_transaction()?;
+        if let Some(answer) = utility::lock_tables(self, statement).await? {
+            return Ok(answer);
+        }
+        // Whatever else there is sees tables and their rows.
+        let (shared, transaction, _) = self.in_transaction()?;
+        transaction.begin_snapshot(shared).await;
         if let Some(answer) = utility::run_query(self, statement).await? {
             return Ok(answer);
         }
-        self.ensure_transaction()?;
         if let Some(answer) = self.create_table_as(statement).await? {
-            return Ok(answer);
-        }
-        if let Some(answer) = utility::lock_tables(self, statement).await? {
             return Ok(answer);
         }
         let in_use = self.portals.tables();

@@ -455,7 +455,7 @@ fn equals(column: usize, value: Value) -> Expr {
     )
 }
 
-/// `SELECT 1 FROM table WHERE ... FOR KEY SHARE`
+/// `SELECT 1 FROM table WHERE ... FOR KEY SHARE`, of which one row is enough.
 fn locking(table: &Arc<TableDef>, conditions: Vec<Expr>) -> Query {
     Query::Select(Box::new(Select {
         base: 0,
@@ -467,7 +467,7 @@ fn locking(table: &Arc<TableDef>, conditions: Vec<Expr>) -> Query {
         distinct: Distinct::No,
         order: Vec::new(),
         presorted: false,
-        limit: None,
+        limit: Some(Expr::Const(Value::Int(1))),
         with_ties: false,
         offset: None,
         locks: vec![RowLock {

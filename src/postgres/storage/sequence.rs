@@ -207,7 +207,6 @@ impl Sequences {
         self.unlogged.push((id, last));
         if called {
             self.current.insert((pid, id), value);
-            self.last.insert(pid, id);
         }
         Ok(())
     }

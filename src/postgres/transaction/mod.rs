@@ -168,6 +168,7 @@ impl Transaction {
     /// statement waits for its tables. A SERIALIZABLE READ ONLY DEFERRABLE
     /// transaction waits for one with which nothing can go wrong.
     pub(super) async fn begin_snapshot(&mut self, shared: &Shared) {
+        self.queried = true;
         if !self.isolation.keeps_snapshot() || self.snapshot.is_some() {
             return;
         }

@@ -247,4 +247,57 @@ pub const SCHEDULES: &[(&str, &str)] = &[
         a: ROLLBACK -> 0
         ",
     ),
+    (
+        "a number that is set is not the last one handed out",
+        "
+        a: SELECT setval('orders_id_seq', 7) -> (7) 1
+        a: SELECT currval('orders_id_seq') -> (7) 1
+        a: SELECT lastval() -> 55000
+        a: SELECT nextval('orders_id_seq') -> (8) 1
+        a: SELECT setval('orders_id_seq', 3) -> (3) 1
+        a: SELECT lastval() -> (3) 1
+        ",
+    ),
+    (
+        "a definition begins the snapshot that is kept",
+        "
+        a: BEGIN ISOLATION LEVEL REPEATABLE READ -> 0
+        a: DROP VIEW IF EXISTS nothing -> 0
+        b: INSERT INTO stock VALUES ('d', 4) -> 1
+        a: SELECT count(*) FROM stock -> (3) 1
+        a: COMMIT -> 0
+        a: BEGIN ISOLATION LEVEL REPEATABLE READ -> 0
+        a: LOCK TABLE stock IN ACCESS SHARE MODE -> 0
+        b: INSERT INTO stock VALUES ('e', 4) -> 1
+        a: SELECT count(*) FROM stock -> (5) 1
+        a: COMMIT -> 0
+        a: BEGIN -> 0
+        a: CREATE TABLE t (id int) -> 0
+        a: SET TRANSACTION ISOLATION LEVEL SERIALIZABLE -> 25001
+        ",
+    ),
+    (
+        "a failed transaction waits for no safe snapshot",
+        "
+        a: BEGIN ISOLATION LEVEL SERIALIZABLE -> 0
+        a: UPDATE stock SET price = 1 WHERE sku = 'a' -> 1
+        b: BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY DEFERRABLE -> 0
+        b: ROLLBACK TO nowhere -> 3B001
+        b: SELECT sku FROM stock -> 25P02
+        b: ROLLBACK -> 0
+        a: COMMIT -> 0
+        ",
+    ),
+    (
+        "one row that refers is enough to forbid, and to be locked",
+        "
+        a: CREATE TABLE sold (id int PRIMARY KEY, sku text REFERENCES stock) -> 0
+        a: INSERT INTO sold VALUES (1, 'a'), (2, 'a') -> 2
+        b: BEGIN -> 0
+        b: SELECT id FROM sold WHERE id = 2 FOR UPDATE -> (2) 1
+        a: DELETE FROM stock WHERE sku = 'a' -> 23503
+        b: COMMIT -> 0
+        a: DROP TABLE sold -> 0
+        ",
+    ),
 ];
