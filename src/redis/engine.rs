@@ -56,6 +56,9 @@ struct Unfinished {
 /// The clock of a command that is applied, not asked for: nothing has expired.
 const APPLYING: i64 = i64::MIN;
 
+/// How often a client looks again that a failover holds back.
+const FAILOVER_PERIOD: Duration = Duration::from_secs(3600);
+
 /// What a command works on.
 pub(super) struct Context<'a> {
     pub(super) keyspace: &'a mut Keyspace,
@@ -163,12 +166,20 @@ impl Engine {
         if let Some(store) = &self.keyspace.store {
             store.rewrite_config(primary.clone());
         }
-        let client = &mut Client::default();
-        let mut context = Context::of_client(&mut self.keyspace, &mut self.server, client);
-        match primary {
+        self.as_nobody(|context| match primary {
             Some((host, port)) => context.follow(host, port),
             None => context.lead(),
-        };
+        });
+    }
+
+    /// Does what no client asked for.
+    pub(super) fn as_nobody<T>(&mut self, work: impl FnOnce(&mut Context<'_>) -> T) -> T {
+        let client = &mut Client::default();
+        work(&mut Context::of_client(
+            &mut self.keyspace,
+            &mut self.server,
+            client,
+        ))
     }
 
     /// Lets the sentinel do something, if this is one.
@@ -374,12 +385,19 @@ impl Engine {
         !has_room && (queued || gate::any_has(client, flags, Flags::DENY_OOM))
     }
 
-    /// Until when CLIENT PAUSE holds the command back.
+    /// Until when CLIENT PAUSE or a failover holds the command back.
     fn postponed(&mut self, client: &Client, flags: Flags) -> Option<Instant> {
-        let pause = self.server.paused()?;
+        let pause = self.server.paused();
+        let fails_over = self.keyspace.propagation.replication.failover.is_some();
+        if pause.is_none() && !fails_over {
+            return None;
+        }
         let writes = Flags::WRITE.and(Flags::MAY_REPLICATE);
-        let held = !pause.writes_only || gate::any_has(client, flags, writes);
-        held.then_some(pause.until)
+        let all = pause.is_some_and(|pause| !pause.writes_only);
+        let held = all || gate::any_has(client, flags, writes);
+        // A failover has no end that is known: who is held is woken by it.
+        let until = pause.map_or_else(|| rt::now() + FAILOVER_PERIOD, |pause| pause.until);
+        held.then_some(until)
     }
 
     fn run(&mut self, client: &mut Client, command: &'static Command, args: &[&[u8]]) {

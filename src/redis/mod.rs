@@ -226,6 +226,7 @@ impl Shared {
             self.end(engine);
             return;
         }
+        replication::advance(self, &mut engine);
         replication::follow(self, &mut engine);
         engine.feed_replicas();
         let has_stream = engine.keyspace.propagation.replication.stream.is_kept();

@@ -269,6 +269,8 @@ fn replication(context: &Context<'_>, text: &mut String) {
             ),
         );
     }
+    let failover = replication.failover_state();
+    line(text, format_args!("master_failover_state:{failover}"));
     stream_of(stream, config, text);
 }
 
@@ -279,7 +281,6 @@ fn stream_of(stream: &Stream, config: &Config, text: &mut String) {
     };
     let backlog = stream.backlog.as_ref();
     let (first, length) = backlog.map_or((0, 0), |backlog| (backlog.first, backlog.len()));
-    line(text, format_args!("master_failover_state:no-failover"));
     line(text, format_args!("master_replid:{}", stream.id));
     line(text, format_args!("master_replid2:{earlier}"));
     line(text, format_args!("master_repl_offset:{}", stream.offset));

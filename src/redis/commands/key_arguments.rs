@@ -1,7 +1,7 @@
 //! COMMAND GETKEYS: which arguments of a command are keys.
 
 use super::args::{answer, bulk, is};
-use super::{Command, find};
+use super::{Command, find, migrate};
 use crate::redis::engine::Context;
 use crate::redis::number::parse_integer;
 use crate::redis::reply::Reply;
@@ -26,6 +26,10 @@ fn keys<'a>(command: &Command, args: &[&'a [u8]]) -> Result<Vec<&'a [u8]>, Reply
         "blmpop" | "bzmpop" | "zdiffstore" | "zinterstore" | "zunionstore" => (2, Err(INVALID)),
         "lmpop" | "zmpop" | "sintercard" | "zdiff" | "zinter" | "zintercard" | "zunion" => {
             (1, Err(INVALID))
+        }
+        "migrate" => {
+            let keys = migrate::keys(args).filter(|keys| !keys.is_empty());
+            return keys.map(<[_]>::to_vec).ok_or(INVALID);
         }
         "xread" | "xreadgroup" => return streams(args).ok_or(INVALID),
         _ => {

@@ -10,6 +10,7 @@ mod config;
 mod connection;
 mod debug;
 mod dump;
+mod failover;
 mod functions;
 mod geo;
 mod hashes;
@@ -20,6 +21,7 @@ mod keys;
 mod lcs;
 mod lists;
 mod memory;
+mod migrate;
 mod monitoring;
 mod moves;
 mod objects;
@@ -247,6 +249,7 @@ fn all() -> impl Iterator<Item = &'static Command> {
         connection::COMMANDS,
         debug::COMMANDS,
         dump::COMMANDS,
+        failover::COMMANDS,
         functions::COMMANDS,
         geo::COMMANDS,
         hashes::COMMANDS,
@@ -256,6 +259,7 @@ fn all() -> impl Iterator<Item = &'static Command> {
         lcs::COMMANDS,
         lists::COMMANDS,
         memory::COMMANDS,
+        migrate::COMMANDS,
         monitoring::COMMANDS,
         moves::COMMANDS,
         objects::COMMANDS,

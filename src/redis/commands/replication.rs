@@ -61,6 +61,9 @@ const INSTANCE_CHANGED: Reply = Reply::error(
 fn replicaof(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     let replication = &context.keyspace.propagation.replication;
     let is = |index: usize, word: &[u8]| args[index].eq_ignore_ascii_case(word);
+    if replication.failover.is_some() {
+        return Reply::error("ERR REPLICAOF not allowed while failing over.");
+    }
     if is(1, b"NO") && is(2, b"ONE") {
         return context.lead();
     }
@@ -118,6 +121,21 @@ fn psync(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     let replication = &mut context.keyspace.propagation.replication;
     if replication.replicas.contains_key(&context.client.id) {
         return Reply::NONE;
+    }
+    if let [_, id, _, word, ..] = args
+        && word.eq_ignore_ascii_case(b"FAILOVER")
+    {
+        if !replication.is_replica() {
+            return Reply::error("ERR PSYNC FAILOVER can't be sent to a master.");
+        }
+        if HistoryId::read(id) != Some(replication.stream.id) {
+            return Reply::error("ERR PSYNC FAILOVER replid must match my replid.");
+        }
+        context.lead();
+    }
+    let replication = &mut context.keyspace.propagation.replication;
+    if replication.failover.is_some() {
+        return Reply::error("NOMASTERLINK Can't SYNC while failing over");
     }
     if replication.primary.as_ref().is_some_and(|p| !p.is_up()) {
         return Reply::error("NOMASTERLINK Can't SYNC while not connected with my master");

@@ -191,13 +191,26 @@ impl Link {
 
     /// Comes to the point from which the stream is to be run.
     async fn synchronise(&mut self, stream: &mut Stream) -> Result<(), Broken> {
-        let wanted = self.with(|engine| Ok(engine.keyspace.propagation.replication.wanted()))?;
+        let (wanted, hands_over) = self.with(|engine| {
+            let replication = &engine.keyspace.propagation.replication;
+            Ok((replication.wanted(), replication.hands_over()))
+        })?;
         let (id, from) = match wanted {
             Some((id, from)) => (id.to_string(), from.to_string()),
             None => ("?".to_owned(), "-1".to_owned()),
         };
-        let psync: [&[u8]; 3] = [b"PSYNC", id.as_bytes(), from.as_bytes()];
-        let answer = self.ask(stream, &psync).await?;
+        let psync: [&[u8]; 4] = [b"PSYNC", id.as_bytes(), from.as_bytes(), b"FAILOVER"];
+        let psync = if hands_over { &psync[..] } else { &psync[..3] };
+        let answer = self.ask(stream, psync).await?;
+        if hands_over {
+            self.with(|engine| {
+                engine.as_nobody(|context| match answer.starts_with(b"-") {
+                    true => context.abort_failover(),
+                    false => context.end_failover(),
+                });
+                Ok(())
+            })?;
+        }
         let words: Vec<&[u8]> = answer[..].split(|byte| *byte == b' ').collect();
         match words.as_slice() {
             [b"+FULLRESYNC", id, offset] => {

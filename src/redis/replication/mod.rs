@@ -23,6 +23,7 @@
 //! counted in seconds of the wall clock, so a clock that jumps ends links.
 
 mod cron;
+mod failover;
 mod link;
 mod primary;
 mod replica;
@@ -37,6 +38,7 @@ use super::propagation::{Effect, Unit, request};
 use crate::rt;
 
 pub(super) use cron::tend;
+pub(super) use failover::{Failover, advance};
 pub(super) use link::follow;
 use primary::Replica;
 pub(super) use primary::{Announced, Stage};
@@ -57,6 +59,8 @@ pub(super) struct Replication {
     /// Who copies it, in the order in which they came.
     pub(super) replicas: IndexMap<ClientId, Replica, Xxh3DefaultBuilder>,
     pub(super) counts: Counts,
+    /// FAILOVER is under way.
+    pub(super) failover: Option<Failover>,
     /// Since when nobody does, in seconds since the epoch.
     alone_since: u64,
     /// Somebody waits for acknowledgements: they are to be asked for.

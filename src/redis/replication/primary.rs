@@ -189,7 +189,8 @@ impl Engine {
         if !replication.stream.is_kept() {
             return;
         }
-        if std::mem::take(&mut replication.wants_acks) && !replication.replicas.is_empty() {
+        let asks = replication.failover.is_none() && std::mem::take(&mut replication.wants_acks);
+        if asks && !replication.replicas.is_empty() {
             replication.say(&[b"REPLCONF", b"GETACK", b"*"]);
         }
         self.send_snapshots();
@@ -261,7 +262,9 @@ impl Engine {
         let ttl = config.integer("repl-backlog-ttl").unsigned_abs();
         let replication = &mut self.keyspace.propagation.replication;
         replication.forget_history_after(ttl);
-        let pings = replication.is_heard() && !replication.replicas.is_empty();
+        let pings = replication.is_heard()
+            && !replication.replicas.is_empty()
+            && !replication.holds_still();
         if pings && second.is_multiple_of(period.max(1)) {
             replication.say(&[b"PING"]);
         }
