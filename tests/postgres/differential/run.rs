@@ -100,6 +100,7 @@ impl Bench {
     /// What the real server makes of a schedule. The longer its
     /// `deadlock_timeout`, the less a busy machine can disturb.
     pub async fn transcript(&mut self, schedule: &Schedule, deadlock: Duration) -> Vec<String> {
+        self.release().await;
         let timeout = format!("SET deadlock_timeout = {}", deadlock.as_millis());
         for lane in &self.lanes {
             for statement in ["ROLLBACK", "DISCARD ALL", &timeout] {
@@ -112,6 +113,23 @@ impl Bench {
         self.observer.batch_execute(&setup).await.expect("a set-up");
         let watch = Watch::Server(&self.observer, deadlock);
         run(&mut self.lanes, &watch, schedule).await
+    }
+
+    /// Cancels what waits for ever since the last schedule: PostgreSQL does
+    /// not see that who waits for a safe snapshot can be in a deadlock.
+    async fn release(&mut self) {
+        let cancel = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity
+                      WHERE datname = current_database() AND state = 'active'
+                      AND pid <> pg_backend_pid()";
+        let is_stuck = |lane: &Lane| lane.busy && lane.answer.lock().is_none();
+        while self.lanes.iter().any(is_stuck) {
+            self.observer.batch_execute(cancel).await.expect("a cancel");
+            rt::sleep(Duration::from_millis(1)).await;
+        }
+        for lane in &mut self.lanes {
+            lane.answer.lock().take();
+            lane.busy = false;
+        }
     }
 }
 
