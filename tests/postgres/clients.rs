@@ -112,6 +112,22 @@ const CALLS: &[&[&str]] = &[
         "-c",
         "INSERT INTO item VALUES (4, 'desk', 80)",
     ],
+    &[
+        "-c",
+        "CREATE SEQUENCE numbers; CREATE VIEW cheap AS SELECT id, name FROM item WHERE price < 20;
+         CREATE TABLE place (item int REFERENCES item, at text UNIQUE)",
+    ],
+    &[
+        "-c", "\\d", "-c", "\\dt", "-c", "\\di", "-c", "\\ds", "-c", "\\dv", "-c", "\\dn", "-c",
+        "\\du",
+    ],
+    &["-At", "-c", "\\l postgres"],
+    &["-c", "\\dt nothing"],
+    &["-c", "\\dt pl*"],
+    &[
+        "-c",
+        "DROP VIEW cheap; DROP TABLE place; DROP SEQUENCE numbers",
+    ],
     &["-c", "COPY item TO STDOUT"],
     &["-c", "COPY nowhere TO STDOUT"],
     &["-c", "COPY item (nothing) TO STDOUT"],

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::reader::Reader;
 use crate::postgres::locks::Pid;
 use crate::postgres::replication::Sender;
-use crate::postgres::storage::table::TableDef;
+use crate::postgres::sql::{DATABASE_OWNER, SUPERUSER, role_name};
+use crate::postgres::storage::table::{IndexDef, TableDef};
 use crate::postgres::types::{Row, Type, Value};
 use crate::postgres::wal::Lsn;
 
@@ -13,6 +14,13 @@ use crate::postgres::wal::Lsn;
 const PG_CATALOG: i64 = 11;
 const PUBLIC: i64 = 2200;
 const INFORMATION_SCHEMA: i64 = 13_000;
+
+/// The numbers of the access methods.
+const HEAP: i64 = 2;
+const BTREE: i64 = 403;
+
+/// The number of the encoding UTF8.
+const UTF8: i64 = 6;
 
 fn int(value: impl Into<i64>) -> Value {
     Value::Int(value.into())
@@ -28,6 +36,12 @@ pub(super) fn rows(name: &str, reader: &Reader<'_, '_>) -> Vec<Row> {
         "pg_type" => Type::all().map(pg_type).collect(),
         "pg_namespace" => namespaces(),
         "pg_class" => relations(reader),
+        "pg_index" => tables(reader).flat_map(|t| index_rows(&t)).collect(),
+        "pg_am" => vec![
+            [int(HEAP), text("heap"), text("t")].into(),
+            [int(BTREE), text("btree"), text("i")].into(),
+        ],
+        "pg_roles" => vec![superuser()],
         "pg_attribute" => tables(reader).flat_map(|t| attributes(&t)).collect(),
         "pg_tables" => each_table(reader, |def| {
             vec![text("public"), text(&def.name), text("postgres")]
@@ -49,8 +63,7 @@ pub(super) fn rows(name: &str, reader: &Reader<'_, '_>) -> Vec<Row> {
                 .collect()
         }
         "pg_database" => {
-            let name = text(&reader.run.settings.database);
-            vec![[int(5), name, Value::Bool(true)].into()]
+            vec![database(&reader.run.settings.database)]
         }
         "information_schema.tables" => {
             let database = reader.run.settings.database.clone();
@@ -155,12 +168,24 @@ fn namespaces() -> Vec<Row> {
         (PUBLIC, "public"),
         (INFORMATION_SCHEMA, "information_schema"),
     ];
-    all.map(|(oid, name)| Row::from([int(oid), text(name), int(10)]))
-        .into()
+    all.map(|(oid, name)| {
+        let owner = if oid == PUBLIC {
+            DATABASE_OWNER
+        } else {
+            SUPERUSER
+        };
+        Row::from([int(oid), text(name), int(owner)])
+    })
+    .into()
 }
 
 fn relations(reader: &Reader<'_, '_>) -> Vec<Row> {
-    let relation = |oid: u32, name: &str, kind: &str, columns: usize| -> Row {
+    let relation = |oid: u32, name: &str, kind: &str, columns: usize, indexed: bool| -> Row {
+        let method = match kind {
+            "r" => HEAP,
+            "i" => BTREE,
+            _ => 0,
+        };
         [
             int(oid),
             text(name),
@@ -169,20 +194,92 @@ fn relations(reader: &Reader<'_, '_>) -> Vec<Row> {
             text("p"),
             int(i64::try_from(columns).unwrap_or(0)),
             Value::Real(-1.0),
+            int(SUPERUSER),
+            int(method),
+            Value::Bool(indexed),
         ]
         .into()
     };
+    let (engine, top) = (reader.engine, reader.run.transaction.xid);
     let mut rows = Vec::new();
     for def in tables(reader) {
-        rows.push(relation(def.id.0, &def.name, "r", def.columns.len()));
+        let indexed = !def.indexes.is_empty();
+        rows.push(relation(
+            def.id.0,
+            &def.name,
+            "r",
+            def.columns.len(),
+            indexed,
+        ));
         for index in &def.indexes {
-            rows.push(relation(index.id, &index.name, "i", index.keys.len()));
-        }
-        for sequence in reader.engine.catalog.owned_sequences(def.id) {
-            rows.push(relation(sequence.id.0, &sequence.name, "S", 3));
+            rows.push(relation(
+                index.id,
+                &index.name,
+                "i",
+                index.keys.len(),
+                false,
+            ));
         }
     }
+    for (id, view) in engine.catalog.views(&engine.clog, top) {
+        rows.push(relation(id, &view.name, "v", view.columns.len(), false));
+    }
+    for sequence in engine.catalog.sequences(&engine.clog, top) {
+        rows.push(relation(sequence.id.0, &sequence.name, "S", 3, false));
+    }
     rows
+}
+
+fn index_rows(def: &TableDef) -> Vec<Row> {
+    let count = |columns: usize| int(i64::try_from(columns).unwrap_or(0));
+    let row = |index: &IndexDef| {
+        Row::from([
+            int(index.id),
+            int(def.id.0),
+            count(index.keys.len() + index.include.len()),
+            count(index.keys.len()),
+            Value::Bool(index.unique),
+            Value::Bool(index.is_primary()),
+            Value::Bool(true),
+            Value::Bool(true),
+        ])
+    };
+    def.indexes.iter().map(row).collect()
+}
+
+/// Whoever logs in may do everything, as the one role that there is.
+fn superuser() -> Row {
+    let yes = || Value::Bool(true);
+    [
+        int(SUPERUSER),
+        text(&role_name(SUPERUSER)),
+        yes(),
+        yes(),
+        yes(),
+        yes(),
+        yes(),
+        yes(),
+        yes(),
+        int(-1),
+        Value::Null,
+    ]
+    .into()
+}
+
+fn database(name: &str) -> Row {
+    [
+        int(5),
+        text(name),
+        Value::Bool(true),
+        int(SUPERUSER),
+        int(UTF8),
+        text("C"),
+        text("C"),
+        Value::Null,
+        text("c"),
+        Value::Null,
+    ]
+    .into()
 }
 
 fn attributes(def: &TableDef) -> Vec<Row> {

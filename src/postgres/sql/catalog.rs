@@ -60,6 +60,48 @@ const TABLES: &[(&str, Columns)] = &[
             ("relpersistence", Char),
             ("relnatts", Int2),
             ("reltuples", Type::Float4),
+            ("relowner", Oid),
+            ("relam", Oid),
+            ("relhasindex", Bool),
+        ],
+    ),
+    (
+        "pg_index",
+        &[
+            ("indexrelid", Oid),
+            ("indrelid", Oid),
+            ("indnatts", Int2),
+            ("indnkeyatts", Int2),
+            ("indisunique", Bool),
+            ("indisprimary", Bool),
+            ("indisvalid", Bool),
+            ("indisready", Bool),
+        ],
+    ),
+    ("pg_am", &[("oid", Oid), ("amname", Name), ("amtype", Char)]),
+    (
+        "pg_roles",
+        &[
+            ("oid", Oid),
+            ("rolname", Name),
+            ("rolsuper", Bool),
+            ("rolinherit", Bool),
+            ("rolcreaterole", Bool),
+            ("rolcreatedb", Bool),
+            ("rolcanlogin", Bool),
+            ("rolreplication", Bool),
+            ("rolbypassrls", Bool),
+            ("rolconnlimit", Int4),
+            ("rolvaliduntil", Type::Timestamptz),
+        ],
+    ),
+    (
+        "pg_auth_members",
+        &[
+            ("roleid", Oid),
+            ("member", Oid),
+            ("grantor", Oid),
+            ("admin_option", Bool),
         ],
     ),
     (
@@ -113,7 +155,18 @@ const TABLES: &[(&str, Columns)] = &[
     ),
     (
         "pg_database",
-        &[("oid", Oid), ("datname", Name), ("datallowconn", Bool)],
+        &[
+            ("oid", Oid),
+            ("datname", Name),
+            ("datallowconn", Bool),
+            ("datdba", Oid),
+            ("encoding", Int4),
+            ("datcollate", Text),
+            ("datctype", Text),
+            ("daticulocale", Text),
+            ("datlocprovider", Char),
+            ("datacl", Type::Array(&Text)),
+        ],
     ),
     (
         "information_schema.tables",
@@ -143,4 +196,17 @@ const TABLES: &[(&str, Columns)] = &[
 /// The table of the system catalog of this name.
 pub(in crate::postgres) fn catalog_table(name: &str) -> Option<(&'static str, Columns)> {
     TABLES.iter().find(|(table, _)| *table == name).copied()
+}
+
+/// The numbers of the roles that there are.
+pub(in crate::postgres) const SUPERUSER: i64 = 10;
+pub(in crate::postgres) const DATABASE_OWNER: i64 = 6171;
+
+/// The role of a number, as pg_get_userbyid names it.
+pub(in crate::postgres) fn role_name(oid: i64) -> String {
+    match oid {
+        SUPERUSER => "postgres".to_owned(),
+        DATABASE_OWNER => "pg_database_owner".to_owned(),
+        other => format!("unknown (OID={other})"),
+    }
 }

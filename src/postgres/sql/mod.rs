@@ -21,7 +21,7 @@ mod system;
 mod target;
 
 pub(super) use analyse::{Analyser, column_type, find_rows, fold, located, object_name};
-pub(super) use catalog::catalog_table;
+pub(super) use catalog::{DATABASE_OWNER, SUPERUSER, catalog_table, role_name};
 pub(super) use client::{Direction, is_client, is_moot, is_move_only};
 pub(super) use command::{Command, Maintenance, MaintenanceOption, Reindex, SetConstraints};
 pub(super) use eval::{Context, Database, SessionView, arithmetic, current_timestamp};

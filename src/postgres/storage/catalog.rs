@@ -268,6 +268,28 @@ impl Catalog {
         seen.find(|(def, _)| *def.name == *name).map(|(def, _)| def)
     }
 
+    /// The views that the transaction `top` sees, with their numbers.
+    pub(in crate::postgres) fn views(
+        &self,
+        clog: &Clog,
+        top: Xid,
+    ) -> impl Iterator<Item = (u32, &View)> {
+        let seen = self.views.iter();
+        let seen = seen.filter(move |(_, (_, presence))| presence.seen(clog, top));
+        seen.map(|(id, (view, _))| (*id, view))
+    }
+
+    /// The sequences that the transaction `top` sees.
+    pub(in crate::postgres) fn sequences(
+        &self,
+        clog: &Clog,
+        top: Xid,
+    ) -> impl Iterator<Item = &SequenceDef> {
+        let seen = self.sequences.values();
+        let seen = seen.filter(move |(_, presence)| presence.seen(clog, top));
+        seen.map(|(def, _)| &**def)
+    }
+
     /// The sequences that a table's columns own.
     pub(in crate::postgres) fn owned_sequences(&self, table: TableId) -> Vec<Arc<SequenceDef>> {
         let sequences = self.sequences.values().map(|(def, _)| def);

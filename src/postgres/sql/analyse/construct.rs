@@ -69,7 +69,8 @@ impl Analyser<'_> {
             // There is one collation, that of bytes.
             Ast::Collate { expr, collation } => {
                 let name = collation.to_string();
-                if !matches!(name.as_str(), "\"C\"" | "\"POSIX\"" | "\"default\"") {
+                let plain = name.strip_prefix("pg_catalog.").unwrap_or(&name);
+                if !matches!(plain, "\"C\"" | "\"POSIX\"" | "\"default\"" | "default") {
                     return Err(Error::unsupported(format!("the collation {name}")));
                 }
                 self.expr(expr)

@@ -12,6 +12,9 @@ use crate::postgres::types::{Type, Value};
 
 impl Analyser<'_> {
     pub(super) fn binary(&mut self, left: &Ast, op: &BinaryOperator, right: &Ast) -> Result<Typed> {
+        if let BinaryOperator::PGCustomBinaryOperator(name) = op {
+            return self.binary(left, &named(name)?, right);
+        }
         if matches!(op, BinaryOperator::And | BinaryOperator::Or) {
             return self.connect(left, op, right);
         }
@@ -290,6 +293,37 @@ pub(super) fn row(ast: &Ast) -> Option<&[Ast]> {
         Ast::Nested(inner) => row(inner),
         _ => None,
     }
+}
+
+/// The operator of `OPERATOR(pg_catalog.=)`.
+fn named(name: &[String]) -> Result<BinaryOperator> {
+    let sign = match name {
+        [sign] => sign,
+        [schema, sign] if schema == "pg_catalog" => sign,
+        _ => {
+            let name = name.join(".");
+            return Err(Error::unsupported(format!("the operator {name}")));
+        }
+    };
+    Ok(match &**sign {
+        "=" => BinaryOperator::Eq,
+        "<>" | "!=" => BinaryOperator::NotEq,
+        "<" => BinaryOperator::Lt,
+        "<=" => BinaryOperator::LtEq,
+        ">" => BinaryOperator::Gt,
+        ">=" => BinaryOperator::GtEq,
+        "+" => BinaryOperator::Plus,
+        "-" => BinaryOperator::Minus,
+        "*" => BinaryOperator::Multiply,
+        "/" => BinaryOperator::Divide,
+        "%" => BinaryOperator::Modulo,
+        "||" => BinaryOperator::StringConcat,
+        "~~" => BinaryOperator::PGLikeMatch,
+        "~~*" => BinaryOperator::PGILikeMatch,
+        "!~~" => BinaryOperator::PGNotLikeMatch,
+        "!~~*" => BinaryOperator::PGNotILikeMatch,
+        other => BinaryOperator::Custom(other.to_owned()),
+    })
 }
 
 fn comparison_sign(comparison: Comparison) -> &'static str {

@@ -3,7 +3,7 @@
 use super::{Builtin, int, text};
 use crate::postgres::engine::Shared;
 use crate::postgres::error::{Error, Result, SqlState};
-use crate::postgres::sql::{Context, VERSION};
+use crate::postgres::sql::{Context, VERSION, role_name};
 use crate::postgres::types::{Type, Value};
 use crate::postgres::wal::Lsn;
 use crate::rt;
@@ -131,6 +131,12 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
     Builtin::new("pg_typeof", &[Any], Text, |_, _| Err(super::unexpected())),
     Builtin::new("pg_table_is_visible", &[Oid], Bool, |_, _| {
         Ok(Value::Bool(true))
+    }),
+    Builtin::new("pg_get_userbyid", &[Oid], Name, |a, _| {
+        Ok(Value::Text(role_name(int(&a[0])?).into()))
+    }),
+    Builtin::new("pg_encoding_to_char", &[Int4], Name, |a, _| {
+        Ok(Value::text(if int(&a[0])? == 6 { "UTF8" } else { "" }))
     }),
     Builtin::new("pg_type_is_visible", &[Oid], Bool, |_, _| {
         Ok(Value::Bool(true))
