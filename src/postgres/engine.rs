@@ -140,8 +140,8 @@ impl Engine {
             catalog.add_view(id, view, presence);
         }
         for table in image.tables.into_values() {
-            let mut restored = Table::new(table.def, Xid::FROZEN);
-            for (tid, row) in table.rows {
+            let mut restored = Table::new(table.def.clone(), Xid::FROZEN);
+            for (tid, row) in table.into_rows() {
                 restored.restore(tid, row);
             }
             catalog.add(restored);

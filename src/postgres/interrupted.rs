@@ -2,6 +2,7 @@
 //! cancel, a time-out, an administrator, a crash, a standby's replay.
 
 use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -13,15 +14,16 @@ use super::error::{Error, Result, SqlState};
 use super::locks::Pid;
 use crate::rt;
 
-/// Runs something until it is done or the session is interrupted.
+/// Runs something until it is done or the session is interrupted. It is
+/// pinned by the caller: a statement is too large to be moved about.
 pub(super) async fn interruptible<T>(
     shared: &Shared,
     pid: Pid,
     timeout: Duration,
-    work: impl Future<Output = Result<T>>,
+    work: Pin<&mut impl Future<Output = Result<T>>>,
 ) -> Result<T> {
-    let interrupted = std::pin::pin!(interrupted(shared, pid, timeout));
-    match select(std::pin::pin!(work), interrupted).await {
+    let interrupted = pin!(interrupted(shared, pid, timeout));
+    match select(work, interrupted).await {
         Either::Left((result, _)) => result,
         Either::Right((error, _)) => Err(error),
     }

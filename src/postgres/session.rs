@@ -5,6 +5,7 @@
 //! refuses everything until its end. Dropping a session, wherever it stands,
 //! rolls back and gives back every lock.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ use super::sql::{
 use super::storage::Xid;
 use super::storage::table::TableId;
 use super::transaction::{Isolation, Modes, Transaction};
-use super::types::{Type, Value};
+use super::types::{Row, Type, Value};
 use super::utility::{self, Portals, Statements};
 use crate::rt;
 
@@ -103,7 +104,7 @@ impl Plan {
 /// What a statement answers.
 #[derive(Debug, Default)]
 pub(super) struct Answer {
-    pub(super) rows: Vec<Vec<Value>>,
+    pub(super) rows: Vec<Row>,
     pub(super) tag: Tag,
     pub(super) notices: Vec<Error>,
     /// The plan that gave the rows, if it is not the one prepared.
@@ -235,7 +236,7 @@ impl Session {
             }
             Ok(waited)
         };
-        interruptible(&shared, pid, timeout, lock).await
+        interruptible(&shared, pid, timeout, pin!(lock)).await
     }
 
     /// Analyses one statement; `sql` is its text, if it is the only one.
@@ -406,7 +407,7 @@ impl Session {
     ) -> Result<Answer> {
         let (shared, pid) = (self.shared.clone(), self.pid);
         let timeout = self.settings.statement_timeout;
-        let statement = self.statement(prepared, source, params);
+        let statement = pin!(self.statement(prepared, source, params));
         interruptible(&shared, pid, timeout, statement).await
     }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use super::reader::{Reader, outer_frame};
 use super::{Execution, catalog_rows};
@@ -22,11 +22,14 @@ use crate::postgres::types::{Row, Value};
 /// Where a row of FROM came from; None for what is no table's.
 pub(super) type Origin = Option<(RowId, Tid)>;
 
+/// One for every slot: most queries have few.
+pub(super) type Slots<T> = SmallVec<[T; 2]>;
+
 /// A row in every slot of a query and those around it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tuple {
-    pub(super) rows: Vec<Row>,
-    pub(super) origins: Vec<Origin>,
+    pub(super) rows: Slots<Row>,
+    pub(super) origins: Slots<Origin>,
 }
 
 /// Whether a producer is to go on.
@@ -34,6 +37,9 @@ pub(super) type Wanted = bool;
 
 /// Who is told of every row.
 type Emit<'e, 'c> = &'e mut dyn FnMut(&mut Collector<'c>) -> Result<Wanted>;
+
+/// The values that an index is asked for.
+type Key = SmallVec<[Value; 2]>;
 
 /// The rows of a table by key, for a hash join.
 type Hashed = BTreeMap<Vec<Value>, Vec<(RowId, Tid, Row)>>;
@@ -58,11 +64,10 @@ pub(super) fn collect(
     at_most: usize,
 ) -> Result<Vec<Tuple>> {
     let mut tuple = Tuple {
-        rows: outer.to_vec(),
-        origins: vec![None; outer.len()],
+        rows: outer.into(),
+        origins: smallvec![None; outer.len()],
     };
-    let top = from.slots().iter().map(|(slot, _)| slot + 1).max();
-    let size = top.unwrap_or(0).max(outer.len());
+    let size = from.end().max(outer.len());
     if tuple.rows.len() < size {
         tuple.rows.resize(size, Row::from([]));
         tuple.origins.resize(size, None);
@@ -332,10 +337,12 @@ impl<'c> Collector<'c> {
     }
 
     /// The values of the key, each once; a NULL equals nothing.
-    fn keys(&self, keys: &[Vec<Expr>]) -> Result<Vec<Vec<Value>>> {
-        let mut values: Vec<Vec<Value>> = Vec::with_capacity(keys.len());
+    fn keys(&self, keys: &[Vec<Expr>]) -> Result<SmallVec<[Key; 1]>> {
+        let mut values: SmallVec<[Key; 1]> = SmallVec::with_capacity(keys.len());
         for key in keys {
-            let key = eval_all(key, &self.tuple.rows, &self.context)?;
+            let key = key.iter();
+            let key = key.map(|expr| eval(expr, &self.tuple.rows, &self.context));
+            let key: Key = key.collect::<Result<_>>()?;
             if !key.iter().any(Value::is_null) {
                 values.push(key);
             }
@@ -368,7 +375,7 @@ impl<'c> Collector<'c> {
         &self,
         table: &'c Table,
         index: usize,
-        keys: &[Vec<Value>],
+        keys: &[Key],
         bounds: &Bounds,
     ) -> SmallVec<[(RowId, &'c Version); 1]> {
         let def = &table.def.indexes[index];
@@ -407,7 +414,7 @@ impl<'c> Collector<'c> {
         &mut self,
         scan: &'c Scan,
         index: usize,
-        keys: &[Vec<Value>],
+        keys: &[Key],
         bounds: &Bounds,
         direction: ScanDirection,
         emit: Emit<'_, 'c>,

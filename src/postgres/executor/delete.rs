@@ -88,7 +88,7 @@ impl<'a> DeleteWork<'a> {
         run.note_references(engine, target.table, None, Some(&old), None);
         self.outcome.affected += 1;
         if let Some(returning) = &self.plan.returning {
-            let row = Reader::new(run, engine).project(returning, &tuple.rows)?;
+            let row = Reader::new(run, engine).row(returning, &tuple.rows)?;
             self.outcome.rows.push(row);
         }
         Ok(Step::Done(()))

@@ -26,10 +26,10 @@ use crate::postgres::transaction::Transaction;
 use crate::postgres::types::{Row, Value, cast};
 
 /// The foreign keys of a table, and those that refer to it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug)]
 pub(in crate::postgres) struct References {
-    own: Arc<Vec<Arc<ForeignKey>>>,
-    by: Arc<Vec<(TableId, Arc<ForeignKey>)>>,
+    own: Vec<Arc<ForeignKey>>,
+    by: Vec<(TableId, Arc<ForeignKey>)>,
 }
 
 /// Something to look after.
@@ -70,8 +70,10 @@ impl Execution<'_> {
         old: Option<&Row>,
         new: Option<&Row>,
     ) {
-        let references = self.references(engine, table);
-        for key in references.own.iter() {
+        let Some(references) = self.references(engine, table) else {
+            return;
+        };
+        for key in &references.own {
             let Some(row) = new else {
                 continue;
             };
@@ -87,7 +89,7 @@ impl Execution<'_> {
                 });
             }
         }
-        for (child, key) in references.by.iter() {
+        for (child, key) in &references.by {
             let Some(old) = old else {
                 continue;
             };
@@ -107,23 +109,24 @@ impl Execution<'_> {
         }
     }
 
-    fn references(&mut self, engine: &Engine, table: TableId) -> References {
-        if let Some(known) = self.references.get(&table) {
+    /// None if there are no foreign keys to know.
+    fn references(&mut self, engine: &Engine, table: TableId) -> Option<Arc<References>> {
+        let mut all = self.references.iter();
+        if let Some((_, known)) = all.find(|(known, _)| *known == table) {
             return known.clone();
         }
-        let own = engine.catalog.table(table).map(|table| {
-            let keys = table.def.foreign_keys.iter().cloned();
-            keys.map(Arc::new).collect::<Vec<_>>()
+        let own = engine.catalog.table(table);
+        let own = own.map_or(&[][..], |table| &table.def.foreign_keys);
+        let top = self.transaction.xid;
+        let by = engine.catalog.references(table, &engine.clog, top);
+        let references = (!own.is_empty() || !by.is_empty()).then(|| {
+            let by = by.into_iter().map(|(child, key)| (child, Arc::new(key)));
+            Arc::new(References {
+                own: own.iter().cloned().map(Arc::new).collect(),
+                by: by.collect(),
+            })
         });
-        let by = engine
-            .catalog
-            .references(table, &engine.clog, self.transaction.xid);
-        let by = by.into_iter().map(|(child, key)| (child, Arc::new(key)));
-        let references = References {
-            own: Arc::new(own.unwrap_or_default()),
-            by: Arc::new(by.collect()),
-        };
-        self.references.insert(table, references.clone());
+        self.references.push((table, references.clone()));
         references
     }
 }

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use smallvec::smallvec;
+
 use super::collect::Tuple;
 use super::query::{compare, sort_values};
 use super::reader::Reader;
@@ -218,8 +220,10 @@ fn group_by_set(
         {
             continue;
         }
-        let origins = vec![None; rows.len()];
-        grouped.push(Tuple { rows, origins });
+        grouped.push(Tuple {
+            origins: smallvec![None; rows.len()],
+            rows: rows.into(),
+        });
     }
     Ok(())
 }

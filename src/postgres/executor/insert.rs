@@ -47,7 +47,7 @@ impl Work for InsertWork<'_> {
             match query.step(run, engine)? {
                 Step::Wait(id) => return Ok(Step::Wait(id)),
                 Step::Done(outcome) => {
-                    self.source = outcome.rows.into_iter().map(Row::from).collect();
+                    self.source = outcome.rows;
                 }
             }
             self.query = None;
@@ -151,6 +151,7 @@ impl<'a> InsertWork<'a> {
             id: row_id,
             old: None,
             new: row,
+            heap_only: false,
             next: 0,
         })
     }
@@ -158,7 +159,7 @@ impl<'a> InsertWork<'a> {
     fn done(&mut self, run: &Execution<'_>, engine: &Engine, row: Row) -> Result<()> {
         self.outcome.affected += 1;
         if let Some(returning) = &self.plan.returning {
-            let row = Reader::new(run, engine).project(returning, &[row])?;
+            let row = Reader::new(run, engine).row(returning, &[row])?;
             self.outcome.rows.push(row);
         }
         Ok(())

@@ -26,6 +26,8 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use self::foreign_key::References;
 use super::engine::{Engine, Shared};
 use super::error::{Error, Result, SqlState};
@@ -52,7 +54,7 @@ enum Step<T> {
 /// What a statement gives back.
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
-    pub(super) rows: Vec<Vec<Value>>,
+    pub(super) rows: Vec<Row>,
     /// What the command tag counts.
     pub(super) affected: u64,
 }
@@ -79,7 +81,7 @@ pub(super) struct Execution<'a> {
     /// The foreign keys to look after once the statement has made its
     /// changes, and those that are to be known for each table.
     pub(super) events: Vec<Event>,
-    pub(super) references: BTreeMap<TableId, References>,
+    pub(super) references: SmallVec<[(TableId, Option<Arc<References>>); 1]>,
 }
 
 impl<'a> Execution<'a> {
@@ -107,7 +109,7 @@ impl<'a> Execution<'a> {
             ctes: Vec::new(),
             cached: RefCell::default(),
             events: Vec::new(),
-            references: BTreeMap::new(),
+            references: SmallVec::new(),
         }
     }
 }
@@ -312,9 +314,8 @@ async fn run_action(run: &mut Execution<'_>, action: &Action) -> Result<Outcome>
 }
 
 async fn run_cte(run: &mut Execution<'_>, index: usize, body: &CteBody) -> Result<Arc<Vec<Row>>> {
-    let rows = |outcome: Outcome| -> Vec<Row> { outcome.rows.into_iter().map(Row::from).collect() };
     let (first, step, all) = match body {
-        CteBody::Action(action) => return Ok(Arc::new(rows(run_action(run, action).await?))),
+        CteBody::Action(action) => return Ok(Arc::new(run_action(run, action).await?.rows)),
         CteBody::Recursive { first, step, all } => (first, step, *all),
     };
     let mut seen = BTreeSet::new();
@@ -325,7 +326,7 @@ async fn run_cte(run: &mut Execution<'_>, index: usize, body: &CteBody) -> Resul
         rows
     };
     let found = run.run(&mut select::QueryWork::new(first)).await?;
-    let mut working = fresh(rows(found));
+    let mut working = fresh(found.rows);
     let mut result = Vec::new();
     while !working.is_empty() {
         result.extend(working.iter().cloned());
@@ -338,7 +339,7 @@ async fn run_cte(run: &mut Execution<'_>, index: usize, body: &CteBody) -> Resul
         // What does not depend on the working rows may be kept, the rest not.
         run.cached.borrow_mut().clear();
         let found = run.run(&mut select::QueryWork::new(step)).await?;
-        working = fresh(rows(found));
+        working = fresh(found.rows);
     }
     Ok(Arc::new(result))
 }

@@ -3,6 +3,8 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
+use smallvec::smallvec;
+
 use super::collect::{Tuple, all_hold, collect};
 use super::group::group;
 use super::reader::Reader;
@@ -20,10 +22,7 @@ pub(super) fn evaluate(
     at_most: usize,
 ) -> Result<Vec<Row>> {
     match query {
-        Query::Values(rows) => rows
-            .iter()
-            .map(|row| Ok(reader.project(row, outer)?.into()))
-            .collect(),
+        Query::Values(rows) => rows.iter().map(|row| reader.row(row, outer)).collect(),
         Query::Set(operation) => set_operation(reader, operation, outer),
         Query::Select(select) => {
             let (offset, limit) = bounds(reader, select, outer)?;
@@ -33,7 +32,7 @@ pub(super) fn evaluate(
                 .iter()
                 .skip(offset)
                 .take(limit)
-                .map(|tuple| Ok(reader.project(&select.output, &tuple.rows)?.into()))
+                .map(|tuple| reader.row(&select.output, &tuple.rows))
                 .collect()
         }
     }
@@ -70,8 +69,8 @@ pub(super) fn tuples(
         match &select.from {
             Some(from) => collect(reader, outer, from, enough)?,
             None => vec![Tuple {
-                rows: outer.to_vec(),
-                origins: vec![None; outer.len()],
+                rows: outer.into(),
+                origins: smallvec![None; outer.len()],
             }],
         }
     };

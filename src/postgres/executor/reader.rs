@@ -7,7 +7,7 @@ use super::Execution;
 use super::query::evaluate;
 use crate::postgres::engine::Engine;
 use crate::postgres::error::{Error, Result, SqlState};
-use crate::postgres::sql::{Context, Database, Expr, SessionView, SubPlan, eval_all};
+use crate::postgres::sql::{Context, Database, Expr, SessionView, SubPlan, eval_all, eval_row};
 use crate::postgres::storage::sequence::SequenceId;
 use crate::postgres::types::{Row, Value};
 
@@ -48,6 +48,11 @@ impl<'r, 'a> Reader<'r, 'a> {
 
     pub(super) fn project(&self, exprs: &[Expr], rows: &[Row]) -> Result<Vec<Value>> {
         eval_all(exprs, rows, &self.context())
+    }
+
+    /// As [`Reader::project`], as a row.
+    pub(super) fn row(&self, exprs: &[Expr], rows: &[Row]) -> Result<Row> {
+        eval_row(exprs, rows, &self.context())
     }
 }
 

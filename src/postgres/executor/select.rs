@@ -12,7 +12,7 @@ use crate::postgres::engine::Engine;
 use crate::postgres::error::Result;
 use crate::postgres::options::Bug;
 use crate::postgres::sql::{Node, Query, RowLock, Select};
-use crate::postgres::types::Value;
+use crate::postgres::types::Row;
 
 /// A query at the top of a statement.
 pub(super) enum QueryWork<'a> {
@@ -39,7 +39,6 @@ impl Work for QueryWork<'_> {
             QueryWork::Plain(query) => query,
         };
         let rows = evaluate(&Reader::new(run, engine), query, &[], usize::MAX)?;
-        let rows: Vec<Vec<Value>> = rows.iter().map(|row| row.to_vec()).collect();
         let affected = rows.len() as u64;
         Ok(Step::Done(Outcome { rows, affected }))
     }
@@ -57,7 +56,7 @@ pub(super) struct LockingWork<'a> {
     target: Option<Target>,
     limit: usize,
     offset: usize,
-    rows: Vec<Vec<Value>>,
+    rows: Vec<Row>,
 }
 
 impl Work for LockingWork<'_> {
@@ -87,8 +86,7 @@ impl Work for LockingWork<'_> {
                 Step::Done(true) => {
                     let tuple = &tuples[self.next];
                     let reader = Reader::new(run, engine);
-                    self.rows
-                        .push(reader.project(&self.plan.output, &tuple.rows)?);
+                    self.rows.push(reader.row(&self.plan.output, &tuple.rows)?);
                 }
                 Step::Done(false) => {}
                 Step::Wait(id) => {

@@ -105,7 +105,7 @@ fn fate(chain: &Chain, clog: &Clog, top: Xid, def: &IndexDef, key: &[Value]) -> 
 }
 
 /// Adds the index entries of a row from `*next` on, each after its check.
-/// Entries of `unchanged` keys are there already.
+/// Entries of `unchanged` keys are there already; not all of them are.
 pub(super) fn add_entries(
     run: &Execution<'_>,
     engine: &mut Engine,
@@ -127,9 +127,6 @@ pub(super) fn add_entries(
         let Some(def) = table.def.indexes.get(index) else {
             return Ok(Step::Done(()));
         };
-        // A version with a new key has entries in every index.
-        let moves = (0..table.def.indexes.len()).any(|index| !unchanged(index));
-        let sxact = run.transaction.ssi.filter(|_| moves);
         if let Some(key) = def.try_key(row)? {
             let mut found = Key::Free;
             if def.unique && !unchanged(index) {
@@ -145,8 +142,9 @@ pub(super) fn add_entries(
                     None => continue,
                 }
             }
-            // A conflict is told rather than a violation.
-            if let Some(sxact) = sxact {
+            // A version with a new key has entries in every index. A conflict
+            // is told rather than a violation.
+            if let Some(sxact) = run.transaction.ssi {
                 ssi.insert_entry(sxact, def.id)?;
             }
             if let Key::Taken(_) = found {

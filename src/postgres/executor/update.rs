@@ -1,5 +1,7 @@
 //! UPDATE, and what it shares with the others that make rows.
 
+use std::sync::Arc;
+
 use super::collect::{Tuple, all_hold, collect, recheck, shown_row};
 use super::reader::Reader;
 use super::row_lock::{RowOutcome, Target, claim, concurrent, note_lock, release_place};
@@ -14,7 +16,7 @@ use crate::postgres::storage::clog::Xid;
 use crate::postgres::storage::heap::RowId;
 use crate::postgres::storage::table::{TableDef, TableId};
 use crate::postgres::transaction::RowChange;
-use crate::postgres::types::{Row, Value};
+use crate::postgres::types::Row;
 
 pub(super) struct UpdateWork<'a> {
     plan: &'a Update,
@@ -33,11 +35,16 @@ pub(super) struct Entries {
     pub(super) id: RowId,
     pub(super) old: Option<Row>,
     pub(super) new: Row,
+    /// True if the entries of the version before are this one's too.
+    pub(super) heap_only: bool,
     pub(super) next: usize,
 }
 
 impl Entries {
     pub(super) fn add(&mut self, run: &Execution<'_>, engine: &mut Engine) -> Result<Step<()>> {
+        if self.heap_only {
+            return Ok(Step::Done(()));
+        }
         let def = engine.table(self.table)?.def.clone();
         let (old, new) = (&self.old, &self.new);
         let unchanged = |index: usize| {
@@ -164,7 +171,7 @@ impl<'a> UpdateWork<'a> {
         self.entries = None;
         self.outcome.affected += 1;
         if let Some(returning) = &self.plan.returning {
-            let row = Reader::new(run, engine).project(returning, &tuple.rows)?;
+            let row = Reader::new(run, engine).row(returning, &tuple.rows)?;
             self.outcome.rows.push(row);
         }
         Ok(Step::Done(()))
@@ -257,7 +264,7 @@ pub(super) fn replace(
     let table = engine.table_mut(target.table)?;
     let old = table.heap.chain(target.row).version(target.tid);
     let old = old.map(|version| version.row.clone());
-    let tid = table.update(target.row, xid, command, mode, new.clone());
+    let (tid, heap_only) = table.update(target.row, xid, command, mode, new.clone());
     run.transaction.changed(RowChange {
         table: target.table,
         row: target.row,
@@ -272,6 +279,7 @@ pub(super) fn replace(
         id: target.row,
         old,
         new,
+        heap_only,
         next: 0,
     })
 }
@@ -297,11 +305,13 @@ pub(super) fn assign(
     rows: &[Row],
     context: &Context<'_>,
 ) -> Result<Row> {
-    let mut new: Vec<Value> = rows[0].iter().take(table.columns.len()).cloned().collect();
+    let old = rows[0].iter().take(table.columns.len());
+    let mut new: Row = old.cloned().collect();
+    let values = Arc::make_mut(&mut new);
     for (column, expr) in assignments {
-        new[*column] = eval(expr, rows, context)?;
+        values[*column] = eval(expr, rows, context)?;
     }
-    Ok(new.into())
+    Ok(new)
 }
 
 /// A key that changes takes the strongest lock.

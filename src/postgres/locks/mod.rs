@@ -39,6 +39,14 @@ pub(super) enum LockTag {
     Advisory(AdvisoryKey),
 }
 
+impl LockTag {
+    /// True for what is locked again and again: it is kept though nobody
+    /// holds it.
+    fn stays(self) -> bool {
+        matches!(self, LockTag::Relation(_))
+    }
+}
+
 /// What an advisory lock is on. One number and two never meet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum AdvisoryKey {
@@ -152,7 +160,9 @@ impl Locks {
             return;
         };
         lock.ungrant(pid, mode);
-        self.serve(tag);
+        if !lock.queue.is_empty() || !tag.stays() {
+            self.serve(tag);
+        }
     }
 
     /// A transaction has ended: whoever waits for it goes on.
@@ -201,7 +211,7 @@ impl Locks {
                 granted.push(id);
             }
         }
-        if lock.granted.is_empty() && lock.queue.is_empty() {
+        if lock.granted.is_empty() && lock.queue.is_empty() && !tag.stays() {
             self.locks.remove(&tag);
         }
         for id in granted {

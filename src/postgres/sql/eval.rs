@@ -261,6 +261,19 @@ pub(in crate::postgres) fn eval_all(
     list.iter().map(|expr| eval(expr, rows, context)).collect()
 }
 
+/// Evaluates expressions as a row.
+pub(in crate::postgres) fn eval_row(
+    list: &[Expr],
+    rows: &[Row],
+    context: &Context<'_>,
+) -> Result<Row> {
+    let mut row: Row = list.iter().map(|_| Value::Null).collect();
+    for (value, expr) in Arc::make_mut(&mut row).iter_mut().zip(list) {
+        *value = eval(expr, rows, context)?;
+    }
+    Ok(row)
+}
+
 fn subquery(plan: &SubPlan, link: &Sublink, rows: &[Row], context: &Context<'_>) -> Result<Value> {
     let at_most = match link {
         Sublink::Exists => 1,

@@ -25,7 +25,7 @@ pub(super) use catalog::{DATABASE_OWNER, SUPERUSER, catalog_table, role_name};
 pub(super) use client::{Direction, is_client, is_moot, is_move_only};
 pub(super) use command::{Command, Maintenance, MaintenanceOption, Reindex, SetConstraints};
 pub(super) use eval::{Context, Database, SessionView, arithmetic, current_timestamp};
-pub(super) use eval::{eval, eval_all, holds};
+pub(super) use eval::{eval, eval_all, eval_row, holds};
 pub(super) use expr::{Arithmetic, Comparison, Expr};
 pub(super) use functions::to_json;
 pub(super) use parse::{Keyword, Source, parse};

@@ -249,6 +249,15 @@ impl Node {
         }
     }
 
+    /// The slot after the last that it fills.
+    pub(in crate::postgres) fn end(&self) -> usize {
+        match self {
+            Node::Scan(scan) => scan.slot + 1,
+            Node::Rows(source) => source.slot + 1,
+            Node::Join(join) => join.left.end().max(join.right.end()),
+        }
+    }
+
     /// The scan of a slot, if a table stands there.
     pub(in crate::postgres) fn scan(&self, slot: usize) -> Option<&Scan> {
         match self {

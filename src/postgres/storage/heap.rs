@@ -7,6 +7,8 @@
 //! belongs to a transaction that runs. Row locks stand beside the chain and
 //! cover the whole row: a lock lives on through updates that it permits.
 
+use smallvec::SmallVec;
+
 use super::clog::{Clog, Csn, Snapshot, Status, Xid};
 use super::row_lock::RowLockMode;
 use crate::postgres::types::Row;
@@ -286,9 +288,14 @@ impl Heap {
 
     /// Drops the versions that no snapshot can see any more, and returns
     /// their rows. The row may be gone already, or its table be emptied.
-    pub(in crate::postgres) fn prune(&mut self, id: RowId, clog: &Clog, horizon: Csn) -> Vec<Row> {
+    pub(in crate::postgres) fn prune(
+        &mut self,
+        id: RowId,
+        clog: &Clog,
+        horizon: Csn,
+    ) -> SmallVec<[Row; 1]> {
         let Some(chain) = self.slots.get_mut(id.0 as usize) else {
-            return Vec::new();
+            return SmallVec::new();
         };
         let dead = chain
             .versions
@@ -299,7 +306,7 @@ impl Heap {
             })
             .count();
         if dead == 0 {
-            return Vec::new();
+            return SmallVec::new();
         }
         let rows = chain.versions.drain(..dead).map(|v| v.row).collect();
         self.free_if_empty(id);

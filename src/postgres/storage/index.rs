@@ -67,11 +67,11 @@ impl Index {
         id: RowId,
         chain: &Chain,
     ) {
-        let Some(key) = def.key(dropped) else {
-            return;
-        };
         let mut versions = chain.versions().iter();
-        if !versions.any(|version| def.has_key(&version.row, &key)) {
+        if versions.any(|version| def.same_key(&version.row, dropped)) {
+            return;
+        }
+        if let Some(key) = def.key(dropped) {
             self.remove(&key, id);
         }
     }

@@ -142,16 +142,16 @@ impl IndexDef {
         Some(true)
     }
 
-    /// True if an entry for either row is one for the other.
+    /// True if an entry for either row is one for the other. A row whose key
+    /// cannot be computed is like no other.
     pub(in crate::postgres) fn same_key(&self, a: &Row, b: &Row) -> bool {
-        if self.predicate.is_none() {
-            let columns = self.keys.iter().map(IndexKey::column);
-            let same = |column: Option<usize>| column.map(|column| a[column] == b[column]);
-            if let Some(same) = columns.map(same).collect::<Option<Vec<bool>>>() {
-                return same.into_iter().all(|same| same);
-            }
+        let plain = |key: &IndexKey| key.column().is_some();
+        if self.predicate.is_none() && self.keys.iter().all(plain) {
+            let mut columns = self.keys.iter().filter_map(IndexKey::column);
+            return columns.all(|column| a[column] == b[column]);
         }
-        self.key(a) == self.key(b)
+        let keys = self.try_key(a).ok().zip(self.try_key(b).ok());
+        keys.is_some_and(|(a, b)| a == b)
     }
 
     /// `(a, b)=(1, 2)`, as details name a key.
@@ -216,11 +216,12 @@ impl TableDef {
     /// True if a foreign key could refer to the column: an update of it
     /// takes the strongest row lock.
     pub(in crate::postgres) fn is_key(&self, column: usize) -> bool {
-        let plain = |index: &&IndexDef| index.unique && index.predicate.is_none();
-        self.indexes.iter().filter(plain).any(|index| {
-            let columns = index.columns();
-            columns.is_some_and(|columns| columns.contains(&column))
-        })
+        let plain = |index: &&IndexDef| {
+            let mut keys = index.keys.iter();
+            index.unique && index.predicate.is_none() && keys.all(|key| key.column().is_some())
+        };
+        let mut plain = self.indexes.iter().filter(plain);
+        plain.any(|index| index.keys.iter().any(|key| key.column() == Some(column)))
     }
 }
 
@@ -328,7 +329,8 @@ impl Table {
         self.indexes[index].insert(key, id);
     }
 
-    /// Supersedes the newest version. Entries for changed keys follow.
+    /// Supersedes the newest version, and says whether no key has changed.
+    /// If one has, entries follow.
     pub(in crate::postgres) fn update(
         &mut self,
         id: RowId,
@@ -336,14 +338,15 @@ impl Table {
         command: u32,
         mode: RowLockMode,
         row: Row,
-    ) -> Tid {
+    ) -> (Tid, bool) {
         let old = self.heap.chain(id).newest();
         let heap_only = old.is_some_and(|old| {
             let mut indexes = self.def.indexes.iter();
             indexes.all(|index| index.same_key(&old.row, &row))
         });
         self.heap.expire(id, xid, command, mode);
-        self.heap.append(id, xid, command, row, heap_only)
+        let tid = self.heap.append(id, xid, command, row, heap_only);
+        (tid, heap_only)
     }
 
     /// Undoes an insert or the new half of an update.

@@ -16,6 +16,8 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
+use smallvec::SmallVec;
+
 use self::definition::log_whole;
 use self::notify::Message;
 use self::savepoint::Level;
@@ -90,7 +92,7 @@ pub(super) struct Transaction {
     /// LISTEN, UNLISTEN and NOTIFY, done when it commits.
     messages: Vec<Message>,
     /// Locks held until the end.
-    locks: Vec<(LockTag, LockMode)>,
+    locks: SmallVec<[(LockTag, LockMode); 2]>,
     /// The place in a row's line, held while its row is worked on.
     pub(super) tuple_lock: Option<(LockTag, LockMode)>,
 }
@@ -116,7 +118,7 @@ impl Transaction {
             deferred: Vec::new(),
             timing: Timing::default(),
             messages: Vec::new(),
-            locks: Vec::new(),
+            locks: SmallVec::new(),
             tuple_lock: None,
         }
     }
@@ -304,12 +306,14 @@ impl Transaction {
         }
     }
 
-    fn records(&self, shared: &Shared, engine: &Engine, feedback: bool) -> Vec<Record> {
-        let reserved = shared.sequences.lock().take_unlogged();
-        let mut records: Vec<Record> = reserved
-            .into_iter()
-            .map(|(id, number)| Record::Sequence(id, number))
-            .collect();
+    fn records(
+        &self,
+        shared: &Shared,
+        engine: &Engine,
+        feedback: bool,
+    ) -> impl Iterator<Item = Record> + use<> {
+        let reserved = shared.sequences.lock().take_unlogged().into_iter();
+        let reserved = reserved.map(|(id, number)| Record::Sequence(id, number));
         let mut entries = Vec::with_capacity(self.steps.len());
         let mut rewritten = self.rewritten();
         for step in &self.steps {
@@ -334,14 +338,14 @@ impl Transaction {
                 }
             }
         }
-        records.push(Record::Commit(CommitRecord {
+        let commit = Record::Commit(CommitRecord {
             xid: self.xid,
             pid: self.pid,
             at: current_timestamp(),
             feedback,
             entries,
-        }));
-        records
+        });
+        reserved.chain([commit])
     }
 
     /// The tables that have other rows than they had, all of them: they are

@@ -7,20 +7,24 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
 use sqlparser::ast::{CloseCursor, Declare, FetchDirection, Ident, Statement};
 
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::session::{Answer, Prepared, Session, Tag};
 use crate::postgres::sql::{Direction, Source, fold, is_move_only};
 use crate::postgres::storage::table::TableId;
-use crate::postgres::types::Value;
+use crate::postgres::types::{Row, Value};
+
+/// The formats of columns or parameters, as a message lists them.
+pub(in crate::postgres) type Formats = SmallVec<[i16; 4]>;
 
 /// A statement bound to its parameters, or a cursor.
 pub(in crate::postgres) struct Portal {
     pub(in crate::postgres) prepared: Arc<Prepared>,
     pub(in crate::postgres) params: Vec<Value>,
     /// The formats of the columns that the client wants.
-    pub(in crate::postgres) formats: Vec<i16>,
+    pub(in crate::postgres) formats: Formats,
     /// What running it gave.
     pub(in crate::postgres) answer: Option<Answer>,
     /// The row it stands on, from 1; 0 is before the first, one more than
@@ -35,30 +39,56 @@ pub(in crate::postgres) struct Portal {
     depth: usize,
 }
 
-/// The portals of a session, by name.
+/// The portals of a session: the one without a name, which statements come
+/// through one after the other, and those with one.
 #[derive(Default)]
-pub(in crate::postgres) struct Portals(BTreeMap<String, Portal>);
+pub(in crate::postgres) struct Portals {
+    unnamed: Option<Portal>,
+    named: BTreeMap<String, Portal>,
+}
 
 impl Portals {
     pub(in crate::postgres) fn get(&self, name: &str) -> Option<&Portal> {
-        self.0.get(name)
+        match name {
+            "" => self.unnamed.as_ref(),
+            name => self.named.get(name),
+        }
     }
 
-    pub(in crate::postgres) fn insert(&mut self, name: String, portal: Portal) {
-        self.0.insert(name, portal);
+    pub(in crate::postgres) fn insert(&mut self, name: &str, portal: Portal) {
+        match name {
+            "" => self.unnamed = Some(portal),
+            name => drop(self.named.insert(name.to_owned(), portal)),
+        }
     }
 
     pub(in crate::postgres) fn remove(&mut self, name: &str) -> Option<Portal> {
-        self.0.remove(name)
+        match name {
+            "" => self.unnamed.take(),
+            name => self.named.remove(name),
+        }
     }
 
     pub(in crate::postgres) fn clear(&mut self) {
-        self.0.clear();
+        *self = Portals::default();
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Portal> {
+        self.unnamed.iter().chain(self.named.values())
+    }
+
+    fn all_mut(&mut self) -> impl Iterator<Item = &mut Portal> {
+        self.unnamed.iter_mut().chain(self.named.values_mut())
+    }
+
+    fn keep(&mut self, kept: impl Fn(&Portal) -> bool) {
+        self.unnamed.take_if(|portal| !kept(portal));
+        self.named.retain(|_, portal| kept(portal));
     }
 
     /// The tables that are read by what belongs to the running transaction.
     pub(in crate::postgres) fn tables(&self) -> Vec<TableId> {
-        let live = self.0.values().filter(|portal| portal.depth != SETTLED);
+        let live = self.all().filter(|portal| portal.depth != SETTLED);
         let plans = live.filter_map(|portal| portal.prepared.plan.as_ref());
         plans
             .flat_map(|plan| &plan.tables)
@@ -69,25 +99,20 @@ impl Portals {
     /// What is not WITH HOLD ends with its transaction. After a commit what
     /// is, is of no transaction any more.
     pub(in crate::postgres) fn end_transaction(&mut self, committed: bool) {
-        if self.0.is_empty() {
-            return;
-        }
-        let kept = |portal: &Portal| portal.hold && (committed || portal.depth == SETTLED);
-        self.0.retain(|_, portal| kept(portal));
-        for portal in self.0.values_mut() {
+        self.keep(|portal| portal.hold && (committed || portal.depth == SETTLED));
+        for portal in self.all_mut() {
             portal.depth = SETTLED;
         }
     }
 
     /// ROLLBACK TO SAVEPOINT: what was made since is gone.
     pub(in crate::postgres) fn return_to(&mut self, depth: usize) {
-        self.0
-            .retain(|_, portal| portal.depth == SETTLED || portal.depth < depth);
+        self.keep(|portal| portal.depth == SETTLED || portal.depth < depth);
     }
 
     /// RELEASE SAVEPOINT: what was made since is of the level around it.
     pub(in crate::postgres) fn released_to(&mut self, depth: usize) {
-        for portal in self.0.values_mut() {
+        for portal in self.all_mut() {
             if portal.depth != SETTLED {
                 portal.depth = portal.depth.min(depth);
             }
@@ -104,7 +129,7 @@ impl Portal {
         session: &Session,
         prepared: Arc<Prepared>,
         params: Vec<Value>,
-        formats: Vec<i16>,
+        formats: Formats,
     ) -> Portal {
         let transaction = session.transaction.as_ref();
         Portal {
@@ -139,7 +164,7 @@ impl Portal {
     }
 
     /// The rows of a FETCH, and where it leaves the cursor.
-    fn fetch(&mut self, direction: Direction) -> Result<Vec<Vec<Value>>> {
+    fn fetch(&mut self, direction: Direction) -> Result<Vec<Row>> {
         let rows = self.answer.as_ref().map_or(&[][..], |answer| &answer.rows);
         let (last, here) = (signed(rows.len()), signed(self.position));
         let end = last.saturating_add(1);
@@ -231,11 +256,11 @@ impl Session {
             return Err(Error::unsupported("a cursor that locks rows"));
         }
         let answer = self.run_plan(&plan, &source, &[], true).await?;
-        let mut portal = Portal::new(self, Arc::new(prepared), Vec::new(), Vec::new());
+        let mut portal = Portal::new(self, Arc::new(prepared), Vec::new(), Formats::new());
         portal.answer = Some(answer);
         portal.scroll = declare.scroll;
         portal.hold = hold;
-        self.portals.insert(name, portal);
+        self.portals.insert(&name, portal);
         Ok(Answer::word("DECLARE CURSOR"))
     }
 
@@ -248,7 +273,7 @@ impl Session {
     ) -> Result<Answer> {
         let name = fold(name);
         let direction = Direction::of(direction).ok_or_else(|| Error::unsupported(direction))?;
-        let portal = self.portals.0.get_mut(&name);
+        let portal = self.portals.named.get_mut(&name);
         let portal = portal.ok_or_else(|| no_cursor(&name))?;
         if portal.failed {
             return Err(Error::new(

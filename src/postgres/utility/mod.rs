@@ -20,7 +20,7 @@ use super::session::{Answer, Prepared, Session};
 use super::sql::{Command, OutputColumn, fold, is_move_only};
 
 pub(super) use copy::{Copy, CopyIn, Format};
-pub(super) use cursor::{Portal, Portals};
+pub(super) use cursor::{Formats, Portal, Portals};
 pub(super) use lock::lock_tables;
 pub(super) use prepare::{Statements, already_prepared, not_prepared};
 

@@ -111,7 +111,8 @@ impl Session {
             return Err(Error::unsupported("these parameters"));
         };
         let answer = self.run_plan(plan, &source, &[], true).await?;
-        Ok(answer.rows.into_iter().next().unwrap_or_default())
+        let row = answer.rows.first();
+        Ok(row.map_or_else(Vec::new, |row| row.to_vec()))
     }
 }
 

@@ -53,10 +53,10 @@ pub(super) fn show(session: &Session, variable: &[Ident]) -> Result<Answer> {
     let name = shown_name(variable);
     let rows = if name == "all" {
         let all = session.settings.all();
-        all.map(|(name, value)| vec![Value::text(name), Value::text(&value), Value::text("")])
+        all.map(|(name, value)| [name, &value, ""].map(Value::text).into())
             .collect()
     } else {
-        vec![vec![Value::text(&session.settings.show(&name)?)]]
+        vec![[Value::text(&session.settings.show(&name)?)].into()]
     };
     Ok(Answer {
         rows,

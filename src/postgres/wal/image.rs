@@ -4,6 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use indexmap::IndexMap;
+use xxhash_rust::xxh3::Xxh3DefaultBuilder;
+
 use super::record::{Entry, Record, RowEntry};
 use crate::postgres::observer::Change;
 use crate::postgres::storage::catalog::View;
@@ -28,7 +31,16 @@ pub(in crate::postgres) struct Image {
 #[derive(Debug, Clone)]
 pub(in crate::postgres) struct TableImage {
     pub(in crate::postgres) def: Arc<TableDef>,
-    pub(in crate::postgres) rows: BTreeMap<Tid, Row>,
+    /// In no order: every commit takes rows away and puts others in.
+    rows: IndexMap<Tid, Row, Xxh3DefaultBuilder>,
+}
+
+impl TableImage {
+    /// The rows in the order of their places.
+    pub(in crate::postgres) fn into_rows(mut self) -> impl Iterator<Item = (Tid, Row)> {
+        self.rows.sort_unstable_keys();
+        self.rows.into_iter()
+    }
 }
 
 impl Image {
@@ -46,18 +58,15 @@ impl Image {
             Record::Commit(commit) => {
                 self.last_xid = self.last_xid.max(commit.xid);
                 for entry in &commit.entries {
-                    let change = self.replay_entry(entry);
-                    if let Some(changes) = &mut changes {
-                        changes.extend(change);
-                    }
+                    self.replay_entry(entry, changes.as_deref_mut());
                 }
             }
         }
     }
 
-    fn replay_entry(&mut self, entry: &Entry) -> Option<Change> {
+    fn replay_entry(&mut self, entry: &Entry, changes: Option<&mut Vec<Change>>) {
         match entry {
-            Entry::Row(row) => return self.replay_row(row),
+            Entry::Row(row) => self.replay_row(row, changes),
             Entry::Define(def) => self.define(def),
             Entry::Drop(id) => {
                 self.tables.remove(id);
@@ -83,17 +92,20 @@ impl Image {
                 self.views.remove(id);
             }
         }
-        None
     }
 
-    fn replay_row(&mut self, entry: &RowEntry) -> Option<Change> {
-        let table = self.tables.get_mut(&entry.table)?;
-        let old = entry.old.and_then(|tid| table.rows.remove(&tid));
+    fn replay_row(&mut self, entry: &RowEntry, changes: Option<&mut Vec<Change>>) {
+        let Some(table) = self.tables.get_mut(&entry.table) else {
+            return;
+        };
+        let old = entry.old.and_then(|tid| table.rows.swap_remove(&tid));
         if let Some((tid, row)) = &entry.new {
             table.rows.insert(*tid, row.clone());
         }
-        let new = entry.new.as_ref().map(|(_, row)| row.clone());
-        Some(Change::of(&table.def, old, new))
+        if let Some(changes) = changes {
+            let new = entry.new.as_ref().map(|(_, row)| row.clone());
+            changes.push(Change::of(&table.def, old, new));
+        }
     }
 
     fn define(&mut self, def: &Arc<TableDef>) {
@@ -101,7 +113,7 @@ impl Image {
         match self.tables.get_mut(&def.id) {
             Some(table) => table.def = def.clone(),
             None => {
-                let (def, rows) = (def.clone(), BTreeMap::new());
+                let (def, rows) = (def.clone(), IndexMap::default());
                 self.tables.insert(def.id, TableImage { def, rows });
             }
         }

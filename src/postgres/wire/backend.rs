@@ -8,8 +8,8 @@ use pgwire::messages::extendedquery::{
     BindComplete, CloseComplete, ParseComplete, PortalSuspended,
 };
 use pgwire::messages::response::{
-    CommandComplete, EmptyQueryResponse, ErrorResponse, NoticeResponse, NotificationResponse,
-    ReadyForQuery, TransactionStatus,
+    EmptyQueryResponse, ErrorResponse, NoticeResponse, NotificationResponse, ReadyForQuery,
+    TransactionStatus,
 };
 use pgwire::messages::startup::{
     Authentication, BackendKeyData, NegotiateProtocolVersion, ParameterStatus, SecretKey,
@@ -212,11 +212,20 @@ impl Out {
     }
 
     pub(super) fn command_complete(&mut self, tag: Tag) {
-        let tag = match tag {
-            Tag::Word(word) => word.to_owned(),
-            Tag::Count(word, count) => format!("{word} {count}"),
-        };
-        self.put(|out| CommandComplete::new(tag).encode(out));
+        self.scratch.clear();
+        match tag {
+            Tag::Word(word) => self.scratch.extend_from_slice(word.as_bytes()),
+            Tag::Count(word, count) => {
+                self.scratch.extend_from_slice(word.as_bytes());
+                self.scratch.push(b' ');
+                write_text(&Value::Int(count.cast_signed()), &mut self.scratch);
+            }
+        }
+        let length = u32::try_from(self.scratch.len() + 5).unwrap_or(u32::MAX);
+        self.bytes.put_u8(b'C');
+        self.bytes.put_u32(length);
+        self.bytes.put_slice(&self.scratch);
+        self.bytes.put_u8(0);
     }
 
     pub(super) fn error(&mut self, error: &Error) {

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use super::frontend::{Message, lossy};
 use super::{Conversation, Stop};
 use crate::postgres::error::{Error, SqlState};
@@ -68,14 +66,15 @@ impl Conversation<'_> {
         let mut lines = Lines::default();
         let mut count = 0;
         loop {
-            match self.connection.message().await? {
-                (_, Ok(Message::CopyData(data))) => lines.rest.extend_from_slice(&data),
-                (_, Ok(Message::CopyDone)) => break,
-                (_, Ok(Message::CopyFail(why))) => return Err(failed(&why).into()),
+            let (kind, body) = self.connection.message().await?;
+            match Message::decode(kind, &body) {
+                Ok(Message::CopyData(data)) => lines.rest.extend_from_slice(data),
+                Ok(Message::CopyDone) => break,
+                Ok(Message::CopyFail(why)) => return Err(failed(why).into()),
                 // The driver may have sent them along with the statement.
-                (_, Ok(Message::Sync | Message::Flush)) => continue,
-                (_, Err(error)) => return Err(error.into()),
-                (kind, Ok(_)) => return Err(unexpected(kind).into()),
+                Ok(Message::Sync | Message::Flush) => continue,
+                Err(error) => return Err(error.into()),
+                Ok(_) => return Err(unexpected(kind).into()),
             }
             count += self.insert_lines(&mut lines, copy, false).await?;
         }
@@ -138,7 +137,7 @@ impl Lines {
     }
 }
 
-fn failed(why: &Bytes) -> Error {
+fn failed(why: &[u8]) -> Error {
     Error::new(
         SqlState::QUERY_CANCELED,
         format!("COPY from stdin failed: {}", lossy(why)),

@@ -2,39 +2,37 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use super::backend::{BINARY, format_of};
-use super::frontend::{Message, Named, lossy};
+use super::frontend::{Message, Named, Params, lossy};
 use super::{Conversation, Stop};
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::session::{Block, Prepared, Tag};
 use crate::postgres::sql::{Keyword, Source, parse};
 use crate::postgres::types::{Type, Value, from_binary, from_text, valid_text};
-use crate::postgres::utility::{Portal, already_prepared, not_prepared};
+use crate::postgres::utility::{Formats, Portal, already_prepared, not_prepared};
 
 impl Conversation<'_> {
     pub(super) async fn extended_message(
         &mut self,
-        message: Message,
+        message: Message<'_>,
     ) -> std::result::Result<(), Stop> {
         match message {
-            Message::Parse { name, sql, types } => self.parse(&name, &sql, &types).await?,
+            Message::Parse { name, sql, types } => self.parse(name, sql, &types).await?,
             Message::Bind {
                 portal,
                 statement,
                 formats,
                 params,
                 result_formats,
-            } => self.bind(&portal, &statement, &formats, &params, result_formats)?,
+            } => self.bind(portal, statement, &formats, &params, result_formats)?,
             Message::Describe(named) => self.describe(&named)?,
-            Message::Execute { portal, max_rows } => self.execute(&portal, max_rows).await?,
+            Message::Execute { portal, max_rows } => self.execute(portal, max_rows).await?,
             Message::Close(named) => {
                 match named {
                     Named::Statement(name) => {
-                        drop(self.session.statements.remove(valid_text(&name)?))
+                        drop(self.session.statements.remove(valid_text(name)?))
                     }
-                    Named::Portal(name) => drop(self.session.portals.remove(valid_text(&name)?)),
+                    Named::Portal(name) => drop(self.session.portals.remove(valid_text(name)?)),
                 }
                 self.connection.out.close_complete();
             }
@@ -43,7 +41,7 @@ impl Conversation<'_> {
         Ok(())
     }
 
-    async fn parse(&mut self, name: &Bytes, sql: &Bytes, types: &[u32]) -> Result<()> {
+    async fn parse(&mut self, name: &[u8], sql: &[u8], types: &[u32]) -> Result<()> {
         let (name, sql) = (valid_text(name)?, valid_text(sql)?);
         if !name.is_empty() && self.session.statements.contains_key(name) {
             return Err(already_prepared(name));
@@ -76,7 +74,7 @@ impl Conversation<'_> {
         Ok(())
     }
 
-    fn statement(&self, name: &Bytes) -> Result<&Arc<Prepared>> {
+    fn statement(&self, name: &[u8]) -> Result<&Arc<Prepared>> {
         let name = valid_text(name)?;
         let found = self.session.statements.get(name);
         found.ok_or_else(|| not_prepared(name))
@@ -84,11 +82,11 @@ impl Conversation<'_> {
 
     fn bind(
         &mut self,
-        portal: &Bytes,
-        statement: &Bytes,
+        portal: &[u8],
+        statement: &[u8],
         formats: &[i16],
-        params: &[Option<Bytes>],
-        result_formats: Vec<i16>,
+        params: &Params<'_>,
+        result_formats: Formats,
     ) -> Result<()> {
         let prepared = self.statement(statement)?.clone();
         self.session.refuse_if_failed(prepared.keyword())?;
@@ -144,17 +142,17 @@ impl Conversation<'_> {
             ));
         }
         let portal = Portal::new(&self.session, prepared, params, result_formats);
-        self.session.portals.insert(name.to_owned(), portal);
+        self.session.portals.insert(name, portal);
         self.connection.out.bind_complete();
         Ok(())
     }
 
-    fn describe(&mut self, named: &Named) -> Result<()> {
+    fn describe(&mut self, named: &Named<'_>) -> Result<()> {
         let (prepared, formats) = match named {
             Named::Statement(name) => {
                 let prepared = self.statement(name)?.clone();
                 self.connection.out.parameters(prepared.params());
-                (prepared, Vec::new())
+                (prepared, Formats::new())
             }
             Named::Portal(name) => {
                 let portal = self.portal(name)?;
@@ -171,13 +169,13 @@ impl Conversation<'_> {
         Ok(())
     }
 
-    fn portal(&self, name: &Bytes) -> Result<&Portal> {
+    fn portal(&self, name: &[u8]) -> Result<&Portal> {
         let name = valid_text(name)?;
         let found = self.session.portals.get(name);
         found.ok_or_else(|| no_portal(name))
     }
 
-    async fn execute(&mut self, name: &Bytes, max_rows: i32) -> std::result::Result<(), Stop> {
+    async fn execute(&mut self, name: &[u8], max_rows: i32) -> std::result::Result<(), Stop> {
         let name = valid_text(name)?;
         // Taken out while it runs: COMMIT ends all portals, this one too.
         let portal = self.session.portals.remove(name);
@@ -189,8 +187,8 @@ impl Conversation<'_> {
         } else {
             match &portal.answer {
                 None => {
-                    let (prepared, params) = (portal.prepared.clone(), &portal.params);
-                    portal.answer = Some(self.run_statement(&prepared, params).await?);
+                    let answer = self.run_statement(&portal.prepared, &portal.params);
+                    portal.answer = Some(answer.await?);
                 }
                 Some(_) if !portal.prepared.gives_rows() => {
                     return Err(Stop::Sql(Error::new(
@@ -204,7 +202,7 @@ impl Conversation<'_> {
         }
         let ended = matches!(keyword, Keyword::Commit | Keyword::Rollback);
         if !(ended && self.session.block == Block::None) {
-            self.session.portals.insert(name.to_owned(), portal);
+            self.session.portals.insert(name, portal);
         }
         Ok(())
     }

@@ -4,45 +4,50 @@
 //! apart here, checked as PostgreSQL checks them, and without copying what
 //! the session only looks at.
 
-use bytes::{Buf, Bytes};
+use bytes::Buf;
+use smallvec::SmallVec;
 
 use crate::postgres::error::{Error, Result, SqlState};
+use crate::postgres::utility::Formats;
 
 /// A message after start-up.
 #[derive(Debug)]
-pub(super) enum Message {
-    Query(Bytes),
+pub(super) enum Message<'a> {
+    Query(&'a [u8]),
     Parse {
-        name: Bytes,
-        sql: Bytes,
+        name: &'a [u8],
+        sql: &'a [u8],
         types: Vec<u32>,
     },
     Bind {
-        portal: Bytes,
-        statement: Bytes,
-        formats: Vec<i16>,
-        params: Vec<Option<Bytes>>,
-        result_formats: Vec<i16>,
+        portal: &'a [u8],
+        statement: &'a [u8],
+        formats: Formats,
+        params: Params<'a>,
+        result_formats: Formats,
     },
-    Describe(Named),
+    Describe(Named<'a>),
     Execute {
-        portal: Bytes,
+        portal: &'a [u8],
         max_rows: i32,
     },
-    Close(Named),
+    Close(Named<'a>),
     Sync,
     Flush,
     Terminate,
-    CopyData(Bytes),
+    CopyData(&'a [u8]),
     CopyDone,
-    CopyFail(Bytes),
+    CopyFail(&'a [u8]),
 }
+
+/// The values of parameters; None for NULL.
+pub(super) type Params<'a> = SmallVec<[Option<&'a [u8]>; 4]>;
 
 /// What Describe and Close are about.
 #[derive(Debug)]
-pub(super) enum Named {
-    Statement(Bytes),
-    Portal(Bytes),
+pub(super) enum Named<'a> {
+    Statement(&'a [u8]),
+    Portal(&'a [u8]),
 }
 
 /// A message of a startup packet.
@@ -65,9 +70,9 @@ fn violation(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
 }
 
 /// Reads fields off a body.
-struct Body(Bytes);
+struct Body<'a>(&'a [u8]);
 
-impl Body {
+impl<'a> Body<'a> {
     fn need(&self, bytes: usize) -> Result<()> {
         if self.0.len() < bytes {
             return Err(violation("insufficient data left in message"));
@@ -96,31 +101,32 @@ impl Body {
     }
 
     /// A string that ends with a NUL.
-    fn text(&mut self) -> Result<Bytes> {
+    fn text(&mut self) -> Result<&'a [u8]> {
         let Some(end) = self.0.iter().position(|byte| *byte == 0) else {
             return Err(violation("invalid string in message"));
         };
-        let text = self.0.split_to(end);
+        let text = self.bytes(end)?;
         self.0.advance(1);
         Ok(text)
     }
 
-    fn bytes(&mut self, length: usize) -> Result<Bytes> {
+    fn bytes(&mut self, length: usize) -> Result<&'a [u8]> {
         self.need(length)?;
-        Ok(self.0.split_to(length))
+        let (bytes, rest) = self.0.split_at(length);
+        self.0 = rest;
+        Ok(bytes)
     }
 
     /// A counted list.
-    fn list<T>(&mut self, mut read: impl FnMut(&mut Body) -> Result<T>) -> Result<Vec<T>> {
+    fn list<T, C: FromIterator<T>>(
+        &mut self,
+        mut read: impl FnMut(&mut Body<'a>) -> Result<T>,
+    ) -> Result<C> {
         let count = self.i16()?.cast_unsigned();
-        let mut list = Vec::with_capacity(usize::from(count).min(self.0.len()));
-        for _ in 0..count {
-            list.push(read(self)?);
-        }
-        Ok(list)
+        (0..count).map(|_| read(self)).collect()
     }
 
-    fn value(&mut self) -> Result<Option<Bytes>> {
+    fn value(&mut self) -> Result<Option<&'a [u8]>> {
         match self.i32()? {
             -1 => Ok(None),
             length => match usize::try_from(length) {
@@ -130,7 +136,7 @@ impl Body {
         }
     }
 
-    fn named(&mut self) -> Result<Option<Named>> {
+    fn named(&mut self) -> Result<Option<Named<'a>>> {
         let kind = self.u8()?;
         let name = self.text()?;
         Ok(match kind {
@@ -149,8 +155,8 @@ impl Body {
     }
 }
 
-impl Message {
-    pub(super) fn decode(kind: u8, body: Bytes) -> Result<Message> {
+impl Message<'_> {
+    pub(super) fn decode(kind: u8, body: &[u8]) -> Result<Message<'_>> {
         let mut body = Body(body);
         let message = match kind {
             b'Q' => Message::Query(body.text()?),
@@ -199,7 +205,7 @@ const SSL_REQUEST: u32 = 80_877_103;
 const GSS_REQUEST: u32 = 80_877_104;
 
 impl Startup {
-    pub(super) fn decode(body: Bytes) -> Result<Startup> {
+    pub(super) fn decode(body: &[u8]) -> Result<Startup> {
         let mut body = Body(body);
         let code = body.u32()?;
         match code {
@@ -230,7 +236,7 @@ impl Startup {
                 break;
             }
             let value = body.text()?;
-            parameters.push((lossy(&name), lossy(&value)));
+            parameters.push((lossy(name), lossy(value)));
         }
         if !body.0.is_empty() {
             return Err(violation(

@@ -13,19 +13,20 @@ mod tap;
 mod walsender;
 
 use std::future::poll_fn;
+use std::ops::RangeInclusive;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BytesMut};
 use futures_util::future::{Either, select};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use self::backend::Out;
 use self::frontend::{Message, Startup};
 use super::engine::Shared;
-use super::error::{Error, Result, SqlState};
+use super::error::{Error, SqlState};
 use super::interrupted::ended_by;
 use super::session::{Answer, Block, Prepared, Session};
 use super::settings::Settings;
@@ -76,8 +77,8 @@ struct Connection {
 const READ_BYTES: usize = 8 * 1024;
 /// PostgreSQL's limit for a startup packet.
 const STARTUP_BYTES_MAX: usize = 10_000;
-/// PostgreSQL's limit for a message.
-const MESSAGE_BYTES_MAX: usize = 0x3fff_ffff;
+/// What a message may say that it is long: PostgreSQL has a limit.
+const MESSAGE_BYTES: RangeInclusive<usize> = 4..=0x3fff_ffff;
 
 /// Serves one connection to its end.
 pub(super) async fn serve(shared: Arc<Shared>, stream: rt::Stream) {
@@ -142,9 +143,8 @@ impl Connection {
                 return self.fatal(error).await;
             }
             self.fill(length).await?;
-            let mut packet = self.input.split_to(length).freeze();
-            packet.advance(4);
-            match Startup::decode(packet) {
+            let packet = self.input.split_to(length);
+            match Startup::decode(&packet[4..]) {
                 Err(error) => return self.fatal(error).await,
                 Ok(Startup::Encryption) => {
                     self.out.bytes.extend_from_slice(b"N");
@@ -220,19 +220,37 @@ impl Connection {
         Ok(session)
     }
 
-    /// The next message.
-    async fn message(&mut self) -> std::result::Result<(u8, Result<Message>), Gone> {
-        self.fill(5).await?;
-        let kind = self.input[0];
-        let length = (&self.input[1..5]).get_u32() as usize;
-        if !(4..=MESSAGE_BYTES_MAX).contains(&length) {
-            let error = Error::new(SqlState::PROTOCOL_VIOLATION, "invalid message length");
-            return self.fatal(error).await;
+    /// The next message: its kind and its body.
+    async fn message(&mut self) -> std::result::Result<(u8, BytesMut), Gone> {
+        loop {
+            if let Some(message) = self.whole_message() {
+                return Ok(message);
+            }
+            let length = self.message_length().unwrap_or(4);
+            if !MESSAGE_BYTES.contains(&length) {
+                let error = Error::new(SqlState::PROTOCOL_VIOLATION, "invalid message length");
+                return self.fatal(error).await;
+            }
+            self.fill(length + 1).await?;
         }
-        self.fill(length + 1).await?;
-        let mut message = self.input.split_to(length + 1).freeze();
+    }
+
+    /// The next message, if it is at hand as a whole.
+    fn whole_message(&mut self) -> Option<(u8, BytesMut)> {
+        let length = self.message_length()?;
+        if !MESSAGE_BYTES.contains(&length) || self.input.len() <= length {
+            return None;
+        }
+        let kind = self.input[0];
+        let mut message = self.input.split_to(length + 1);
         message.advance(5);
-        Ok((kind, Message::decode(kind, message)))
+        Some((kind, message))
+    }
+
+    /// How long the next message says that it is, but for its first byte.
+    fn message_length(&self) -> Option<usize> {
+        let mut length = self.input.get(1..5)?;
+        Some(length.get_u32() as usize)
     }
 }
 
@@ -277,13 +295,14 @@ impl<'a> Conversation<'a> {
 
     async fn run(&mut self) -> std::result::Result<(), Gone> {
         loop {
-            let message = match self.next().await? {
-                (_, Ok(message)) => message,
-                (_, Err(error)) if error.fields().fatal => {
+            let (kind, body) = self.next().await?;
+            let message = match Message::decode(kind, &body) {
+                Ok(message) => message,
+                Err(error) if error.fields().fatal => {
                     return self.connection.fatal(error).await;
                 }
-                (_, Err(_)) if self.skipping => continue,
-                (kind, Err(error)) => {
+                Err(_) if self.skipping => continue,
+                Err(error) => {
                     // A broken message body leaves the stream readable.
                     self.session.fail(Some(error.code()));
                     self.connection.out.error(&error);
@@ -300,7 +319,7 @@ impl<'a> Conversation<'a> {
             }
             match message {
                 Message::Terminate => return Ok(()),
-                Message::Query(sql) => self.query(&sql).await?,
+                Message::Query(sql) => self.query(sql).await?,
                 Message::Sync => self.sync().await?,
                 Message::Flush => self.connection.flush().await?,
                 // Left over from a COPY that has failed.
@@ -317,7 +336,11 @@ impl<'a> Conversation<'a> {
 
     /// The next message. Until it comes notifications are delivered, and
     /// whatever ends an idle session is seen.
-    async fn next(&mut self) -> std::result::Result<(u8, Result<Message>), Gone> {
+    async fn next(&mut self) -> std::result::Result<(u8, BytesMut), Gone> {
+        // Most of a batch comes with its first message.
+        if let Some(message) = self.connection.whole_message() {
+            return Ok(message);
+        }
         let (settings, idle) = (&self.session.settings, self.session.block == Block::None);
         let (limit, error) = if idle {
             (
@@ -394,7 +417,7 @@ impl<'a> Conversation<'a> {
     }
 
     /// A simple query: any number of statements, one implicit transaction.
-    async fn query(&mut self, sql: &Bytes) -> std::result::Result<(), Gone> {
+    async fn query(&mut self, sql: &[u8]) -> std::result::Result<(), Gone> {
         // A simple query takes the place of the unnamed statement.
         self.session.statements.remove("");
         self.session.portals.remove("");
@@ -419,7 +442,7 @@ impl<'a> Conversation<'a> {
         Ok(())
     }
 
-    async fn simple(&mut self, sql: &Bytes) -> std::result::Result<(), Stop> {
+    async fn simple(&mut self, sql: &[u8]) -> std::result::Result<(), Stop> {
         let sql = valid_text(sql)?;
         let parsed = parse(sql)?;
         let mut sources: Vec<Source> = Source::all(&parsed).collect();

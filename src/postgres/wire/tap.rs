@@ -19,7 +19,7 @@ pub(in crate::postgres) fn new_tap() -> Box<dyn ClientTap> {
     Box::<Tap>::default()
 }
 
-#[derive(Default)]
+#[derive(Default, PartialEq, Eq)]
 enum Phase {
     /// Packets without a type, up to the one that starts a session.
     #[default]
@@ -33,7 +33,7 @@ enum Phase {
 struct Tap {
     phase: Phase,
     /// The beginning of a message that has not come as a whole.
-    pending: BytesMut,
+    pending: Vec<u8>,
     names: Names,
     /// What the statement of a name does.
     statements: BTreeMap<Vec<u8>, Keyword>,
@@ -54,72 +54,78 @@ const KEPT_MAX: usize = 64 * 1024 * 1024;
 const PROTOCOL: [u8; 2] = [0, 3];
 
 impl Names {
-    fn replace(
-        map: &mut BTreeMap<Vec<u8>, String>,
+    fn replace<'n>(
+        map: &'n mut BTreeMap<Vec<u8>, String>,
         count: &mut u32,
         kind: char,
         name: &[u8],
-    ) -> String {
+    ) -> &'n str {
         if name.is_empty() {
-            return String::new();
+            return "";
         }
-        map.entry(name.to_vec())
-            .or_insert_with(|| {
-                *count += 1;
-                format!("{kind}{count:09}")
-            })
-            .clone()
+        if !map.contains_key(name) {
+            *count += 1;
+            map.insert(name.to_vec(), format!("{kind}{count:09}"));
+        }
+        &map[name]
     }
 
-    fn statement(&mut self, name: &[u8]) -> String {
+    fn statement(&mut self, name: &[u8]) -> &str {
         Names::replace(&mut self.statements, &mut self.count, 's', name)
     }
 
-    fn portal(&mut self, name: &[u8]) -> String {
+    fn portal(&mut self, name: &[u8]) -> &str {
         Names::replace(&mut self.portals, &mut self.count, 'p', name)
     }
 }
 
 impl ClientTap for Tap {
     fn pass(&mut self, bytes: &[u8], out: &mut BytesMut, labels: &mut Vec<Label>) {
-        self.pending.extend_from_slice(bytes);
-        loop {
-            match self.phase {
-                Phase::Blind => {
-                    out.extend_from_slice(&self.pending);
-                    self.pending.clear();
-                    return;
-                }
-                Phase::Startup => {
-                    let Some(packet) = self.take(0) else { return };
-                    if packet.get(4..6) == Some(&PROTOCOL[..]) {
-                        self.phase = Phase::Messages;
-                    }
-                    out.extend_from_slice(&packet);
-                }
-                Phase::Messages => {
-                    let Some(message) = self.take(1) else { return };
-                    if self.rewrite(&message, out, labels).is_none() {
-                        out.extend_from_slice(&message);
-                    }
-                }
+        let mut pending = std::mem::take(&mut self.pending);
+        let mut rest = bytes;
+        if !pending.is_empty() {
+            pending.extend_from_slice(bytes);
+            rest = &pending;
+        }
+        while let Some(message) = self.take(&mut rest) {
+            let rewritten = match self.phase {
+                Phase::Messages => self.rewrite(message, out, labels),
+                Phase::Startup | Phase::Blind => None,
+            };
+            if rewritten.is_none() {
+                out.extend_from_slice(message);
+            }
+            if self.phase == Phase::Startup && message.get(4..6) == Some(&PROTOCOL[..]) {
+                self.phase = Phase::Messages;
             }
         }
+        let left = rest.len();
+        if pending.is_empty() {
+            pending.extend_from_slice(&bytes[bytes.len() - left..]);
+        } else {
+            pending.drain(..pending.len() - left);
+        }
+        self.pending = pending;
     }
 }
 
 impl Tap {
-    /// Takes a whole message off; its length stands after `offset` bytes. If
-    /// there can be none, the tap goes blind.
-    fn take(&mut self, offset: usize) -> Option<BytesMut> {
-        let mut length = self.pending.get(offset..offset + 4)?;
-        let length = length.get_u32() as usize;
-        if !(4..KEPT_MAX).contains(&length) {
-            self.phase = Phase::Blind;
-            return Some(BytesMut::new());
+    /// Takes a whole message off; its length stands after its kind, if it has
+    /// one. If there can be none, the tap goes blind: all there is passes.
+    fn take<'b>(&mut self, rest: &mut &'b [u8]) -> Option<&'b [u8]> {
+        let kind = usize::from(self.phase == Phase::Messages);
+        let mut total = rest.len();
+        if self.phase != Phase::Blind {
+            let mut length = rest.get(kind..kind + 4)?;
+            let length = length.get_u32() as usize;
+            if (4..KEPT_MAX).contains(&length) {
+                total = length + kind;
+            } else {
+                self.phase = Phase::Blind;
+            }
         }
-        let total = length + offset;
-        (self.pending.len() >= total).then(|| self.pending.split_to(total))
+        rest.split_off(..total)
+            .filter(|message| !message.is_empty())
     }
 
     /// Writes a message with its names replaced; None if it has none, or is
@@ -151,8 +157,13 @@ impl Tap {
                 let keyword = self.statements.get(statement).copied();
                 self.portals
                     .insert(portal.to_vec(), keyword.unwrap_or(Keyword::Other));
-                let portal = self.names.portal(portal);
-                let statement = self.names.statement(statement);
+                let Names {
+                    statements,
+                    portals,
+                    count,
+                } = &mut self.names;
+                let portal = Names::replace(portals, count, 'p', portal);
+                let statement = Names::replace(statements, count, 's', statement);
                 let parts = [portal.as_bytes(), b"\0", statement.as_bytes(), b"\0", rest];
                 put(out, kind, &parts);
                 Some(())
@@ -180,6 +191,7 @@ impl Tap {
             b'P' => self.names.portal(name),
             _ => return None,
         };
+        put(out, kind, &[&[*target], replaced.as_bytes(), b"\0", rest]);
         if kind == b'C' {
             if *target == b'S' {
                 self.statements.remove(name);
@@ -189,7 +201,6 @@ impl Tap {
                 self.names.portals.remove(name);
             }
         }
-        put(out, kind, &[&[*target], replaced.as_bytes(), b"\0", rest]);
         Some(())
     }
 }

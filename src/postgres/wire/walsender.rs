@@ -8,7 +8,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Buf, BufMut, Bytes};
+use bytes::{Buf, BufMut};
 use futures_util::future::{Either, select};
 
 use super::frontend::Message;
@@ -40,14 +40,14 @@ pub(super) async fn serve(
     connection.out.ready(Block::None);
     connection.flush().await?;
     loop {
-        let (_, message) = connection.message().await?;
-        let command = match message {
+        let (kind, body) = connection.message().await?;
+        let command = match Message::decode(kind, &body) {
             Ok(Message::Query(text)) => text,
             Ok(Message::Terminate) => return Ok(()),
             Ok(_) => continue,
             Err(error) => return connection.fatal(error).await,
         };
-        match parse(&command) {
+        match parse(command) {
             Ok(Command::Identify) => identify(connection, shared),
             Ok(Command::Start { at, timeline }) => match check(shared, at, timeline) {
                 Ok(()) => {
@@ -68,7 +68,7 @@ enum Command {
     Start { at: Lsn, timeline: u32 },
 }
 
-fn parse(command: &Bytes) -> Result<Command> {
+fn parse(command: &[u8]) -> Result<Command> {
     let text = valid_text(command)?.trim().trim_end_matches(';');
     let words: Vec<&str> = text.split_whitespace().collect();
     let syntax = || Error::new(SqlState::SYNTAX_ERROR, "syntax error");
@@ -182,12 +182,13 @@ async fn stream(
         let message = {
             let message = pin!(connection.message());
             match select(message, select(moved, due)).await {
-                Either::Left((message, _)) => Some(message?.1),
+                Either::Left((message, _)) => Some(message?),
                 Either::Right((Either::Left(_), _)) => continue,
                 Either::Right((Either::Right(_), _)) => None,
             }
         };
-        match message {
+        let message = message.as_ref();
+        match message.map(|(kind, body)| Message::decode(*kind, body)) {
             Some(Ok(Message::CopyData(body))) => {
                 (heard, asked) = (rt::now(), false);
                 if let Some(standby) = status(body) {
@@ -251,7 +252,7 @@ fn keepalive(connection: &mut Connection, at: Lsn) {
 }
 
 /// A standby status update; None for other messages.
-fn status(mut body: Bytes) -> Option<Standby> {
+fn status(mut body: &[u8]) -> Option<Standby> {
     if body.try_get_u8().ok()? != b'r' {
         return None;
     }
