@@ -167,12 +167,9 @@ impl Config {
     /// Sets all, or none and says which one was wrong.
     pub(super) fn set(&mut self, settings: &[(&str, &str)]) -> Result<(), Refused> {
         let mut checked: Vec<(&Parameter, String)> = Vec::new();
-        if let Some((name, _)) = settings.iter().find(|(name, _)| find(name).is_none()) {
-            return Err(Refused::Unknown((*name).to_owned()));
-        }
         for (at, (name, _)) in settings.iter().enumerate() {
             let Some(parameter) = find(name) else {
-                continue;
+                return Err(Refused::Unknown((*name).to_owned()));
             };
             let refuse = |why: &str| Err(Refused::Because((*name).to_owned(), why.to_owned()));
             if !parameter.modifiable {
