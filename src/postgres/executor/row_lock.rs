@@ -26,6 +26,8 @@ pub(super) struct Target {
     pub(super) lock_only: bool,
     /// True once we have moved on from the version that the snapshot saw.
     pub(super) moved: bool,
+    /// True once the end of an update of this version is waited for.
+    follows_update: bool,
     /// Those that held the row when we last looked and are still to be waited
     /// for, the first of them last.
     holders: Vec<Xid>,
@@ -39,6 +41,7 @@ impl Target {
             tid,
             lock_only,
             moved: false,
+            follows_update: false,
             holders: Vec::new(),
         }
     }
@@ -62,8 +65,11 @@ enum Look {
     Free,
     Gone,
     Next(Tid),
-    /// By these, oldest last.
-    HeldBy(Vec<Xid>),
+    /// By these, oldest last; one of them may be changing this version.
+    HeldBy {
+        holders: Vec<Xid>,
+        change: bool,
+    },
     /// Not this version but a later one is held.
     LaterHeldBy(Xid),
 }
@@ -94,9 +100,11 @@ pub(super) fn claim(
             Look::Next(tid) => {
                 target.tid = tid;
                 target.moved = true;
+                target.follows_update = false;
             }
-            Look::HeldBy(holders) => {
+            Look::HeldBy { holders, change } => {
                 target.holders = holders;
+                target.follows_update = change && target.lock_only;
                 if let Some(outcome) = stand_in_line(run, engine, target, mode, policy)? {
                     return Ok(outcome);
                 }
@@ -138,12 +146,23 @@ fn look(run: &Execution<'_>, engine: &Engine, target: &Target, mode: RowLockMode
                 None => {}
                 Some((by, Status::InProgress(_))) if by.tid == version.tid => {
                     let lockers = conflicting_lockers(chain, &engine.clog, top, mode);
-                    return Ok(Look::HeldBy(in_turn(lockers.chain([by.xmax]))));
+                    return Ok(Look::HeldBy {
+                        holders: in_turn(lockers.chain([by.xmax])),
+                        change: true,
+                    });
                 }
                 Some((by, Status::InProgress(_))) => return Ok(Look::LaterHeldBy(by.xmax)),
                 Some(_) => {
                     let next = next();
                     if run.transaction.isolation.keeps_snapshot() {
+                        // Who waited for an update locks what came of it
+                        // first, and waits for that too.
+                        if target.follows_update
+                            && let Some(holder) =
+                                holder_after(chain, &engine.clog, target, top, mode)
+                        {
+                            return Ok(Look::LaterHeldBy(holder));
+                        }
                         // Who only locks is told of an update in any case.
                         let update = target.lock_only || next.is_some();
                         let what = if update { "update" } else { "delete" };
@@ -160,7 +179,10 @@ fn look(run: &Execution<'_>, engine: &Engine, target: &Target, mode: RowLockMode
     Ok(if holders.is_empty() {
         Look::Free
     } else {
-        Look::HeldBy(holders)
+        Look::HeldBy {
+            holders,
+            change: false,
+        }
     })
 }
 
@@ -200,6 +222,23 @@ fn first_excluding<'c>(
         .filter(|version| version.xmax.is_some() && mode.conflicts(version.xmax_mode))
         .map(|version| (version, clog.status(version.xmax)))
         .find(|(_, status)| *status != Status::Aborted)
+}
+
+/// Who changes or has locked a version after that of the target in a way that
+/// excludes `mode`.
+fn holder_after(
+    chain: &Chain,
+    clog: &Clog,
+    target: &Target,
+    top: Xid,
+    mode: RowLockMode,
+) -> Option<Xid> {
+    let changed = chain.versions_from(target.tid).iter().skip(1);
+    let changed = changed.filter(|version| mode.conflicts(version.xmax_mode));
+    let changed = changed.map(|version| version.xmax);
+    let mut changed = changed.filter(|xmax| xmax.is_some() && clog.runs_beside(*xmax, top));
+    let locked = || conflicting_lockers(chain, clog, top, mode).min();
+    changed.next().or_else(locked)
 }
 
 /// The error of a REPEATABLE READ transaction that came too late.

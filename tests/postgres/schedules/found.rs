@@ -300,4 +300,34 @@ pub const SCHEDULES: &[(&str, &str)] = &[
         a: DROP TABLE sold -> 0
         ",
     ),
+    (
+        "who waited for an update that was kept waits for what came of it",
+        "
+        a: BEGIN -> 0
+        b: BEGIN ISOLATION LEVEL REPEATABLE READ -> 0
+        b: SELECT pg_advisory_xact_lock(1) -> () 1
+        c: BEGIN -> 0
+        c: UPDATE stock SET price = 6 WHERE sku = 'c' -> 1
+        a: UPDATE stock SET price = 5 WHERE sku = 'c' -> waits
+        b: SELECT sku FROM stock WHERE sku = 'c' FOR UPDATE -> waits
+        c: COMMIT -> 0
+        a: ... UPDATE stock SET price = 5 WHERE sku = 'c' -> 1
+        a: ROLLBACK -> 0
+        b: ... SELECT sku FROM stock WHERE sku = 'c' FOR UPDATE -> 40001
+        b: ROLLBACK -> 0
+        ",
+    ),
+    (
+        "who comes after the update was kept is told at once",
+        "
+        a: BEGIN -> 0
+        b: BEGIN ISOLATION LEVEL REPEATABLE READ -> 0
+        b: SELECT pg_advisory_xact_lock(1) -> () 1
+        c: UPDATE stock SET price = 6 WHERE sku = 'c' -> 1
+        a: UPDATE stock SET price = 5 WHERE sku = 'c' -> 1
+        b: SELECT sku FROM stock WHERE sku = 'c' FOR UPDATE -> 40001
+        b: ROLLBACK -> 0
+        a: ROLLBACK -> 0
+        ",
+    ),
 ];
