@@ -168,7 +168,7 @@ struct State {
     slots: Vec<(u32, Option<Connection>)>,
     free: Vec<usize>,
     /// How often each identity has connected to each address.
-    connects: IndexMap<u64, u64, xxhash_rust::xxh3::Xxh3DefaultBuilder>,
+    connects: IndexMap<u64, u64, rustc_hash::FxBuildHasher>,
     dirty: VecDeque<(SlotId, Side)>,
     /// Woken once the lock is free.
     woken: Vec<Waker>,

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use indexmap::IndexSet;
-use xxhash_rust::xxh3::Xxh3DefaultBuilder;
+use rustc_hash::FxBuildHasher;
 
 use super::client::{Client, ClientId};
 use super::engine::Context;
@@ -120,7 +120,7 @@ pub(super) struct Blocked {
     /// Who waits for replicas.
     for_replicas: BTreeSet<Ticket>,
     replicas_moved: bool,
-    ready: IndexSet<(usize, Bytes), Xxh3DefaultBuilder>,
+    ready: IndexSet<(usize, Bytes), FxBuildHasher>,
 }
 
 impl Blocked {

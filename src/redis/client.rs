@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use indexmap::IndexSet;
+use rustc_hash::FxBuildHasher;
 use tokio::sync::Notify;
-use xxhash_rust::xxh3::Xxh3DefaultBuilder;
 
 use super::blocked::Ticket;
 use super::replication::Announced;
@@ -17,7 +17,7 @@ use crate::rt::{Instant, Label};
 pub(super) type ClientId = u64;
 
 /// Names in the order in which they came.
-pub(super) type Names = IndexSet<Bytes, Xxh3DefaultBuilder>;
+pub(super) type Names = IndexSet<Bytes, FxBuildHasher>;
 
 /// A connection's state between commands.
 #[derive(Debug, Default)]

@@ -4,7 +4,7 @@
 //! sent to it in the meantime waits for the end of the command.
 
 use indexmap::IndexMap;
-use xxhash_rust::xxh3::Xxh3DefaultBuilder;
+use rustc_hash::FxBuildHasher;
 
 use super::client::{Client, ClientId};
 use super::reply::Reply;
@@ -13,7 +13,7 @@ use crate::rt::Label;
 #[derive(Debug, Default)]
 pub(super) struct Clients {
     /// None for those whose commands run.
-    all: IndexMap<ClientId, Option<Box<Client>>, Xxh3DefaultBuilder>,
+    all: IndexMap<ClientId, Option<Box<Client>>, FxBuildHasher>,
     last_id: ClientId,
     /// Sent to clients whose commands run.
     to_running: Vec<(ClientId, Reply, Label)>,

@@ -31,8 +31,8 @@ use crate::rt::{self, Instant, Label};
 
 /// A whole server, but for its sockets.
 pub(super) struct Engine {
-    pub(super) keyspace: Keyspace,
-    pub(super) server: ServerState,
+    pub(super) keyspace: Box<Keyspace>,
+    pub(super) server: Box<ServerState>,
     pub(super) scripts: Scripts,
     /// The command whose script is not over.
     unfinished: Option<Unfinished>,
@@ -59,12 +59,13 @@ const APPLYING: i64 = i64::MIN;
 /// How often a client looks again that a failover holds back.
 const FAILOVER_PERIOD: Duration = Duration::from_secs(3600);
 
-/// What a command works on.
+/// What a command works on; in boxes, so that a script can take all of it
+/// along at the cost of three pointers.
 pub(super) struct Context<'a> {
-    pub(super) keyspace: &'a mut Keyspace,
+    pub(super) keyspace: &'a mut Box<Keyspace>,
     /// Clients, channels, settings.
-    pub(super) server: &'a mut ServerState,
-    pub(super) client: &'a mut Client,
+    pub(super) server: &'a mut Box<ServerState>,
+    pub(super) client: &'a mut Box<Client>,
     /// The clock by which keys expire: read before the command, and inside a
     /// script before the script.
     pub(super) now: i64,
@@ -74,9 +75,9 @@ pub(super) struct Context<'a> {
 impl<'a> Context<'a> {
     /// Of a command that a client calls now.
     fn of_client(
-        keyspace: &'a mut Keyspace,
-        server: &'a mut ServerState,
-        client: &'a mut Client,
+        keyspace: &'a mut Box<Keyspace>,
+        server: &'a mut Box<ServerState>,
+        client: &'a mut Box<Client>,
     ) -> Context<'a> {
         Context {
             keyspace,
@@ -108,9 +109,9 @@ pub(super) enum Executed {
 
 impl Engine {
     pub(super) fn new(options: &Options, observer: Arc<dyn Observer>) -> Engine {
-        let mut server = ServerState::default();
+        let mut server = Box::<ServerState>::default();
         server.counts.started_at = Some(rt::now());
-        let mut keyspace = Keyspace::new(options.planted, observer);
+        let mut keyspace = Box::new(Keyspace::new(options.planted, observer));
         keyspace.propagation.replication.stream.id = HistoryId::new();
         let memory = (options.maxmemory, options.maxmemory_policy);
         if memory != <(u64, EvictionPolicy)>::default() {
@@ -174,7 +175,7 @@ impl Engine {
 
     /// Does what no client asked for.
     pub(super) fn as_nobody<T>(&mut self, work: impl FnOnce(&mut Context<'_>) -> T) -> T {
-        let client = &mut Client::default();
+        let client = &mut Box::default();
         work(&mut Context::of_client(
             &mut self.keyspace,
             &mut self.server,
@@ -213,7 +214,7 @@ impl Engine {
 
     /// Runs what another server, or this one in an earlier life, has already
     /// done.
-    pub(super) fn apply(&mut self, client: &mut Client, args: &[Bytes]) {
+    pub(super) fn apply(&mut self, client: &mut Box<Client>, args: &[Bytes]) {
         let args: Vec<&[u8]> = args.iter().map(|arg| &arg[..]).collect();
         let Ok(command) = commands::resolve(&args) else {
             return;
@@ -270,7 +271,7 @@ impl Engine {
     }
 
     /// Runs one request of a client.
-    pub(super) fn execute(&mut self, client: &mut Client, args: &[&[u8]]) -> Executed {
+    pub(super) fn execute(&mut self, client: &mut Box<Client>, args: &[&[u8]]) -> Executed {
         let (command, flags) = match self.admit(client, args) {
             Ok(admitted) => admitted,
             Err((reply, label)) => {
@@ -400,11 +401,18 @@ impl Engine {
         held.then_some(until)
     }
 
-    fn run(&mut self, client: &mut Client, command: &'static Command, args: &[&[u8]]) {
+    fn run(&mut self, client: &mut Box<Client>, command: &'static Command, args: &[&[u8]]) {
         if !self.server.monitors.is_empty() && !command.flags.has(Flags::UNMONITORED) {
             self.server.show(client, args, false);
         }
-        let mut context = Context::of_client(&mut self.keyspace, &mut self.server, client);
+        let now = client.active_at;
+        let mut context = Context {
+            keyspace: &mut self.keyspace,
+            server: &mut self.server,
+            client,
+            now,
+            caller: Caller::Client,
+        };
         let attempt = attempt(&mut context, &mut self.scripts, command, args);
         if self.server.config.slow_after_us == 0 && matches!(attempt, Attempt::Done(_)) {
             self.server.note_time(client, command, args, Duration::ZERO);

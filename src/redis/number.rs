@@ -5,16 +5,28 @@ use super::reply::Reply;
 /// Reads a signed 64-bit integer with no liberties taken: no plus sign, no
 /// spaces, no leading zeros, no `-0`.
 pub(super) fn parse_integer(text: &[u8]) -> Option<i64> {
-    let digits = text.strip_prefix(b"-").unwrap_or(text);
-    let strict = match digits {
-        [b'0'] => text.len() == 1,
-        [first, rest @ ..] => (b'1'..=b'9').contains(first) && rest.iter().all(u8::is_ascii_digit),
-        [] => false,
+    let (is_negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
     };
-    if !strict {
-        return None;
+    match digits {
+        [b'0'] => return (!is_negative).then_some(0),
+        [b'1'..=b'9', ..] => {}
+        _ => return None,
     }
-    std::str::from_utf8(text).ok()?.parse().ok()
+    // Downwards, where there is one number more.
+    let mut value = 0_i64;
+    for digit in digits {
+        let digit = i64::from(digit.wrapping_sub(b'0'));
+        if digit > 9 {
+            return None;
+        }
+        value = value.checked_mul(10)?.checked_sub(digit)?;
+    }
+    match is_negative {
+        true => Some(value),
+        false => value.checked_neg(),
+    }
 }
 
 /// [`parse_integer`], or the error that a client gets.

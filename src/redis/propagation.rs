@@ -30,11 +30,12 @@
 //! All of it costs a comparison as long as there is neither a file nor a
 //! replica.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 
 use super::engine::Context;
 use super::persistence::Aof;
 use super::replication::Replication;
+use super::reply;
 
 /// One command that the copies of the data run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +49,7 @@ pub(super) struct Effect {
 #[derive(Debug, Default)]
 pub(super) struct Propagation {
     pub(super) aof: Option<Aof>,
-    pub(super) replication: Box<Replication>,
+    pub(super) replication: Replication,
     /// What the running command comes to, if not to itself.
     instead: Option<Vec<Effect>>,
     /// What the unit has done so far.
@@ -220,11 +221,8 @@ pub(super) fn for_file(effects: &[Effect]) -> impl Iterator<Item = &Effect> + Cl
 
 /// Writes one request as a client does.
 pub(super) fn request<T: AsRef<[u8]>>(out: &mut BytesMut, args: &[T]) {
-    out.put_slice(format!("*{}\r\n", args.len()).as_bytes());
+    reply::number(out, b'*', args.len());
     for arg in args {
-        let arg = arg.as_ref();
-        out.put_slice(format!("${}\r\n", arg.len()).as_bytes());
-        out.put_slice(arg);
-        out.put_slice(b"\r\n");
+        reply::bulk(out, b'$', arg.as_ref());
     }
 }

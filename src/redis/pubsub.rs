@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use indexmap::{IndexMap, IndexSet};
-use xxhash_rust::xxh3::Xxh3DefaultBuilder;
+use rustc_hash::FxBuildHasher;
 
 use super::client::{Client, ClientId};
 use super::clients::Clients;
@@ -14,7 +14,7 @@ use crate::rt::Label;
 /// The label of a published message.
 pub(super) const MESSAGE_LABEL: Label = "published message";
 
-type Listeners = IndexMap<Bytes, IndexSet<ClientId, Xxh3DefaultBuilder>, Xxh3DefaultBuilder>;
+type Listeners = IndexMap<Bytes, IndexSet<ClientId, FxBuildHasher>, FxBuildHasher>;
 
 /// The channels and patterns of all clients, in the order in which they came.
 #[derive(Debug, Default)]

@@ -5,8 +5,6 @@
 //! client that gets it: what RESP2 lacks is written as Redis 7.0 writes it
 //! there, maps as flat arrays, doubles as strings, booleans as 1 and 0.
 
-use std::fmt::Write as _;
-
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::number::format_double;
@@ -139,8 +137,8 @@ impl Reply {
         match self {
             Reply::Status(text) => line(out, b'+', text),
             Reply::Error(text) => line(out, b'-', text),
-            Reply::Integer(value) => number(out, ':', *value),
-            Reply::Bulk(bytes) => bulk(out, '$', bytes),
+            Reply::Integer(value) => number(out, b':', *value),
+            Reply::Bulk(bytes) => bulk(out, b'$', bytes),
             Reply::Null => out.put_slice(match resp {
                 Resp::V2 => b"$-1\r\n",
                 Resp::V3 => b"_\r\n",
@@ -149,9 +147,9 @@ impl Reply {
                 Resp::V2 => b"*-1\r\n",
                 Resp::V3 => b"_\r\n",
             }),
-            Reply::Array(items) => sequence(out, '*', items, resp),
-            Reply::Set(items) => sequence(out, resp.either('*', '~'), items, resp),
-            Reply::Push(items) => sequence(out, resp.either('*', '>'), items, resp),
+            Reply::Array(items) => sequence(out, b'*', items, resp),
+            Reply::Set(items) => sequence(out, resp.either(b'*', b'~'), items, resp),
+            Reply::Push(items) => sequence(out, resp.either(b'*', b'>'), items, resp),
             Reply::Map(pairs) => encode_map(pairs, resp, out),
             Reply::Several(replies) => {
                 for reply in replies {
@@ -166,13 +164,13 @@ impl Reply {
                 (Resp::V3, false) => b"#f\r\n",
             }),
             Reply::BigNumber(digits) => match resp {
-                Resp::V2 => bulk(out, '$', digits),
+                Resp::V2 => bulk(out, b'$', digits),
                 Resp::V3 => line(out, b'(', digits),
             },
             Reply::Verbatim(format, text) => match resp {
-                Resp::V2 => bulk(out, '$', text),
+                Resp::V2 => bulk(out, b'$', text),
                 Resp::V3 => {
-                    number(out, '=', text.len() + 4);
+                    number(out, b'=', text.len() + 4);
                     out.put_slice(format);
                     out.put_u8(b':');
                     out.put_slice(text);
@@ -199,18 +197,20 @@ fn line(out: &mut BytesMut, kind: u8, text: &[u8]) {
     out.put_slice(b"\r\n");
 }
 
-fn number(out: &mut BytesMut, kind: char, value: impl std::fmt::Display) {
-    write!(out, "{kind}{value}\r\n").expect("a buffer that grows takes every write");
+/// Writes a line with a number, such as a length.
+pub(super) fn number(out: &mut BytesMut, kind: u8, value: impl itoa::Integer) {
+    line(out, kind, itoa::Buffer::new().format(value).as_bytes());
 }
 
-fn bulk(out: &mut BytesMut, kind: char, bytes: &[u8]) {
+/// Writes bytes with their length in front.
+pub(super) fn bulk(out: &mut BytesMut, kind: u8, bytes: &[u8]) {
     out.reserve(bytes.len() + 16);
     number(out, kind, bytes.len());
     out.put_slice(bytes);
     out.put_slice(b"\r\n");
 }
 
-fn sequence(out: &mut BytesMut, kind: char, items: &[Reply], resp: Resp) {
+fn sequence(out: &mut BytesMut, kind: u8, items: &[Reply], resp: Resp) {
     number(out, kind, items.len());
     for item in items {
         item.encode(resp, out);
@@ -219,8 +219,8 @@ fn sequence(out: &mut BytesMut, kind: char, items: &[Reply], resp: Resp) {
 
 fn encode_map(pairs: &[(Reply, Reply)], resp: Resp, out: &mut BytesMut) {
     match resp {
-        Resp::V2 => number(out, '*', pairs.len() * 2),
-        Resp::V3 => number(out, '%', pairs.len()),
+        Resp::V2 => number(out, b'*', pairs.len() * 2),
+        Resp::V3 => number(out, b'%', pairs.len()),
     }
     for (key, value) in pairs {
         key.encode(resp, out);
@@ -231,7 +231,7 @@ fn encode_map(pairs: &[(Reply, Reply)], resp: Resp, out: &mut BytesMut) {
 fn encode_double(value: f64, resp: Resp, out: &mut BytesMut) {
     let digits = format_double(value);
     match resp {
-        Resp::V2 => bulk(out, '$', digits.as_bytes()),
+        Resp::V2 => bulk(out, b'$', digits.as_bytes()),
         Resp::V3 => line(out, b',', digits.as_bytes()),
     }
 }

@@ -156,7 +156,7 @@ impl Session {
     }
 
     /// The instant until which the next request has to wait, if it has.
-    fn run_all(&mut self, engine: &mut Engine, client: &mut Client) -> Option<Instant> {
+    fn run_all(&mut self, engine: &mut Engine, client: &mut Box<Client>) -> Option<Instant> {
         while !client.closing
             && !client.killed
             && client.blocked.is_none()

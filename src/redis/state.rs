@@ -5,8 +5,8 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
-use indexmap::IndexSet;
-use xxhash_rust::xxh3::Xxh3DefaultBuilder;
+use indexmap::{IndexMap, IndexSet};
+use rustc_hash::FxBuildHasher;
 
 use super::acl::{Acl, Denied, Entry};
 use super::client::{Client, ClientId};
@@ -25,14 +25,14 @@ use crate::rt::{self, Instant};
 #[derive(Debug, Default)]
 pub(super) struct ServerState {
     pub(super) clients: Clients,
-    pub(super) pubsub: Box<PubSub>,
-    pub(super) config: Box<Config>,
-    pub(super) acl: Box<Acl>,
-    pub(super) slow_log: Box<SlowLog>,
+    pub(super) pubsub: PubSub,
+    pub(super) config: Config,
+    pub(super) acl: Acl,
+    pub(super) slow_log: SlowLog,
     /// Clients that see every command, as MONITOR asks.
-    pub(super) monitors: IndexSet<ClientId, Xxh3DefaultBuilder>,
+    pub(super) monitors: IndexSet<ClientId, FxBuildHasher>,
     pub(super) pause: Option<Pause>,
-    pub(super) counts: Box<Counts>,
+    pub(super) counts: Counts,
     /// Set on a sentinel.
     pub(super) sentinel: Option<Box<Sentinel>>,
     /// SHUTDOWN was called.
@@ -60,7 +60,7 @@ pub(super) struct Counts {
     pub(super) scripts: usize,
     /// Errors by their code.
     pub(super) errors: BTreeMap<String, u64>,
-    pub(super) by_command: BTreeMap<&'static str, CommandCounts>,
+    pub(super) by_command: IndexMap<&'static str, CommandCounts, FxBuildHasher>,
     /// The error that the running script answers is that of a command, which
     /// has been counted.
     pub(super) was_counted: bool,

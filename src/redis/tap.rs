@@ -8,6 +8,7 @@
 use bytes::{BufMut, BytesMut};
 
 use super::commands;
+use super::number::parse_integer;
 use crate::rt::{ClientTap, Label};
 
 pub(super) fn new() -> Box<dyn ClientTap> {
@@ -142,7 +143,7 @@ impl Tap {
     /// The number of a length line.
     fn number(&self) -> Option<u64> {
         let line = self.line.strip_suffix(b"\r").unwrap_or(&self.line);
-        std::str::from_utf8(line.get(1..)?).ok()?.parse().ok()
+        u64::try_from(parse_integer(line.get(1..)?)?).ok()
     }
 }
 

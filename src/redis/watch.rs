@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use indexmap::IndexMap;
-use xxhash_rust::xxh3::Xxh3DefaultBuilder;
+use rustc_hash::FxBuildHasher;
 
 use super::client::ClientId;
 
@@ -26,7 +26,7 @@ struct Watcher {
 /// Every watched key, and the clients whose keys were touched.
 #[derive(Debug, Default)]
 pub(super) struct Watches {
-    watchers: IndexMap<Place, Vec<Watcher>, Xxh3DefaultBuilder>,
+    watchers: IndexMap<Place, Vec<Watcher>, FxBuildHasher>,
     dirty: BTreeSet<ClientId>,
 }
 

@@ -8,6 +8,7 @@
 use std::ops::Range;
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use super::number::parse_integer;
 use super::reply::Reply;
@@ -98,7 +99,7 @@ impl Parser {
     }
 
     /// The arguments of the command that [`next`](Parser::next) found.
-    pub(super) fn arguments<'a>(&'a self, input: &'a [u8]) -> Vec<&'a [u8]> {
+    pub(super) fn arguments<'a>(&'a self, input: &'a [u8]) -> SmallVec<[&'a [u8]; 8]> {
         if self.inline.is_empty() {
             self.ranges.iter().map(|r| &input[r.clone()]).collect()
         } else {

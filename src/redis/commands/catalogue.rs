@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 use indexmap::IndexMap;
-use xxhash_rust::xxh3::Xxh3DefaultBuilder;
+use rustc_hash::FxBuildHasher;
 
 use crate::redis::number::parse_integer;
 use crate::redis::reply::Reply;
@@ -94,7 +94,7 @@ pub(in crate::redis) struct KeyUse {
     pub(in crate::redis) writes: bool,
 }
 
-static FACTS: LazyLock<IndexMap<&'static str, Facts, Xxh3DefaultBuilder>> =
+static FACTS: LazyLock<IndexMap<&'static str, Facts, FxBuildHasher>> =
     LazyLock::new(|| CATALOGUE.lines().filter_map(parse).collect());
 
 /// What is known of a command of that name.

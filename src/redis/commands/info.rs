@@ -342,7 +342,9 @@ fn primary_of(primary: &Primary, offset: u64, config: &Config, text: &mut String
 }
 
 fn commandstats(context: &Context<'_>, text: &mut String) {
-    for (name, stats) in &context.server.counts.by_command {
+    let mut by_command: Vec<_> = context.server.counts.by_command.iter().collect();
+    by_command.sort_unstable_by_key(|(name, _)| **name);
+    for (name, stats) in by_command {
         line(
             text,
             format_args!(

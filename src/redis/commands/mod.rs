@@ -48,7 +48,7 @@ pub(super) use transactions::{Rest, go_on};
 use std::sync::LazyLock;
 
 use indexmap::IndexMap;
-use xxhash_rust::xxh3::Xxh3DefaultBuilder;
+use rustc_hash::FxBuildHasher;
 
 use super::blocked::{Attempt, BlockingHandler};
 use super::engine::Context;
@@ -227,7 +227,7 @@ pub(super) const UNKNOWN_LABEL: Label = "unknown command";
 pub(super) const UNKNOWN_REPLY_LABEL: Label = "reply to unknown command";
 
 /// Every command by its name. Written once, and the same in every process.
-static TABLE: LazyLock<IndexMap<&'static [u8], &'static Command, Xxh3DefaultBuilder>> =
+static TABLE: LazyLock<IndexMap<&'static [u8], &'static Command, FxBuildHasher>> =
     LazyLock::new(|| all().map(|c| (c.name.as_bytes(), c)).collect());
 
 /// Every label that requests and replies carry.

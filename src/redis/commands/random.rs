@@ -1,7 +1,7 @@
 //! Random members: SPOP, HRANDFIELD and their kin.
 
 use indexmap::IndexSet;
-use xxhash_rust::xxh3::Xxh3DefaultBuilder;
+use rustc_hash::FxBuildHasher;
 
 use crate::redis::reply::Reply;
 use crate::rt;
@@ -34,7 +34,7 @@ pub(super) fn different(length: usize, amount: usize) -> Vec<usize> {
     if amount >= length {
         return (0..length).collect();
     }
-    let mut chosen: IndexSet<usize, Xxh3DefaultBuilder> = IndexSet::default();
+    let mut chosen: IndexSet<usize, FxBuildHasher> = IndexSet::default();
     for last in length - amount..length {
         let drawn = below(last + 1);
         if !chosen.insert(drawn) {

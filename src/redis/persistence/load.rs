@@ -19,7 +19,7 @@ pub(in crate::redis) type Args = Vec<Bytes>;
 #[derive(Debug, Default)]
 pub(in crate::redis) struct Applier {
     parser: Parser,
-    client: Client,
+    client: Box<Client>,
     /// What came since MULTI.
     transaction: Option<Vec<Args>>,
 }

@@ -31,7 +31,7 @@ mod stream;
 
 use bytes::BytesMut;
 use indexmap::IndexMap;
-use xxhash_rust::xxh3::Xxh3DefaultBuilder;
+use rustc_hash::FxBuildHasher;
 
 use super::client::ClientId;
 use super::propagation::{Effect, Unit, request};
@@ -57,7 +57,7 @@ pub(super) struct Replication {
     /// Whom it copies.
     pub(super) primary: Option<Primary>,
     /// Who copies it, in the order in which they came.
-    pub(super) replicas: IndexMap<ClientId, Replica, Xxh3DefaultBuilder>,
+    pub(super) replicas: IndexMap<ClientId, Replica, FxBuildHasher>,
     pub(super) counts: Counts,
     /// FAILOVER is under way.
     pub(super) failover: Option<Failover>,

@@ -5,15 +5,12 @@
 //! yield there; a second stack can be left anywhere. There is one for each
 //! interpreter. It waits for scripts, and to change to it and back costs a
 //! few nanoseconds.
-//!
-//! An interpreter stays on the thread on which it was made.
 
 use std::io;
 
 use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 use mlua::{Function, Lua, Table, Value};
-use send_wrapper::SendWrapper;
 
 use super::Compiled;
 
@@ -49,7 +46,7 @@ pub(super) enum Came {
     Ended(mlua::Result<(bool, Value)>),
 }
 
-pub(super) struct Fiber(SendWrapper<Coroutine<Go, Came, mlua::Result<()>>>);
+pub(super) struct Fiber(Coroutine<Go, Came, mlua::Result<()>>);
 
 impl Fiber {
     /// A stack on which `run` is called with scripts.
@@ -57,13 +54,7 @@ impl Fiber {
         let stack = DefaultStack::new(STACK_BYTES)?;
         let lua = lua.clone();
         let serve = move |yielder: &Yielder<Go, Came>, first| serve(&lua, &run, yielder, first);
-        let coroutine = Coroutine::with_stack(stack, serve);
-        Ok(Fiber(SendWrapper::new(coroutine)))
-    }
-
-    /// Whether this is its thread.
-    pub(super) fn is_here(&self) -> bool {
-        self.0.valid()
+        Ok(Fiber(Coroutine::with_stack(stack, serve)))
     }
 
     pub(super) fn enter(&mut self, go: Go) -> Came {
@@ -75,9 +66,9 @@ impl Fiber {
 }
 
 impl Drop for Fiber {
-    /// What is on the stack ends in order. On another thread it cannot.
+    /// What is on the stack ends in order.
     fn drop(&mut self) {
-        while self.is_here() && !self.0.done() {
+        while !self.0.done() {
             self.enter(Go::End);
         }
     }
@@ -90,7 +81,7 @@ fn serve(lua: &Lua, run: &Function, yielder: &Yielder<Go, Came>, first: Go) -> m
         lua.set_named_registry_value(PAUSE, pause)?;
         let mut go = first;
         while let Go::Run(Call { script, keys, args }) = go {
-            let ended = run.call((&script.0.function, keys, args));
+            let ended = run.call((&**script.0.function, keys, args));
             go = yielder.suspend(Came::Ended(ended));
         }
         Ok(())

@@ -5,12 +5,13 @@
 //! and a log; the functions that it registers are then called by FCALL.
 
 use bytes::Bytes;
-use mlua::{Function, MultiValue, Value};
+use mlua::{MultiValue, Value};
+use send_wrapper::SendWrapper;
 
 use super::flags::ScriptFlags;
 use super::host::{Host, Loading, raise};
 use super::vm::Vm;
-use super::{Compiled, Kind, Map, Script, Scripts};
+use super::{Callable, Compiled, Kind, Map, Script, Scripts};
 use crate::redis::reply::Reply;
 use crate::redis::wire::split_words;
 
@@ -31,7 +32,7 @@ pub(in crate::redis) struct Registered {
     pub(in crate::redis) name: String,
     pub(in crate::redis) description: Option<Bytes>,
     pub(in crate::redis) flags: ScriptFlags,
-    function: Function,
+    function: Callable,
 }
 
 impl Registered {
@@ -254,7 +255,7 @@ fn positional(name: &Value, callback: &Value) -> mlua::Result<Registered> {
         name: String::from_utf8_lossy(&name).into_owned(),
         description: None,
         flags: ScriptFlags::default(),
-        function: function.clone(),
+        function: Callable::new(SendWrapper::new(function.clone())),
     })
 }
 
@@ -319,7 +320,7 @@ fn named(table: &Value) -> mlua::Result<Registered> {
         name,
         description,
         flags,
-        function,
+        function: Callable::new(SendWrapper::new(function)),
     })
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 use mlua::{Error, Lua, MultiValue, Value};
 use parking_lot::Mutex;
+use smallvec::SmallVec;
 
 use super::convert::to_lua;
 use super::flags::Permit;
@@ -47,10 +48,10 @@ pub(super) struct Loading {
 struct Running {
     /// There is a script.
     active: bool,
-    keyspace: Keyspace,
-    server: ServerState,
+    keyspace: Box<Keyspace>,
+    server: Box<ServerState>,
     /// The caller, with the database, protocol and patience of the script.
-    client: Client,
+    client: Box<Client>,
     session: Session,
 }
 
@@ -277,7 +278,7 @@ impl Host {
                 Reply::error("ERR Please specify at least one argument for this redis lib call");
             return (reply, resp);
         }
-        let mut texts = Vec::with_capacity(args.len());
+        let mut texts: Words<Argument<'_>> = SmallVec::new();
         for value in args {
             match Argument::of(value) {
                 Some(argument) => texts.push(argument),
@@ -289,7 +290,7 @@ impl Host {
                 }
             }
         }
-        let args: Vec<&[u8]> = texts.iter().map(Argument::as_slice).collect();
+        let args: Words<&[u8]> = texts.iter().map(Argument::as_slice).collect();
         let Running {
             keyspace,
             server,
@@ -414,6 +415,9 @@ impl Host {
         self.random.lock().seed(seed);
     }
 }
+
+/// The words of a command, of which most have few.
+type Words<T> = SmallVec<[T; 6]>;
 
 /// An argument of `redis.call`: Lua's own string, or a number written out.
 enum Argument<'a> {

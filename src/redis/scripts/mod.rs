@@ -29,7 +29,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use indexmap::IndexMap;
 use mlua::Value;
-use xxhash_rust::xxh3::Xxh3DefaultBuilder;
+use rustc_hash::FxBuildHasher;
+use send_wrapper::SendWrapper;
 
 use super::commands::Rest;
 use super::engine::Context;
@@ -40,20 +41,22 @@ use fiber::{Came, Go};
 pub(super) use flags::{Permit, ScriptFlags};
 pub(super) use functions::{Libraries, Library};
 use host::{Host, Session, Stopped};
-use vm::{TICK, Vm};
+use vm::{Slot, TICK, Vm};
 
-type Map<K, V> = IndexMap<K, V, Xxh3DefaultBuilder>;
+type Map<K, V> = IndexMap<K, V, FxBuildHasher>;
+/// A function of an interpreter, which lives on the thread of that one.
+type Callable = Arc<SendWrapper<mlua::Function>>;
 
 /// The scripts that a server knows, and what runs them.
 pub(super) struct Scripts {
     instructions_max: u64,
     host: Arc<Host>,
-    vm: Option<Vm>,
+    vm: Slot,
     by_text: Map<Bytes, Compiled>,
-    by_sha: Map<String, Compiled>,
+    by_sha: Map<Bytes, Compiled>,
     /// What FCALL can call.
     pub(super) libraries: Libraries,
-    functions_vm: Option<Vm>,
+    functions_vm: Slot,
     paused: Option<Box<Paused>>,
     /// What comes after the script that is not over.
     pub(super) transaction: Option<Rest>,
@@ -68,7 +71,7 @@ struct Script {
     kind: Kind,
     /// Of a script its digest.
     name: String,
-    function: mlua::Function,
+    function: Callable,
     /// What a shebang says, if a script has one.
     flags: Option<ScriptFlags>,
 }
@@ -183,20 +186,19 @@ impl Scripts {
         let compiled = Compiled(Arc::new(Script {
             kind: Kind::Script,
             name: name.clone(),
-            function,
+            function: Callable::new(SendWrapper::new(function)),
             flags,
         }));
         self.by_text
             .insert(Bytes::copy_from_slice(text), compiled.clone());
-        self.by_sha.insert(name, compiled.clone());
+        self.by_sha.insert(name.into(), compiled.clone());
         Ok(compiled)
     }
 
     /// The script of that digest, in either case.
     pub(super) fn find(&self, sha: &[u8]) -> Option<&Compiled> {
-        let sha = std::str::from_utf8(sha).ok()?;
         let known = self.by_sha.get(sha);
-        known.or_else(|| self.by_sha.get(&sha.to_ascii_lowercase()))
+        known.or_else(|| self.by_sha.get(&*sha.to_ascii_lowercase()))
     }
 
     /// What a text says of itself; nothing if it cannot be read.

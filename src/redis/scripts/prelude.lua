@@ -318,8 +318,7 @@ local function handle(value)
 end
 
 local function run(script, keys, args)
-  rawset(globals, 'KEYS', keys)
-  rawset(globals, 'ARGV', args)
+  globals.KEYS, globals.ARGV = keys, args
   return xpcall(script, handle)
 end
 

@@ -3,10 +3,13 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use bstr::BStr;
 use bytes::Bytes;
 use mlua::{
-    ChunkMode, Function, HookTriggers, Lua, LuaOptions, MultiValue, StdLib, Table, Value, VmState,
+    ChunkMode, Either, Function, HookTriggers, Lua, LuaOptions, MultiValue, StdLib, Table, Value,
+    VmState,
 };
+use send_wrapper::SendWrapper;
 
 use super::convert::{error_table, to_reply};
 use super::fiber::{self, Call, Came, Fiber, Go};
@@ -40,6 +43,9 @@ fn prelude(lua: &Lua) -> mlua::Result<Function> {
     Ok(parsed)
 }
 
+/// Room for an interpreter, which stays on the thread on which it was made.
+pub(super) type Slot = Option<SendWrapper<Vm>>;
+
 pub(super) struct Vm {
     // Ends before what it runs.
     fiber: Fiber,
@@ -57,16 +63,16 @@ impl fmt::Debug for Vm {
 impl Vm {
     /// The interpreter in `slot`, made if there is none.
     pub(super) fn of<'a>(
-        slot: &'a mut Option<Vm>,
+        slot: &'a mut Slot,
         host: &Arc<Host>,
         kind: Kind,
     ) -> Result<&'a mut Vm, Reply> {
         let vm = match slot.take() {
             Some(vm) => vm,
-            None => Vm::new(host.clone(), kind).map_err(not_started)?,
+            None => SendWrapper::new(Vm::new(host.clone(), kind).map_err(not_started)?),
         };
         let vm = slot.insert(vm);
-        match vm.fiber.is_here() {
+        match vm.valid() {
             true => Ok(vm),
             false => Err(Reply::error(
                 "ERR Scripts run on the thread of the first one, and this is another",
@@ -181,11 +187,12 @@ impl Vm {
     }
 
     fn strings(&self, texts: &[&[u8]]) -> mlua::Result<Table> {
-        let table = self.lua.create_table_with_capacity(texts.len(), 0)?;
-        for (index, text) in (1..).zip(texts) {
-            table.raw_seti(index, self.lua.create_string(text)?)?;
-        }
-        Ok(table)
+        let texts = texts.iter().map(|text| match str::from_utf8(text) {
+            // What mlua copies to Lua's stack without a handle to it.
+            Ok(text) => Either::Left(text),
+            Err(_) => Either::Right(BStr::new(*text)),
+        });
+        self.lua.create_sequence_from(texts)
     }
 }
 

@@ -11,12 +11,13 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use indexmap::IndexMap;
-use xxhash_rust::xxh3::{Xxh3DefaultBuilder, xxh3_64};
+use rustc_hash::FxBuildHasher;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// Values by name.
 #[derive(Debug, Clone)]
 pub(in crate::redis) struct Table<V> {
-    map: IndexMap<Bytes, V, Xxh3DefaultBuilder>,
+    map: IndexMap<Bytes, V, FxBuildHasher>,
     by_hash: Option<BTreeSet<(u64, Bytes)>>,
 }
 
