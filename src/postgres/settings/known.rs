@@ -6,7 +6,10 @@
 //! nothing here, as most change no answer there: they are checked, kept and
 //! shown.
 
-use std::sync::OnceLock;
+use std::sync::LazyLock;
+
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
 
 use super::check::{Kind, Unit};
 use crate::postgres::error::{Error, Result, SqlState};
@@ -32,8 +35,6 @@ pub(super) enum Context {
 #[derive(Debug)]
 pub(super) struct Known {
     pub(super) name: &'static str,
-    /// The name by which it is found.
-    lower: String,
     pub(super) context: Context,
     pub(super) kind: Kind,
     /// As SHOW shows it.
@@ -62,10 +63,23 @@ const REPORTED: [&str; 13] = [
 
 const HIDDEN: [&str; 3] = ["is_superuser", "role", "session_authorization"];
 
+/// All of them by their names in lower case, in the order of those.
+static ALL: LazyLock<IndexMap<String, Known, FxBuildHasher>> = LazyLock::new(|| {
+    let all = TABLE.lines().filter_map(read);
+    all.map(|known| (known.name.to_ascii_lowercase(), known))
+        .collect()
+});
+
 /// All of them, by name without regard to case.
-pub(super) fn all() -> &'static [Known] {
-    static ALL: OnceLock<Vec<Known>> = OnceLock::new();
-    ALL.get_or_init(|| TABLE.lines().filter_map(read).collect())
+pub(super) fn all() -> impl Iterator<Item = &'static Known> {
+    ALL.values()
+}
+
+/// Those of whose changes clients are told.
+pub(super) fn reported() -> impl Iterator<Item = &'static Known> {
+    static TOLD: LazyLock<Vec<&Known>> =
+        LazyLock::new(|| all().filter(|known| known.reported).collect());
+    TOLD.iter().copied()
 }
 
 fn read(line: &'static str) -> Option<Known> {
@@ -100,7 +114,6 @@ fn read(line: &'static str) -> Option<Known> {
     };
     Some(Known {
         name,
-        lower: name.to_ascii_lowercase(),
         context: match context {
             "internal" => Context::Internal,
             "postmaster" => Context::Postmaster,
@@ -117,14 +130,12 @@ fn read(line: &'static str) -> Option<Known> {
 
 /// The setting of this name, however it is capitalised.
 pub(super) fn known(name: &str) -> Result<&'static Known> {
-    let all = all();
-    let lower = name.to_ascii_lowercase();
-    let found = all.binary_search_by(|known| known.lower.as_str().cmp(&lower));
-    match found {
-        Ok(at) => Ok(&all[at]),
-        Err(_) => Err(Error::new(
+    let found = ALL.get(name);
+    let found = found.or_else(|| ALL.get(&name.to_ascii_lowercase()));
+    found.ok_or_else(|| {
+        Error::new(
             SqlState::UNDEFINED_OBJECT,
             format!("unrecognized configuration parameter \"{name}\""),
-        )),
-    }
+        )
+    })
 }

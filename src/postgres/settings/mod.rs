@@ -289,14 +289,14 @@ impl Settings {
 
     /// Every setting with its value, as SHOW ALL lists them.
     pub(super) fn all(&self) -> impl Iterator<Item = (&'static str, String)> {
-        let shown = known::all().iter().filter(|known| !known.hidden);
+        let shown = known::all().filter(|known| !known.hidden);
         shown.map(|known| (known.name, self.show(known.name).unwrap_or_default()))
     }
 
     /// Every setting with its value as a number of its unit, if it has one:
     /// what pg_settings lists.
     pub(super) fn raw(&self) -> impl Iterator<Item = (&'static str, String, Option<&'static str>)> {
-        let shown = known::all().iter().filter(|known| !known.hidden);
+        let shown = known::all().filter(|known| !known.hidden);
         shown.map(|known| {
             let value = self.show(known.name).unwrap_or_default();
             let value = known.kind.raw(&value);
@@ -332,8 +332,7 @@ impl Settings {
 
     /// What clients are told at the start, by name.
     pub(super) fn reported(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let reported = known::all().iter().filter(|known| known.reported);
-        reported.map(|known| {
+        known::reported().map(|known| {
             let value = match known.name {
                 "session_authorization" => &self.user,
                 "in_hot_standby" if self.hot_standby => "on",

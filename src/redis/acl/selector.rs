@@ -1,6 +1,7 @@
 //! One set of permissions.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 
@@ -12,7 +13,7 @@ use crate::redis::glob;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::redis) struct Selector {
     /// The full names of those that are allowed.
-    pub(super) commands: BTreeSet<&'static str>,
+    pub(super) commands: Arc<BTreeSet<&'static str>>,
     /// All are, and those that may yet come.
     pub(super) all_commands: bool,
     /// It began with all, and some were taken away.
@@ -49,14 +50,16 @@ impl Selector {
     }
 
     pub(super) fn allow_all(&mut self) {
-        self.commands = every().map(|command| command.name).collect();
+        static EVERY: LazyLock<Arc<BTreeSet<&str>>> =
+            LazyLock::new(|| Arc::new(every().map(|command| command.name).collect()));
+        self.commands = EVERY.clone();
         self.all_commands = true;
         self.future_commands = true;
         self.first_args.clear();
     }
 
     pub(super) fn allow_none(&mut self) {
-        self.commands.clear();
+        self.commands = Arc::default();
         self.all_commands = false;
         self.future_commands = false;
         self.first_args.clear();
@@ -82,10 +85,11 @@ impl Selector {
 
     fn permit_alone(&mut self, command: &'static Command, allow: bool) {
         self.first_args.remove(command.name);
+        let commands = Arc::make_mut(&mut self.commands);
         if allow {
-            self.commands.insert(command.name);
+            commands.insert(command.name);
         } else {
-            self.commands.remove(command.name);
+            commands.remove(command.name);
             self.all_commands = false;
         }
     }
