@@ -122,7 +122,7 @@ impl Primary {
     }
 
     /// Says hello to an instance when it is time.
-    pub(super) fn say_hello(instance: &mut Instance, own: &Own, hello: &str) {
+    pub(super) fn say_hello(instance: &mut Instance, own: &Own, hello: impl Fn() -> String) {
         let now = wall_clock_ms();
         if now - instance.published_at <= own.periods.publish
             || !instance.link.is_connected(instance.kind)
@@ -133,7 +133,7 @@ impl Primary {
             return;
         };
         let (port, id, epoch) = (own.port, &own.id, own.epoch);
-        let text = format!("{host},{port},{id},{epoch},{hello}");
+        let text = format!("{host},{port},{id},{epoch},{}", hello());
         let publish: [&[u8]; 3] = [b"PUBLISH", HELLO, text.as_bytes()];
         instance.link.send(Asked::Hello, &publish);
     }

@@ -55,9 +55,12 @@ impl Reported {
     }
 
     /// Takes up what INFO answered.
-    pub(super) fn take(&mut self, text: &str, run_id: &mut Option<String>) -> News {
+    pub(super) fn take(&mut self, text: &[u8], run_id: &mut Option<String>) -> News {
         let (now, mut news) = (wall_clock_ms(), News::default());
-        self.text = Some(text.to_owned());
+        let text = match str::from_utf8(text) {
+            Ok(text) => text.to_owned(),
+            Err(_) => String::from_utf8_lossy(text).into_owned(),
+        };
         self.link_down_for = 0;
         let (mut role, mut host, mut port) = (None, None, None);
         for line in text.lines() {
@@ -83,6 +86,7 @@ impl Reported {
                 _ => {}
             }
         }
+        self.text = Some(text);
         self.at = now;
         let follows = host.zip(port).map(|(host, port)| Address { host, port });
         if follows.is_some() && follows != self.follows {
@@ -130,7 +134,7 @@ mod tests {
         let mut reported = Reported::new(Kind::Primary, 0);
         let text = "# Replication\r\nrole:master\r\nconnected_slaves:1\r\n\
                     slave0:ip=redis-replica,port=6379,state=online,offset=14,lag=0\r\n";
-        let news = reported.take(text, &mut None);
+        let news = reported.take(text.as_bytes(), &mut None);
         let replica = Address {
             host: "redis-replica".to_owned(),
             port: 6379,
@@ -145,7 +149,7 @@ mod tests {
         let text = "run_id:b\r\nrole:slave\r\nmaster_host:a\r\nmaster_port:1\r\n\
                     master_link_status:down\r\nmaster_link_down_since_seconds:3\r\n\
                     slave_repl_offset:28\r\nslave_priority:7\r\nreplica_announced:1\r\n";
-        let news = reported.take(text, &mut Some("a".to_owned()));
+        let news = reported.take(text.as_bytes(), &mut Some("a".to_owned()));
         assert!(news.rebooted && news.role_changed && news.replicas.is_empty());
         assert_eq!(reported.role, Kind::Replica);
         assert_eq!(reported.follows.unwrap().to_string(), "a:1");

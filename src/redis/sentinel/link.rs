@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::instance::Kind;
-use super::{HELLO, Opening, Own};
+use super::{Address, HELLO, Opening, Own};
 use crate::redis::propagation::request;
 use crate::redis::wall_clock_ms;
 
@@ -114,7 +114,7 @@ impl Link {
     }
 
     /// Opens what is not open, once a second at most.
-    pub(super) fn connect(&mut self, own: &mut Own, kind: Kind, address: &str) {
+    pub(super) fn connect(&mut self, own: &mut Own, kind: Kind, address: &Address) {
         let now = wall_clock_ms();
         if self.is_connected(kind) || now - self.tried_at < own.periods.ping {
             return;
@@ -126,13 +126,13 @@ impl Link {
             line.send(Asked::Order, &[b"CLIENT", b"SETNAME", name.as_bytes()]);
         };
         if self.commands.is_none() {
-            let mut line = Line::open(own, address.to_owned());
+            let mut line = Line::open(own, address.to_string());
             introduce(&mut line, "cmd");
             self.commands = Some(line);
             self.ping();
         }
         if kind != Kind::Sentinel && self.hellos.is_none() {
-            let mut line = Line::open(own, address.to_owned());
+            let mut line = Line::open(own, address.to_string());
             introduce(&mut line, "pubsub");
             line.send(Asked::Order, &[b"SUBSCRIBE", HELLO]);
             self.hellos = Some(line);

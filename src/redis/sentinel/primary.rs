@@ -181,15 +181,14 @@ impl Primary {
 
     /// Connects, and asks what is to be asked.
     fn keep_in_touch(&mut self, own: &mut Own) {
-        let address = self.address();
-        let (name, epoch) = (&self.this.name, self.config_epoch);
-        let hello = format!("{name},{},{},{epoch}", address.host, address.port);
+        let (name, address) = (self.this.name.clone(), self.address().clone());
+        let epoch = self.config_epoch;
+        let hello = || format!("{name},{},{},{epoch}", address.host, address.port);
         let hurry = self.is_down_for_all || self.failover.is_under_way();
         for instance in self.instances() {
-            let address = instance.address.to_string();
-            instance.link.connect(own, instance.kind, &address);
+            instance.link.connect(own, instance.kind, &instance.address);
             ask(instance, &own.periods, hurry);
-            Primary::say_hello(instance, own, &hello);
+            Primary::say_hello(instance, own, hello);
         }
     }
 
@@ -245,9 +244,8 @@ impl Primary {
         match (asked, frame) {
             (Some(Asked::Ping), frame) => pong(instance, frame),
             (Some(Asked::Info), OwnedFrame::BulkString(text)) => {
-                let text = String::from_utf8_lossy(text).into_owned();
                 let (name, kind) = (instance.name.clone(), instance.kind);
-                let news = instance.reported.take(&text, &mut instance.run_id);
+                let news = instance.reported.take(text, &mut instance.run_id);
                 match kind {
                     Kind::Primary => self.hear_primary(own, news),
                     _ => self.hear_replica(own, &name, &news),
