@@ -25,7 +25,8 @@
 //!
 //! Keys that expire or are evicted on the way are told as `DEL` before the
 //! command, by the keyspace itself. A command of a script or a transaction is
-//! declared in the same way; EVAL and EXEC have no effects of their own.
+//! declared in the same way, less those whom `redis.set_repl` left out; EVAL
+//! and EXEC have no effects of their own.
 //!
 //! All of it costs a comparison as long as there is neither a file nor a
 //! replica.
@@ -42,7 +43,23 @@ use super::reply;
 pub(super) struct Effect {
     database: usize,
     args: Vec<Bytes>,
-    replicas_only: bool,
+    audience: Audience,
+}
+
+/// Whom an effect is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Audience {
+    pub(super) file: bool,
+    pub(super) replicas: bool,
+}
+
+impl Default for Audience {
+    fn default() -> Audience {
+        Audience {
+            file: true,
+            replicas: true,
+        }
+    }
 }
 
 /// What is on its way to the file and the replicas.
@@ -50,6 +67,8 @@ pub(super) struct Effect {
 pub(super) struct Propagation {
     pub(super) aof: Option<Aof>,
     pub(super) replication: Replication,
+    /// Who is told of the running command, as far as its script has a say.
+    pub(super) audience: Audience,
     /// What the running command comes to, if not to itself.
     instead: Option<Vec<Effect>>,
     /// What the unit has done so far.
@@ -77,7 +96,7 @@ impl Propagation {
             self.pending.push(Effect {
                 database,
                 args: vec![Bytes::from_static(b"DEL"), key.clone()],
-                replicas_only: false,
+                audience: Audience::default(),
             });
         }
     }
@@ -85,8 +104,16 @@ impl Propagation {
     /// Notes what a command did that has just run.
     fn ran(&mut self, database: usize, args: &[&[u8]], changed: bool) {
         match self.instead.take() {
-            Some(effects) => self.pending.extend(effects),
-            None if changed => self.pending.push(Effect::of(database, args)),
+            Some(effects) => {
+                let told = effects
+                    .into_iter()
+                    .map(|effect| effect.only_for(self.audience));
+                self.pending.extend(told);
+            }
+            None if changed => {
+                let effect = Effect::of(database, args).only_for(self.audience);
+                self.pending.push(effect);
+            }
             None => {}
         }
     }
@@ -129,18 +156,22 @@ impl Context<'_> {
 
     /// Says what the running command comes to.
     pub(super) fn propagate_as(&mut self, args: &[&[u8]]) {
-        self.propagate(args, false);
+        self.propagate(args, Audience::default());
     }
 
     /// Says what the running command comes to, whatever it said before.
     pub(super) fn propagate_instead(&mut self, args: &[&[u8]]) {
         self.keyspace.propagation.instead = None;
-        self.propagate(args, false);
+        self.propagate(args, Audience::default());
     }
 
     /// Says what replicas are told of the running command, and the file not.
     pub(super) fn propagate_to_replicas(&mut self, args: &[&[u8]]) {
-        self.propagate(args, true);
+        let audience = Audience {
+            file: false,
+            replicas: true,
+        };
+        self.propagate(args, audience);
     }
 
     /// Says that the running command comes to nothing.
@@ -148,14 +179,11 @@ impl Context<'_> {
         self.keyspace.propagation.instead = Some(Vec::new());
     }
 
-    fn propagate(&mut self, args: &[&[u8]], replicas_only: bool) {
+    fn propagate(&mut self, args: &[&[u8]], audience: Audience) {
         let database = self.client.database;
         let propagation = &mut self.keyspace.propagation;
         if propagation.is_heard() {
-            let effect = Effect {
-                replicas_only,
-                ..Effect::of(database, args)
-            };
+            let effect = Effect::of(database, args).only_for(audience);
             propagation.instead.get_or_insert_default().push(effect);
         }
     }
@@ -166,8 +194,14 @@ impl Effect {
         Effect {
             database,
             args: args.iter().map(|arg| Bytes::copy_from_slice(arg)).collect(),
-            replicas_only: false,
+            audience: Audience::default(),
         }
+    }
+
+    fn only_for(mut self, audience: Audience) -> Effect {
+        self.audience.file &= audience.file;
+        self.audience.replicas &= audience.replicas;
+        self
     }
 }
 
@@ -216,7 +250,12 @@ impl Encoder {
 
 /// The effects that the append-only file keeps.
 pub(super) fn for_file(effects: &[Effect]) -> impl Iterator<Item = &Effect> + Clone {
-    effects.iter().filter(|effect| !effect.replicas_only)
+    effects.iter().filter(|effect| effect.audience.file)
+}
+
+/// The effects that the replicas are told of.
+pub(super) fn for_replicas(effects: &[Effect]) -> impl Iterator<Item = &Effect> + Clone {
+    effects.iter().filter(|effect| effect.audience.replicas)
 }
 
 /// Writes one request as a client does.

@@ -15,7 +15,7 @@ use crate::support::serve_on_a_thread;
 const CONVERSATIONS: &str = include_str!("conversations.txt");
 
 /// One server and its clients.
-struct Side {
+pub struct Side {
     open: Box<dyn Fn() -> Raw>,
     /// Asks how the server does.
     watcher: Raw,
@@ -36,7 +36,7 @@ fn words(line: &str) -> Vec<Vec<u8>> {
 }
 
 impl Side {
-    fn new(open: impl Fn() -> Raw + 'static) -> Side {
+    pub fn new(open: impl Fn() -> Raw + 'static) -> Side {
         let watcher = open();
         Side {
             open: Box::new(open),
@@ -46,7 +46,7 @@ impl Side {
     }
 
     /// Empties the server and forgets the clients.
-    fn start_over(&mut self) {
+    pub fn start_over(&mut self) {
         self.clients.clear();
         self.watcher.call(&words("FLUSHALL"));
         self.watcher.call(&words("FUNCTION FLUSH"));
@@ -77,7 +77,7 @@ impl Side {
     }
 
     /// Plays one line and returns what the client got.
-    fn play(&mut self, line: &str) -> String {
+    pub fn play(&mut self, line: &str) -> String {
         let mut chars = line.chars();
         let (name, what) = (chars.next().unwrap(), chars.next().unwrap());
         if !self.clients.contains_key(&name) {

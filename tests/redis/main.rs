@@ -12,6 +12,7 @@ mod fuzz;
 mod long_scripts;
 mod oracle;
 mod persistence;
+mod propagation;
 mod recipes;
 mod replication;
 mod scripts;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 use parking_lot::Mutex;
 
 /// A `redis-server` of its own, stopped when dropped.
@@ -157,10 +157,37 @@ impl Raw {
             if let Some(whole) = whole_reply(&mut self.input) {
                 return whole;
             }
-            let mut piece = [0; 4096];
-            let read = self.stream.read(&mut piece).unwrap();
-            assert!(read > 0, "closed in the middle of a reply");
-            self.input.extend(&piece[..read]);
+            self.read_more();
+        }
+    }
+
+    fn read_more(&mut self) {
+        let mut piece = [0; 4096];
+        let read = self.stream.read(&mut piece).unwrap();
+        assert!(read > 0, "closed in the middle of a reply");
+        self.input.extend(&piece[..read]);
+    }
+
+    /// Follows a server as its replica does. What comes next are the commands
+    /// behind the snapshot.
+    pub fn follow(address: &str) -> Raw {
+        let mut raw = Raw::open(address);
+        raw.send(b"PSYNC ? -1\r\n");
+        assert!(raw.reply().starts_with(b"+FULLRESYNC"));
+        loop {
+            // Newlines keep the connection alive while the snapshot is made.
+            while raw.input.first() == Some(&b'\n') {
+                raw.input.advance(1);
+            }
+            if let Some(end) = raw.input.windows(2).position(|pair| pair == b"\r\n") {
+                let length = std::str::from_utf8(&raw.input[1..end]).unwrap();
+                let end = end + 2 + length.parse::<usize>().unwrap();
+                if raw.input.len() >= end {
+                    raw.input.advance(end);
+                    return raw;
+                }
+            }
+            raw.read_more();
         }
     }
 

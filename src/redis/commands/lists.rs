@@ -277,16 +277,20 @@ fn ltrim(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
         if !context.has::<List>(args[1])? {
             return Ok(Reply::OK);
         }
-        context.edit(args[1], |list: &mut List| {
-            match span(first, last, list.len()) {
+        let trimmed = context.edit(args[1], |list: &mut List| {
+            let before = list.len();
+            match span(first, last, before) {
                 Some(kept) => {
                     list.truncate(kept.end);
                     list.drain(..kept.start);
                 }
                 None => list.clear(),
             }
-            Edit::changed(())
+            Edit::changed(list.len() < before)
         })?;
+        if !trimmed {
+            context.propagate_nothing();
+        }
         context.notify_removal(Class::LIST, "ltrim", args[1]);
         Ok(Reply::OK)
     }))
@@ -548,9 +552,13 @@ fn brpoplpush(context: &mut Context<'_>, args: &[&[u8]], ready: Option<&[u8]>) -
     Attempt::or_error(blocking_move(context, args, ready, ends, args[3]))
 }
 
-/// A move that may have waited goes out as one that cannot.
-fn propagate_move(context: &mut Context<'_>, args: &[&[u8]]) {
+/// A move goes out as one that cannot wait; if it has waited, in lower case.
+fn propagate_move(context: &mut Context<'_>, args: &[&[u8]], has_waited: bool) {
     match args {
+        [_, source, destination, from, to, _] if has_waited => {
+            let (from, to) = (from.to_ascii_lowercase(), to.to_ascii_lowercase());
+            context.propagate_as(&[b"LMOVE", source, destination, &from, &to]);
+        }
         [_, source, destination, from, to, _] => {
             context.propagate_as(&[b"LMOVE", source, destination, from, to]);
         }
@@ -570,7 +578,7 @@ fn blocking_move(
     Attempt::on_keys::<List>(context, source, ready, wait, |context, _| {
         let moved = move_element(context, args[1], args[2], from, to)?;
         if moved.is_some() {
-            propagate_move(context, args);
+            propagate_move(context, args, ready.is_some());
         }
         Ok(moved.map(Reply::Bulk))
     })

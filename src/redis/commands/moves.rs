@@ -141,6 +141,8 @@ fn swapdb(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
         database(args[1], "ERR invalid first DB index").and_then(|first| {
             let second = database(args[2], "ERR invalid second DB index")?;
             context.keyspace.swap(in_range(first)?, in_range(second)?);
+            // Others are told even if it was one with itself.
+            context.propagate_as(args);
             Ok(Reply::OK)
         }),
     )

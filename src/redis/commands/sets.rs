@@ -161,9 +161,9 @@ fn pop(context: &mut Context<'_>, key: &[u8], most: usize) -> Result<Vec<Reply>,
     if !popped.is_empty() {
         context.notify_removal(Class::SET, "spop", key);
         // Elsewhere the draw would fall on others.
-        let members = popped.iter().map(|member| &member[..]);
-        let removal: Vec<&[u8]> = [&b"SREM"[..], key].into_iter().chain(members).collect();
-        context.propagate_as(&removal);
+        for member in &popped {
+            context.propagate_as(&[b"SREM", key, member]);
+        }
     }
     Ok(popped.into_iter().map(Reply::Bulk).collect())
 }

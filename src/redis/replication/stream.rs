@@ -5,7 +5,7 @@ use std::fmt;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use crate::redis::propagation::{Effect, Encoder, Unit};
+use crate::redis::propagation::{Effect, Encoder, Unit, for_replicas};
 use crate::rt;
 
 /// The ID of a history: forty hexadecimal digits, that of no history zeros.
@@ -121,7 +121,8 @@ impl Stream {
     pub(super) fn feed(&mut self, effects: &[Effect], unit: Unit) {
         if let Some(backlog) = &mut self.backlog {
             let before = backlog.bytes.len();
-            self.encoder.unit(effects.iter(), unit, &mut backlog.bytes);
+            self.encoder
+                .unit(for_replicas(effects), unit, &mut backlog.bytes);
             self.offset += (backlog.bytes.len() - before) as u64;
         }
     }

@@ -18,6 +18,7 @@ use crate::redis::commands;
 use crate::redis::engine::{Caller, Context, execute_in_script};
 use crate::redis::keyspace::Keyspace;
 use crate::redis::number::format_double;
+use crate::redis::propagation::Audience;
 use crate::redis::reply::{Reply, Resp};
 use crate::redis::state::ServerState;
 
@@ -70,6 +71,8 @@ pub(super) struct Session {
     ticks: u64,
     /// It has called a command that writes.
     wrote: bool,
+    /// Who is told of what it writes.
+    audience: Audience,
     killed: bool,
     stopped: Option<Stopped>,
 }
@@ -305,7 +308,9 @@ impl Host {
             now: session.now,
             caller: Caller::Script,
         };
+        context.keyspace.propagation.audience = session.audience;
         let reply = execute_in_script(&mut context, session.permit, &mut session.wrote, &args);
+        context.keyspace.propagation.audience = Audience::default();
         (reply, resp)
     }
 
@@ -336,6 +341,23 @@ impl Host {
             _ => return raise("ERR RESP version must be 2 or 3."),
         };
         self.running.lock().client.resp = resp;
+        Ok(())
+    }
+
+    /// `redis.set_repl`.
+    pub(super) fn set_repl(&self, args: &MultiValue) -> mlua::Result<()> {
+        if args.len() != 1 {
+            return raise("ERR redis.set_repl() requires one argument.");
+        }
+        let Some(flags @ 0..=3) = args.front().and_then(Value::as_i64) else {
+            return raise(
+                "ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.",
+            );
+        };
+        self.running.lock().session.audience = Audience {
+            file: flags & 1 != 0,
+            replicas: flags & 2 != 0,
+        };
         Ok(())
     }
 
@@ -494,17 +516,4 @@ pub(super) fn position(lua: &Lua) -> Option<(String, usize)> {
         }
     }
     None
-}
-
-/// `redis.set_repl`: there is nobody to replicate to.
-pub(super) fn set_repl(args: &MultiValue) -> mlua::Result<()> {
-    if args.len() != 1 {
-        return raise("ERR redis.set_repl() requires one argument.");
-    }
-    match args.front().and_then(Value::as_i64) {
-        Some(0..=3) => Ok(()),
-        _ => raise(
-            "ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.",
-        ),
-    }
 }

@@ -230,7 +230,8 @@ fn host_functions(lua: &Lua, host: &Arc<Host>) -> mlua::Result<Table> {
     let here = host.clone();
     let acl_check_cmd = move |_: &Lua, args: MultiValue| here.acl_check_cmd(&args);
     table.raw_set("acl_check_cmd", lua.create_function(acl_check_cmd)?)?;
-    let set_repl = |_: &Lua, args: MultiValue| host::set_repl(&args);
+    let here = host.clone();
+    let set_repl = move |_: &Lua, args: MultiValue| here.set_repl(&args);
     table.raw_set("set_repl", lua.create_function(set_repl)?)?;
     table.raw_set(
         "where",

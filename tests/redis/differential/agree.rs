@@ -4,6 +4,7 @@
 //! multiset, and an instant by being near; what is random, or comes in steps,
 //! takes more than two replies to judge and is left to `pair`.
 
+use super::generator::script_of;
 use super::pair::Args;
 use super::reply::Reply;
 
@@ -48,7 +49,7 @@ pub fn how(args: &Args) -> How {
         "HKEYS" | "HVALS" => How::Unordered(1),
         "HGETALL" => How::Unordered(2),
         "SORT" | "SORT_RO" => how_sorted(args),
-        "EVAL" | "EVAL_RO" | "EVALSHA" => how_script(args),
+        "EVAL" | "EVAL_RO" | "EVALSHA" | "EVALSHA_RO" => how_script(args),
         "PTTL" | "TTL" | "PEXPIRETIME" | "EXPIRETIME" => How::Instant,
         "XPENDING" | "XINFO" => How::Moments,
         "PUBSUB" if has("CHANNELS") || has("SHARDCHANNELS") => How::Unordered(1),
@@ -76,8 +77,11 @@ fn how_sorted(args: &Args) -> How {
 }
 
 fn how_script(args: &Args) -> How {
-    let text = args.get(1).map(|text| String::from_utf8_lossy(text));
-    let text = text.unwrap_or_default().to_ascii_uppercase();
+    let given = args.get(1).map_or(&[][..], |given| given);
+    let text = match script_of(given) {
+        Some(text) => text.to_ascii_uppercase(),
+        None => String::from_utf8_lossy(given).to_ascii_uppercase(),
+    };
     if text.contains("SMEMBERS") || text.contains("HGETALL") {
         How::Unordered(1)
     } else if text.contains("TTL'") {

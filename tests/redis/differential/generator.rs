@@ -132,6 +132,14 @@ fn expand(draw: &mut Draw, word: &str, words: &mut Vec<String>) {
     }
 }
 
+/// The script of that digest.
+pub fn script_of(sha: &[u8]) -> Option<&'static str> {
+    SCRIPTS.lines().find(|text| {
+        let digest = sha1_smol::Sha1::from(text).digest().to_string();
+        digest.as_bytes().eq_ignore_ascii_case(sha)
+    })
+}
+
 /// What runs a script, or loads it.
 fn script(draw: &mut Draw) -> Vec<String> {
     let scripts: Vec<&str> = SCRIPTS.lines().collect();

@@ -15,6 +15,16 @@ enum Which {
     Max,
 }
 
+impl Which {
+    /// The command that pops here and does not wait.
+    fn command(self) -> &'static [u8] {
+        match self {
+            Which::Min => b"ZPOPMIN",
+            Which::Max => b"ZPOPMAX",
+        }
+    }
+}
+
 type Pair = (Reply, Reply);
 
 pub(super) fn zpopmin(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
@@ -87,6 +97,7 @@ fn blocking_pop(
     Attempt::on_keys::<SortedSet>(context, keys, ready, wait, |context, keys| {
         for key in keys {
             if let Some((member, score)) = pop(context, key, which, 1)?.pop() {
+                context.propagate_as(&[which.command(), key]);
                 return Ok(Some(Reply::Array(vec![bulk(key), member, score])));
             }
         }
@@ -132,6 +143,8 @@ impl<'a> Pops<'a> {
         for key in keys {
             let popped = pop(context, key, self.which, self.most)?;
             if !popped.is_empty() {
+                let count = popped.len().to_string();
+                context.propagate_as(&[self.which.command(), key, count.as_bytes()]);
                 let popped = pairs(popped.into_iter(), Resp::V3);
                 return Ok(Some(Reply::Array(vec![bulk(key), popped])));
             }

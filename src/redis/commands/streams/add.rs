@@ -278,6 +278,7 @@ fn trimmed_to(
     };
     let left = context.read::<Stream>(key)?.map(|stream| match keep {
         Keep::Newest(_) => stream.length.to_string().into(),
+        Keep::From(_) if stream.length == 0 => StreamId::MAX.to_bytes(),
         Keep::From(_) => stream.first_id.to_bytes(),
     });
     Ok(left)
