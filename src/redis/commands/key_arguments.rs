@@ -27,6 +27,7 @@ fn keys<'a>(command: &Command, args: &[&'a [u8]]) -> Result<Vec<&'a [u8]>, Reply
         "lmpop" | "zmpop" | "sintercard" | "zdiff" | "zinter" | "zintercard" | "zunion" => {
             (1, Err(INVALID))
         }
+        "sort" => return Ok(sorted(args)),
         "migrate" => {
             let keys = migrate::keys(args).filter(|keys| !keys.is_empty());
             return keys.map(<[_]>::to_vec).ok_or(INVALID);
@@ -60,6 +61,25 @@ fn fixed<'a>(command: &Command, args: &[&'a [u8]]) -> Option<Vec<&'a [u8]>> {
     let range = args.get(first..=last).unwrap_or_default();
     let step = usize::try_from(step).unwrap_or(1).max(1);
     Some(range.iter().step_by(step).copied().collect())
+}
+
+/// The list that SORT sorts, and where the last STORE puts it.
+fn sorted<'a>(args: &[&'a [u8]]) -> Vec<&'a [u8]> {
+    let mut store = None;
+    let mut at = 2;
+    while let Some(option) = args.get(at) {
+        at += match option {
+            option if is(option, "LIMIT") => 2,
+            option if is(option, "GET") || is(option, "BY") => 1,
+            option if is(option, "STORE") => {
+                store = args.get(at + 1).or(store);
+                0
+            }
+            _ => 0,
+        };
+        at += 1;
+    }
+    args.get(1).into_iter().chain(store).copied().collect()
 }
 
 fn streams<'a>(args: &[&'a [u8]]) -> Option<Vec<&'a [u8]>> {
