@@ -25,6 +25,8 @@ const SCHEDULES: u64 = 150;
 const RACES: u64 = 8;
 /// Schedules at the same time: most of the time is waiting.
 const WORKERS: u64 = 4;
+/// A refusal that is documented: what follows from it cannot be compared.
+const NOT_DONE: &str = "0A000 a change of a view, or a lock on it, is not supported";
 /// What deadlocks take on the real server, and when it is asked again.
 const DEADLOCK: Duration = Duration::from_millis(8);
 const PATIENT: Duration = Duration::from_millis(120);
@@ -61,6 +63,9 @@ fn parting(real: &[String], simulated: &[String]) -> Option<String> {
 /// agrees.
 async fn disagreement(bench: &mut Bench, schedule: &Schedule, options: &Options) -> Option<String> {
     let found = simulated(schedule, options, 1);
+    if found.iter().any(|line| line.contains(NOT_DONE)) {
+        return None;
+    }
     parting(&bench.transcript(schedule, DEADLOCK).await, &found)?;
     // Sessions that are let go on together race, on either server.
     let mut told = None;

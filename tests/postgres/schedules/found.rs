@@ -330,4 +330,22 @@ pub const SCHEDULES: &[(&str, &str)] = &[
         a: ROLLBACK -> 0
         ",
     ),
+    (
+        "a table in use is not emptied, whoever refers to it",
+        "
+        a: CREATE TABLE sold (id int PRIMARY KEY, sku text REFERENCES stock) -> 0
+        a: BEGIN -> 0
+        a: DECLARE c CURSOR FOR SELECT sku FROM stock -> 0
+        a: TRUNCATE stock -> 55006
+        a: ROLLBACK -> 0
+        a: BEGIN -> 0
+        a: DECLARE c CURSOR FOR SELECT id FROM sold -> 0
+        a: SAVEPOINT s -> 0
+        a: TRUNCATE stock -> 0A000
+        a: ROLLBACK TO s -> 0
+        a: TRUNCATE stock CASCADE -> 55006
+        a: ROLLBACK -> 0
+        a: DROP TABLE sold -> 0
+        ",
+    ),
 ];

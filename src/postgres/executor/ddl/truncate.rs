@@ -17,6 +17,7 @@ impl Work<'_> {
             let name = object_name(&target.name)?;
             let id = self.existing_table(&name, mode).await?;
             if !tables.contains(&id) {
+                self.refuse_in_use(id, "TRUNCATE")?;
                 tables.push(id);
             }
         }
@@ -41,13 +42,11 @@ impl Work<'_> {
                 self.existing_table(&name, mode).await?;
                 let message = format!("truncate cascades to table \"{name}\"");
                 self.notice(SqlState::SUCCESSFUL_COMPLETION, message);
+                self.refuse_in_use(child, "TRUNCATE")?;
                 tables.push(child);
             }
         }
         let restart = truncate.identity == Some(TruncateIdentityOption::Restart);
-        for id in &tables {
-            self.refuse_in_use(*id, "TRUNCATE")?;
-        }
         for id in tables {
             self.empty(id, restart)?;
         }
