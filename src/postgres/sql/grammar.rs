@@ -247,7 +247,10 @@ fn skeleton(sql: &str, tokens: &[TokenWithSpan]) -> String {
             _ => {}
         }
     }
-    text.into_iter().collect()
+    // Any letter will do that begins no kind of literal: its scanner takes
+    // bytes for characters.
+    let letter = |c: char| if c.is_ascii() { c } else { 'z' };
+    text.into_iter().map(letter).collect()
 }
 
 /// True if these end with `U&`, which makes a quoted name with escapes.

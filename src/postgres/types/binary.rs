@@ -1,5 +1,6 @@
 //! The binary format of every type, both ways.
 
+use std::str::Utf8Error;
 use std::sync::Arc;
 
 use super::datetime::{Interval, MICROS_PER_DAY, in_range};
@@ -217,29 +218,28 @@ pub(in crate::postgres) fn from_binary(ty: Type, bytes: &[u8], parameter: usize)
     })
 }
 
-/// Text must be UTF-8 without a NUL.
+/// Text must be UTF-8 without a NUL. What is not is shown for as long as its
+/// first byte says that it is.
 pub(in crate::postgres) fn valid_text(bytes: &[u8]) -> Result<&str> {
-    let bad = |from: usize, end: usize| {
-        let shown: Vec<String> = bytes[from..end.min(bytes.len())]
-            .iter()
-            .map(|byte| format!("0x{byte:02x}"))
-            .collect();
-        Error::new(
-            SqlState::CHARACTER_NOT_IN_REPERTOIRE,
-            format!(
-                "invalid byte sequence for encoding \"UTF8\": {}",
-                shown.join(" ")
-            ),
-        )
+    let text = std::str::from_utf8(bytes);
+    let broken = text.as_ref().err().map(Utf8Error::valid_up_to);
+    let valid = &bytes[..broken.unwrap_or(bytes.len())];
+    let Some(from) = valid.iter().position(|byte| *byte == 0).or(broken) else {
+        return Ok(text.unwrap_or_default());
     };
-    let text = std::str::from_utf8(bytes).map_err(|error| {
-        let from = error.valid_up_to();
-        bad(from, from + error.error_len().unwrap_or(1))
-    })?;
-    match bytes.iter().position(|byte| *byte == 0) {
-        Some(at) => Err(bad(at, at + 1)),
-        None => Ok(text),
-    }
+    let length = match bytes[from] {
+        0xc0..=0xdf => 2,
+        0xe0..=0xef => 3,
+        0xf0..=0xf7 => 4,
+        _ => 1,
+    };
+    let shown = bytes[from..].iter().take(length);
+    let shown: Vec<String> = shown.map(|byte| format!("0x{byte:02x}")).collect();
+    let shown = shown.join(" ");
+    Err(Error::new(
+        SqlState::CHARACTER_NOT_IN_REPERTOIRE,
+        format!("invalid byte sequence for encoding \"UTF8\": {shown}"),
+    ))
 }
 
 fn read_numeric(bytes: &[u8], parameter: usize) -> Result<Value> {

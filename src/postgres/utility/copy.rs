@@ -8,7 +8,7 @@ use sqlparser::ast::{CopyLegacyOption, CopyOption, CopySource, CopyTarget, Ident
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::session::{Prepared, Session};
 use crate::postgres::sql::{Source, fold, is_client, is_moot, object_name, parse};
-use crate::postgres::types::{Value, from_text, write_text};
+use crate::postgres::types::{Value, from_text, valid_text, write_text};
 
 /// How values are written.
 #[derive(Debug, Clone)]
@@ -202,6 +202,11 @@ impl CopyIn {
         if line == END_OF_DATA {
             return Ok(None);
         }
+        if valid_text(line).is_err() {
+            // What is shown of it may reach into the end of the line.
+            let whole = [line, b"\n"].concat();
+            valid_text(&whole).map_err(|error| error.context(self.place(number)))?;
+        }
         let values = self.values(line, number);
         let values = values.map_err(|error| match error.fields().context {
             None => error.context(format!("{}: \"{}\"", self.place(number), excerpt(line))),
@@ -243,12 +248,7 @@ impl CopyIn {
                 Value::Null
             } else {
                 let bytes = unescaped(field);
-                let text = std::str::from_utf8(&bytes).map_err(|_| {
-                    Error::new(
-                        SqlState::CHARACTER_NOT_IN_REPERTOIRE,
-                        "invalid byte sequence for encoding \"UTF8\"",
-                    )
-                })?;
+                let text = valid_text(&bytes)?;
                 from_text(*ty, text).map_err(|error| {
                     error.context(format!(
                         "{}, column {}: \"{}\"",

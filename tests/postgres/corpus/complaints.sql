@@ -171,3 +171,5 @@ DROP SEQUENCE nowhere;
 TRUNCATE nowhere;
 SELECT nextval('t');
 SELECT currval('nowhere');
+SELECT 'a ) , ( '' ) , ( 'ä' ) , ö ( 'äö' ) FOR UPDATE;
+SELECT ö FROM ä WHERE ü ü ü;
