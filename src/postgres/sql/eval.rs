@@ -16,8 +16,8 @@ use crate::postgres::settings::{DateForm, Settings};
 use crate::postgres::storage::clog::Xid;
 use crate::postgres::storage::sequence::{SequenceId, Sequences};
 use crate::postgres::types::{
-    Interval, MICROS_PER_DAY, Numeric, Row, Type, Value, cast, fit, from_unix, midnight,
-    write_styled_text,
+    Interval, MICROS_PER_DAY, Numeric, Row, Type, Value, cast, fit, from_unix, is_infinite,
+    midnight, write_styled_text,
 };
 use crate::rt;
 
@@ -662,7 +662,10 @@ fn limit_time(value: &Value, ty: Type, modifier: i32) -> Option<Value> {
         return None;
     }
     let unit = 10i64.pow(u32::try_from(6 - modifier).ok()?);
-    let round = |micros: i64| (micros.saturating_add(unit / 2)).div_euclid(unit) * unit;
+    let round = |micros: i64| match is_infinite(micros) {
+        true => micros,
+        false => (micros + unit / 2).div_euclid(unit) * unit,
+    };
     Some(match value {
         Value::Timestamp(micros) => Value::Timestamp(round(*micros)),
         Value::Local(micros) => Value::Local(round(*micros)),

@@ -39,3 +39,4 @@ SELECT extract(nonsense from now());
 SELECT date_trunc('nonsense', now());
 SELECT now() + 1;
 SELECT date '2024-01-01' + date '2024-01-01';
+SELECT '-infinity'::timestamp(3), 'infinity'::timestamptz(0), '2024-01-01 00:00:00.6'::timestamp(0);
