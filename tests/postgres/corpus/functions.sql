@@ -36,3 +36,8 @@ SELECT generate_series(1, 2), 'x';
 SELECT n, n * n AS sq FROM generate_series(1, 4) n ORDER BY n;
 SELECT count(*), sum(g) FROM generate_series(1, 100) g;
 SELECT 'abc' COLLATE "C" < 'abd';
+SELECT repeat('xy', 1073741819);
+SELECT repeat('x', 2147483647);
+SELECT repeat('', 2147483647), repeat('x', -2147483648), rpad('x', 2147483647, ''), lpad('x', -5);
+SELECT lpad('x', 268435456);
+SELECT rpad('x', 2147483647, 'ab');

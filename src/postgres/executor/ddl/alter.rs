@@ -18,7 +18,7 @@ use crate::postgres::locks::LockMode;
 use crate::postgres::sql::{Context, Expr, column_type, eval, fold, object_name};
 use crate::postgres::storage::table::{Check, Column, Table, TableDef, TableId};
 use crate::postgres::transaction::Definition;
-use crate::postgres::types::{Row, Value, cast};
+use crate::postgres::types::{Row, Value};
 
 fn no_column(def: &TableDef, name: &str) -> Error {
     Error::new(
@@ -392,8 +392,10 @@ impl Work<'_> {
         let from = def.columns[index].ty;
         def.columns[index].ty = ty;
         def.columns[index].modifier = modifier;
-        let analyser = analyser(&engine, self.transaction.xid).for_table(&before);
-        let convert = analyser.conversion(using.unwrap_or(&own), &def.columns[index]);
+        let top = self.transaction.xid;
+        let convert = analyser(&engine, top)
+            .for_table(&before)
+            .conversion(using.unwrap_or(&own), &def.columns[index]);
         let convert = convert.map_err(|error| {
             if error.code() != SqlState::DATATYPE_MISMATCH {
                 return error;
@@ -410,11 +412,11 @@ impl Work<'_> {
                 fold(name)
             ))
         })?;
-        let default = def.columns[index].default.take();
-        def.columns[index].default = match default {
-            Some(Expr::Const(value)) => Some(Expr::Const(cast(&value, from, ty)?)),
-            other => other,
-        };
+        if let Some(default) = def.columns[index].default.take() {
+            let column = &mut def.columns[index];
+            let default = analyser(&engine, top).converted_default(default, from, column)?;
+            column.default = Some(default);
+        }
         let uses = |expr: &Expr| {
             expr.any(&mut |part| matches!(part, Expr::Column { column, .. } if *column == index))
         };

@@ -71,6 +71,31 @@ impl Analyser<'_> {
         self.assign(value, column, "expression")
     }
 
+    /// The default of a column that had type `from` until now.
+    pub(in crate::postgres) fn converted_default(
+        mut self,
+        default: Expr,
+        from: Type,
+        column: &Column,
+    ) -> Result<Expr> {
+        let value = Typed {
+            expr: default,
+            ty: from,
+            modifier: -1,
+        };
+        let converted = self.assign(value, column, "default expression");
+        converted.map_err(|error| {
+            if error.code() != SqlState::DATATYPE_MISMATCH {
+                return error;
+            }
+            let (name, to) = (&column.name, column.ty);
+            Error::new(
+                SqlState::DATATYPE_MISMATCH,
+                format!("default for column \"{name}\" cannot be cast automatically to type {to}"),
+            )
+        })
+    }
+
     /// The query of a view.
     pub(in crate::postgres) fn view_query(
         mut self,

@@ -38,42 +38,39 @@ fn matches(a: &[Value], ignore_case: bool) -> Result<Value> {
 }
 
 /// LIKE: `%` is any string, `_` any character, a backslash takes the next one
-/// literally.
+/// literally. Where a match fails, only the last `%` takes one more character:
+/// no earlier one could do better.
 pub(in crate::postgres) fn like(text: &str, pattern: &str) -> Result<bool> {
-    let Some(first) = pattern.chars().next() else {
-        return Ok(text.is_empty());
-    };
-    let rest = &pattern[first.len_utf8()..];
-    let after_one = |text: &str| text.chars().next().map(char::len_utf8);
-    match first {
-        '%' => {
-            let starts = text.char_indices().map(|(at, _)| at).chain([text.len()]);
-            for at in starts {
-                if like(&text[at..], rest)? {
-                    return Ok(true);
-                }
+    let (mut text, mut pattern) = (text.chars(), pattern.chars());
+    // The text that the last % has not taken, and the pattern after it.
+    let mut last = None;
+    while !text.as_str().is_empty() {
+        let matches = match pattern.next() {
+            None => false,
+            Some('%') if pattern.as_str().is_empty() => return Ok(true),
+            Some('%') => {
+                last = Some((text.clone(), pattern.clone()));
+                continue;
             }
-            Ok(false)
-        }
-        '_' => match after_one(text) {
-            Some(length) => like(&text[length..], rest),
-            None => Ok(false),
-        },
-        '\\' => {
-            let Some(literal) = rest.chars().next() else {
-                return Err(Error::new(
-                    SqlState("22025"),
-                    "LIKE pattern must not end with escape character",
-                ));
+            Some('_') => text.next().is_some(),
+            Some('\\') => {
+                let literal = pattern.next().ok_or_else(|| {
+                    Error::new(
+                        SqlState("22025"),
+                        "LIKE pattern must not end with escape character",
+                    )
+                })?;
+                text.next() == Some(literal)
+            }
+            Some(literal) => text.next() == Some(literal),
+        };
+        if !matches {
+            let Some((taken, after)) = &mut last else {
+                return Ok(false);
             };
-            match text.strip_prefix(literal) {
-                Some(text) => like(text, &rest[literal.len_utf8()..]),
-                None => Ok(false),
-            }
+            taken.next();
+            (text, pattern) = (taken.clone(), after.clone());
         }
-        literal => match text.strip_prefix(literal) {
-            Some(text) => like(text, rest),
-            None => Ok(false),
-        },
     }
+    Ok(pattern.all(|c| c == '%'))
 }

@@ -123,11 +123,13 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
     }),
 ];
 
-/// PostgreSQL's limit on one value: 1 GB.
-const SIZE_MAX: usize = 1 << 30;
+/// PostgreSQL's limit on one text: 1 GB with its header.
+const SIZE_MAX: usize = (1 << 30) - 5;
+/// What room PostgreSQL makes for a character.
+const CHARACTER_MAX: usize = 4;
 
 fn refuse_large(size: usize) -> Result<()> {
-    if size >= SIZE_MAX {
+    if size > SIZE_MAX {
         return Err(Error::new(SqlState("54000"), "requested length too large"));
     }
     Ok(())
@@ -234,15 +236,18 @@ fn side(a: &[Value], left: bool) -> Result<Value> {
 }
 
 fn pad(a: &[Value], left: bool) -> Result<Value> {
-    let wanted = usize::try_from(int(&a[1])?).unwrap_or(0);
-    refuse_large(wanted)?;
+    let mut wanted = usize::try_from(int(&a[1])?).unwrap_or(0);
     let fill: Vec<char> = match a.get(2) {
         Some(fill) => text(fill)?.chars().collect(),
         None => vec![' '],
     };
+    if fill.is_empty() {
+        wanted = wanted.min(text(&a[0])?.chars().count());
+    }
+    refuse_large(wanted.saturating_mul(CHARACTER_MAX))?;
     map(&a[0], |text| {
         let length = text.chars().count();
-        if length >= wanted || fill.is_empty() {
+        if length >= wanted {
             return text.chars().take(wanted).collect();
         }
         let padding: String = fill.iter().cycle().take(wanted - length).collect();
