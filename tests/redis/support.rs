@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use doublebuy::net;
-use doublebuy::redis::{Disk, Observer, Options, Server};
+use doublebuy::redis::{Bug, Disk, Observer, Options, Server};
 use doublebuy::rt;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, ProtocolVersion, RedisConnectionInfo, RedisError};
@@ -35,12 +35,18 @@ pub async fn serve_on(disk: &Disk, options: Options) -> String {
 
 /// A server on a thread of its own, and its address.
 pub fn serve_on_a_thread() -> String {
+    serve_planted_on_a_thread(None)
+}
+
+/// The same with a bug.
+pub fn serve_planted_on_a_thread(planted: Option<Bug>) -> String {
     let (send, receive) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         outside(async move {
             let listener = rt::Listener::bind("127.0.0.1:0").await.unwrap();
             send.send(listener.local_addr().unwrap()).unwrap();
             let options = Options {
+                planted,
                 script_instructions_max: u64::MAX,
                 ..Options::default()
             };

@@ -49,8 +49,9 @@ pub fn sequence(seed: u64, length: u64) -> Vec<Step> {
             sequence.push(hello(client));
         }
     }
+    let families = some_families(&mut draw);
     while sequence.len() < usize::try_from(length).unwrap() {
-        let args = command(&mut draw);
+        let args = command(&mut draw, &families);
         // Who listens or waits can do little else; the first client does not.
         let idles = name(&args).ends_with("SUBSCRIBE") || may_wait(&args);
         let client = if idles || draw.percent(30) { 1 } else { 0 };
@@ -59,12 +60,23 @@ pub fn sequence(seed: u64, length: u64) -> Vec<Step> {
     sequence
 }
 
+/// About half of the families: the fewer there are, the more often what one
+/// command leaves is met by another.
+fn some_families(draw: &mut Draw) -> Vec<&'static Family> {
+    let mut families: Vec<&Family> = FAMILIES.iter().collect();
+    families.retain(|_| draw.percent(50));
+    match families.is_empty() {
+        true => FAMILIES.iter().collect(),
+        false => families,
+    }
+}
+
 /// One command, as its arguments.
-fn command(draw: &mut Draw) -> Vec<Vec<u8>> {
-    let total = FAMILIES.iter().map(|(weight, _)| weight).sum();
+fn command(draw: &mut Draw, families: &[&'static Family]) -> Vec<Vec<u8>> {
+    let total = families.iter().map(|(weight, _)| weight).sum();
     let mut left = draw.within(0..total);
-    let mut family = &FAMILIES[0].1;
-    for (weight, templates) in FAMILIES.iter() {
+    let mut family = &families[0].1;
+    for (weight, templates) in families {
         family = templates;
         if left < *weight {
             break;

@@ -16,9 +16,11 @@ mod words;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use doublebuy::redis::Bug;
 use parking_lot::Mutex;
 
 use crate::oracle::RealRedis;
+use crate::support::serve_planted_on_a_thread;
 pub use pair::Pair;
 use play::{Disagreement, Game, Step};
 
@@ -111,6 +113,23 @@ fn a_shrunk_sequence_keeps_what_it_takes() {
             .all(|needed| candidate.contains(&step(needed)))
     });
     assert_eq!(shrunk, ["7", "23", "58"].map(step));
+}
+
+/// A key gets a deadline, and a plain SET forgets it: two commands, and the key
+/// that is left tells.
+#[test]
+fn a_planted_bug_is_found_and_shrunk_to_what_it_takes() {
+    let Some(real) = RealRedis::start() else {
+        return;
+    };
+    let simulated = serve_planted_on_a_thread(Some(Bug::SetKeepsTtl));
+    let mut found = (0..400).filter_map(|seed| disagreement(&real, &simulated, seed));
+    let found = found.next().expect("a disagreement");
+    assert_eq!(found.sequence.len(), 2, "{found}");
+    assert!(
+        found.sequence[1].contains(" SET "),
+        "a plain SET comes last: {found}"
+    );
 }
 
 /// Scripts whose every reply is fixed, one a line, `|` before KEYS and ARGV.

@@ -3,9 +3,11 @@
 //! One command at a time is on its way, so there is one right reply to each.
 //! After every command it is seen what else became of it: a client that
 //! listens to channels is asked for what was pushed to it, and one that waits
-//! for a key for its reply, if it waits no longer. Whatever the comparison has
-//! to ask, a watcher asks, who is not part of the game.
+//! for a key for its reply, if it waits no longer. At the end the same keys
+//! must be left, for as long. Whatever the comparison has to ask, a watcher
+//! asks, who is not part of the game.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -25,7 +27,7 @@ pub struct Step {
 
 /// What the servers did not agree on.
 pub struct Disagreement {
-    sequence: Vec<String>,
+    pub sequence: Vec<String>,
     real: String,
     simulated: String,
 }
@@ -117,7 +119,7 @@ impl Game {
         for (index, step) in sequence.iter().enumerate() {
             let last = index == ends;
             let compared = self.step(step).and_then(|()| match last {
-                true => self.let_go(),
+                true => self.let_go().and_then(|()| self.left()),
                 false => Ok(()),
             });
             compared.map_err(|[real, simulated]| Disagreement {
@@ -277,6 +279,23 @@ impl Game {
             let replies = player.pair.replies();
             if replies[0] != replies[1] {
                 return Err(replies);
+            }
+        }
+        Ok(())
+    }
+
+    /// The same keys are left, with the same time to live.
+    fn left(&mut self) -> Compared {
+        let databases: BTreeSet<_> = self.players.iter().map(|player| player.database).collect();
+        for database in databases {
+            self.watcher.select(database);
+            for key in super::words::KEYS {
+                let left = args(&[b"PTTL", key.as_bytes()]);
+                let replies = self.watcher.call(&left);
+                if !agree(&left, &[], &replies[0], &replies[1]) {
+                    return Err(replies
+                        .map(|reply| [&shown(&left).into_bytes()[..], b" ", &reply].concat()));
+                }
             }
         }
         Ok(())
