@@ -44,6 +44,8 @@ pub(super) struct Client {
     pub(super) no_evict: bool,
     /// It waits for a key.
     pub(super) blocked: Option<Waiting>,
+    /// A pause or a failover holds its command back.
+    pub(super) postponed: bool,
     /// To be closed once it has read its replies.
     pub(super) closing: bool,
     /// To be closed now.
@@ -132,6 +134,11 @@ impl Client {
         if self.output.len() > before {
             self.labels.push(label);
         }
+    }
+
+    /// Whether it waits for anything, as INFO counts.
+    pub(super) fn waits(&self) -> bool {
+        self.blocked.is_some() || self.postponed
     }
 
     /// Ends its connection, whatever it is doing.

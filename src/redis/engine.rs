@@ -283,10 +283,10 @@ impl Engine {
                 return Executed::Done;
             }
         };
+        client.last_command = Some(command.name);
         if let Some(until) = self.postponed(client, flags) {
             return Executed::Postponed(until);
         }
-        client.last_command = Some(command.name);
         client.active_at = wall_clock_ms();
         if !flags.has(Flags::ENDS_TRANSACTION)
             && let Some(transaction) = &mut client.transaction
@@ -388,7 +388,7 @@ impl Engine {
 
     /// Until when CLIENT PAUSE or a failover holds the command back.
     fn postponed(&mut self, client: &Client, flags: Flags) -> Option<Instant> {
-        let pause = self.server.paused();
+        let pause = self.keyspace.paused();
         let fails_over = self.keyspace.propagation.replication.failover.is_some();
         if pause.is_none() && !fails_over {
             return None;
@@ -402,9 +402,6 @@ impl Engine {
     }
 
     fn run(&mut self, client: &mut Box<Client>, command: &'static Command, args: &[&[u8]]) {
-        if !self.server.monitors.is_empty() && !command.flags.has(Flags::UNMONITORED) {
-            self.server.show(client, args, false);
-        }
         let now = client.active_at;
         let mut context = Context {
             keyspace: &mut self.keyspace,
@@ -490,12 +487,12 @@ impl Engine {
                 None => Attempt::Done(reply),
             },
         };
-        if matches!(attempt, Attempt::Done(_)) {
-            let (args, took) = (&unfinished.args, unfinished.began.elapsed());
-            let server = &mut self.server;
-            server.note_time(&client, unfinished.command, args, took);
-        }
         let args: Vec<&[u8]> = unfinished.args.iter().map(|arg| &arg[..]).collect();
+        if matches!(attempt, Attempt::Done(_)) {
+            let (command, took) = (unfinished.command, unfinished.began.elapsed());
+            self.server.note_time(&client, command, &args, took);
+            self.server.show(&client, command, &args, false);
+        }
         self.conclude(&mut client, unfinished.command, &args, attempt);
         self.keyspace.client = None;
         client.wake.notify_one();
@@ -628,8 +625,26 @@ pub(super) fn unblock(keyspace: &mut Keyspace, client: &mut Client, reply: &Repl
     waiter.is_some()
 }
 
-/// Runs a command for a client, which waits if it has to.
+/// Runs a command for a client, which waits if it has to. It is monitored once
+/// it has run, but for what runs scripts: that comes before what they call.
 fn attempt(
+    context: &mut Context<'_>,
+    scripts: &mut Scripts,
+    command: &'static Command,
+    args: &[&[u8]],
+) -> Attempt {
+    forget_stale_keys(context, command, args);
+    if command.flags.has(Flags::SKIP_MONITOR) && matches!(command.handler, Handler::Script(_)) {
+        context.server.show_at_once(context.client, args, false);
+    }
+    let attempt = dispatch(context, scripts, command, args);
+    if !matches!(attempt, Attempt::Unfinished) {
+        context.server.show(context.client, command, args, false);
+    }
+    attempt
+}
+
+fn dispatch(
     context: &mut Context<'_>,
     scripts: &mut Scripts,
     command: &'static Command,
@@ -656,6 +671,21 @@ fn attempt(
     })
 }
 
+/// A replica hides a key past its deadline and keeps it; but where its own
+/// clients may write, a write finds it gone.
+fn forget_stale_keys(context: &mut Context<'_>, command: &Command, args: &[&[u8]]) {
+    let is_replica = context.keyspace.propagation.replication.is_replica();
+    if !is_replica || context.is_applying() || !command.flags.has(Flags::WRITE) {
+        return;
+    }
+    for key in commands::keys_of(command, args).unwrap_or_default() {
+        let database = context.client.database;
+        context
+            .keyspace
+            .expire_before_write(database, key, context.now);
+    }
+}
+
 /// Runs a command of a transaction.
 pub(super) fn execute_queued(
     context: &mut Context<'_>,
@@ -663,9 +693,6 @@ pub(super) fn execute_queued(
     queued: &Queued,
 ) -> Attempt {
     let args: Vec<&[u8]> = queued.args.iter().map(|arg| &arg[..]).collect();
-    if !context.server.monitors.is_empty() && !queued.command.flags.has(Flags::UNMONITORED) {
-        context.server.show(context.client, &args, false);
-    }
     context.now = wall_clock_ms();
     let denied = context
         .server
@@ -706,16 +733,15 @@ pub(super) fn execute_in_script(
         context.now = wall_clock_ms();
     }
     debug_assert!(!command.flags.has(Flags::NO_SCRIPT));
-    if !context.server.monitors.is_empty() && !command.flags.has(Flags::UNMONITORED) {
-        context.server.show(context.client, args, true);
-    }
     let reply = run_now(command, context, args);
+    context.server.show(context.client, command, args, true);
     context.server.counts.ran(command.name, &reply);
     reply
 }
 
 /// Runs a command for somebody who cannot wait.
 fn run_now(command: &Command, context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    forget_stale_keys(context, command, args);
     match command.handler {
         Handler::Plain(run) => call(context, args, |context| run(context, args)),
         Handler::Blocking(run) => match call(context, args, |c| run(c, args, None)) {

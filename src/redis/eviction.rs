@@ -167,8 +167,11 @@ fn score(entry: &Entry, limit: &Limit, now: i64) -> i64 {
 
 impl Keyspace {
     /// Evicts until the data fits; false if it does not and nothing more can
-    /// go.
+    /// go. While nothing may go by itself, it need not fit.
     pub(super) fn make_room(&mut self, now: i64) -> bool {
+        if self.limit.bytes > 0 && self.stands_still() {
+            return true;
+        }
         while self.limit.bytes > 0 && self.used_memory() > self.limit.bytes {
             let victim = match self.limit.policy.order() {
                 Order::Never => None,

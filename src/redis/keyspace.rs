@@ -16,6 +16,7 @@ use super::events::{Class, Events};
 use super::eviction::{Limit, Pool, Usage};
 use super::memory;
 use super::observer::{Change, Held, Moment, Observer};
+use super::pause::Pause;
 use super::persistence::Store;
 use super::propagation::Propagation;
 use super::rdb::Snapshot;
@@ -66,6 +67,8 @@ pub(super) enum Deadline {
 struct Database {
     keys: Table<Entry>,
     deadlines: BTreeSet<(i64, Bytes)>,
+    /// Those that clients of a writable replica set.
+    own_deadlines: BTreeSet<(i64, Bytes)>,
 }
 
 /// All databases of a server.
@@ -79,6 +82,8 @@ pub(super) struct Keyspace {
     /// Whose commands are run.
     pub(super) client: Option<Arc<str>>,
     planted: Option<Bug>,
+    /// CLIENT PAUSE.
+    pub(super) pause: Option<Pause>,
     /// How many keys have expired.
     pub(super) expired: u64,
     /// How many had to make room.
@@ -168,7 +173,7 @@ impl Keyspace {
             return false;
         };
         let is_past = entry.expires_at.is_some_and(|at| self.is_past(at, now));
-        if is_past && self.expires_by_itself() {
+        if is_past && self.expires_by_itself() && !self.stands_still() {
             self.expire(database, key);
         }
         !is_past
@@ -201,6 +206,7 @@ impl Keyspace {
 
     /// Gives the key a value, whatever it held.
     pub(super) fn set(&mut self, database: usize, key: &[u8], value: Value, deadline: Deadline) {
+        let own = self.is_own_deadline();
         let space = self.database(database);
         let expires_at = match space.keys.get_mut(key) {
             Some(entry) => {
@@ -210,7 +216,7 @@ impl Keyspace {
                     Deadline::At(when) => Some(when),
                 };
                 entry.value = value;
-                space.move_deadline(key, expires_at);
+                space.move_deadline(key, expires_at, own);
                 expires_at
             }
             None => {
@@ -220,7 +226,7 @@ impl Keyspace {
                 };
                 let key = Bytes::copy_from_slice(key);
                 if let Some(when) = expires_at {
-                    space.deadlines.insert((when, key.clone()));
+                    space.add_deadline(when, &key, own);
                 }
                 space
                     .keys
@@ -389,7 +395,9 @@ impl Keyspace {
     /// Gives an existing key another deadline, or none.
     pub(super) fn set_deadline(&mut self, database: usize, key: &[u8], expires_at: Option<i64>) {
         if self.holds(database, key) {
-            self.database(database).move_deadline(key, expires_at);
+            let own = self.is_own_deadline();
+            let space = self.database(database);
+            space.move_deadline(key, expires_at, own);
             self.observe(|o| o.deadline_changed(database, key, expires_at));
             self.changed(database, key);
         }
@@ -417,7 +425,7 @@ impl Keyspace {
         let space = self.databases.get_mut(database)?;
         let (key, entry) = space.keys.take(key)?;
         if let Some(when) = entry.expires_at {
-            space.deadlines.remove(&(when, key.clone()));
+            space.remove_deadline(when, &key);
         }
         if matches!(entry.value, Value::Stream(_)) {
             self.blocked.signal(database, &key);
@@ -428,11 +436,11 @@ impl Keyspace {
 
     /// Removes every key of every database whose deadline has passed.
     pub(super) fn expire_due(&mut self, now: i64) {
-        if !self.expires_by_itself() {
+        if self.stands_still() {
             return;
         }
         for database in 0..self.databases.len() {
-            while let Some((when, key)) = self.databases[database].deadlines.first().cloned()
+            while let Some((when, key)) = self.next_due(database).cloned()
                 && self.is_past(when, now)
             {
                 self.expire(database, &key);
@@ -440,18 +448,42 @@ impl Keyspace {
         }
     }
 
+    /// Removes a key whose deadline has passed on behalf of a client that is
+    /// about to write to it, be this a replica or not.
+    pub(super) fn expire_before_write(&mut self, database: usize, key: &[u8], now: i64) {
+        if self.is_stale(database, key, now) && !self.stands_still() {
+            self.expire(database, key);
+        }
+    }
+
+    /// The key that goes by itself next: of a replica's, one that it was given
+    /// by its own clients.
+    fn next_due(&self, database: usize) -> Option<&(i64, Bytes)> {
+        let database = self.databases.get(database)?;
+        match self.expires_by_itself() {
+            true => database.deadlines.first(),
+            false => database.own_deadlines.first(),
+        }
+    }
+
+    /// Whether a deadline that is set now comes from a replica's own client,
+    /// and not from its primary.
+    fn is_own_deadline(&self) -> bool {
+        !self.quiet && self.propagation.replication.is_replica()
+    }
+
+    /// How many deadlines a replica's own clients have set.
+    pub(super) fn own_deadlines(&self) -> usize {
+        let databases = self.databases.iter();
+        databases.map(|database| database.own_deadlines.len()).sum()
+    }
+
     /// The first instant, in milliseconds, at which a key will be gone.
     pub(super) fn next_expiry(&self) -> Option<i64> {
-        if !self.expires_by_itself() {
-            return None;
-        }
-        let first = self
-            .databases
-            .iter()
-            .filter_map(|database| database.deadlines.first())
-            .map(|(when, _)| *when)
-            .min()?;
-        Some(if self.planted(Bug::ExpireAtInclusive) {
+        let databases = 0..self.databases.len();
+        let due = databases.filter_map(|database| self.next_due(database));
+        let first = due.map(|(when, _)| *when).min()?;
+        self.not_before_pause_ends(if self.planted(Bug::ExpireAtInclusive) {
             first
         } else {
             first.saturating_add(1)
@@ -590,19 +622,33 @@ impl Keyspace {
 }
 
 impl Database {
-    fn move_deadline(&mut self, key: &[u8], expires_at: Option<i64>) {
+    fn add_deadline(&mut self, when: i64, key: &Bytes, own: bool) {
+        self.deadlines.insert((when, key.clone()));
+        if own {
+            self.own_deadlines.insert((when, key.clone()));
+        }
+    }
+
+    /// True if it was a replica's own.
+    fn remove_deadline(&mut self, when: i64, key: &Bytes) -> bool {
+        let deadline = (when, key.clone());
+        self.deadlines.remove(&deadline);
+        self.own_deadlines.remove(&deadline)
+    }
+
+    /// What was once a replica's own stays so, as in Redis.
+    fn move_deadline(&mut self, key: &[u8], expires_at: Option<i64>, own: bool) {
         let Some((key, entry)) = self.keys.get_named(key) else {
             return;
         };
         let old = std::mem::replace(&mut entry.expires_at, expires_at);
-        if old == expires_at {
+        if old == expires_at && !own {
             return;
         }
-        if let Some(when) = old {
-            self.deadlines.remove(&(when, key.clone()));
-        }
+        let key = key.clone();
+        let was_own = old.is_some_and(|when| self.remove_deadline(when, &key));
         if let Some(when) = expires_at {
-            self.deadlines.insert((when, key.clone()));
+            self.add_deadline(when, &key, own || was_own);
         }
     }
 }

@@ -36,6 +36,7 @@ mod long_script;
 mod memory;
 mod number;
 mod observer;
+mod pause;
 mod persistence;
 mod propagation;
 mod pubsub;

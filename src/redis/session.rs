@@ -157,6 +157,7 @@ impl Session {
 
     /// The instant until which the next request has to wait, if it has.
     fn run_all(&mut self, engine: &mut Engine, client: &mut Box<Client>) -> Option<Instant> {
+        client.postponed = false;
         while !client.closing
             && !client.killed
             && client.blocked.is_none()
@@ -172,6 +173,7 @@ impl Session {
                 Ok(Request::Command(taken)) => {
                     let args = self.parser.arguments(&self.input);
                     if let Executed::Postponed(until) = engine.execute(client, &args) {
+                        client.postponed = true;
                         return Some(until);
                     }
                     taken

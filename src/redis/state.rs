@@ -31,20 +31,11 @@ pub(super) struct ServerState {
     pub(super) slow_log: SlowLog,
     /// Clients that see every command, as MONITOR asks.
     pub(super) monitors: IndexSet<ClientId, FxBuildHasher>,
-    pub(super) pause: Option<Pause>,
     pub(super) counts: Counts,
     /// Set on a sentinel.
     pub(super) sentinel: Option<Box<Sentinel>>,
     /// SHUTDOWN was called.
     pub(super) ends: bool,
-}
-
-/// CLIENT PAUSE.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Pause {
-    pub(super) until: Instant,
-    /// Commands that write nothing go on.
-    pub(super) writes_only: bool,
 }
 
 /// What INFO counts.
@@ -138,16 +129,6 @@ impl Counts {
 }
 
 impl ServerState {
-    /// The pause that holds commands back, if it has not ended.
-    pub(super) fn paused(&mut self) -> Option<Pause> {
-        let pause = self.pause?;
-        if pause.until > rt::now() {
-            return Some(pause);
-        }
-        self.pause = None;
-        None
-    }
-
     /// Why a client may not call a command, if so. It is noted.
     pub(super) fn denied(
         &mut self,
@@ -227,8 +208,23 @@ impl ServerState {
         self.clients.take_pushes(running)
     }
 
-    /// Shows a command to those who monitor.
-    pub(super) fn show(&mut self, client: &Client, args: &[&[u8]], in_script: bool) {
+    /// Shows those who monitor a command that has run.
+    pub(super) fn show(
+        &mut self,
+        client: &Client,
+        command: &Command,
+        args: &[&[u8]],
+        in_script: bool,
+    ) {
+        if !command.flags.has(Flags::UNMONITORED) {
+            self.show_at_once(client, args, in_script);
+        }
+    }
+
+    pub(super) fn show_at_once(&mut self, client: &Client, args: &[&[u8]], in_script: bool) {
+        if self.monitors.is_empty() {
+            return;
+        }
         let now = rt::unix_time();
         let address = if in_script { "lua" } else { &client.address };
         let mut line = format!(

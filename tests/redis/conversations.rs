@@ -114,8 +114,21 @@ impl Side {
         if command.contains("CLIENT ID") || command.contains("HELLO") {
             return reply.replace(&format!(":{id}\r\n"), ":{id}\r\n");
         }
-        reply
+        without_origin(reply)
     }
+}
+
+/// What MONITOR shows without its moment and the client's address.
+fn without_origin(reply: String) -> String {
+    let monitored = reply.strip_prefix('+').and_then(|shown| {
+        let (moment, shown) = shown.split_once(" [")?;
+        moment.parse::<f64>().ok()?;
+        let (origin, command) = shown.split_once("] ")?;
+        let (database, address) = origin.split_once(' ')?;
+        let from = address.split(':').next()?;
+        Some(format!("+[{database} {from}] {command}"))
+    });
+    monitored.unwrap_or(reply)
 }
 
 #[test]

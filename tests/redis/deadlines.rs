@@ -113,6 +113,42 @@ fn a_key_is_there_at_its_deadline_and_gone_a_millisecond_later() {
     assert_eq!(alive_after(Options::default(), [99, 102]), [true, false]);
 }
 
+/// When a key of 100 ms expires that nobody asks for, in milliseconds after it
+/// was set, with these commands after it.
+fn expires_after(commands: &'static [(u64, &'static str)]) -> i64 {
+    let log = Arc::new(Log::default());
+    let seen = log.clone();
+    let set_at = simulate(Options::default(), log, move |world| async move {
+        instant_network(&world);
+        let mut connection = connect("redis:6379").await;
+        align_to_a_millisecond().await;
+        let set_at = rt::unix_time().as_millis();
+        assert!(set_nx(&mut connection, "a", 100).await);
+        for (delay, command) in commands {
+            rt::sleep(Duration::from_millis(*delay)).await;
+            let mut words = command.split(' ');
+            let mut command = cmd(words.next().unwrap());
+            command.arg(words.collect::<Vec<_>>());
+            let _: redis::Value = command.query_async(&mut connection).await.unwrap();
+        }
+        rt::sleep(Duration::from_secs(2)).await;
+        i64::try_from(set_at).unwrap()
+    });
+    let lines = seen.lines();
+    let at = lines[1].strip_prefix("expired lock a at ").unwrap();
+    at.parse::<i64>().unwrap() - set_at
+}
+
+#[test]
+fn what_expires_in_a_pause_goes_when_it_is_over() {
+    assert_eq!(expires_after(&[]), 101);
+    let paused = expires_after(&[(0, "CLIENT PAUSE 1000 WRITE")]);
+    assert!((1000..=1002).contains(&paused), "{paused}");
+    let let_go = expires_after(&[(0, "CLIENT PAUSE 9000 WRITE"), (500, "CLIENT UNPAUSE")]);
+    assert!((500..=502).contains(&let_go), "{let_go}");
+    assert_eq!(expires_after(&[(0, "CLIENT PAUSE 50")]), 101);
+}
+
 fn planted(bug: Bug) -> Options {
     Options {
         planted: Some(bug),

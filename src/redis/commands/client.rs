@@ -9,8 +9,8 @@ use crate::redis::acl::DEFAULT;
 use crate::redis::client::{Client, Replies};
 use crate::redis::engine::{Context, unblock};
 use crate::redis::number::{integer_argument, parse_integer};
+use crate::redis::pause::Pause;
 use crate::redis::reply::Reply;
-use crate::redis::state::Pause;
 use crate::redis::wall_clock_ms;
 use crate::rt;
 
@@ -103,7 +103,7 @@ fn describe(context: &Context<'_>, client: &Client) -> String {
         ('O', context.server.monitors.contains(&client.id)),
         ('P', client.subscribes()),
         ('x', client.transaction.is_some()),
-        ('b', client.blocked.is_some()),
+        ('b', client.waits()),
         ('d', watches && context.keyspace.watches.is_dirty(client.id)),
         ('c', client.closing),
         ('e', client.no_evict),
@@ -337,8 +337,8 @@ fn pause(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     let fits = wall_clock_ms().checked_add(millis).is_some();
     let millis = if fits { millis.unsigned_abs() } else { 0 };
     let until = rt::now() + Duration::from_millis(millis);
-    let old = context.server.paused();
-    context.server.pause = Some(Pause {
+    let old = context.keyspace.paused();
+    context.keyspace.pause = Some(Pause {
         until: old.map_or(until, |old| old.until.max(until)),
         writes_only: writes_only && old.is_none_or(|old| old.writes_only),
     });
@@ -346,7 +346,7 @@ fn pause(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
 }
 
 fn unpause(context: &mut Context<'_>, _: &[&[u8]]) -> Reply {
-    context.server.pause = None;
+    context.keyspace.pause = None;
     context.server.clients.wake_all();
     Reply::OK
 }

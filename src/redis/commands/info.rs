@@ -141,11 +141,7 @@ fn sentinel(context: &Context<'_>, text: &mut String) {
 
 fn clients(context: &Context<'_>, text: &mut String) {
     let server = &context.server;
-    let blocked = server
-        .clients
-        .iter()
-        .filter(|c| c.blocked.is_some())
-        .count();
+    let blocked = server.clients.iter().filter(|c| c.waits()).count();
     line(
         text,
         format_args!("connected_clients:{}", server.clients.len()),
@@ -229,6 +225,11 @@ fn stats(context: &Context<'_>, text: &mut String) {
     line(
         text,
         format_args!("pubsubshard_channels:{}", pubsub(Kind::Shard)),
+    );
+    let own_deadlines = context.keyspace.own_deadlines();
+    line(
+        text,
+        format_args!("slave_expires_tracked_keys:{own_deadlines}"),
     );
     line(
         text,

@@ -14,11 +14,14 @@ pub(super) fn getkeys(_: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     if !command.accepts(called.len()) {
         return Reply::error("ERR Invalid number of arguments specified for command");
     }
-    answer(keys(command, called).map(|keys| Reply::Array(keys.into_iter().map(bulk).collect())))
+    answer(keys_of(command, called).map(|keys| Reply::Array(keys.into_iter().map(bulk).collect())))
 }
 
 /// The keys among the arguments.
-fn keys<'a>(command: &Command, args: &[&'a [u8]]) -> Result<Vec<&'a [u8]>, Reply> {
+pub(in crate::redis) fn keys_of<'a>(
+    command: &Command,
+    args: &[&'a [u8]],
+) -> Result<Vec<&'a [u8]>, Reply> {
     const INVALID: Reply = Reply::error("ERR Invalid arguments specified for command");
     let fixed = fixed(command, args);
     let (counted_at, otherwise) = match command.name {

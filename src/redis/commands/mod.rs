@@ -42,6 +42,7 @@ mod strings;
 mod transactions;
 
 pub(super) use catalogue::{CATEGORIES, facts};
+pub(super) use key_arguments::keys_of;
 pub(super) use scripting::flags as flags_of_call;
 pub(super) use transactions::{Rest, go_on};
 

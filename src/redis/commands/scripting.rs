@@ -11,13 +11,14 @@ use crate::redis::reply::Reply;
 use crate::redis::scripts::{Compiled, Invocation, Kind, Progress, Scripts};
 
 const NO_SCRIPT: Flags = Flags::NO_SCRIPT;
-/// What runs scripts.
-pub(super) const RUN: Flags = NO_SCRIPT
+const RUN_ANY: Flags = NO_SCRIPT
     .and(Flags::STALE)
     .and(Flags::SKIP_MONITOR)
     .and(Flags::NO_MANDATORY_KEYS)
     .and(Flags::MOVABLE_KEYS);
-pub(super) const RUN_READ_ONLY: Flags = RUN.and(Flags::READONLY);
+/// What runs scripts.
+pub(super) const RUN: Flags = RUN_ANY.and(Flags::MAY_REPLICATE);
+pub(super) const RUN_READ_ONLY: Flags = RUN_ANY.and(Flags::READONLY);
 /// What ends one.
 pub(super) const KILL: Flags = NO_SCRIPT.and(Flags::ALLOW_BUSY);
 const ANY: Flags = Flags::LOADING.and(Flags::STALE);
