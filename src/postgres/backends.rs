@@ -4,9 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::task::Waker;
 
+use super::catalog::{Activity, WaitEvent};
 use super::engine::Engine;
 use super::error::{Error, Result, SqlState};
 use super::locks::{LockMode, LockTag, Pid};
+use super::settings::Settings;
+use super::storage::clog::Xid;
 
 /// Why a session's statement, or the session itself, is to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,7 +50,15 @@ struct Backend {
     inbox: VecDeque<Notification>,
     /// Advisory locks, each with how often it is held.
     locks: BTreeMap<(LockTag, LockMode), usize>,
+    activity: Activity,
+    /// The oldest transaction that its snapshot takes for running, while it
+    /// has one.
+    xmin: Option<Xid>,
 }
+
+/// The number of the first session: PostgreSQL gives those before it to
+/// processes of its own.
+const FIRST_BACKEND: u32 = 3;
 
 impl Backend {
     fn wake(&mut self) {
@@ -74,7 +85,13 @@ impl Backends {
     }
 
     /// Admits a session.
-    pub(super) fn connect(&mut self, secret: i32, max_connections: usize) -> Result<Pid> {
+    pub(super) fn connect(
+        &mut self,
+        secret: i32,
+        settings: &Settings,
+        at: i64,
+        max_connections: usize,
+    ) -> Result<Pid> {
         if self.backends.len() >= max_connections {
             return Err(Error::new(
                 SqlState::TOO_MANY_CONNECTIONS,
@@ -83,6 +100,9 @@ impl Backends {
             .fatal());
         }
         let pid = self.next_pid();
+        let taken: BTreeSet<u32> = self.activities().map(|(_, one)| one.backend()).collect();
+        let number = (FIRST_BACKEND..).find(|number| !taken.contains(number));
+        let number = number.unwrap_or(FIRST_BACKEND);
         let backend = Backend {
             secret,
             interrupt: None,
@@ -90,9 +110,39 @@ impl Backends {
             channels: BTreeSet::new(),
             inbox: VecDeque::new(),
             locks: BTreeMap::new(),
+            activity: Activity::new(number, &settings.user, &settings.database, at),
+            xmin: None,
         };
         self.backends.insert(pid, backend);
         Ok(pid)
+    }
+
+    /// What a session does, to be changed.
+    pub(super) fn activity(&mut self, pid: Pid) -> Option<&mut Activity> {
+        self.backends.get_mut(&pid).map(|one| &mut one.activity)
+    }
+
+    /// What everybody does.
+    pub(super) fn activities(&self) -> impl Iterator<Item = (Pid, &Activity)> {
+        self.backends.iter().map(|(pid, one)| (*pid, &one.activity))
+    }
+
+    /// Notes what a session waits for that is no lock.
+    pub(super) fn waits_for(&mut self, pid: Pid, event: WaitEvent) {
+        if let Some(activity) = self.activity(pid) {
+            activity.waits_for = event;
+        }
+    }
+
+    /// Notes what a session's snapshot takes for running.
+    pub(super) fn set_xmin(&mut self, pid: Pid, xmin: Option<Xid>) {
+        if let Some(backend) = self.backends.get_mut(&pid) {
+            backend.xmin = xmin;
+        }
+    }
+
+    pub(super) fn xmin(&self, pid: Pid) -> Option<Xid> {
+        self.backends.get(&pid)?.xmin
     }
 
     /// A CancelRequest: without the right secret nothing happens.

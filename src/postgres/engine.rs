@@ -11,6 +11,7 @@ use std::time::Duration;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::backends::Backends;
+use super::catalog::system_name;
 use super::error::{Error, Result, SqlState};
 use super::locks::{Locks, Pid, WaitId};
 use super::observer::{Observer, Wait};
@@ -166,6 +167,14 @@ impl Engine {
 
     pub(super) fn table_mut(&mut self, id: TableId) -> Result<&mut Table> {
         self.catalog.table_mut(id).ok_or_else(|| vanished(id))
+    }
+
+    /// The name of a relation that is locked.
+    pub(super) fn relation_name(&self, id: TableId) -> Result<Arc<str>> {
+        match system_name(id.0) {
+            Some(name) => Ok(name.into()),
+            None => Ok(self.table(id)?.def.name.clone()),
+        }
     }
 
     /// Notes rows whose old versions a commit has left behind.

@@ -13,6 +13,7 @@
 //! is what survives a crash; an `observer` is told the truth.
 
 mod backends;
+mod catalog;
 mod cost;
 mod engine;
 mod error;

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use sqlparser::ast::Statement;
 
+use super::catalog::State;
 use super::cost::Cost;
 use super::engine::Shared;
 use super::error::{Error, Result, SqlState};
@@ -63,6 +64,8 @@ pub(super) struct Prepared {
     /// True if somebody has been told the types of the result: a new plan
     /// must keep to them.
     pub(super) described: bool,
+    /// The text that was prepared, for others to see while it runs.
+    pub(super) text: Option<Arc<str>>,
 }
 
 impl Prepared {
@@ -158,7 +161,11 @@ impl Session {
         mut settings: Settings,
     ) -> Result<Session> {
         let max = shared.options.max_connections;
-        let pid = shared.lock().backends.connect(secret, max);
+        let now = current_timestamp();
+        let pid = {
+            let backends = &mut shared.lock().backends;
+            backends.connect(secret, &settings, now, max)
+        };
         let pid = pid.inspect_err(|_| shared.observer.refused())?;
         let default = shared.options.synchronous_commit;
         settings.hot_standby = shared.replication.in_recovery();
@@ -229,7 +236,7 @@ impl Session {
             transaction.begin_snapshot(&shared).await;
             for (table, mode) in tables {
                 let tag = LockTag::Relation(*table);
-                let name = shared.lock().table(*table)?.def.name.clone();
+                let name = shared.lock().relation_name(*table)?;
                 waited |=
                     !transaction.holds(tag, *mode) && !shared.lock().locks.is_free(tag, *mode, pid);
                 lock_relation(&shared, transaction, settings, tag, *mode, &name).await?;
@@ -262,6 +269,7 @@ impl Session {
                 plan: None,
                 columns: Vec::new(),
                 described: false,
+                text: None,
             });
         };
         if let Command::Refused(refused) = source.command() {
@@ -275,6 +283,7 @@ impl Session {
                 plan: Some(plan),
                 columns: Vec::new(),
                 described: false,
+                text: None,
             });
         }
         let mut analyser = Analyser::new(&engine.catalog, &engine.clog, self.top(), types);
@@ -301,7 +310,34 @@ impl Session {
             plan,
             columns,
             described: false,
+            text: None,
         })
+    }
+
+    /// Tells others that a statement begins.
+    pub(super) fn begin_activity(&self, query: &Arc<str>) {
+        if let Some(activity) = self.shared.lock().backends.activity(self.pid) {
+            activity.begin(query.clone(), current_timestamp());
+        }
+    }
+
+    /// Tells others what the client calls itself.
+    pub(super) fn name_application(&self, name: &str) {
+        if let Some(activity) = self.shared.lock().backends.activity(self.pid) {
+            activity.application = name.into();
+        }
+    }
+
+    /// Tells others that the session waits for its client.
+    pub(super) fn end_activity(&self) {
+        let state = match (self.block, &self.transaction) {
+            (Block::Failed, _) => State::Aborted,
+            (Block::Open, _) | (_, Some(_)) => State::InTransaction,
+            (Block::None, None) => State::Idle,
+        };
+        if let Some(activity) = self.shared.lock().backends.activity(self.pid) {
+            activity.rest(state, current_timestamp());
+        }
     }
 
     /// True where a transaction goes on after a statement: in a block, or
@@ -325,11 +361,15 @@ impl Session {
     pub(super) fn ensure_transaction(&mut self) -> Result<&mut Transaction> {
         if self.transaction.is_none() {
             self.look_at_recovery();
-            let mut transaction = Transaction::new(self.pid, current_timestamp());
+            let start = current_timestamp();
+            let mut transaction = Transaction::new(self.pid, start);
             let modes = self.settings.default_modes();
             transaction.set_modes(modes)?;
             self.settings.set_modes(Some(modes));
             self.transaction = Some(transaction);
+            if let Some(activity) = self.shared.lock().backends.activity(self.pid) {
+                activity.begin_transaction(start);
+            }
         }
         match &mut self.transaction {
             Some(transaction) => Ok(transaction),
@@ -577,10 +617,10 @@ impl Session {
                 if try_lock_relations(&mut engine, transaction, &plan) {
                     return Ok(plan);
                 }
-                let table = |id| engine.table(id).map(|table| table.def.name.clone());
+                let name = |id| engine.relation_name(id);
                 let locks = plan.tables.iter();
                 locks
-                    .map(|(id, mode)| Ok((LockTag::Relation(*id), *mode, table(*id)?)))
+                    .map(|(id, mode)| Ok((LockTag::Relation(*id), *mode, name(*id)?)))
                     .collect::<Result<_>>()?
             };
             for (tag, mode, name) in names {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Execution;
 use crate::postgres::backends::Interrupt;
+use crate::postgres::catalog::WaitEvent;
 use crate::postgres::engine::Shared;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::locks::{AdvisoryKey, LockMode, LockTag, Pid, Request, wait};
@@ -11,6 +12,9 @@ use crate::postgres::settings::Scope;
 use crate::postgres::sql::{AdvisoryLock, Call, System};
 use crate::postgres::types::Value;
 use crate::rt;
+
+/// What others see of a session that sleeps.
+const PG_SLEEP: WaitEvent = Some(("Timeout", "PgSleep"));
 
 /// Does what a call asks for, which may take time, and returns its value.
 pub(super) async fn perform(run: &mut Execution<'_>, call: &Call) -> Result<Value> {
@@ -20,7 +24,10 @@ pub(super) async fn perform(run: &mut Execution<'_>, call: &Call) -> Result<Valu
         System::Sleep => {
             if let Some(Value::Float(seconds)) = arguments.first() {
                 let time = Duration::try_from_secs_f64(seconds.max(0.0));
+                let pid = run.transaction.pid;
+                run.shared.lock().backends.waits_for(pid, PG_SLEEP);
                 rt::sleep(time.unwrap_or(Duration::MAX)).await;
+                run.shared.lock().backends.waits_for(pid, None);
             }
             void
         }

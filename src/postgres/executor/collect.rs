@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use smallvec::{SmallVec, smallvec};
 
+use super::Execution;
 use super::reader::{Reader, outer_frame};
-use super::{Execution, catalog_rows};
 use crate::postgres::engine::Engine;
 use crate::postgres::error::Result;
 use crate::postgres::sql::{
@@ -241,8 +241,8 @@ impl<'c> Collector<'c> {
         }
         let (rows, once) = match &source.rows {
             Rows::Cte(index) => (self.reader.run.cte(*index), true),
-            Rows::Catalog(name) => {
-                let rows = catalog_rows::rows(name, self.reader);
+            Rows::Catalog(table) => {
+                let rows = (table.rows)(&self.reader.sight());
                 (Arc::new(rows), true)
             }
             Rows::Query(plan) => {

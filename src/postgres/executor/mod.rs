@@ -7,7 +7,6 @@
 //! which nothing that happens meanwhile can change.
 
 mod call;
-mod catalog_rows;
 mod collect;
 mod ddl;
 mod delete;
@@ -31,7 +30,7 @@ use smallvec::SmallVec;
 use self::foreign_key::References;
 use super::engine::{Engine, Shared};
 use super::error::{Error, Result, SqlState};
-use super::locks::{LockMode, LockTag, Request, WaitId, WaitLimits, wait};
+use super::locks::{Indexes, LockMode, LockTag, Request, WaitId, WaitLimits, wait};
 use super::options::Bug;
 use super::settings::Settings;
 use super::sql::{Action, Calls, CteBody, Plan};
@@ -130,6 +129,11 @@ impl Execution<'_> {
     /// on, and sees its own writes. Returns the id to write under.
     fn begin_write(&mut self, engine: &mut Engine) -> Xid {
         self.transaction.touched.writes.add(1);
+        self.take_id(engine)
+    }
+
+    /// The transaction has an id from now on.
+    fn take_id(&mut self, engine: &mut Engine) -> Xid {
         let xid = self.transaction.xid(engine);
         self.snapshot.top = self.transaction.xid;
         xid
@@ -243,12 +247,20 @@ pub(super) fn try_lock_relations(
     plan: &Plan,
 ) -> bool {
     for (table, mode) in &plan.tables {
-        let tag = LockTag::Relation(*table);
+        let (tag, pid) = (LockTag::Relation(*table), transaction.pid);
+        let bare = plan.inserts_into(*table);
         if transaction.holds(tag, *mode) {
+            if transaction.bare_locks && !bare {
+                engine.locks.set_indexes(tag, *mode, pid, Indexes::Held);
+            }
             continue;
         }
-        if !engine.locks.try_acquire(tag, *mode, transaction.pid) {
+        if !engine.locks.try_acquire(tag, *mode, pid) {
             return false;
+        }
+        if bare {
+            engine.locks.set_indexes(tag, *mode, pid, Indexes::Within);
+            transaction.bare_locks = true;
         }
         transaction.keep_lock(tag, *mode);
     }

@@ -5,9 +5,12 @@ use std::sync::Arc;
 
 use super::Execution;
 use super::query::evaluate;
+use crate::postgres::catalog::Sight;
 use crate::postgres::engine::Engine;
 use crate::postgres::error::{Error, Result, SqlState};
-use crate::postgres::sql::{Context, Database, Expr, SessionView, SubPlan, eval_all, eval_row};
+use crate::postgres::sql::{
+    Context, Database, Expr, SessionView, SubPlan, eval_all, eval_row, relation_name,
+};
 use crate::postgres::storage::sequence::SequenceId;
 use crate::postgres::types::{Row, Value};
 
@@ -35,6 +38,16 @@ impl<'r, 'a> Reader<'r, 'a> {
             run,
             engine,
             session,
+        }
+    }
+
+    /// What the catalog's tables are made of.
+    pub(super) fn sight(&self) -> Sight<'_> {
+        Sight {
+            shared: self.run.shared,
+            engine: self.engine,
+            settings: self.run.settings,
+            top: self.run.transaction.xid,
         }
     }
 
@@ -83,7 +96,7 @@ impl Database for Reader<'_, '_> {
 
     fn sequence(&self, name: &str) -> Result<SequenceId> {
         let (catalog, top) = (&self.engine.catalog, self.run.transaction.xid);
-        let name = name.strip_prefix("public.").unwrap_or(name);
+        let name = &*relation_name(name);
         if let Some(def) = catalog.find_sequence(name, &self.engine.clog, top) {
             return Ok(def.id);
         }
@@ -99,7 +112,7 @@ impl Database for Reader<'_, '_> {
 
     fn owned_sequence(&self, table: &str, column: &str) -> Result<Option<String>> {
         let top = self.run.transaction.xid;
-        let table = table.strip_prefix("public.").unwrap_or(table);
+        let table = &*relation_name(table);
         let found = self.engine.catalog.find(table, &self.engine.clog, top);
         let found = found.ok_or_else(|| {
             Error::new(
@@ -123,5 +136,16 @@ impl Database for Reader<'_, '_> {
         self.engine
             .catalog
             .has_relation(name, &self.engine.clog, top)
+    }
+
+    fn relation_number(&self, name: &str) -> Option<u32> {
+        let (engine, top) = (self.engine, self.run.transaction.xid);
+        engine.catalog.relation_number(name, &engine.clog, top)
+    }
+
+    fn relation_name(&self, oid: u32) -> Option<String> {
+        let (engine, top) = (self.engine, self.run.transaction.xid);
+        let name = engine.catalog.relation_name(oid, &engine.clog, top);
+        name.map(|name| name.to_string())
     }
 }

@@ -202,6 +202,8 @@ pub(super) fn claim_tuple(
         .take()
         .unwrap_or_else(|| Target::new(table, row, tid, false));
     let mode = mode_of(run, engine, tuple, false)?;
+    // Whoever is to change a row has an id before it waits for others.
+    run.take_id(engine);
     match claim(run, engine, &mut target, mode, WaitPolicy::Block)? {
         RowOutcome::Wait(id) => {
             *kept = Some(target);

@@ -11,6 +11,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{LockMode, LockTag, Locks, Pid, WaitId};
+use crate::postgres::catalog::DATABASE;
 use crate::postgres::error::{Error, SqlState};
 
 /// What a look for a deadlock finds.
@@ -318,9 +319,6 @@ impl Locks {
     }
 }
 
-/// The number that PostgreSQL gives the database `postgres`.
-const DATABASE: u32 = 5;
-
 fn describe(tag: LockTag) -> String {
     match tag {
         LockTag::Relation(id) => format!("relation {} of database {DATABASE}", id.0),
@@ -341,7 +339,7 @@ fn describe(tag: LockTag) -> String {
 
 impl super::AdvisoryKey {
     /// The four fields of the lock's tag.
-    fn fields(self) -> [u32; 4] {
+    pub(in crate::postgres) fn fields(self) -> [u32; 4] {
         match self {
             super::AdvisoryKey::One(key) => {
                 let bits = key.cast_unsigned();

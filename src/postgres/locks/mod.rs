@@ -8,6 +8,7 @@
 //! only written down when somebody waits for it.
 
 mod deadlock;
+mod listing;
 mod mode;
 mod queue;
 mod wait;
@@ -16,9 +17,13 @@ use std::collections::BTreeMap;
 use std::task::Waker;
 
 use self::queue::{Lock, Place, Queued};
-use super::error::Error;
 
+use super::error::Error;
+use super::sql::current_timestamp;
+
+pub(super) use listing::Listed;
 pub(super) use mode::LockMode;
+pub(super) use queue::Indexes;
 pub(super) use wait::{WaitLimits, wait};
 
 use super::storage::clog::Xid;
@@ -63,6 +68,8 @@ struct Wait {
     pid: Pid,
     tag: LockTag,
     mode: LockMode,
+    /// When it began, in PostgreSQL's microseconds.
+    since: i64,
     granted: bool,
     waker: Option<Waker>,
 }
@@ -146,6 +153,7 @@ impl Locks {
             pid,
             tag,
             mode,
+            since: current_timestamp(),
             granted: false,
             waker: None,
         };

@@ -9,6 +9,21 @@ pub(super) struct Grant {
     pub(super) pid: Pid,
     pub(super) mode: LockMode,
     count: usize,
+    /// True as long as PostgreSQL keeps it with its holder: a weak lock on a
+    /// relation on which nobody has had or wanted a strong one since.
+    pub(super) fast: bool,
+    pub(super) indexes: Indexes,
+}
+
+/// Whether a lock on a table is one on its indexes too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::postgres) enum Indexes {
+    /// Planning a statement locks all of them.
+    Held,
+    /// An INSERT has them locked while it runs.
+    Within,
+    /// LOCK TABLE is about the table alone.
+    No,
 }
 
 /// A place in a queue.
@@ -17,6 +32,11 @@ pub(super) struct Queued {
     pub(super) id: WaitId,
     pub(super) pid: Pid,
     pub(super) mode: LockMode,
+}
+
+/// True for a lock that excludes weak ones.
+fn is_strong(mode: LockMode) -> bool {
+    mode > LockMode::ShareUpdateExclusive
 }
 
 #[derive(Debug, Default)]
@@ -40,6 +60,7 @@ pub(super) enum Place {
 
 impl Lock {
     pub(super) fn insert(&mut self, at: usize, queued: Queued) {
+        self.transfer(queued.mode);
         self.wanted[queued.mode as usize] += 1;
         self.queue.insert(at, queued);
     }
@@ -111,11 +132,28 @@ impl Lock {
             .find(|grant| grant.pid == pid && grant.mode == mode)
         {
             Some(grant) => grant.count += 1,
-            None => self.granted.push(Grant {
-                pid,
-                mode,
-                count: 1,
-            }),
+            None => {
+                self.transfer(mode);
+                let strong = self.granted.iter().any(|grant| is_strong(grant.mode));
+                let fast = mode < LockMode::ShareUpdateExclusive && !strong;
+                self.granted.push(Grant {
+                    pid,
+                    mode,
+                    count: 1,
+                    fast: fast && self.queue.is_empty(),
+                    indexes: Indexes::Held,
+                });
+            }
+        }
+    }
+
+    /// Whoever wants a strong lock looks all weak ones up, and so makes them
+    /// locks like others.
+    fn transfer(&mut self, wanted: LockMode) {
+        if is_strong(wanted) {
+            for grant in &mut self.granted {
+                grant.fast = false;
+            }
         }
     }
 

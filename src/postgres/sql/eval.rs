@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use super::expr::{Arithmetic, Comparison, Expr, Sublink, Truth};
 use super::functions::like;
 use super::plan::SubPlan;
+use super::registry::cast_name;
 use super::system::Calls;
 use crate::postgres::engine::Shared;
 use crate::postgres::error::{Error, Result, SqlState};
@@ -71,6 +72,12 @@ pub(in crate::postgres) trait Database {
 
     /// True if there is a relation of this name.
     fn has_relation(&self, name: &str) -> bool;
+
+    /// The number of the relation of this name.
+    fn relation_number(&self, name: &str) -> Option<u32>;
+
+    /// The name of the relation of this number.
+    fn relation_name(&self, oid: u32) -> Option<String>;
 }
 
 impl<'a> Context<'a> {
@@ -219,7 +226,10 @@ fn eval_construct(expr: &Expr, rows: &[Row], context: &Context<'_>) -> Result<Va
                 write_styled_text(&value, session.settings.date_style, &mut out);
                 return Ok(Value::text(&String::from_utf8_lossy(&out)));
             }
-            cast(&value, *from, *to)?
+            match cast_name(&value, *from, *to, context) {
+                Some(named) => named?,
+                None => cast(&value, *from, *to)?,
+            }
         }
         Expr::Limit {
             operand,

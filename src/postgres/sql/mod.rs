@@ -4,7 +4,6 @@
 //! in one server's catalog and gives every expression its type.
 
 mod analyse;
-mod catalog;
 mod client;
 mod command;
 mod depth;
@@ -16,12 +15,12 @@ mod numbers;
 mod options;
 mod parse;
 mod plan;
+mod registry;
 mod reserved;
 mod system;
 mod target;
 
 pub(super) use analyse::{Analyser, column_type, find_rows, fold, located, object_name};
-pub(super) use catalog::{DATABASE_OWNER, SUPERUSER, catalog_table, role_name};
 pub(super) use client::{Direction, is_client, is_moot, is_move_only};
 pub(super) use command::{Command, Maintenance, MaintenanceOption, Reindex, SetConstraints};
 pub(super) use eval::{Context, Database, SessionView, arithmetic, current_timestamp};
@@ -30,6 +29,7 @@ pub(super) use expr::{Arithmetic, Comparison, Expr};
 pub(super) use functions::to_json;
 pub(super) use parse::{Keyword, Source, parse};
 pub(super) use plan::*;
+pub(super) use registry::relation_name;
 pub(super) use system::{AdvisoryLock, Call, Calls, System};
 
 /// What version() answers; server_version shows its number.

@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use super::expr::Expr;
+use crate::postgres::catalog::SystemTable;
 use crate::postgres::locks::LockMode;
 use crate::postgres::storage::RowLockMode;
 use crate::postgres::storage::table::{TableDef, TableId};
@@ -40,6 +41,14 @@ impl Plan {
             locking => locking,
         });
         self.action.writes().or_else(|| within.max())
+    }
+}
+
+impl Plan {
+    /// True if all that it does with a table is to add rows.
+    pub(in crate::postgres) fn inserts_into(&self, table: TableId) -> bool {
+        matches!(&self.action, Action::Insert(insert)
+            if insert.conflict.is_none() && insert.table.id == table)
     }
 }
 
@@ -213,7 +222,7 @@ pub(in crate::postgres) enum Rows {
     /// The result of a query of WITH.
     Cte(usize),
     /// A table of the system catalog.
-    Catalog(&'static str),
+    Catalog(&'static SystemTable),
 }
 
 #[derive(Debug, Clone, PartialEq)]

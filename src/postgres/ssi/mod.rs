@@ -101,6 +101,20 @@ fn failure(reason: &str) -> Error {
 }
 
 impl Ssi {
+    /// What transactions have read and still matters, with the session of each.
+    pub(super) fn listed(&self) -> impl Iterator<Item = (Pid, Target)> {
+        self.sxacts.values().flat_map(|sxact| {
+            let held = sxact.targets.held();
+            held.map(|target| (sxact.pid, target))
+        })
+    }
+
+    /// True if a session waits for a safe snapshot.
+    pub(super) fn waits_for_safety(&self, pid: Pid) -> bool {
+        let mut sxacts = self.sxacts.values();
+        sxacts.any(|sxact| sxact.pid == pid && sxact.waits)
+    }
+
     /// Registers a transaction with its snapshot. None if nothing it could
     /// do matters: it only reads, and nobody who writes is running.
     pub(super) fn begin(

@@ -43,6 +43,10 @@ impl Targets {
         self.held.is_empty()
     }
 
+    pub(super) fn held(&self) -> impl Iterator<Item = Target> {
+        self.held.iter().copied()
+    }
+
     pub(super) fn into_held(self) -> BTreeSet<Target> {
         self.held
     }

@@ -328,6 +328,48 @@ impl Catalog {
             || self.of_index(name, clog, top).is_some()
     }
 
+    /// The number of the table, index, view or sequence of this name.
+    pub(in crate::postgres) fn relation_number(
+        &self,
+        name: &str,
+        clog: &Clog,
+        top: Xid,
+    ) -> Option<u32> {
+        let table = self.find(name, clog, top).map(|table| table.def.id.0);
+        let sequence = || self.find_sequence(name, clog, top).map(|def| def.id.0);
+        let index = || {
+            let mut indexes = self.of_index(name, clog, top)?.def.indexes.iter();
+            indexes
+                .find(|index| *index.name == *name)
+                .map(|index| index.id)
+        };
+        let view = || self.view_id(name, clog, top);
+        table.or_else(view).or_else(sequence).or_else(index)
+    }
+
+    /// The name of the table, index, view or sequence of this number.
+    pub(in crate::postgres) fn relation_name(
+        &self,
+        id: u32,
+        clog: &Clog,
+        top: Xid,
+    ) -> Option<Arc<str>> {
+        let seen = |presence: &Presence| presence.seen(clog, top);
+        if let Some(table) = self.tables.get(&TableId(id)) {
+            return seen(&table.presence).then(|| table.def.name.clone());
+        }
+        if let Some((view, presence)) = self.views.get(&id) {
+            return seen(presence).then(|| view.name.clone());
+        }
+        if let Some((sequence, presence)) = self.sequences.get(&SequenceId(id)) {
+            return seen(presence).then(|| sequence.name.clone());
+        }
+        let tables = self.tables.values().filter(|table| seen(&table.presence));
+        let mut indexes = tables.flat_map(|table| &table.def.indexes);
+        let index = indexes.find(|index| index.id == id && index.seen(clog, top));
+        index.map(|index| index.name.clone())
+    }
+
     /// The table of an index.
     pub(in crate::postgres) fn of_index(
         &self,

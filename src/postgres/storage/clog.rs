@@ -98,6 +98,13 @@ impl Clog {
         }
     }
 
+    /// The transactions and subtransactions that run, from `first` on, each
+    /// with the top-level transaction that it is part of.
+    pub(in crate::postgres) fn running_from(&self, first: Xid) -> impl Iterator<Item = (Xid, Xid)> {
+        let range = first.0.max(self.first)..self.next().0;
+        range.filter_map(|xid| Some((Xid(xid), self.running(Xid(xid))?)))
+    }
+
     /// True if `xid` runs, in another top-level transaction than `top`.
     pub(in crate::postgres) fn runs_beside(&self, xid: Xid, top: Xid) -> bool {
         self.running(xid).is_some_and(|owner| owner != top)

@@ -3,7 +3,7 @@
 //! As in PostgreSQL a sequence logs 32 numbers ahead, so a crash skips what
 //! was reserved and not handed out, and never hands a number out twice.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::table::TableId;
@@ -76,6 +76,8 @@ pub(in crate::postgres) struct Sequences {
     /// What each session was handed last, by sequence and of all.
     current: BTreeMap<(Pid, SequenceId), i64>,
     last: BTreeMap<Pid, SequenceId>,
+    /// Those that each session's transaction has used, which locks them.
+    used: BTreeMap<Pid, BTreeSet<SequenceId>>,
 }
 
 fn missing() -> Error {
@@ -120,6 +122,17 @@ impl Sequences {
         true
     }
 
+    /// Which sequences are used by the transactions of which sessions.
+    pub(in crate::postgres) fn used(&self) -> impl Iterator<Item = (Pid, SequenceId)> {
+        let used = self.used.iter();
+        used.flat_map(|(pid, ids)| ids.iter().map(|id| (*pid, *id)))
+    }
+
+    /// A session's transaction has ended.
+    pub(in crate::postgres) fn end_transaction(&mut self, pid: Pid) {
+        self.used.remove(&pid);
+    }
+
     /// Forgets a session.
     pub(in crate::postgres) fn disconnect(&mut self, pid: Pid) {
         self.last.remove(&pid);
@@ -148,6 +161,7 @@ impl Sequences {
         }
         self.current.insert((pid, id), value);
         self.last.insert(pid, id);
+        self.used.entry(pid).or_default().insert(id);
         Ok(value)
     }
 
@@ -208,6 +222,7 @@ impl Sequences {
         if called {
             self.current.insert((pid, id), value);
         }
+        self.used.entry(pid).or_default().insert(id);
         Ok(())
     }
 

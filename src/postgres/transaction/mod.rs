@@ -93,6 +93,8 @@ pub(super) struct Transaction {
     messages: Vec<Message>,
     /// Locks held until the end.
     locks: SmallVec<[(LockTag, LockMode); 2]>,
+    /// True once it holds locks on tables that their indexes have no part in.
+    pub(super) bare_locks: bool,
     /// The place in a row's line, held while its row is worked on.
     pub(super) tuple_lock: Option<(LockTag, LockMode)>,
 }
@@ -119,6 +121,7 @@ impl Transaction {
             timing: Timing::default(),
             messages: Vec::new(),
             locks: SmallVec::new(),
+            bare_locks: false,
             tuple_lock: None,
         }
     }
@@ -147,6 +150,9 @@ impl Transaction {
             Some(csn) => csn,
             None => {
                 let csn = engine.clog.hold();
+                let running = engine.owners.keys().next().copied();
+                let xmin = running.unwrap_or_else(|| engine.clog.next());
+                engine.backends.set_xmin(self.pid, Some(xmin));
                 if self.isolation.keeps_snapshot() {
                     self.snapshot = Some(csn);
                     if self.isolation == Isolation::Serializable {
@@ -205,6 +211,7 @@ impl Transaction {
     pub(super) fn release_snapshot(&mut self, engine: &mut Engine) {
         if let Some(csn) = self.statement_snapshot.take() {
             engine.clog.release(csn);
+            engine.backends.set_xmin(self.pid, None);
         }
     }
 
@@ -393,7 +400,7 @@ impl Transaction {
             engine.ssi.commit(id, &self.subxids);
         }
         self.send_messages(engine);
-        self.end(engine);
+        self.end(shared, engine);
     }
 
     /// The changes as an observer sees them.
@@ -452,7 +459,7 @@ impl Transaction {
             pid: self.pid,
             reason,
         });
-        self.end(&mut engine);
+        self.end(shared, &mut engine);
     }
 
     /// How far it has got.
@@ -485,10 +492,15 @@ impl Transaction {
     }
 
     /// Gives back every lock and the snapshot.
-    fn end(&mut self, engine: &mut Engine) {
+    fn end(&mut self, shared: &Shared, engine: &mut Engine) {
+        shared.sequences.lock().end_transaction(self.pid);
         self.release_snapshot(engine);
         if let Some(csn) = self.snapshot.take() {
             engine.clog.release(csn);
+            engine.backends.set_xmin(self.pid, None);
+        }
+        if let Some(activity) = engine.backends.activity(self.pid) {
+            activity.end_transaction();
         }
         if let Some(id) = self.ssi.take() {
             engine.ssi.abort(id);

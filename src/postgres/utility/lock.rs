@@ -5,7 +5,7 @@ use sqlparser::ast::{Lock, Statement};
 use crate::postgres::engine::Shared;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::executor::lock_relation;
-use crate::postgres::locks::{LockMode, LockTag};
+use crate::postgres::locks::{Indexes, LockMode, LockTag};
 use crate::postgres::session::{Answer, Session};
 use crate::postgres::settings::Settings;
 use crate::postgres::sql::object_name;
@@ -61,7 +61,10 @@ async fn lock_each(
             })?;
             LockTag::Relation(table.def.id)
         };
-        if lock.nowait && !transaction.holds(tag, mode) {
+        if transaction.holds(tag, mode) {
+            continue;
+        }
+        if lock.nowait {
             if !shared.lock().locks.try_acquire(tag, mode, transaction.pid) {
                 return Err(Error::new(
                     SqlState::LOCK_NOT_AVAILABLE,
@@ -71,6 +74,9 @@ async fn lock_each(
             transaction.keep_lock(tag, mode);
         }
         lock_relation(shared, transaction, settings, tag, mode, &name).await?;
+        let locks = &mut shared.lock().locks;
+        locks.set_indexes(tag, mode, transaction.pid, Indexes::No);
+        transaction.bare_locks = true;
     }
     Ok(())
 }

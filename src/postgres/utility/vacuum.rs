@@ -8,13 +8,12 @@
 
 use sqlparser::ast::Ident;
 
+use crate::postgres::catalog::system_table;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::executor::lock_relation;
 use crate::postgres::locks::{LockMode, LockTag};
 use crate::postgres::session::{Answer, Session};
-use crate::postgres::sql::{
-    Maintenance, MaintenanceOption, catalog_table, fold, located, object_name,
-};
+use crate::postgres::sql::{Maintenance, MaintenanceOption, fold, located, object_name};
 use crate::postgres::storage::table::TableId;
 
 /// What the options of one statement come to.
@@ -218,7 +217,7 @@ impl Session {
                         params.word()
                     ),
                 )),
-                None if catalog_table(&name).is_some() => {}
+                None if system_table(&name).is_some() => {}
                 None => {
                     return Err(Error::new(
                         SqlState::UNDEFINED_TABLE,

@@ -46,6 +46,8 @@ impl Conversation<'_> {
         if !name.is_empty() && self.session.statements.contains_key(name) {
             return Err(already_prepared(name));
         }
+        let text: Arc<str> = sql.into();
+        self.session.begin_activity(&text);
         let parsed = parse(sql)?;
         let mut sources = Source::all(&parsed);
         let source = sources.next();
@@ -68,6 +70,7 @@ impl Conversation<'_> {
             .prepare_in_turn(source, Some(sql), &types)
             .await?;
         prepared.described = true;
+        prepared.text = Some(text);
         let statements = &mut self.session.statements;
         statements.insert(name.to_owned(), Arc::new(prepared));
         self.connection.out.parse_complete();
@@ -180,6 +183,9 @@ impl Conversation<'_> {
         // Taken out while it runs: COMMIT ends all portals, this one too.
         let portal = self.session.portals.remove(name);
         let mut portal = portal.ok_or_else(|| no_portal(name))?;
+        if let Some(text) = &portal.prepared.text {
+            self.session.begin_activity(text);
+        }
         let keyword = portal.prepared.keyword();
         self.connection.labels.push(keyword.answer());
         if portal.prepared.source.is_none() {

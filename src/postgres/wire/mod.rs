@@ -73,6 +73,8 @@ struct Connection {
     labels: Vec<rt::Label>,
 }
 
+/// The setting that others see.
+const APPLICATION_NAME: &str = "application_name";
 /// Room for one read.
 const READ_BYTES: usize = 8 * 1024;
 /// PostgreSQL's limit for a startup packet.
@@ -206,6 +208,7 @@ impl Connection {
             Ok(session) => session,
             Err(error) => return self.fatal(error).await,
         };
+        session.name_application(&get(APPLICATION_NAME).unwrap_or_default());
         if minor > 0 {
             self.out.negotiate();
         }
@@ -395,6 +398,7 @@ impl<'a> Conversation<'a> {
         if self.session.block == Block::None {
             self.session.portals.end_transaction(true);
         }
+        self.session.end_activity();
         let (shared, pid) = (&self.session.shared, self.session.pid);
         shared.lock().backends.clear_cancel(pid);
         self.deliver();
@@ -402,6 +406,9 @@ impl<'a> Conversation<'a> {
             self.connection.out.notice(&warning);
         }
         for (name, value) in self.session.settings.take_reports() {
+            if name == APPLICATION_NAME {
+                self.session.name_application(&value);
+            }
             self.connection.out.parameter_status(name, &value);
         }
         self.connection.out.ready(self.session.block);
@@ -444,6 +451,7 @@ impl<'a> Conversation<'a> {
 
     async fn simple(&mut self, sql: &[u8]) -> std::result::Result<(), Stop> {
         let sql = valid_text(sql)?;
+        self.session.begin_activity(&sql.into());
         let parsed = parse(sql)?;
         let mut sources: Vec<Source> = Source::all(&parsed).collect();
         let Some(last) = sources.pop() else {

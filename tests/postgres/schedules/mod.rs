@@ -4,6 +4,7 @@
 mod classic;
 mod found;
 mod ordered;
+mod watched;
 
 use doublebuy::postgres::Options;
 
@@ -54,6 +55,7 @@ fn schedules() -> impl Iterator<Item = (&'static str, String, String)> {
     let classic = classic::SCHEDULES.iter();
     let classic = classic.map(|(name, steps, transcript)| (*name, plain(steps), plain(transcript)));
     let found = found::SCHEDULES.iter().chain(ordered::SCHEDULES);
+    let found = found.chain(watched::SCHEDULES);
     let found = found.map(|(name, transcript)| (*name, steps(transcript), plain(transcript)));
     classic.chain(found)
 }

@@ -1,8 +1,11 @@
 //! Which type becomes which, and when it is told to.
 
 use super::{Analyser, Typed};
+use crate::postgres::catalog::system_table;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::sql::expr::Expr;
+use crate::postgres::sql::functions::quote_ident;
+use crate::postgres::sql::registry::relation_name;
 use crate::postgres::storage::table::Column;
 use crate::postgres::types::{Type, Value, cast, from_text};
 
@@ -28,12 +31,6 @@ impl Analyser<'_> {
         }
         if to == Type::Regclass {
             return self.regclass(expr, from);
-        }
-        if let (Type::Regclass, Type::Oid, Expr::Const(Value::Text(name))) = (from, to, &expr) {
-            let table = self.catalog.find(name, self.clog, self.top);
-            if let Some(table) = table {
-                return Ok(Expr::Const(Value::Int(table.def.id.0.into())));
-            }
         }
         if from == Type::Unknown {
             return self.decide(expr, to);
@@ -68,7 +65,7 @@ impl Analyser<'_> {
                 expr
             }
             // How a date reads is the session's to say.
-            Expr::Const(value) if !(from.is_time() && to.is_string()) => {
+            Expr::Const(value) if !(from.is_time() && to.is_string()) && from != Type::Regclass => {
                 Expr::Const(cast(&value, from, to)?)
             }
             expr => Expr::Cast {
@@ -109,17 +106,23 @@ impl Analyser<'_> {
     fn regclass(&mut self, expr: Expr, from: Type) -> Result<Expr> {
         match &expr {
             Expr::Const(Value::Text(text)) => {
-                let name = text
-                    .strip_prefix("public.")
-                    .unwrap_or(text)
-                    .trim_matches('"');
-                if !self.catalog.has_relation(name, self.clog, self.top) {
+                let name = relation_name(text);
+                if text.parse::<u32>().is_ok() || text.as_ref() == "-" {
+                    return Ok(Expr::Cast {
+                        operand: Box::new(expr),
+                        from: Type::Text,
+                        to: Type::Regclass,
+                    });
+                }
+                let known = system_table(&name).is_some()
+                    || self.catalog.has_relation(&name, self.clog, self.top);
+                if !known {
                     return Err(Error::new(
                         SqlState::UNDEFINED_TABLE,
                         format!("relation \"{text}\" does not exist"),
                     ));
                 }
-                Ok(Expr::Const(Value::text(name)))
+                Ok(Expr::Const(Value::Text(quote_ident(&name).into())))
             }
             Expr::Param(index) => {
                 let index = *index;
@@ -128,7 +131,7 @@ impl Analyser<'_> {
                 }
                 Ok(expr)
             }
-            _ if from.is_string() || from == Type::Oid => Ok(Expr::Cast {
+            _ if from.is_string() || from == Type::Oid || from.is_integer() => Ok(Expr::Cast {
                 operand: Box::new(expr),
                 from,
                 to: Type::Regclass,

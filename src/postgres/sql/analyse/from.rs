@@ -8,11 +8,13 @@ use sqlparser::ast::{
 use super::join::outer_join;
 use super::scope::{Relation, RelationColumn, Visible};
 use super::{Analyser, Typed, fold, object_name};
+use crate::postgres::catalog::system_table;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::locks::LockMode;
 use crate::postgres::sql::expr::{Comparison, Expr};
 use crate::postgres::sql::functions::Kind;
 use crate::postgres::sql::plan::{Access, JoinKind, Node, RowSource, Rows, Scan};
+use crate::postgres::storage::table::TableId;
 use crate::postgres::types::Type;
 
 /// What inner joins bring together, with the conditions on it: in which order
@@ -230,10 +232,13 @@ impl Analyser<'_> {
             let (query, columns) = (view.query.clone(), view.columns.clone());
             return self.view(&query, &columns, text, alias);
         }
-        if let Some((name, columns)) = crate::postgres::sql::catalog_table(&text)
+        if let Some(system) = system_table(&text)
             && self.catalog.find(&text, self.clog, self.top).is_none()
         {
-            let columns = columns.iter().map(|(name, ty)| RelationColumn {
+            for (oid, _) in system.with.iter().chain([&(system.oid, system.name)]) {
+                self.lock(TableId(*oid), LockMode::AccessShare);
+            }
+            let columns = system.columns.iter().map(|(name, ty)| RelationColumn {
                 name: (*name).to_owned(),
                 ty: *ty,
                 modifier: -1,
@@ -241,7 +246,7 @@ impl Analyser<'_> {
             });
             let text = text.rsplit('.').next().unwrap_or(&text).to_owned();
             return self.rows(
-                Rows::Catalog(name),
+                Rows::Catalog(system),
                 columns.collect(),
                 text,
                 alias,

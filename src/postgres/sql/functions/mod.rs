@@ -21,6 +21,7 @@ use crate::postgres::types::{Type, Value};
 pub(in crate::postgres) use json::to_json;
 pub(in crate::postgres) use pattern::like;
 pub(in crate::postgres) use system::not_immutable;
+pub(super) use text::quote_ident;
 
 /// A function, or an operator under its own sign.
 pub(in crate::postgres) struct Builtin {

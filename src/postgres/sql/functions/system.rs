@@ -1,9 +1,10 @@
 //! Functions about the session, the server and its objects.
 
 use super::{Builtin, int, text};
+use crate::postgres::catalog::role_name;
 use crate::postgres::engine::Shared;
 use crate::postgres::error::{Error, Result, SqlState};
-use crate::postgres::sql::{Context, VERSION, role_name};
+use crate::postgres::sql::{Context, VERSION};
 use crate::postgres::types::{Type, Value};
 use crate::postgres::wal::Lsn;
 use crate::rt;

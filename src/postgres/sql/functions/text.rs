@@ -301,7 +301,7 @@ fn split_part(a: &[Value], _: &crate::postgres::sql::Context<'_>) -> Result<Valu
     Ok(Value::text(part.unwrap_or(&"")))
 }
 
-fn quote_ident(name: &str) -> String {
+pub(in crate::postgres::sql) fn quote_ident(name: &str) -> String {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     let starts = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
     if starts && name.chars().all(plain) {
