@@ -24,6 +24,7 @@ use super::sql::{
     Action, Analyser, Command, Keyword, OutputColumn, Plan, Source, current_timestamp,
 };
 use super::storage::Xid;
+use super::storage::clog::Snapshot;
 use super::storage::table::TableId;
 use super::transaction::{Isolation, Modes, Transaction};
 use super::types::{Row, Type, Value};
@@ -104,6 +105,14 @@ impl Plan {
     }
 }
 
+/// A plan that is to be run later: its tables are locked.
+#[derive(Debug)]
+pub(super) struct Bound {
+    plan: Arc<Plan>,
+    /// What a query will see; other statements look when they run.
+    snapshot: Option<Snapshot>,
+}
+
 /// What a statement answers.
 #[derive(Debug, Default)]
 pub(super) struct Answer {
@@ -151,6 +160,8 @@ pub(super) struct Session {
     pub(super) portals: Portals,
     /// What the client is to be told beside an answer.
     pub(super) warning: Option<Error>,
+    /// When the statement whose time is limited began.
+    began: Option<rt::Instant>,
 }
 
 impl Session {
@@ -183,6 +194,7 @@ impl Session {
             statements: Statements::default(),
             portals: Portals::default(),
             warning: None,
+            began: None,
         })
     }
 
@@ -224,12 +236,62 @@ impl Session {
         }
     }
 
+    /// As [`Session::prepare_in_turn`], for what is kept to be run later: its
+    /// tables, and those of a query inside of it, are locked from its analysis
+    /// until the transaction ends.
+    pub(super) async fn prepare_and_lock(
+        &mut self,
+        source: Option<Source>,
+        sql: &str,
+        types: &[Type],
+    ) -> Result<Prepared> {
+        let mut prepared = self.prepare_in_turn(source, Some(sql), types).await?;
+        let Some(source) = prepared.source.clone() else {
+            return Ok(prepared);
+        };
+        if let Some(plan) = prepared.plan.take() {
+            prepared.plan = Some(self.lock_analysed(&plan, &source).await?);
+        } else if let Some(query) = utility::query_within(source.command())? {
+            let query = self.prepare_in_turn(Some(query), None, &[]).await?;
+            if let (Some(plan), Some(source)) = (query.plan, query.source) {
+                self.lock_analysed(&plan, &source).await?;
+            }
+        }
+        Ok(prepared)
+    }
+
+    /// What the analysis of a statement leaves behind.
+    async fn lock_analysed(&mut self, plan: &Arc<Plan>, source: &Source) -> Result<Arc<Plan>> {
+        let (shared, pid) = (self.shared.clone(), self.pid);
+        let timeout = self.time_left();
+        let locking = pin!(self.begin_plan(plan, source, false));
+        interruptible(&shared, pid, timeout, locking).await
+    }
+
+    /// Takes the snapshot, if it is to be kept, and the locks of a plan's
+    /// tables, in a transaction that begins if none runs.
+    pub(super) async fn begin_plan(
+        &mut self,
+        plan: &Arc<Plan>,
+        source: &Source,
+        described: bool,
+    ) -> Result<Arc<Plan>> {
+        let transaction = self.ensure_transaction()?;
+        let isolation = transaction.isolation;
+        if self.settings.hot_standby {
+            possible_on_hot_standby(isolation)?;
+        }
+        let (shared, transaction, _) = self.in_transaction()?;
+        transaction.begin_snapshot(shared).await;
+        self.lock_plan(plan, source, described).await
+    }
+
     /// Takes the snapshot, if it is to be kept, and locks tables one after the
     /// other: true if one was not to be had at once.
     async fn await_tables(&mut self, tables: &[(TableId, LockMode)]) -> Result<bool> {
         self.ensure_transaction()?;
         let (shared, pid) = (self.shared.clone(), self.pid);
-        let timeout = self.settings.statement_timeout;
+        let timeout = self.time_left();
         let (_, transaction, settings) = self.in_transaction()?;
         let lock = async {
             let mut waited = false;
@@ -389,8 +451,38 @@ impl Session {
         self.shared.replication.prevent(command)
     }
 
+    /// Plans a statement and locks its tables; a query sees what has been
+    /// committed by now, whenever it is run.
+    pub(super) async fn bind(&mut self, prepared: &Prepared) -> Result<Option<Bound>> {
+        let (Some(source), Some(plan)) = (&prepared.source, &prepared.plan) else {
+            return Ok(None);
+        };
+        let (shared, pid) = (self.shared.clone(), self.pid);
+        let timeout = self.time_left();
+        let bound = pin!(async {
+            rt::work(Duration::from_nanos(self.cost.statement_ns)).await;
+            let plan = self.begin_plan(plan, source, prepared.described).await?;
+            let (shared, transaction, _) = self.in_transaction()?;
+            let snapshot = plan
+                .is_query()
+                .then(|| transaction.take_portal_snapshot(&mut shared.lock()));
+            Ok(Some(Bound { plan, snapshot }))
+        });
+        interruptible(&shared, pid, timeout, bound).await
+    }
+
     /// Runs a statement. On an error its transaction has been undone.
     pub(super) async fn run(&mut self, prepared: &Prepared, params: &[Value]) -> Result<Answer> {
+        self.run_bound(prepared, None, params).await
+    }
+
+    /// Runs a statement that may have been bound.
+    pub(super) async fn run_bound(
+        &mut self,
+        prepared: &Prepared,
+        bound: Option<&Bound>,
+        params: &[Value],
+    ) -> Result<Answer> {
         let Some(source) = &prepared.source else {
             return Ok(Answer::default());
         };
@@ -401,7 +493,10 @@ impl Session {
         {
             return Ok(answer);
         }
-        let result = self.run_interruptible(prepared, source, params).await;
+        let result = self
+            .run_interruptible(prepared, bound, source, params)
+            .await;
+        self.statement_ended();
         match result {
             Ok(answer) => {
                 if let Some(transaction) = &mut self.transaction {
@@ -439,31 +534,55 @@ impl Session {
         }
     }
 
+    /// What is left of the time of a statement, which begins with the first
+    /// message about it; zero is no limit.
+    fn time_left(&mut self) -> Duration {
+        let limit = self.settings.statement_timeout;
+        if limit.is_zero() {
+            return limit;
+        }
+        let began = *self.began.get_or_insert_with(rt::now);
+        limit
+            .saturating_sub(began.elapsed())
+            .max(Duration::from_nanos(1))
+    }
+
+    /// The next message is about another statement.
+    pub(super) fn statement_ended(&mut self) {
+        self.began = None;
+    }
+
     async fn run_interruptible(
         &mut self,
         prepared: &Prepared,
+        bound: Option<&Bound>,
         source: &Source,
         params: &[Value],
     ) -> Result<Answer> {
         let (shared, pid) = (self.shared.clone(), self.pid);
-        let timeout = self.settings.statement_timeout;
-        let statement = pin!(self.statement(prepared, source, params));
+        let timeout = self.time_left();
+        let statement = pin!(self.statement(prepared, bound, source, params));
         interruptible(&shared, pid, timeout, statement).await
     }
 
     async fn statement(
         &mut self,
         prepared: &Prepared,
+        bound: Option<&Bound>,
         source: &Source,
         params: &[Value],
     ) -> Result<Answer> {
-        rt::work(Duration::from_nanos(self.cost.statement_ns)).await;
-        let result = match &prepared.plan {
-            Some(plan) => {
-                self.run_plan(plan, source, params, prepared.described)
+        if bound.is_none() {
+            rt::work(Duration::from_nanos(self.cost.statement_ns)).await;
+        }
+        let described = prepared.described;
+        let result = match (bound, &prepared.plan) {
+            (Some(Bound { plan, snapshot }), _) => {
+                self.run_plan_at(plan, source, params, described, *snapshot)
                     .await
             }
-            None => self.run_utility(source.command()).await,
+            (None, Some(plan)) => self.run_plan(plan, source, params, described).await,
+            (None, None) => self.run_utility(source.command()).await,
         };
         rt::work(self.unpaid()).await;
         result
@@ -545,17 +664,31 @@ impl Session {
         params: &[Value],
         described: bool,
     ) -> Result<Answer> {
-        self.ensure_transaction()?;
-        if self.settings.hot_standby {
-            self.check_hot_standby()?;
-        }
+        self.run_plan_at(plan, source, params, described, None)
+            .await
+    }
+
+    /// Runs a plan, with what its portal was bound to see.
+    async fn run_plan_at(
+        &mut self,
+        plan: &Arc<Plan>,
+        source: &Source,
+        params: &[Value],
+        described: bool,
+        bound: Option<Snapshot>,
+    ) -> Result<Answer> {
         let statement_start = current_timestamp();
-        let (shared, transaction, _) = self.in_transaction()?;
-        transaction.begin_snapshot(shared).await;
         let planned = plan;
-        let plan = self.lock_plan(plan, source, described).await?;
+        let plan = self.begin_plan(plan, source, described).await?;
+        if self.settings.hot_standby {
+            let (_, replayed) = self.shared.replication.progress();
+            self.shared.observer.read(self.pid, replayed);
+        }
         let (shared, transaction, settings) = self.in_transaction()?;
-        let snapshot = transaction.take_snapshot(&mut shared.lock());
+        let snapshot = match bound {
+            Some(snapshot) => transaction.resume_snapshot(&mut shared.lock(), snapshot),
+            None => transaction.take_snapshot(&mut shared.lock()),
+        };
         let mut run = Execution::new(
             shared,
             transaction,
@@ -576,27 +709,8 @@ impl Session {
         })
     }
 
-    /// A query on a standby: it sees what has been replayed.
-    fn check_hot_standby(&self) -> Result<()> {
-        let isolation = self.transaction.as_ref().map(|running| running.isolation);
-        if isolation == Some(Isolation::Serializable) {
-            return Err(Error::new(
-                SqlState::FEATURE_NOT_SUPPORTED,
-                "cannot use serializable mode in a hot standby",
-            )
-            .detail("\"default_transaction_isolation\" is set to \"serializable\".")
-            .hint(
-                "You can use \"SET default_transaction_isolation = 'repeatable read'\" to change \
-                 the default.",
-            ));
-        }
-        let (_, replayed) = self.shared.replication.progress();
-        self.shared.observer.read(self.pid, replayed);
-        Ok(())
-    }
-
     /// Locks what a plan needs, and plans again if the catalog has changed.
-    pub(super) async fn lock_plan(
+    async fn lock_plan(
         &mut self,
         plan: &Arc<Plan>,
         source: &Source,
@@ -732,6 +846,22 @@ fn possible_on_standby(modes: Modes) -> Result<()> {
     }
     if modes.read_only == Some(false) {
         return refused("cannot set transaction read-write mode during recovery");
+    }
+    Ok(())
+}
+
+/// Refuses the query of a standby's transaction that it cannot have.
+fn possible_on_hot_standby(isolation: Isolation) -> Result<()> {
+    if isolation == Isolation::Serializable {
+        return Err(Error::new(
+            SqlState::FEATURE_NOT_SUPPORTED,
+            "cannot use serializable mode in a hot standby",
+        )
+        .detail("\"default_transaction_isolation\" is set to \"serializable\".")
+        .hint(
+            "You can use \"SET default_transaction_isolation = 'repeatable read'\" to change \
+             the default.",
+        ));
     }
     Ok(())
 }

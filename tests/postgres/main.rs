@@ -1,6 +1,7 @@
 //! The simulated PostgreSQL, asked through the real driver: over loopback
 //! sockets, inside a simulation, and side by side with a real PostgreSQL 15.
 
+mod analysed;
 mod bugs;
 mod clients;
 mod conversations;

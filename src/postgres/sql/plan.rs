@@ -42,6 +42,15 @@ impl Plan {
         });
         self.action.writes().or_else(|| within.max())
     }
+
+    /// True if it changes no row, though it may lock some.
+    pub(in crate::postgres) fn is_query(&self) -> bool {
+        let changes = |cte: &Cte| match &cte.body {
+            CteBody::Action(action) => !matches!(**action, Action::Select(_)),
+            CteBody::Recursive { .. } => false,
+        };
+        matches!(self.action, Action::Select(_)) && !self.ctes.iter().any(changes)
+    }
 }
 
 impl Plan {

@@ -82,6 +82,8 @@ pub(super) struct Transaction {
     pub(super) ssi: Option<SxactId>,
     /// The snapshot of the statement that runs.
     statement_snapshot: Option<Csn>,
+    /// Those of portals that have not run.
+    portal_snapshots: SmallVec<[Csn; 2]>,
     steps: Vec<Step>,
     /// What its statements have touched, until they pay for it.
     pub(super) touched: Touched,
@@ -115,6 +117,7 @@ impl Transaction {
             snapshot: None,
             ssi: None,
             statement_snapshot: None,
+            portal_snapshots: SmallVec::new(),
             steps: Vec::new(),
             touched: Touched::default(),
             deferred: Vec::new(),
@@ -205,6 +208,22 @@ impl Transaction {
                 engine.clog.release(csn);
             }
         }
+    }
+
+    /// Takes the snapshot that a portal sees whenever it is run.
+    pub(super) fn take_portal_snapshot(&mut self, engine: &mut Engine) -> Snapshot {
+        let snapshot = self.take_snapshot(engine);
+        self.portal_snapshots.extend(self.statement_snapshot.take());
+        snapshot
+    }
+
+    /// The next statement is a portal's, and sees what that was to see.
+    pub(super) fn resume_snapshot(&mut self, engine: &mut Engine, snapshot: Snapshot) -> Snapshot {
+        self.release_snapshot(engine);
+        let mut held = self.portal_snapshots.iter();
+        let at = held.position(|csn| *csn == snapshot.csn);
+        self.statement_snapshot = at.map(|at| self.portal_snapshots.swap_remove(at));
+        snapshot
     }
 
     /// The statement is done with its snapshot.
@@ -495,7 +514,7 @@ impl Transaction {
     fn end(&mut self, shared: &Shared, engine: &mut Engine) {
         shared.sequences.lock().end_transaction(self.pid);
         self.release_snapshot(engine);
-        if let Some(csn) = self.snapshot.take() {
+        for csn in self.portal_snapshots.drain(..).chain(self.snapshot.take()) {
             engine.clog.release(csn);
             engine.backends.set_xmin(self.pid, None);
         }

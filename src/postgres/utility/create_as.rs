@@ -97,6 +97,10 @@ impl CreateAs {
         Ok(columns.collect())
     }
 
+    fn query(&self) -> Source {
+        Source::of(Statement::Query(Box::new(self.query.clone())))
+    }
+
     fn insert(&self) -> Result<Source> {
         let name = self.name.replace('"', "\"\"");
         let parsed = parse(&format!("INSERT INTO \"{name}\" SELECT 1"))?;
@@ -108,6 +112,11 @@ impl CreateAs {
             _ => Err(Error::unsupported(self.statement)),
         }
     }
+}
+
+/// The query whose rows a statement makes into a table.
+pub(super) fn query(statement: &Statement) -> Result<Option<Source>> {
+    Ok(CreateAs::of(statement)?.map(|create| create.query()))
 }
 
 impl Session {
@@ -128,8 +137,7 @@ impl Session {
                 ),
             ));
         }
-        let query = Source::of(Statement::Query(Box::new(create.query.clone())));
-        let query = self.prepare(Some(query), None, &[])?;
+        let query = self.prepare(Some(create.query()), None, &[])?;
         let columns = create.table_columns(query.output())?;
         let (shared, transaction, settings) = self.in_transaction()?;
         let (made, notices) = define_for(

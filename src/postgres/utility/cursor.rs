@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 use sqlparser::ast::{CloseCursor, Declare, FetchDirection, Ident, Statement};
 
 use crate::postgres::error::{Error, Result, SqlState};
-use crate::postgres::session::{Answer, Prepared, Session, Tag};
+use crate::postgres::session::{Answer, Bound, Prepared, Session, Tag};
 use crate::postgres::sql::{Direction, Source, fold, is_move_only};
 use crate::postgres::storage::table::TableId;
 use crate::postgres::types::{Row, Value};
@@ -23,6 +23,8 @@ pub(in crate::postgres) type Formats = SmallVec<[i16; 4]>;
 pub(in crate::postgres) struct Portal {
     pub(in crate::postgres) prepared: Arc<Prepared>,
     pub(in crate::postgres) params: Vec<Value>,
+    /// What it is to run, if that is planned.
+    pub(in crate::postgres) bound: Option<Bound>,
     /// The formats of the columns that the client wants.
     pub(in crate::postgres) formats: Formats,
     /// What running it gave.
@@ -135,6 +137,7 @@ impl Portal {
         Portal {
             prepared,
             params,
+            bound: None,
             formats,
             answer: None,
             position: 0,
@@ -224,6 +227,15 @@ fn no_cursor(name: &str) -> Error {
         SqlState::INVALID_CURSOR_NAME,
         format!("cursor \"{name}\" does not exist"),
     )
+}
+
+/// The query of the cursor that is declared.
+pub(super) fn query(declared: &[Declare]) -> Option<Source> {
+    let [Declare { for_query, .. }] = declared else {
+        return None;
+    };
+    let query = for_query.clone();
+    query.map(|query| Source::of(Statement::Query(query)))
 }
 
 impl Session {

@@ -17,7 +17,7 @@ use sqlparser::ast::Statement;
 
 use super::error::{Error, Result};
 use super::session::{Answer, Prepared, Session};
-use super::sql::{Command, OutputColumn, fold, is_move_only};
+use super::sql::{Command, OutputColumn, Source, fold, is_move_only};
 
 pub(super) use copy::{Copy, CopyIn, Format};
 pub(super) use cursor::{Formats, Portal, Portals};
@@ -48,6 +48,15 @@ pub(super) fn columns(session: &Session, command: &Command) -> Result<Vec<Output
             Ok(portal.map_or_else(Vec::new, |portal| of(&portal.prepared)))
         }
         _ => Ok(Vec::new()),
+    }
+}
+
+/// The query inside of a statement that is analysed together with it.
+pub(super) fn query_within(command: &Command) -> Result<Option<Source>> {
+    match command.as_sql() {
+        Some(Statement::Declare { stmts }) => Ok(cursor::query(stmts)),
+        Some(statement) => create_as::query(statement),
+        None => Ok(None),
     }
 }
 

@@ -58,8 +58,7 @@ impl Session {
         let mut prepared = self.prepare(Some(source.clone()), None, &types)?;
         // Its tables are locked as it is analysed, until the transaction ends.
         if let Some(plan) = &prepared.plan {
-            self.ensure_transaction()?;
-            prepared.plan = Some(self.lock_plan(plan, &source, false).await?);
+            prepared.plan = Some(self.begin_plan(plan, &source, false).await?);
         }
         self.statements.insert(name, Arc::new(prepared));
         Ok(Answer::word("PREPARE"))

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::frontend::{Message, lossy};
 use super::{Conversation, Stop};
 use crate::postgres::error::{Error, SqlState};
-use crate::postgres::session::{Answer, Prepared, Tag};
+use crate::postgres::session::{Answer, Bound, Prepared, Tag};
 use crate::postgres::sql::{Command, Source};
 use crate::postgres::types::Value;
 use crate::postgres::utility::{Copy, CopyIn, Format};
@@ -19,6 +19,7 @@ impl Conversation<'_> {
     pub(super) async fn run_statement(
         &mut self,
         prepared: &Prepared,
+        bound: Option<&Bound>,
         params: &[Value],
     ) -> Result<Answer, Stop> {
         let command = prepared.source.as_ref().map(Source::command);
@@ -28,7 +29,7 @@ impl Conversation<'_> {
             None => None,
         };
         match copy {
-            None => Ok(self.session.run(prepared, params).await?),
+            None => Ok(self.session.run_bound(prepared, bound, params).await?),
             Some(Copy::In(copy)) => {
                 // Its lines are one statement.
                 let statement_ns = std::mem::take(&mut self.session.cost.statement_ns);

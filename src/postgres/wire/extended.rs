@@ -24,7 +24,10 @@ impl Conversation<'_> {
                 formats,
                 params,
                 result_formats,
-            } => self.bind(portal, statement, &formats, &params, result_formats)?,
+            } => {
+                self.bind(portal, statement, &formats, &params, result_formats)
+                    .await?;
+            }
             Message::Describe(named) => self.describe(&named)?,
             Message::Execute { portal, max_rows } => self.execute(portal, max_rows).await?,
             Message::Close(named) => {
@@ -65,10 +68,7 @@ impl Conversation<'_> {
                     .ok_or_else(|| Error::unsupported(format!("a parameter of type {oid}"))),
             })
             .collect::<Result<Vec<_>>>()?;
-        let mut prepared = self
-            .session
-            .prepare_in_turn(source, Some(sql), &types)
-            .await?;
+        let mut prepared = self.session.prepare_and_lock(source, sql, &types).await?;
         prepared.described = true;
         prepared.text = Some(text);
         let statements = &mut self.session.statements;
@@ -83,7 +83,7 @@ impl Conversation<'_> {
         found.ok_or_else(|| not_prepared(name))
     }
 
-    fn bind(
+    async fn bind(
         &mut self,
         portal: &[u8],
         statement: &[u8],
@@ -144,7 +144,9 @@ impl Conversation<'_> {
                 format!("cursor \"{name}\" already exists"),
             ));
         }
-        let portal = Portal::new(&self.session, prepared, params, result_formats);
+        let bound = self.session.bind(&prepared).await?;
+        let mut portal = Portal::new(&self.session, prepared, params, result_formats);
+        portal.bound = bound;
         self.session.portals.insert(name, portal);
         self.connection.out.bind_complete();
         Ok(())
@@ -193,7 +195,8 @@ impl Conversation<'_> {
         } else {
             match &portal.answer {
                 None => {
-                    let answer = self.run_statement(&portal.prepared, &portal.params);
+                    let bound = portal.bound.as_ref();
+                    let answer = self.run_statement(&portal.prepared, bound, &portal.params);
                     portal.answer = Some(answer.await?);
                 }
                 Some(_) if !portal.prepared.gives_rows() => {

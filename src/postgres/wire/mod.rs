@@ -344,6 +344,10 @@ impl<'a> Conversation<'a> {
         if let Some(message) = self.connection.whole_message() {
             return Ok(message);
         }
+        if self.skipping {
+            // An error is told at once.
+            self.connection.flush().await?;
+        }
         let (settings, idle) = (&self.session.settings, self.session.block == Block::None);
         let (limit, error) = if idle {
             (
@@ -417,6 +421,7 @@ impl<'a> Conversation<'a> {
 
     async fn sync(&mut self) -> std::result::Result<(), Gone> {
         self.skipping = false;
+        self.session.statement_ended();
         if let Err(error) = self.session.end_implicit().await {
             self.connection.out.error(&error);
         }
@@ -466,7 +471,7 @@ impl<'a> Conversation<'a> {
                 .session
                 .prepare_in_turn(Some(source), None, &[])
                 .await?;
-            let answer = self.run_statement(&prepared, &[]).await?;
+            let answer = self.run_statement(&prepared, None, &[]).await?;
             self.answer(&prepared, &answer);
         }
         self.connection.labels.push(last.keyword().answer());
@@ -474,7 +479,7 @@ impl<'a> Conversation<'a> {
             let sql = only.then_some(sql);
             self.session.prepare_in_turn(Some(last), sql, &[]).await?
         };
-        let answer = self.run_statement(&prepared, &[]).await?;
+        let answer = self.run_statement(&prepared, None, &[]).await?;
         // The last statement is only complete once its transaction is.
         self.session.end_implicit().await?;
         self.answer(&prepared, &answer);
