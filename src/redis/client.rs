@@ -50,6 +50,8 @@ pub(super) struct Client {
     pub(super) closing: bool,
     /// To be closed now.
     pub(super) killed: bool,
+    /// How much it has sent that has not run yet, the running command among it.
+    pub(super) unread: usize,
     /// Written, and not yet sent.
     pub(super) output: BytesMut,
     /// What [`output`](Client::output) consists of.

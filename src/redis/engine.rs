@@ -570,6 +570,8 @@ impl Engine {
         if let Attempt::Done(reply) = attempt {
             if let Some(command) = commands::find(&args) {
                 self.server.counts.failed_late(command.name, &reply);
+                self.server
+                    .note_time(&client, command, &args, Duration::ZERO);
             }
             unblock(&mut self.keyspace, &mut client, &reply);
         }

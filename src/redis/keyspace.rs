@@ -98,6 +98,8 @@ pub(super) struct Keyspace {
     pub(super) events: Events,
     /// Counts changes.
     dirty: u64,
+    /// How many there were at the last dump.
+    pub(super) saved_at_change: u64,
     /// Who else is told of them.
     pub(super) propagation: Propagation,
     /// The code of the libraries of functions, as they are loaded.

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use super::Shared;
 use super::client::{Client, ClientId};
-use super::config::{OutputClass, OutputLimit};
+use super::config::{Config, OutputClass, OutputLimit};
 use super::engine::{Engine, Executed};
 use super::keyspace::Keyspace;
 use super::wire::{Limits, Parser, Request};
@@ -76,16 +76,19 @@ impl Session {
         let Some(client) = engine.server.clients.get_mut(self.id) else {
             return true;
         };
-        let class = if self.is_replica(&engine.keyspace) {
+        let limit = self.output_limit(&engine.keyspace, &engine.server.config, client);
+        let unsent = self.output.len() + client.output.len();
+        client.killed || self.is_overfull(unsent, limit)
+    }
+
+    fn output_limit(&self, keyspace: &Keyspace, config: &Config, client: &Client) -> OutputLimit {
+        config.output_limits.of(if self.is_replica(keyspace) {
             OutputClass::Replica
         } else if client.subscribes() {
             OutputClass::PubSub
         } else {
             OutputClass::Normal
-        };
-        let limit = engine.server.config.output_limits.of(class);
-        let unsent = self.output.len() + client.output.len();
-        client.killed || self.is_overfull(unsent, limit)
+        })
     }
 
     fn is_replica(&self, keyspace: &Keyspace) -> bool {
@@ -171,6 +174,7 @@ impl Session {
                 Ok(Request::Partial) => break,
                 Ok(Request::Empty(taken)) => taken,
                 Ok(Request::Command(taken)) => {
+                    client.unread = self.input.len();
                     let args = self.parser.arguments(&self.input);
                     if let Executed::Postponed(until) = engine.execute(client, &args) {
                         client.postponed = true;
@@ -186,7 +190,8 @@ impl Session {
             };
             self.input.advance(taken);
         }
-        if self.input.len() > engine.server.config.query_max {
+        client.unread = self.input.len();
+        if client.unread > engine.server.config.query_max {
             client.killed = true;
         }
         None

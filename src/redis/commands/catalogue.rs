@@ -11,6 +11,7 @@ use bytes::Bytes;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
+use super::key_arguments::store_of_sort;
 use crate::redis::number::parse_integer;
 use crate::redis::reply::Reply;
 
@@ -182,6 +183,10 @@ impl Spec {
                     }
                 };
                 i64::try_from(at).ok()? + 1
+            }
+            // SORT alone writes where its options say.
+            Begin::Unknown if self.flags.contains(&"OW") => {
+                return store_of_sort(args).map(|at| vec![at]);
             }
             Begin::Unknown => return None,
         };

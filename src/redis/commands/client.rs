@@ -94,7 +94,7 @@ fn info(context: &mut Context<'_>, _: &[&[u8]]) -> Reply {
     Reply::Verbatim(*b"txt", describe(context, context.client).into())
 }
 
-/// One line of CLIENT LIST. Sizes of buffers are not modelled.
+/// One line of CLIENT LIST. What buffers take is not modelled.
 fn describe(context: &Context<'_>, client: &Client) -> String {
     let seconds = |since: i64| (context.now - since).max(0) / 1000;
     let mut flags = String::new();
@@ -121,7 +121,7 @@ fn describe(context: &Context<'_>, client: &Client) -> String {
         .map_or(-1, |t| i64::try_from(t.queue.len()).unwrap_or(i64::MAX));
     let mut line = format!(
         "id={} addr={} laddr={} fd=8 name={} age={} idle={} flags={flags} db={} sub={} psub={} \
-         ssub={} multi={queued} qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 \
+         ssub={} multi={queued} qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 \
          omem={} tot-mem=0 events=r cmd={} user={} redir=-1 resp={}",
         client.id,
         client.address,
@@ -133,6 +133,7 @@ fn describe(context: &Context<'_>, client: &Client) -> String {
         client.channels.len(),
         client.patterns.len(),
         client.shard_channels.len(),
+        client.unread,
         client.output.len(),
         client.last_command.unwrap_or("NULL"),
         String::from_utf8_lossy(client.user.as_deref().unwrap_or(DEFAULT)),

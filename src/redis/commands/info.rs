@@ -25,13 +25,14 @@ pub(super) const COMMANDS: &[Command] = &[command!(
 type Section = fn(&Context<'_>, &mut String);
 
 /// Name, heading, whether INFO alone shows it, and its lines.
-const SECTIONS: [(&str, &str, bool, Section); 11] = [
+const SECTIONS: [(&str, &str, bool, Section); 12] = [
     ("server", "Server", true, server),
     ("clients", "Clients", true, clients),
     ("memory", "Memory", true, memory),
     ("persistence", "Persistence", true, persistence),
     ("stats", "Stats", true, stats),
     ("replication", "Replication", true, replication),
+    ("cpu", "CPU", true, cpu),
     ("commandstats", "Commandstats", false, commandstats),
     ("errorstats", "Errorstats", true, errorstats),
     ("cluster", "Cluster", true, cluster),
@@ -157,11 +158,12 @@ fn clients(context: &Context<'_>, text: &mut String) {
 
 fn memory(context: &Context<'_>, text: &mut String) {
     let config = &context.server.config;
-    line(
-        text,
-        format_args!("used_memory:{}", context.keyspace.used_memory()),
-    );
-    line(text, format_args!("maxmemory:{}", config.text("maxmemory")));
+    let used = context.keyspace.used_memory();
+    line(text, format_args!("used_memory:{used}"));
+    line(text, format_args!("used_memory_human:{}", human(used)));
+    let most = config.memory.bytes;
+    line(text, format_args!("maxmemory:{most}"));
+    line(text, format_args!("maxmemory_human:{}", human(most)));
     line(
         text,
         format_args!("maxmemory_policy:{}", config.text("maxmemory-policy")),
@@ -173,11 +175,35 @@ fn memory(context: &Context<'_>, text: &mut String) {
     line(text, format_args!("lazyfree_pending_objects:0"));
 }
 
+/// As people read a number of bytes.
+fn human(bytes: usize) -> String {
+    if bytes < 1 << 10 {
+        return format!("{bytes}B");
+    }
+    let (shift, unit) = match bytes {
+        0..0x10_0000 => (10, 'K'),
+        0x10_0000..0x4000_0000 => (20, 'M'),
+        0x4000_0000..0x100_0000_0000 => (30, 'G'),
+        _ => (40, 'T'),
+    };
+    // Hundredths, rounded as C does: what is halfway goes to the even one.
+    let (hundredths, rest) = ((bytes * 100) >> shift, (bytes * 100) & ((1 << shift) - 1));
+    let half = 1 << (shift - 1);
+    let up = rest > half || rest == half && hundredths % 2 == 1;
+    let hundredths = hundredths + usize::from(up);
+    format!("{}.{:02}{unit}", hundredths / 100, hundredths % 100)
+}
+
 fn persistence(context: &Context<'_>, text: &mut String) {
     let aof = context.server.config.text("appendonly") == "yes";
+    let unsaved = context.keyspace.unsaved();
+    let store = context.keyspace.store.as_ref();
+    let saved_at = store.map_or(0, |store| store.saved_at());
     line(text, format_args!("loading:0"));
     line(text, format_args!("async_loading:0"));
+    line(text, format_args!("rdb_changes_since_last_save:{unsaved}"));
     line(text, format_args!("rdb_bgsave_in_progress:0"));
+    line(text, format_args!("rdb_last_save_time:{saved_at}"));
     line(text, format_args!("rdb_last_bgsave_status:ok"));
     line(text, format_args!("aof_enabled:{}", i32::from(aof)));
     line(text, format_args!("aof_rewrite_in_progress:0"));
@@ -226,6 +252,8 @@ fn stats(context: &Context<'_>, text: &mut String) {
         text,
         format_args!("pubsubshard_channels:{}", pubsub(Kind::Shard)),
     );
+    line(text, format_args!("latest_fork_usec:0"));
+    line(text, format_args!("migrate_cached_sockets:0"));
     let own_deadlines = context.keyspace.own_deadlines();
     line(
         text,
@@ -340,6 +368,14 @@ fn primary_of(primary: &Primary, offset: u64, config: &Config, text: &mut String
         text,
         format_args!("replica_announced:{}", yes("replica-announced")),
     );
+}
+
+/// Nothing here takes time of the machine's.
+fn cpu(_: &Context<'_>, text: &mut String) {
+    line(text, format_args!("used_cpu_sys:0.000000"));
+    line(text, format_args!("used_cpu_user:0.000000"));
+    line(text, format_args!("used_cpu_sys_children:0.000000"));
+    line(text, format_args!("used_cpu_user_children:0.000000"));
 }
 
 fn commandstats(context: &Context<'_>, text: &mut String) {

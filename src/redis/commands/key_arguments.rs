@@ -66,8 +66,14 @@ fn fixed<'a>(command: &Command, args: &[&'a [u8]]) -> Option<Vec<&'a [u8]>> {
     Some(range.iter().step_by(step).copied().collect())
 }
 
-/// The list that SORT sorts, and where the last STORE puts it.
+/// The list that SORT sorts, and where it puts it.
 fn sorted<'a>(args: &[&'a [u8]]) -> Vec<&'a [u8]> {
+    let store = store_of_sort(args).and_then(|at| args.get(at));
+    args.get(1).into_iter().chain(store).copied().collect()
+}
+
+/// The argument that says where SORT puts what it sorts: the last STORE's.
+pub(super) fn store_of_sort(args: &[&[u8]]) -> Option<usize> {
     let mut store = None;
     let mut at = 2;
     while let Some(option) = args.get(at) {
@@ -75,14 +81,14 @@ fn sorted<'a>(args: &[&'a [u8]]) -> Vec<&'a [u8]> {
             option if is(option, "LIMIT") => 2,
             option if is(option, "GET") || is(option, "BY") => 1,
             option if is(option, "STORE") => {
-                store = args.get(at + 1).or(store);
+                store = (at + 1 < args.len()).then_some(at + 1).or(store);
                 0
             }
             _ => 0,
         };
         at += 1;
     }
-    args.get(1).into_iter().chain(store).copied().collect()
+    store
 }
 
 fn streams<'a>(args: &[&'a [u8]]) -> Option<Vec<&'a [u8]>> {

@@ -32,7 +32,7 @@ pub(super) const COMMANDS: &[Command] = &[
     command!("pttl", "PTTL", 2, READ, (1, 1, 1), Plain(pttl)),
     command!("randomkey", "RANDOMKEY", 1, SLOW_READ, (0, 0, 0), Plain(randomkey)),
     command!("scan", "SCAN", -2, SLOW_READ, (0, 0, 0), Plain(scan_keys)),
-    command!("touch", "TOUCH", -2, READ, (1, -1, 1), Plain(exists)),
+    command!("touch", "TOUCH", -2, READ, (1, -1, 1), Plain(touch)),
     command!("ttl", "TTL", 2, READ, (1, 1, 1), Plain(ttl)),
     command!("type", "TYPE", 2, READ, (1, 1, 1), Plain(type_of)),
     command!("unlink", "UNLINK", -2, WRITE, (1, -1, 1), Plain(del)),
@@ -85,6 +85,13 @@ fn exists(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     let found = args[1..]
         .iter()
         .map(|key| i64::from(context.peek(key).is_some()));
+    Reply::Integer(found.sum())
+}
+
+fn touch(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    let found = args[1..]
+        .iter()
+        .map(|key| i64::from(context.lookup(key).is_some()));
     Reply::Integer(found.sum())
 }
 

@@ -272,6 +272,9 @@ impl Parameter {
                     .map(|percent| percent.parse::<i64>());
                 match percent {
                     Some(Ok(percent @ 0..=100)) => Ok(format!("{percent}%")),
+                    Some(Ok(101..)) => {
+                        Err("percentage argument must be less or equal to 100".to_owned())
+                    }
                     Some(_) => Err("argument must be a memory or percent value".to_owned()),
                     None => parse_memory(value)
                         .map(|bytes| bytes.to_string())

@@ -84,6 +84,12 @@ impl Keyspace {
             store.disk.replace_dump(dump);
             store.saved_at = wall_clock_ms();
         }
+        self.saved_at_change = self.dirty();
+    }
+
+    /// How many changes a dump would add.
+    pub(super) fn unsaved(&self) -> u64 {
+        self.dirty().saturating_sub(self.saved_at_change)
     }
 
     /// Makes the append-only file as short as it can be.

@@ -75,6 +75,10 @@ const EXTREMES: &[&str] = &[
     "x1",
 ];
 
+/// Bytes of a command whose arguments may come over and over: more, again and
+/// again, would take all memory before any server saw them.
+const REPEATED_MAX: usize = 100_000;
+
 fn mutate(draw: &mut Draw, args: &mut Args) {
     let (at, to) = (index(draw, args.len()), index(draw, args.len()));
     match draw.number(0..16) {
@@ -88,7 +92,7 @@ fn mutate(draw: &mut Draw, args: &mut Args) {
             args[at][byte] ^= 1 << draw.number(0..8);
         }
         6 => args[at].resize(draw.number(0..70_000) as usize, b'x'),
-        7 => {
+        7 if args.iter().map(Vec::len).sum::<usize>() < REPEATED_MAX => {
             let more = args[at..].to_vec();
             for _ in 0..draw.number(1..200) {
                 args.extend_from_slice(&more);
