@@ -5,6 +5,8 @@
 //! which nothing happens. Times are CPU time. The ratios are the figures to
 //! quote: times depend on the machine.
 
+#[path = "../../src/allocator.rs"]
+mod allocator;
 mod madsim_tcp;
 mod ours;
 #[path = "../timed/mod.rs"]
@@ -40,6 +42,7 @@ const ROUNDS: u64 = 7;
 const WORLDS: u64 = 500;
 
 fn main() {
+    allocator::keep_what_is_freed();
     for load in LOADS {
         let Load {
             connections,

@@ -14,6 +14,8 @@
 
 #[path = "../constant/accept.rs"]
 mod accept;
+#[path = "../../src/allocator.rs"]
+mod allocator;
 mod beside;
 #[path = "../constant/postgres.rs"]
 mod constant;
@@ -33,6 +35,7 @@ use timed::timed;
 const ROUNDS: u32 = 7;
 
 fn main() {
+    allocator::keep_what_is_freed();
     engine_alone();
     behind_the_driver();
     hot_row();

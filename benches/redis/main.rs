@@ -8,6 +8,8 @@
 
 #[path = "../constant/accept.rs"]
 mod accept;
+#[path = "../../src/allocator.rs"]
+mod allocator;
 mod beside;
 #[path = "../constant/redis.rs"]
 mod constant;
@@ -25,6 +27,7 @@ use timed::timed;
 const ROUNDS: u32 = 9;
 
 fn main() {
+    allocator::keep_what_is_freed();
     engine_alone();
     behind_the_driver();
     beside::redis_benchmark();

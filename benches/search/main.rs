@@ -8,6 +8,9 @@
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
 
+#[path = "../../src/allocator.rs"]
+mod allocator;
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -26,6 +29,7 @@ struct Hunt {
 }
 
 fn main() {
+    allocator::keep_what_is_freed();
     println!("median of {STARTS} campaigns until the first violation: seeds, time on one thread");
     print!("{:<36}", "scenario");
     Policy::ALL

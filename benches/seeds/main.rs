@@ -7,6 +7,8 @@
 
 #[path = "../constant/accept.rs"]
 mod accept;
+#[path = "../../src/allocator.rs"]
+mod allocator;
 #[path = "../constant/postgres.rs"]
 mod constant_postgres;
 #[path = "../constant/redis.rs"]
@@ -36,6 +38,7 @@ struct RoundTrips {
 }
 
 fn main() {
+    allocator::keep_what_is_freed();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("sims/reference.toml");
     let scenario = Scenario::read(&path, &[]).expect("the reference scenario");
     let trips = round_trips(&scenario);
