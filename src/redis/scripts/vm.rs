@@ -28,6 +28,10 @@ const SCRIPT_NAME: &str = "@user_script";
 const LIBRARY_NAME: &str = "@user_function";
 /// Instructions between two looks at the budget.
 pub(super) const TICK: u32 = 100_000;
+/// Lua collects its garbage when there is so much more than after the last
+/// time, in per cent. What is not garbage is mostly the prelude: at Lua's own
+/// 200 it would be walked after every hundredth script.
+const GARBAGE_PAUSE: i32 = 500;
 
 /// The prelude as a function. Parsing it costs more than all else in making
 /// an interpreter, so it is parsed once in a process; what it compiles to is
@@ -67,11 +71,12 @@ impl Vm {
         host: &Arc<Host>,
         kind: Kind,
     ) -> Result<&'a mut Vm, Reply> {
-        let vm = match slot.take() {
+        let vm = match slot {
             Some(vm) => vm,
-            None => SendWrapper::new(Vm::new(host.clone(), kind).map_err(not_started)?),
+            None => slot.insert(SendWrapper::new(
+                Vm::new(host.clone(), kind).map_err(not_started)?,
+            )),
         };
-        let vm = slot.insert(vm);
         match vm.valid() {
             true => Ok(vm),
             false => Err(Reply::error(
@@ -83,6 +88,7 @@ impl Vm {
     fn new(host: Arc<Host>, kind: Kind) -> mlua::Result<Vm> {
         let libraries = StdLib::TABLE | StdLib::STRING | StdLib::MATH;
         let lua = Lua::new_with(libraries, LuaOptions::new().catch_rust_panics(false))?;
+        lua.gc_set_pause(GARBAGE_PAUSE);
         let functions = host_functions(&lua, &host)?;
         functions.raw_set("is_for_functions", kind == Kind::Function)?;
         let prelude: Table = prelude(&lua)?.call(functions)?;
