@@ -173,8 +173,18 @@ fn serial(data_type: &DataType) -> Option<Type> {
     }
 }
 
-/// A table's columns have different names, and none that every table has.
+/// PostgreSQL's limit on the columns of a table.
+const COLUMNS_MAX: usize = 1_600;
+
+/// A table's columns are not too many, and have different names, none of which
+/// every table has.
 fn check_column_name(def: &TableDef, name: &str) -> Result<()> {
+    if def.columns.len() >= COLUMNS_MAX {
+        return Err(Error::new(
+            SqlState("54011"),
+            format!("tables can have at most {COLUMNS_MAX} columns"),
+        ));
+    }
     if def.column(name).is_some() {
         return Err(Error::new(
             SqlState::DUPLICATE_COLUMN,

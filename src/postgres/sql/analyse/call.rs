@@ -13,6 +13,9 @@ use crate::postgres::sql::plan::{RowSource, Rows};
 use crate::postgres::sql::system;
 use crate::postgres::types::{Type, Value};
 
+/// PostgreSQL's limit on the arguments of a function.
+const ARGUMENTS_MAX: usize = 100;
+
 impl Analyser<'_> {
     pub(super) fn function(&mut self, call: &Call) -> Result<Typed> {
         let name = object_name(&call.name)?;
@@ -30,6 +33,13 @@ impl Analyser<'_> {
         let mut arguments = Vec::new();
         for argument in plain_arguments(call)? {
             arguments.push(self.expr(argument)?);
+        }
+        let listed = matches!(name.as_str(), "coalesce" | "greatest" | "least");
+        if arguments.len() > ARGUMENTS_MAX && !listed {
+            return Err(Error::new(
+                SqlState("54023"),
+                format!("cannot pass more than {ARGUMENTS_MAX} arguments to a function"),
+            ));
         }
         match (name.as_str(), arguments.len()) {
             ("coalesce", 1..) => {

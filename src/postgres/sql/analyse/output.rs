@@ -20,6 +20,20 @@ pub(super) struct Item {
     pub(super) expr: Expr,
 }
 
+/// PostgreSQL's limit on the columns of a result.
+const TARGETS_MAX: usize = 1_664;
+
+/// Refuses a row that is too wide.
+pub(super) fn check_width(columns: usize) -> Result<()> {
+    if columns > TARGETS_MAX {
+        return Err(Error::new(
+            SqlState("54011"),
+            format!("target lists can have at most {TARGETS_MAX} entries"),
+        ));
+    }
+    Ok(())
+}
+
 /// LIMIT, OFFSET, and whether ties come along.
 pub(super) type Limits = (Option<Expr>, Option<Expr>, bool);
 
@@ -70,6 +84,7 @@ impl Analyser<'_> {
                 other => return Err(Error::unsupported(format!("{other}"))),
             }
         }
+        check_width(items.len())?;
         Ok(items)
     }
 

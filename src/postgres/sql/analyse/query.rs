@@ -2,6 +2,7 @@
 
 use sqlparser::ast::{Query as AstQuery, SetExpr, SetOperator, SetQuantifier, Statement, Values};
 
+use super::output::check_width;
 use super::{Analyser, Typed};
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::sql::command::Command;
@@ -114,6 +115,7 @@ impl Analyser<'_> {
         self.scopes.pop();
         let rows = rows?;
         let width = rows.first().map_or(0, Vec::len);
+        check_width(width)?;
         if rows.iter().any(|row| row.len() != width) {
             return Err(Error::new(
                 SqlState::SYNTAX_ERROR,
