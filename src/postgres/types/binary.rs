@@ -91,14 +91,28 @@ fn take_int(bytes: &mut &[u8], parameter: usize) -> Result<i32> {
     Ok(i32::from_be_bytes(*word))
 }
 
+/// PostgreSQL's limit on the elements of an array.
+const ITEMS_MAX: i32 = 134_217_727;
+
 fn read_array(element: Type, mut bytes: &[u8], parameter: usize) -> Result<Value> {
+    let broken = |what| Err(Error::new(SqlState::INVALID_BINARY_REPRESENTATION, what));
     let dimensions = take_int(&mut bytes, parameter)?;
-    let _nulls = take_int(&mut bytes, parameter)?;
-    let oid = take_int(&mut bytes, parameter)?;
-    if u32::try_from(oid) != Ok(element.oid()) {
+    let flags = take_int(&mut bytes, parameter)?;
+    if dimensions < 0 {
+        return broken(format!("invalid number of dimensions: {dimensions}"));
+    }
+    if !matches!(flags, 0 | 1) {
+        return broken("invalid array flags".to_owned());
+    }
+    let oid = take_int(&mut bytes, parameter)?.cast_unsigned();
+    if oid != element.oid() {
+        let found = Type::from_oid(oid).map_or("???".to_owned(), |ty| ty.to_string());
         return Err(Error::new(
             SqlState::DATATYPE_MISMATCH,
-            "wrong element type",
+            format!(
+                "binary data has array element type {oid} ({found}) instead of expected {} ({element})",
+                element.oid()
+            ),
         ));
     }
     if dimensions > 1 {
@@ -111,17 +125,28 @@ fn read_array(element: Type, mut bytes: &[u8], parameter: usize) -> Result<Value
         let _from = take_int(&mut bytes, parameter)?;
         count
     };
+    if !(0..=ITEMS_MAX).contains(&count) {
+        return Err(Error::new(
+            SqlState("54000"),
+            format!("array size exceeds the maximum allowed ({ITEMS_MAX})"),
+        ));
+    }
     let mut values = Vec::new();
     for _ in 0..count {
-        let Ok(length) = usize::try_from(take_int(&mut bytes, parameter)?) else {
+        let length = take_int(&mut bytes, parameter)?;
+        if length == -1 {
             values.push(Value::Null);
             continue;
+        }
+        let item = usize::try_from(length).ok();
+        let Some((value, rest)) = item.and_then(|length| bytes.split_at_checked(length)) else {
+            return broken("insufficient data left in message".to_owned());
         };
-        let (value, rest) = bytes
-            .split_at_checked(length)
-            .ok_or_else(|| wrong_format(parameter))?;
         bytes = rest;
         values.push(from_binary(element, value, parameter)?);
+    }
+    if !bytes.is_empty() {
+        return Err(wrong_format(parameter));
     }
     Ok(Value::Array(values.into()))
 }
@@ -189,7 +214,10 @@ pub(in crate::postgres) fn from_binary(ty: Type, bytes: &[u8], parameter: usize)
         },
         Type::Bytea => Value::Bytes(bytes.into()),
         Type::Array(element) => read_array(*element, bytes, parameter)?,
-        Type::Date => Value::Date(i32::from_be_bytes(array(bytes, parameter)?)),
+        Type::Date => match i32::from_be_bytes(array(bytes, parameter)?) {
+            days @ (i32::MIN | i32::MAX | -2_451_545..2_145_031_949) => Value::Date(days),
+            _ => return Err(out_of_range("date")),
+        },
         Type::Time => match i64::from_be_bytes(array(bytes, parameter)?) {
             micros @ 0..=MICROS_PER_DAY => Value::Time(micros),
             _ => return Err(out_of_range("time")),
