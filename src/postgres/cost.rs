@@ -12,6 +12,8 @@
 use std::cell::Cell;
 use std::time::Duration;
 
+use super::error::{Error, Result};
+
 /// What each part of a statement's work takes, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Cost {
@@ -39,6 +41,54 @@ impl Count {
     }
 }
 
+/// How much a statement has done. One that does more than there is any sense in
+/// simulating is taken to go on for [`ENDLESS`]: the executor gives it up, and
+/// its session waits in its place, until it is cancelled or that time is over.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Effort(Cell<u64>);
+
+/// How long a statement goes on that has done too much.
+pub(super) const ENDLESS: Duration = Duration::from_secs(1_800);
+
+/// What a statement does at most; to look at a row is 1.
+const EFFORT_MAX: u64 = 100_000_000;
+/// A row that is kept in memory.
+pub(super) const KEPT: u64 = 20;
+/// One round of a recursion.
+pub(super) const ROUND: u64 = 500;
+/// So many bytes of text are as much as one row.
+const BYTES: u64 = 16;
+
+impl Effort {
+    /// A statement begins.
+    pub(super) fn begin(&self) {
+        self.0.set(0);
+    }
+
+    pub(super) fn spend(&self, effort: u64) -> Result<()> {
+        self.0.set(self.0.get().saturating_add(effort));
+        if self.is_spent() {
+            return Err(too_much());
+        }
+        Ok(())
+    }
+
+    /// True if it has been too much.
+    pub(super) fn is_spent(&self) -> bool {
+        self.0.get() > EFFORT_MAX
+    }
+}
+
+/// What so many bytes are.
+pub(super) fn effort_of_bytes(bytes: usize) -> u64 {
+    bytes as u64 / BYTES
+}
+
+/// The error of a statement whose time is over.
+fn too_much() -> Error {
+    Error::unsupported("a statement with so many rows or so much text")
+}
+
 /// What has been touched and not been paid for.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Touched {
@@ -47,6 +97,8 @@ pub(super) struct Touched {
     pub(super) index_tuples: Count,
     pub(super) writes: Count,
     pub(super) index_writes: Count,
+    /// What the statement has done altogether.
+    pub(super) effort: Effort,
 }
 
 impl Touched {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use sqlparser::ast::Statement;
 
 use super::catalog::State;
-use super::cost::Cost;
+use super::cost::{Cost, ENDLESS};
 use super::engine::Shared;
 use super::error::{Error, Result, SqlState};
 use super::executor::{self, Execution, Outcome, lock_relation, try_lock_relations};
@@ -575,6 +575,9 @@ impl Session {
         if bound.is_none() {
             rt::work(Duration::from_nanos(self.cost.statement_ns)).await;
         }
+        if let Some(running) = &self.transaction {
+            running.touched.effort.begin();
+        }
         let described = prepared.described;
         let result = match (bound, &prepared.plan) {
             (Some(Bound { plan, snapshot }), _) => {
@@ -584,6 +587,10 @@ impl Session {
             (None, Some(plan)) => self.run_plan(plan, source, params, described).await,
             (None, None) => self.run_utility(source.command()).await,
         };
+        let spent = |running: &Transaction| running.touched.effort.is_spent();
+        if result.is_err() && self.transaction.as_ref().is_some_and(spent) {
+            rt::sleep(ENDLESS).await;
+        }
         rt::work(self.unpaid()).await;
         result
     }

@@ -13,6 +13,7 @@ mod depth;
 mod differential;
 mod driver;
 mod durability;
+mod endless;
 mod errors;
 mod fuzz;
 mod hermitage;

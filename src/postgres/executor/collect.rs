@@ -8,6 +8,7 @@ use smallvec::{SmallVec, smallvec};
 
 use super::Execution;
 use super::reader::{Reader, outer_frame};
+use crate::postgres::cost::KEPT;
 use crate::postgres::engine::Engine;
 use crate::postgres::error::Result;
 use crate::postgres::sql::{
@@ -84,6 +85,7 @@ pub(super) fn collect(
     let mut found = Vec::new();
     if at_most > 0 {
         collector.produce(from, &mut |collector| {
+            reader.run.transaction.touched.effort.spend(KEPT)?;
             found.push(collector.tuple.clone());
             Ok(found.len() < at_most)
         })?;
@@ -142,7 +144,9 @@ impl<'c> Collector<'c> {
         }
     }
 
+    /// True if the rows at hand, which are looked at, meet all conditions.
     fn holds(&self, conditions: &[Expr]) -> Result<bool> {
+        self.reader.run.transaction.touched.effort.spend(1)?;
         all_hold(conditions, &self.tuple.rows, &self.context)
     }
 

@@ -10,7 +10,8 @@ use super::query::{compare, sort_values};
 use super::reader::Reader;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::sql::{
-    Aggregate, AggregateFunction, Arithmetic, Grouping, arithmetic, eval_all, holds, to_json,
+    Aggregate, AggregateFunction, Arithmetic, Grouping, append, arithmetic, eval_all, holds,
+    to_json,
 };
 use crate::postgres::types::{Json, Numeric, Row, Type, Value};
 
@@ -127,9 +128,9 @@ impl State {
                 let mut out = String::new();
                 for (index, arguments) in values.enumerate() {
                     if index > 0 {
-                        out.push_str(arguments[1].as_str().unwrap_or(""));
+                        append(&mut out, arguments[1].as_str().unwrap_or(""))?;
                     }
-                    out.push_str(arguments[0].as_str().unwrap_or(""));
+                    append(&mut out, arguments[0].as_str().unwrap_or(""))?;
                 }
                 Value::Text(out.into())
             }

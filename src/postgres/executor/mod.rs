@@ -28,6 +28,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use self::foreign_key::References;
+use super::cost::ROUND;
 use super::engine::{Engine, Shared};
 use super::error::{Error, Result, SqlState};
 use super::locks::{Indexes, LockMode, LockTag, Request, WaitId, WaitLimits, wait};
@@ -342,11 +343,7 @@ async fn run_cte(run: &mut Execution<'_>, index: usize, body: &CteBody) -> Resul
     let mut result = Vec::new();
     while !working.is_empty() {
         result.extend(working.iter().cloned());
-        if result.len() > RECURSION_MAX {
-            return Err(Error::unsupported(
-                "WITH RECURSIVE with more than 10 million rows",
-            ));
-        }
+        run.transaction.touched.effort.spend(ROUND)?;
         run.ctes[index] = Some(Arc::new(working));
         // What does not depend on the working rows may be kept, the rest not.
         run.cached.borrow_mut().clear();
@@ -355,9 +352,6 @@ async fn run_cte(run: &mut Execution<'_>, index: usize, body: &CteBody) -> Resul
     }
     Ok(Arc::new(result))
 }
-
-/// A recursion that gives more rows than this is taken to have no end.
-const RECURSION_MAX: usize = 10_000_000;
 
 fn read_only(command: &str) -> Error {
     Error::new(

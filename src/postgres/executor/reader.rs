@@ -31,6 +31,7 @@ impl<'r, 'a> Reader<'r, 'a> {
             settings: run.settings,
             sequences: &run.shared.sequences,
             read_only: run.transaction.read_only,
+            effort: &run.transaction.touched.effort,
             server: run.shared,
             calls: &run.calls,
         };

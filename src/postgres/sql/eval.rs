@@ -10,6 +10,7 @@ use super::functions::like;
 use super::plan::SubPlan;
 use super::registry::cast_name;
 use super::system::Calls;
+use crate::postgres::cost::Effort;
 use crate::postgres::engine::Shared;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::locks::Pid;
@@ -42,6 +43,7 @@ pub(in crate::postgres) struct SessionView<'a> {
     pub(in crate::postgres) sequences: &'a Mutex<Sequences>,
     pub(in crate::postgres) calls: &'a Calls,
     pub(in crate::postgres) read_only: bool,
+    pub(in crate::postgres) effort: &'a Effort,
     pub(in crate::postgres) server: &'a Shared,
 }
 
@@ -90,6 +92,14 @@ impl<'a> Context<'a> {
 
     pub(in crate::postgres) fn session(&self) -> Result<&'a SessionView<'a>> {
         self.session.ok_or_else(super::functions::not_immutable)
+    }
+
+    /// Counts what the statement does, which may be too much.
+    pub(in crate::postgres) fn spend(&self, effort: u64) -> Result<()> {
+        match self.session {
+            Some(session) => session.effort.spend(effort),
+            None => Effort::default().spend(effort),
+        }
     }
 
     pub(in crate::postgres) fn database(&self) -> Result<&'a dyn Database> {

@@ -26,7 +26,7 @@ pub(super) use command::{Command, Maintenance, MaintenanceOption, Reindex, SetCo
 pub(super) use eval::{Context, Database, SessionView, arithmetic, current_timestamp};
 pub(super) use eval::{eval, eval_all, eval_row, holds};
 pub(super) use expr::{Arithmetic, Comparison, Expr};
-pub(super) use functions::to_json;
+pub(super) use functions::{append, to_json};
 pub(super) use parse::{Keyword, Source, parse};
 pub(super) use plan::*;
 pub(super) use registry::relation_name;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Builtin, Kind, int};
+use crate::postgres::cost::KEPT;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::sql::{Arithmetic, Context, arithmetic};
 use crate::postgres::types::{Numeric, Type, Value, fit};
@@ -115,21 +116,27 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
     Builtin::new("#", &[Int8, Int8], Int8, |a, _| {
         Ok(Value::Int(int(&a[0])? ^ int(&a[1])?))
     }),
-    Builtin::new("generate_series", &[Int4, Int4], Int4, |a, _| {
-        series(int(&a[0])?, int(&a[1])?, 1)
+    Builtin::new("generate_series", &[Int4, Int4], Int4, |a, context| {
+        series(int(&a[0])?, int(&a[1])?, 1, context)
     })
     .with(Kind::Set),
-    Builtin::new("generate_series", &[Int4, Int4, Int4], Int4, |a, _| {
-        series(int(&a[0])?, int(&a[1])?, int(&a[2])?)
+    Builtin::new(
+        "generate_series",
+        &[Int4, Int4, Int4],
+        Int4,
+        |a, context| series(int(&a[0])?, int(&a[1])?, int(&a[2])?, context),
+    )
+    .with(Kind::Set),
+    Builtin::new("generate_series", &[Int8, Int8], Int8, |a, context| {
+        series(int(&a[0])?, int(&a[1])?, 1, context)
     })
     .with(Kind::Set),
-    Builtin::new("generate_series", &[Int8, Int8], Int8, |a, _| {
-        series(int(&a[0])?, int(&a[1])?, 1)
-    })
-    .with(Kind::Set),
-    Builtin::new("generate_series", &[Int8, Int8, Int8], Int8, |a, _| {
-        series(int(&a[0])?, int(&a[1])?, int(&a[2])?)
-    })
+    Builtin::new(
+        "generate_series",
+        &[Int8, Int8, Int8],
+        Int8,
+        |a, context| series(int(&a[0])?, int(&a[1])?, int(&a[2])?, context),
+    )
     .with(Kind::Set),
     Builtin::new("generate_series", &[Num, Num], Num, numeric_series).with(Kind::Set),
     Builtin::new("generate_series", &[Num, Num, Num], Num, numeric_series).with(Kind::Set),
@@ -192,26 +199,21 @@ fn zero_step() -> Error {
     )
 }
 
-/// More rows than this from one call are refused: they are all in memory.
-const SERIES_MAX: usize = 10_000_000;
-
-fn series(from: i64, to: i64, step: i64) -> Result<Value> {
+fn series(from: i64, to: i64, step: i64, context: &Context<'_>) -> Result<Value> {
     if step == 0 {
         return Err(zero_step());
     }
     let mut values = Vec::new();
     let mut at = Some(from);
     while let Some(value) = at.filter(|at| if step > 0 { *at <= to } else { *at >= to }) {
-        if values.len() >= SERIES_MAX {
-            return Err(Error::unsupported("a series of more than 10 million rows"));
-        }
+        context.spend(KEPT)?;
         values.push(Value::Int(value));
         at = value.checked_add(step);
     }
     Ok(Value::Array(values.into()))
 }
 
-fn numeric_series(a: &[Value], _: &Context<'_>) -> Result<Value> {
+fn numeric_series(a: &[Value], context: &Context<'_>) -> Result<Value> {
     let number = |index: usize| match a.get(index) {
         Some(Value::Numeric(number)) => Ok(**number),
         None => Ok(Numeric::from_int(1)),
@@ -225,9 +227,7 @@ fn numeric_series(a: &[Value], _: &Context<'_>) -> Result<Value> {
     let mut values = Vec::new();
     let mut at = from;
     while if up { at <= to } else { at >= to } {
-        if values.len() >= SERIES_MAX {
-            return Err(Error::unsupported("a series of more than 10 million rows"));
-        }
+        context.spend(KEPT)?;
         values.push(Value::Numeric(Arc::new(at)));
         at = at.add(step)?;
     }

@@ -15,12 +15,14 @@ mod time;
 use std::fmt;
 
 use super::eval::Context;
+use crate::postgres::cost::effort_of_bytes;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::types::{Type, Value};
 
 pub(in crate::postgres) use json::to_json;
 pub(in crate::postgres) use pattern::like;
 pub(in crate::postgres) use system::not_immutable;
+pub(in crate::postgres) use text::append;
 pub(super) use text::quote_ident;
 
 /// A function, or an operator under its own sign.
@@ -135,7 +137,11 @@ impl Builtin {
                 Value::Null
             });
         }
-        (self.run)(arguments, context)
+        let value = (self.run)(arguments, context)?;
+        if let Some(text) = value.as_str() {
+            context.spend(effort_of_bytes(text.len()))?;
+        }
+        Ok(value)
     }
 
     /// The type that it takes as argument `index`.

@@ -50,16 +50,7 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
     Builtin::new("ltrim", &[Text, Text], Text, |a, _| trim(a, true, false)),
     Builtin::new("rtrim", &[Text], Text, |a, _| trim(a, false, true)),
     Builtin::new("rtrim", &[Text, Text], Text, |a, _| trim(a, false, true)),
-    Builtin::new("replace", &[Text, Text, Text], Text, |a, _| {
-        let (from, to) = (text(&a[1])?, text(&a[2])?);
-        map(&a[0], |text| {
-            if from.is_empty() {
-                text.to_owned()
-            } else {
-                text.replace(from, to)
-            }
-        })
-    }),
+    Builtin::new("replace", &[Text, Text, Text], Text, replace),
     Builtin::new("translate", &[Text, Text, Text], Text, translate),
     Builtin::new("position", &[Text, Text], Int4, |a, _| {
         position(&a[0], &a[1])
@@ -100,14 +91,14 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
     Builtin::new("to_hex", &[Type::Int8], Text, |a, _| {
         Ok(Value::Text(format!("{:x}", int(&a[0])?).into()))
     }),
-    Builtin::new("concat", &[Any], Text, |a, _| Ok(join("", a)))
+    Builtin::new("concat", &[Any], Text, |a, _| join("", a))
         .with(Kind::Variadic)
         .for_nulls(),
     Builtin::new("concat_ws", &[Text, Any], Text, |a, _| {
-        Ok(match a[0].as_str() {
+        match a[0].as_str() {
             Some(separator) => join(separator, &a[1..]),
-            None => Value::Null,
-        })
+            None => Ok(Value::Null),
+        }
     })
     .with(Kind::Variadic)
     .for_nulls(),
@@ -133,6 +124,35 @@ fn refuse_large(size: usize) -> Result<()> {
         return Err(Error::new(SqlState("54000"), "requested length too large"));
     }
     Ok(())
+}
+
+/// Adds to a text that is being built, as long as PostgreSQL would.
+pub(in crate::postgres) fn append(out: &mut String, more: &str) -> Result<()> {
+    if out.len().saturating_add(more.len()) > SIZE_MAX {
+        let detail = format!(
+            "Cannot enlarge string buffer containing {} bytes by {} more bytes.",
+            out.len(),
+            more.len()
+        );
+        return Err(Error::new(SqlState("54000"), "out of memory").detail(detail));
+    }
+    out.push_str(more);
+    Ok(())
+}
+
+fn replace(a: &[Value], _: &crate::postgres::sql::Context<'_>) -> Result<Value> {
+    let (whole, from, to) = (text(&a[0])?, text(&a[1])?, text(&a[2])?);
+    if from.is_empty() {
+        return Ok(a[0].clone());
+    }
+    let mut out = String::new();
+    for (index, part) in whole.split(from).enumerate() {
+        if index > 0 {
+            append(&mut out, to)?;
+        }
+        append(&mut out, part)?;
+    }
+    Ok(Value::Text(out.into()))
 }
 
 fn map(value: &Value, map: impl FnOnce(&str) -> String) -> Result<Value> {
@@ -318,9 +338,15 @@ fn shown(value: &Value) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-fn join(separator: &str, values: &[Value]) -> Value {
-    let parts: Vec<String> = values.iter().filter(|v| !v.is_null()).map(shown).collect();
-    Value::Text(parts.join(separator).into())
+fn join(separator: &str, values: &[Value]) -> Result<Value> {
+    let mut out = String::new();
+    for (index, value) in values.iter().filter(|v| !v.is_null()).enumerate() {
+        if index > 0 {
+            append(&mut out, separator)?;
+        }
+        append(&mut out, &shown(value))?;
+    }
+    Ok(Value::Text(out.into()))
 }
 
 /// format() with `%s`, `%I`, `%L` and `%%`.
@@ -357,10 +383,10 @@ fn format_text(a: &[Value]) -> Result<Value> {
             ));
         };
         match kind {
-            'L' if value.is_null() => out.push_str("NULL"),
-            'L' => out.push_str(&format!("'{}'", shown(value).replace('\'', "''"))),
-            'I' => out.push_str(&quote_ident(&shown(value))),
-            _ => out.push_str(&shown(value)),
+            'L' if value.is_null() => append(&mut out, "NULL")?,
+            'L' => append(&mut out, &format!("'{}'", shown(value).replace('\'', "''")))?,
+            'I' => append(&mut out, &quote_ident(&shown(value)))?,
+            _ => append(&mut out, &shown(value))?,
         }
     }
     Ok(Value::Text(out.into()))

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Builtin, Kind, int, text};
+use crate::postgres::cost::KEPT;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::sql::{Context, current_timestamp};
 use crate::postgres::types::{
@@ -292,7 +293,7 @@ fn shift(a: &[Value], to_local: bool) -> Result<Value> {
     })
 }
 
-fn series(a: &[Value], _: &Context<'_>) -> Result<Value> {
+fn series(a: &[Value], context: &Context<'_>) -> Result<Value> {
     let (from, to) = (micros(&a[0])?, micros(&a[1])?);
     let Value::Interval(step) = &a[2] else {
         return Err(super::unexpected());
@@ -308,6 +309,7 @@ fn series(a: &[Value], _: &Context<'_>) -> Result<Value> {
     let mut values = Vec::new();
     let mut at = Some(from);
     while let Some(value) = at.filter(|at| if up { *at <= to } else { *at >= to }) {
+        context.spend(KEPT)?;
         values.push(match &a[0] {
             Value::Local(_) => Value::Local(value),
             _ => Value::Timestamp(value),
