@@ -158,5 +158,7 @@ named! {
         FreeWork = "free-work",
         /// The next UPDATE panics while it holds the engine's lock.
         PanicHoldingLock = "panic-holding-lock",
+        /// A message is believed about the lengths of its parts.
+        TrustLengths = "trust-lengths",
     }
 }

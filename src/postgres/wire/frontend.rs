@@ -70,11 +70,15 @@ fn violation(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
 }
 
 /// Reads fields off a body.
-struct Body<'a>(&'a [u8]);
+struct Body<'a> {
+    rest: &'a [u8],
+    /// The planted bug: whatever is asked for is taken to be there.
+    trusted: bool,
+}
 
 impl<'a> Body<'a> {
     fn need(&self, bytes: usize) -> Result<()> {
-        if self.0.len() < bytes {
+        if self.rest.len() < bytes && !self.trusted {
             return Err(violation("insufficient data left in message"));
         }
         Ok(())
@@ -82,38 +86,38 @@ impl<'a> Body<'a> {
 
     fn u8(&mut self) -> Result<u8> {
         self.need(1)?;
-        Ok(self.0.get_u8())
+        Ok(self.rest.get_u8())
     }
 
     fn i16(&mut self) -> Result<i16> {
         self.need(2)?;
-        Ok(self.0.get_i16())
+        Ok(self.rest.get_i16())
     }
 
     fn u32(&mut self) -> Result<u32> {
         self.need(4)?;
-        Ok(self.0.get_u32())
+        Ok(self.rest.get_u32())
     }
 
     fn i32(&mut self) -> Result<i32> {
         self.need(4)?;
-        Ok(self.0.get_i32())
+        Ok(self.rest.get_i32())
     }
 
     /// A string that ends with a NUL.
     fn text(&mut self) -> Result<&'a [u8]> {
-        let Some(end) = self.0.iter().position(|byte| *byte == 0) else {
+        let Some(end) = self.rest.iter().position(|byte| *byte == 0) else {
             return Err(violation("invalid string in message"));
         };
         let text = self.bytes(end)?;
-        self.0.advance(1);
+        self.rest.advance(1);
         Ok(text)
     }
 
     fn bytes(&mut self, length: usize) -> Result<&'a [u8]> {
         self.need(length)?;
-        let (bytes, rest) = self.0.split_at(length);
-        self.0 = rest;
+        let (bytes, rest) = self.rest.split_at(length);
+        self.rest = rest;
         Ok(bytes)
     }
 
@@ -147,7 +151,7 @@ impl<'a> Body<'a> {
     }
 
     fn end(&self) -> Result<()> {
-        if self.0.is_empty() {
+        if self.rest.is_empty() {
             Ok(())
         } else {
             Err(violation("invalid message format"))
@@ -157,7 +161,12 @@ impl<'a> Body<'a> {
 
 impl Message<'_> {
     pub(super) fn decode(kind: u8, body: &[u8]) -> Result<Message<'_>> {
-        let mut body = Body(body);
+        Message::decode_trusted(kind, body, false)
+    }
+
+    /// As [`Message::decode`], but a body that is `trusted` is not checked.
+    pub(super) fn decode_trusted(kind: u8, rest: &[u8], trusted: bool) -> Result<Message<'_>> {
+        let mut body = Body { rest, trusted };
         let message = match kind {
             b'Q' => Message::Query(body.text()?),
             b'P' => Message::Parse {
@@ -187,7 +196,7 @@ impl Message<'_> {
             b'S' => Message::Sync,
             b'H' => Message::Flush,
             b'X' => Message::Terminate,
-            b'd' => return Ok(Message::CopyData(body.0)),
+            b'd' => return Ok(Message::CopyData(body.rest)),
             b'c' => Message::CopyDone,
             b'f' => Message::CopyFail(body.text()?),
             other => {
@@ -206,7 +215,10 @@ const GSS_REQUEST: u32 = 80_877_104;
 
 impl Startup {
     pub(super) fn decode(body: &[u8]) -> Result<Startup> {
-        let mut body = Body(body);
+        let mut body = Body {
+            rest: body,
+            trusted: false,
+        };
         let code = body.u32()?;
         match code {
             SSL_REQUEST | GSS_REQUEST => return Ok(Startup::Encryption),
@@ -238,7 +250,7 @@ impl Startup {
             let value = body.text()?;
             parameters.push((lossy(name), lossy(value)));
         }
-        if !body.0.is_empty() {
+        if !body.rest.is_empty() {
             return Err(violation(
                 "invalid startup packet layout: expected terminator as last byte",
             ));
