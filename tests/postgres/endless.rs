@@ -12,7 +12,6 @@ use crate::support::{ADDRESS, connect, shown, simulate};
 const ENDLESS: &[&str] = &[
     "SELECT count(*) FROM generate_series(1, 1000000000000)",
     "SELECT * FROM generate_series('-infinity'::timestamp, now()::timestamp, '1 day')",
-    "SELECT count(*) FROM generate_series(1, 100000) a, generate_series(1, 100000) b",
     "WITH RECURSIVE r AS (SELECT 1 n UNION ALL SELECT n + 1 FROM r) SELECT count(*) FROM r",
     "WITH RECURSIVE r AS (SELECT repeat('x', 1000000) t UNION ALL SELECT t || 'y' FROM r)
      SELECT count(*) FROM r",

@@ -26,7 +26,7 @@ pub(in crate::postgres) fn is_infinite(micros: i64) -> bool {
 }
 
 /// A timestamp, if there is such a one.
-pub(super) fn in_range(micros: i64) -> Option<i64> {
+pub(in crate::postgres) fn in_range(micros: i64) -> Option<i64> {
     (is_infinite(micros) || TIMESTAMPS.contains(&micros)).then_some(micros)
 }
 
@@ -274,16 +274,20 @@ fn ceiling(value: i64, by: i64) -> i64 {
 }
 
 /// A field of a point in time, as a number and its decimals.
-pub(in crate::postgres) fn extract(field: Field, micros: i64) -> (i64, u8) {
+pub(in crate::postgres) fn extract(field: Field, micros: i64) -> (i128, u8) {
     let days = micros.div_euclid(MICROS_PER_DAY);
     let time = micros.rem_euclid(MICROS_PER_DAY);
     let (year, month, day) = civil_from_days(days);
     let within_minute = time % (60 * MICROS_PER_SECOND);
     let whole = match field {
         Field::Microseconds => within_minute,
-        Field::Milliseconds => return (within_minute, 3),
-        Field::Second => return (within_minute, 6),
-        Field::Epoch => return (micros + EPOCH_SECONDS * MICROS_PER_SECOND, 6),
+        Field::Milliseconds => return (within_minute.into(), 3),
+        Field::Second => return (within_minute.into(), 6),
+        // The last of them are beyond what 64 bits count from 1970.
+        Field::Epoch => {
+            let epoch = EPOCH_SECONDS * MICROS_PER_SECOND;
+            return (i128::from(micros) + i128::from(epoch), 6);
+        }
         Field::Minute => time / (60 * MICROS_PER_SECOND) % 60,
         Field::Hour => time / (3_600 * MICROS_PER_SECOND),
         Field::Day => day,
@@ -299,7 +303,7 @@ pub(in crate::postgres) fn extract(field: Field, micros: i64) -> (i64, u8) {
         Field::DayOfYear => days - days_from_civil(year, 1, 1) + 1,
         Field::IsoYear => iso_week(days).0,
     };
-    (whole, 0)
+    (whole.into(), 0)
 }
 
 /// A point in time cut to the precision of a field; None if one cannot.
@@ -367,7 +371,7 @@ fn parse_zone(zone: &str) -> Option<i64> {
             (value / 100, value % 100)
         }
     };
-    (hours < 16 && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))
+    (hours < 16 && minutes < 60).then(|| sign * (hours * 3600 + minutes * 60))
 }
 
 /// Microseconds of `12:30[:15[.25]]`.
@@ -475,7 +479,9 @@ impl Interval {
         let (mut months, mut days, mut micros) = (0, 0, 0);
         match unit {
             "microsecond" | "us" | "usec" => micros = whole,
-            "millisecond" | "ms" | "msec" => micros = whole.checked_mul(1000)? + fraction / 1000,
+            "millisecond" | "ms" | "msec" => {
+                micros = whole.checked_mul(1000)?.checked_add(fraction / 1000)?;
+            }
             "s" | "sec" | "second" => micros = of_seconds(whole, fraction, 1)?,
             "m" | "min" | "minute" => micros = of_seconds(whole, fraction, 60)?,
             "h" | "hr" | "hour" => micros = of_seconds(whole, fraction, 3600)?,
@@ -664,5 +670,16 @@ impl fmt::Display for Interval {
             write_time(micros, f)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_large_is_none() {
+        assert_eq!(parse_zone("+9223372036854775807"), None);
+        assert!(Interval::parse("9223372036854775.999999 ms").is_none());
     }
 }

@@ -25,7 +25,7 @@ pub use numeric::Numeric;
 pub(super) use binary::{from_binary, to_binary, valid_text};
 pub(super) use cast::{cast, fit};
 pub(super) use datetime::{
-    Field, MICROS_PER_DAY, extract, from_unix, is_infinite, midnight, truncate,
+    Field, MICROS_PER_DAY, extract, from_unix, in_range, is_infinite, midnight, truncate,
 };
 pub(super) use text::{from_text, write_styled_text, write_text};
 

@@ -7,8 +7,8 @@ use crate::postgres::cost::KEPT;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::sql::{Context, current_timestamp};
 use crate::postgres::types::{
-    Field, Interval, MICROS_PER_DAY, Numeric, Type, Value, cast, extract, from_text, is_infinite,
-    midnight, truncate,
+    Field, Interval, MICROS_PER_DAY, Numeric, Type, Value, cast, extract, from_text, in_range,
+    is_infinite, midnight, truncate,
 };
 
 use Type::{Date, Float8, Int4, Numeric as Num, Text, Time, Timestamp, Timestamptz};
@@ -63,16 +63,7 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
     }),
     Builtin::new("date_trunc", &[Text, Timestamptz], Timestamptz, date_trunc),
     Builtin::new("date_trunc", &[Text, Timestamp], Timestamp, date_trunc),
-    Builtin::new("to_timestamp", &[Float8], Timestamptz, |a, _| match &a[0] {
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "what is too large saturates"
-        )]
-        Value::Float(seconds) => Ok(Value::Timestamp(
-            (seconds * 1e6).round_ties_even() as i64 - EPOCH_MICROS,
-        )),
-        _ => Err(super::unexpected()),
-    }),
+    Builtin::new("to_timestamp", &[Float8], Timestamptz, to_timestamp),
     Builtin::new("make_date", &[Int4, Int4, Int4], Date, |a, _| {
         let (year, month, day) = (int(&a[0])?, int(&a[1])?, int(&a[2])?);
         let text = format!("{year:04}-{month:02}-{day:02}");
@@ -120,6 +111,27 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
 
 /// PostgreSQL's epoch, 2000-01-01, in microseconds of the Unix epoch.
 const EPOCH_MICROS: i64 = 946_684_800_000_000;
+const EPOCH_SECONDS: f64 = 946_684_800.0;
+
+/// The timestamp so many seconds after 1970.
+fn to_timestamp(a: &[Value], _: &Context<'_>) -> Result<Value> {
+    let Value::Float(seconds) = &a[0] else {
+        return Err(super::unexpected());
+    };
+    let error = |message| Err(Error::new(SqlState::DATETIME_FIELD_OVERFLOW, message));
+    if seconds.is_nan() {
+        return error("timestamp cannot be NaN".to_owned());
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "what is too large saturates"
+    )]
+    let micros = ((seconds - EPOCH_SECONDS) * 1e6).round_ties_even() as i64;
+    match in_range(micros) {
+        Some(at) if is_infinite(at) == seconds.is_infinite() => Ok(Value::Timestamp(at)),
+        _ => error(format!("timestamp out of range: \"{}\"", a[0])),
+    }
+}
 
 fn micros(value: &Value) -> Result<i64> {
     match value {
@@ -141,7 +153,7 @@ fn field(name: &str, ty: &str) -> Result<Field> {
     })
 }
 
-fn decimal(value: i64, scale: u8) -> Value {
+fn decimal(value: impl Into<i128>, scale: u8) -> Value {
     Value::Numeric(Arc::new(Numeric::scaled(value.into(), scale)))
 }
 
@@ -210,7 +222,7 @@ fn interval_part(field: Field, span: Interval) -> Option<Value> {
         Field::Second => decimal(span.micros % minute, 6),
         Field::Minute => decimal(span.micros / minute % 60, 0),
         Field::Hour => decimal(span.micros / (60 * minute), 0),
-        Field::Day => decimal(span.days.into(), 0),
+        Field::Day => decimal(span.days, 0),
         Field::Month => decimal(months % 12, 0),
         Field::Quarter => decimal(months % 12 / 3 + 1, 0),
         Field::Year => decimal(months / 12, 0),
@@ -239,6 +251,10 @@ fn date_trunc(a: &[Value], _: &Context<'_>) -> Result<Value> {
             SqlState::FEATURE_NOT_SUPPORTED,
             format!("unit \"{name}\" not supported for type {ty}"),
         )
+    })?;
+    let cut = in_range(cut).ok_or_else(|| {
+        let message = "timestamp out of range";
+        Error::new(SqlState::DATETIME_FIELD_OVERFLOW, message)
     })?;
     Ok(match &a[1] {
         Value::Local(_) => Value::Local(cut),
