@@ -19,6 +19,7 @@ mod fuzz;
 mod hermitage;
 mod isolation;
 mod protocol;
+mod quals;
 mod replication;
 mod schedules;
 #[path = "../served/mod.rs"]

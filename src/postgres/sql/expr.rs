@@ -229,6 +229,11 @@ impl Expr {
         found
     }
 
+    /// Calls `visit` with every direct part, subqueries left out.
+    pub(in crate::postgres) fn for_each_part(&self, visit: &mut dyn FnMut(&Expr)) {
+        for_each_part!(self, |part: &Expr| visit(part));
+    }
+
     /// The slots that it reads, as a bit set; those of subqueries inside it
     /// only as far as they are outer ones.
     pub(in crate::postgres) fn slots(&self) -> u64 {

@@ -29,6 +29,17 @@ pub(in crate::postgres) enum System {
     Promote,
 }
 
+impl System {
+    /// The types of the keys of an advisory lock, if it takes any.
+    pub(in crate::postgres) fn keys(self, arguments: usize) -> impl Iterator<Item = Type> {
+        let keys = match self {
+            System::AdvisoryLock(_) | System::AdvisoryUnlock { .. } => keys(arguments),
+            _ => None,
+        };
+        keys.unwrap_or_default().iter().copied()
+    }
+}
+
 /// How an advisory lock is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::postgres) struct AdvisoryLock {
@@ -122,15 +133,20 @@ pub(super) fn signature(name: &str, arguments: usize) -> Option<(System, &'stati
     })
 }
 
+/// One number of 64 bits, or two of 32.
+fn keys(arguments: usize) -> Option<&'static [Type]> {
+    match arguments {
+        1 => Some(&[Type::Int8]),
+        2 => Some(&[Type::Int4, Type::Int4]),
+        _ => None,
+    }
+}
+
 fn advisory(name: &str, arguments: usize) -> Option<(System, &'static [Type], Type)> {
     if (name, arguments) == ("pg_advisory_unlock_all", 0) {
         return Some((System::AdvisoryUnlockAll, &[], Type::Void));
     }
-    let keys: &[Type] = match arguments {
-        1 => &[Type::Int8],
-        2 => &[Type::Int4, Type::Int4],
-        _ => return None,
-    };
+    let keys = keys(arguments)?;
     let (try_only, rest) = match name.strip_prefix("pg_try_advisory_") {
         Some(rest) => (true, rest),
         None => (false, name.strip_prefix("pg_advisory_")?),

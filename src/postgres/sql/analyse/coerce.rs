@@ -52,8 +52,15 @@ impl Analyser<'_> {
             ));
         }
         Ok(match expr {
-            // All integers and most strings are stored alike.
-            expr if from.is_integer() && to.is_integer() && from < to => expr,
+            // All integers and most strings are stored alike; a cast that is
+            // written keeps an index from being used.
+            expr if from.is_integer()
+                && to.is_integer()
+                && from < to
+                && how != Coercion::Explicit =>
+            {
+                expr
+            }
             expr if from.is_string()
                 && to.is_string()
                 && from != Type::Bpchar

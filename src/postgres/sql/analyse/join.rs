@@ -9,6 +9,7 @@
 use std::sync::Arc;
 
 use super::from::Tree;
+use super::quals;
 use crate::postgres::sql::expr::{Comparison, Expr};
 use crate::postgres::sql::plan::{Access, Join, JoinKind, Node, Range, Rows, Scan};
 use crate::postgres::storage::table::{IndexDef, TableDef};
@@ -61,6 +62,11 @@ fn needs(node: &Node) -> u64 {
     }
 }
 
+/// True for a condition that depends on no row and has to be asked of each.
+fn is_for_each_row(condition: &Expr) -> bool {
+    condition.slots() == 0 && condition.is_volatile()
+}
+
 /// Takes those conditions out of a list that need no more than `known`.
 fn take_ready(conditions: &mut Vec<Expr>, known: u64) -> Vec<Expr> {
     conditions
@@ -110,7 +116,9 @@ pub(super) fn plan_joins(tree: Tree, mut known: u64) -> (Node, Vec<Expr>) {
         nodes,
         mut conditions,
     } = tree;
+    let for_each_row: Vec<Expr> = conditions.extract_if(.., |c| is_for_each_row(c)).collect();
     let mut rest = take_ready(&mut conditions, known);
+    let outer = known;
     let mut waiting: Vec<Option<Node>> = nodes.into_iter().map(Some).collect();
     let mut planned: Option<Node> = None;
     while let Some(next) = choose(&waiting, &conditions, known) {
@@ -132,10 +140,9 @@ pub(super) fn plan_joins(tree: Tree, mut known: u64) -> (Node, Vec<Expr>) {
         });
     }
     rest.extend(conditions);
-    match planned {
-        Some(node) => (node, rest),
-        None => (nothing(), rest),
-    }
+    quals::order(&mut rest, None);
+    let node = planned.unwrap_or_else(nothing);
+    (restrict(node, for_each_row, outer), rest)
 }
 
 /// A FROM of no tables gives one empty row.
@@ -180,16 +187,21 @@ pub(super) fn restrict(node: Node, conditions: Vec<Expr>, known: u64) -> Node {
     match node {
         Node::Scan(mut scan) => {
             scan.filter.extend(conditions);
+            let own = Some((scan.slot, &*scan.table));
+            quals::order(&mut scan.filter, own);
             let all: Vec<&Expr> = scan.filter.iter().collect();
             scan.access = access(&scan, &all, known).0;
             Node::Scan(scan)
         }
         Node::Rows(mut source) => {
             source.filter.extend(conditions);
+            quals::order(&mut source.filter, None);
             Node::Rows(source)
         }
         Node::Join(mut join) => {
-            let mut conditions = conditions;
+            // What may differ from row to row is asked of every row.
+            let (volatile, mut conditions): (Vec<_>, Vec<_>) =
+                conditions.into_iter().partition(is_for_each_row);
             // What concerns the side that is kept whole is asked there first.
             if join.kind != JoinKind::Full {
                 let left = take_ready(&mut conditions, known | slots(&join.left));
@@ -201,6 +213,8 @@ pub(super) fn restrict(node: Node, conditions: Vec<Expr>, known: u64) -> Node {
                 join.right = restrict(join.right, right, known);
             }
             join.filter.extend(conditions);
+            join.filter.extend(volatile);
+            quals::order(&mut join.filter, None);
             Node::Join(join)
         }
     }

@@ -18,6 +18,7 @@ mod name;
 mod operator;
 mod output;
 mod presort;
+mod quals;
 mod query;
 mod scope;
 mod select;
