@@ -62,6 +62,10 @@ fn what_is_too_wide_is_refused() {
             (format!("SELECT coalesce({})", ones(1_000)), "(1) 1"),
             (format!("CREATE TABLE wide ({})", columns(1_601)), "54011"),
             (format!("CREATE TABLE wide ({})", columns(1_600)), "0"),
+            (
+                format!("SELECT 'a' ~ '{}'", "(a*)*".repeat(20_000)),
+                "2201B",
+            ),
             ("ALTER TABLE wide ADD COLUMN extra int".to_owned(), "54011"),
             ("SELECT * FROM wide a, wide b".to_owned(), "54011"),
         ] {

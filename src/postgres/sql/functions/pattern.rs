@@ -20,10 +20,21 @@ fn not(value: Value) -> Result<Value> {
     })
 }
 
+/// Groups of a regular expression, times its length.
+const COMPLEXITY_MAX: usize = 1_000_000;
+
 /// What the two dialects of regular expressions read alike is matched;
 /// PostgreSQL's own back references and look-arounds are refused.
 fn matches(a: &[Value], ignore_case: bool) -> Result<Value> {
     let pattern = text(&a[1])?;
+    // The matcher keeps as much for every pair of a group and a character.
+    let groups = pattern.matches('(').count();
+    if groups.saturating_mul(pattern.len()) > COMPLEXITY_MAX {
+        return Err(Error::new(
+            SqlState("2201B"),
+            "invalid regular expression: regular expression is too complex",
+        ));
+    }
     let regex = regex_lite::RegexBuilder::new(pattern)
         .case_insensitive(ignore_case)
         .dot_matches_new_line(true)
