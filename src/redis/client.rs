@@ -62,7 +62,8 @@ pub(super) struct Client {
     pub(super) announced: Box<Announced>,
     /// The offset of the stream after its last command: what WAIT waits for.
     pub(super) write_offset: u64,
-    /// Unix milliseconds of its coming and of its last command.
+    /// Unix milliseconds of its coming, and of its last command or what was
+    /// last sent to it.
     pub(super) connected_at: i64,
     pub(super) active_at: i64,
     /// The name of its last command.

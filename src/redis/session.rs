@@ -14,6 +14,7 @@ use super::client::{Client, ClientId};
 use super::config::{Config, OutputClass, OutputLimit};
 use super::engine::{Engine, Executed};
 use super::keyspace::Keyspace;
+use super::wall_clock_ms;
 use super::wire::{Limits, Parser, Request};
 use crate::rt::{self, Instant, Label};
 
@@ -140,9 +141,14 @@ impl Session {
         let postponed = self.run_all(&mut engine, &mut client);
         engine.keyspace.client = None;
         client.labels.drain(..).for_each(label);
-        self.output.unsplit(client.output.split());
+        if !client.output.is_empty() {
+            client.active_at = wall_clock_ms();
+            self.output.unsplit(client.output.split());
+        }
+        let limit = self.output_limit(&engine.keyspace, &engine.server.config, &client);
         let idle_left = self.idle_left(&engine, &client);
         client.killed |= idle_left == Some(Duration::ZERO);
+        client.killed |= self.is_overfull(self.output.len(), limit);
         let next = if client.killed {
             Next::Vanish
         } else if client.closing {

@@ -9,6 +9,7 @@ mod dump;
 mod eviction;
 mod functions;
 mod fuzz;
+mod limits;
 mod long_scripts;
 mod oracle;
 mod persistence;

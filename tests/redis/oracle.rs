@@ -151,6 +151,18 @@ impl Raw {
         self.stream.write_all(bytes).unwrap();
     }
 
+    /// Sends to a server that may hang up meanwhile.
+    pub fn send_if_heard(&mut self, bytes: &[u8]) {
+        let _gone = self.stream.write_all(bytes);
+    }
+
+    /// What comes up to the end of a connection, however it ends.
+    pub fn rest_if_any(&mut self) -> String {
+        let mut rest = self.input.split().to_vec();
+        let _reset = self.stream.read_to_end(&mut rest);
+        String::from_utf8_lossy(&rest).into_owned()
+    }
+
     /// The next reply, as bytes.
     pub fn reply(&mut self) -> Vec<u8> {
         loop {

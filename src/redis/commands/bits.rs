@@ -10,7 +10,6 @@ use crate::redis::keyspace::Deadline;
 use crate::redis::number::{integer_argument, parse_integer};
 use crate::redis::reply::Reply;
 use crate::redis::values::Made;
-use crate::redis::wire::BULK_MAX;
 
 const READ: Flags = Flags::READONLY;
 const FAST_READ: Flags = Flags::READONLY.and(Flags::FAST);
@@ -29,11 +28,16 @@ pub(super) const COMMANDS: &[Command] = &[
 
 const BAD_OFFSET: Reply = Reply::error("ERR bit offset is not an integer or out of range");
 
-fn bit_offset(arg: &[u8], scale: i64) -> Result<usize, Reply> {
+/// An offset below `proto-max-bulk-len`, which binds no primary and no file.
+fn bit_offset(context: &Context<'_>, arg: &[u8], scale: i64) -> Result<usize, Reply> {
+    let bytes_max = match context.is_applying() {
+        true => usize::MAX,
+        false => context.server.config.bulk_max,
+    };
     parse_integer(arg)
         .and_then(|offset| offset.checked_mul(scale))
         .and_then(|offset| usize::try_from(offset).ok())
-        .filter(|offset| offset / 8 < BULK_MAX)
+        .filter(|offset| offset / 8 < bytes_max)
         .ok_or(BAD_OFFSET)
 }
 
@@ -64,14 +68,14 @@ fn grown(context: &mut Context<'_>, key: &[u8], last: usize) -> Result<(Vec<u8>,
 }
 
 fn getbit(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
-    answer(bit_offset(args[2], 1).and_then(|offset| {
+    answer(bit_offset(context, args[2], 1).and_then(|offset| {
         let text = context.string(args[1])?.unwrap_or_default();
         Ok(Reply::Integer(bit(&text, offset).into()))
     }))
 }
 
 fn setbit(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
-    answer(bit_offset(args[2], 1).and_then(|offset| {
+    answer(bit_offset(context, args[2], 1).and_then(|offset| {
         let on = match parse_integer(args[3]) {
             Some(on @ (0 | 1)) => on == 1,
             _ => return Err(Reply::error("ERR bit is not an integer or out of range")),
@@ -251,7 +255,7 @@ struct Field {
 }
 
 impl Field {
-    fn parse(kind: &[u8], offset: &[u8]) -> Result<Field, Reply> {
+    fn parse(context: &Context<'_>, kind: &[u8], offset: &[u8]) -> Result<Field, Reply> {
         let invalid = Reply::error(
             "ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported \
              but i64 is.",
@@ -266,8 +270,8 @@ impl Field {
             .and_then(|bits| u32::try_from(bits).ok())
             .ok_or(invalid)?;
         let offset = match offset {
-            [b'#', index @ ..] => bit_offset(index, bits.into())?,
-            offset => bit_offset(offset, 1)?,
+            [b'#', index @ ..] => bit_offset(context, index, bits.into())?,
+            offset => bit_offset(context, offset, 1)?,
         };
         Ok(Field {
             signed,
@@ -326,17 +330,17 @@ enum Step {
     Add(Field, i64, Overflow),
 }
 
-fn steps(mut args: &[&[u8]]) -> Result<Vec<Step>, Reply> {
+fn steps(context: &Context<'_>, mut args: &[&[u8]]) -> Result<Vec<Step>, Reply> {
     let mut overflow = Overflow::Wrap;
     let mut steps = Vec::new();
     while let Some((word, rest)) = args.split_first() {
         args = match rest {
             [kind, offset, rest @ ..] if is(word, "GET") => {
-                steps.push(Step::Get(Field::parse(kind, offset)?));
+                steps.push(Step::Get(Field::parse(context, kind, offset)?));
                 rest
             }
             [kind, offset, value, rest @ ..] if is(word, "SET") || is(word, "INCRBY") => {
-                let field = Field::parse(kind, offset)?;
+                let field = Field::parse(context, kind, offset)?;
                 let value = integer_argument(value)?;
                 steps.push(match is(word, "SET") {
                     true => Step::Set(field, value, overflow),
@@ -368,7 +372,7 @@ fn bitfield_ro(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
 }
 
 fn run_steps(context: &mut Context<'_>, args: &[&[u8]], read_only: bool) -> Result<Reply, Reply> {
-    let steps = steps(&args[2..])?;
+    let steps = steps(context, &args[2..])?;
     let last_written = steps.iter().filter_map(|step| match step {
         Step::Get(_) => None,
         Step::Set(field, ..) | Step::Add(field, ..) => Some(field.last_bit()),

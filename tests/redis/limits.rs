@@ -1,0 +1,160 @@
+//! Limits of clients: how many there may be, how long they may say nothing,
+//! how much they may send, and how much may wait for one that does not read.
+//!
+//! Each is played to the simulated server and to the real one.
+
+use std::time::Duration;
+
+use crate::oracle::{Raw, RealRedis, pause, words};
+use crate::support::serve_on_a_thread;
+
+/// What a client that connects is told when there are enough.
+fn turned_away(address: &str) -> Vec<String> {
+    let mut first = Raw::open(address);
+    let mut said = vec![ask(&mut first, "CONFIG SET maxclients 2")];
+    let mut second = Raw::open(address);
+    said.push(ask(&mut second, "PING"));
+    let mut third = Raw::open(address);
+    said.push(String::from_utf8_lossy(&third.rest()).into_owned());
+    said.push(info(&mut first, "connected_clients"));
+    said.push(info(&mut first, "rejected_connections"));
+    drop(second);
+    // The server notices by itself.
+    until(&mut first, "connected_clients", "1");
+    let mut fourth = Raw::open(address);
+    said.push(ask(&mut fourth, "PING"));
+    said.push(ask(&mut fourth, "CONFIG SET maxclients 1"));
+    said.push(ask(&mut first, "PING"));
+    said.push(ask(&mut first, "CONFIG SET maxclients 10000"));
+    said
+}
+
+/// Who may say nothing for longer than `timeout`, and who may not.
+fn timed_out(address: &str) -> Vec<String> {
+    let mut watcher = Raw::open(address);
+    let mut clients = [0; 4].map(|_| Raw::open(address));
+    let [idle, waits, listens, transacts] = &mut clients;
+    let mut said = vec![
+        ask(idle, "CLIENT SETNAME idle"),
+        ask(transacts, "MULTI"),
+        ask(listens, "SUBSCRIBE news"),
+        ask(&mut watcher, "CONFIG SET timeout 1"),
+    ];
+    waits.ask(&words("BLPOP nothing 0"));
+    until(&mut watcher, "connected_clients", "3");
+    said.push(String::from_utf8_lossy(&idle.rest()).into_owned());
+    said.push(String::from_utf8_lossy(&transacts.rest()).into_owned());
+    said.push(ask(&mut watcher, "RPUSH nothing v"));
+    said.push(String::from_utf8_lossy(&waits.reply()).into_owned());
+    said.push(ask(&mut watcher, "PUBLISH news hello"));
+    said.push(String::from_utf8_lossy(&listens.reply()).into_owned());
+    said.push(ask(&mut watcher, "CONFIG SET timeout 0"));
+    said
+}
+
+/// What becomes of arguments and requests that are too long.
+fn too_long(address: &str) -> Vec<String> {
+    let mut watcher = Raw::open(address);
+    let mib = 1 << 20;
+    let mut said = vec![
+        ask(&mut watcher, "CONFIG SET proto-max-bulk-len 1048575"),
+        ask(&mut watcher, "CONFIG SET proto-max-bulk-len 1mb"),
+        ask(&mut watcher, &format!("SETRANGE k {} x", mib - 1)),
+        ask(&mut watcher, "SETRANGE k 1048576 x"),
+        ask(&mut watcher, "APPEND k x"),
+        ask(&mut watcher, "STRLEN k"),
+        ask(&mut watcher, &format!("SETBIT bits {} 1", 8 * mib - 1)),
+        ask(&mut watcher, &format!("SETBIT bits {} 1", 8 * mib)),
+    ];
+    for length in [mib, mib + 1] {
+        let mut client = Raw::open(address);
+        client.send(format!("*2\r\n$4\r\nECHO\r\n${length}\r\n").as_bytes());
+        client.send(&vec![b'x'; 10]);
+        client.hang_up();
+        said.push(String::from_utf8_lossy(&client.rest()).into_owned());
+    }
+    said.push(ask(&mut watcher, "CONFIG SET proto-max-bulk-len 512mb"));
+    said.push(ask(
+        &mut watcher,
+        "CONFIG SET client-query-buffer-limit 1mb",
+    ));
+    let mut client = Raw::open(address);
+    client.send(b"*2\r\n$4\r\nECHO\r\n$2000000\r\n");
+    client.send_if_heard(&vec![b'x'; 1_900_000]);
+    said.push(client.rest_if_any());
+    said.push(ask(
+        &mut watcher,
+        "CONFIG SET client-query-buffer-limit 1gb",
+    ));
+    said.push(info(&mut watcher, "connected_clients"));
+    said
+}
+
+/// Who is let go because too much waits to be read.
+fn overfull(address: &str) -> Vec<String> {
+    let mut watcher = Raw::open(address);
+    let set = |limits: &str| {
+        let mut set = words("CONFIG SET client-output-buffer-limit");
+        set.push(limits.as_bytes().to_vec());
+        set
+    };
+    let mut call = |args: &[Vec<u8>]| String::from_utf8_lossy(&watcher.call(args)).into_owned();
+    let mut said = vec![
+        call(&words("SETRANGE k 4000000 x")),
+        call(&set("pubsub 1mb 0 0")),
+        call(&set("normal 1mb 0")),
+        call(&set("reader 1mb 0 0")),
+        call(&words("CONFIG GET client-output-buffer-limit")),
+    ];
+    let mut listener = Raw::open(address);
+    listener.call(&words("SUBSCRIBE news"));
+    let message = vec![b'x'; 100_000];
+    // Until it does not hear any more: what its socket takes is not counted.
+    let heard = (0..500).take_while(|_| {
+        let publish = [b"PUBLISH".to_vec(), b"news".to_vec(), message.clone()];
+        call(&publish) == ":1\r\n"
+    });
+    let heard = heard.count();
+    said.push(format!("let go: {}", (10..500).contains(&heard)));
+    said.push(call(&set("normal 1mb 0 0")));
+    let mut reader = Raw::open(address);
+    let get = crate::oracle::request(&words("GET k"));
+    reader.send_if_heard(&get.repeat(20));
+    pause(Duration::from_millis(50));
+    let length = reader.rest_if_any().len();
+    said.push(format!("cut short: {}", length < 20 * 4_000_001));
+    said.push(call(&set("normal 0 0 0 pubsub 32mb 8mb 60")));
+    said
+}
+
+fn ask(client: &mut Raw, command: &str) -> String {
+    String::from_utf8_lossy(&client.call(&words(command))).into_owned()
+}
+
+fn info(client: &mut Raw, field: &str) -> String {
+    let info = ask(client, "INFO");
+    let line = info.lines().find(|line| line.starts_with(field));
+    line.unwrap_or_default().to_owned()
+}
+
+fn until(client: &mut Raw, field: &str, value: &str) {
+    for _ in 0..2_000 {
+        if info(client, field) == format!("{field}:{value}") {
+            return;
+        }
+        pause(Duration::from_millis(5));
+    }
+    panic!("ten seconds, and {}", info(client, field));
+}
+
+#[test]
+fn clients_meet_the_limits_of_the_real_server() {
+    type Limit = fn(&str) -> Vec<String>;
+    let limits: [Limit; 4] = [turned_away, timed_out, too_long, overfull];
+    for limit in limits {
+        let Some(real) = RealRedis::start() else {
+            return;
+        };
+        assert_eq!(limit(&serve_on_a_thread()), limit(&real.address()));
+    }
+}
