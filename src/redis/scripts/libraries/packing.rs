@@ -198,12 +198,13 @@ fn unpack(args: &Arguments<'_>) -> mlua::Result<MultiValue> {
     let mut format = Format::new(args)?;
     let data = args.string(2)?;
     let position = args.integer_or(3, 1)?;
-    let Ok(mut position) = usize::try_from(position - 1) else {
+    // Without a sign, as in Redis: before the start is far behind the end.
+    let Some(mut position) = (position.cast_unsigned() as usize).checked_sub(1) else {
         return args.error(3, "offset must be 1 or greater");
     };
     let mut results: Vec<Value> = Vec::new();
     while let Some(item) = format.next()? {
-        position += format.padding(position, item);
+        position = position.wrapping_add(format.padding(position, item));
         let mut size = item.size;
         let mut bytes = slice(args, &data, position, size)?;
         match item.letter {
@@ -237,7 +238,7 @@ fn unpack(args: &Arguments<'_>) -> mlua::Result<MultiValue> {
         }
         position += size;
     }
-    let next = i64::try_from(position + 1).unwrap_or(i64::MAX);
+    let next = (position.wrapping_add(1) as u64).cast_signed();
     results.push(Value::Integer(next));
     Ok(results.into_iter().collect())
 }
