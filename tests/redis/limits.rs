@@ -69,7 +69,7 @@ fn too_long(address: &str) -> Vec<String> {
     for length in [mib, mib + 1] {
         let mut client = Raw::open(address);
         client.send(format!("*2\r\n$4\r\nECHO\r\n${length}\r\n").as_bytes());
-        client.send(&vec![b'x'; 10]);
+        client.send(&[b'x'; 10]);
         client.hang_up();
         said.push(String::from_utf8_lossy(&client.rest()).into_owned());
     }
