@@ -44,8 +44,12 @@ async fn parsing(address: &str) -> Vec<String> {
     for sql in PARSED {
         for begin in ["", "BEGIN ISOLATION LEVEL REPEATABLE READ"] {
             holder.batch_execute(begin).await.unwrap();
-            // One of them is refused, and fails its transaction.
-            let _parsed = holder.prepare(sql).await;
+            // One of them is refused, and fails its transaction: PostgreSQL
+            // says so before it lets go of the locks.
+            let parsed = holder.prepare(sql).await;
+            if parsed.is_err() {
+                holder.batch_execute("").await.unwrap();
+            }
             let free = asked(&other).await;
             let add = "INSERT INTO parsed VALUES (2)";
             other.batch_execute(add).await.unwrap();
