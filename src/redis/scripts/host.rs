@@ -267,11 +267,7 @@ impl Host {
         {
             return Err(Error::external(Raised::Reply(text.clone())));
         }
-        match reply {
-            // Most replies, and no memory.
-            Reply::Integer(value) => Ok(Value::Integer(value)),
-            reply => without_limit(lua, || to_lua(lua, &reply, resp)),
-        }
+        without_limit(lua, || to_lua(lua, &reply, resp))
     }
 
     fn execute(&self, args: &MultiValue) -> (Reply, Resp) {
