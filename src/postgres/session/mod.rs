@@ -5,6 +5,8 @@
 //! refuses everything until its end. Dropping a session, wherever it stands,
 //! rolls back and gives back every lock.
 
+mod preparing;
+
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,21 +17,20 @@ use super::catalog::State;
 use super::cost::{Cost, ENDLESS};
 use super::engine::Shared;
 use super::error::{Error, Result, SqlState};
-use super::executor::{self, Execution, Outcome, lock_relation, try_lock_relations};
+use super::executor::{self, Execution, Outcome};
 use super::interrupted::interruptible;
-use super::locks::{LockMode, LockTag, Pid};
+use super::locks::Pid;
 use super::options::{Bug, SynchronousCommit};
 use super::settings::Settings;
-use super::sql::{
-    Action, Analyser, Command, Keyword, OutputColumn, Plan, Source, current_timestamp,
-};
+use super::sql::{Action, Command, Keyword, Plan, Source, current_timestamp};
 use super::storage::Xid;
 use super::storage::clog::Snapshot;
-use super::storage::table::TableId;
 use super::transaction::{Isolation, Modes, Transaction};
-use super::types::{Row, Type, Value};
+use super::types::{Row, Value};
 use super::utility::{self, Portals, Statements};
 use crate::rt;
+
+pub(super) use preparing::{Bound, Prepared};
 
 /// Where a session stands, as ReadyForQuery tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,78 +40,6 @@ pub(super) enum Block {
     Open,
     /// After an error: only its end is accepted.
     Failed,
-}
-
-/// An error of the analysis, and the tables that it had come to before.
-struct Refused {
-    error: Error,
-    tables: Vec<(TableId, LockMode)>,
-}
-
-impl From<Error> for Refused {
-    fn from(error: Error) -> Refused {
-        let tables = Vec::new();
-        Refused { error, tables }
-    }
-}
-
-/// A statement that is ready to run.
-#[derive(Debug)]
-pub(super) struct Prepared {
-    /// None for an empty text.
-    pub(super) source: Option<Source>,
-    pub(super) plan: Option<Arc<Plan>>,
-    /// The columns of a statement that is not planned.
-    pub(super) columns: Vec<OutputColumn>,
-    /// True if somebody has been told the types of the result: a new plan
-    /// must keep to them.
-    pub(super) described: bool,
-    /// The text that was prepared, for others to see while it runs.
-    pub(super) text: Option<Arc<str>>,
-}
-
-impl Prepared {
-    pub(super) fn params(&self) -> &[Type] {
-        self.plan.as_ref().map_or(&[], |plan| &plan.params)
-    }
-
-    /// The columns of the result; none if it gives no rows.
-    pub(super) fn output(&self) -> &[OutputColumn] {
-        match &self.plan {
-            Some(plan) => &plan.output,
-            None => &self.columns,
-        }
-    }
-
-    pub(super) fn gives_rows(&self) -> bool {
-        match &self.plan {
-            Some(plan) => plan.gives_rows(),
-            None => !self.columns.is_empty(),
-        }
-    }
-
-    pub(super) fn keyword(&self) -> Keyword {
-        self.source.as_ref().map_or(Keyword::Other, Source::keyword)
-    }
-}
-
-impl Plan {
-    fn gives_rows(&self) -> bool {
-        match &self.action {
-            Action::Select(_) => true,
-            Action::Insert(insert) => insert.returning.is_some(),
-            Action::Update(update) => update.returning.is_some(),
-            Action::Delete(delete) => delete.returning.is_some(),
-        }
-    }
-}
-
-/// A plan that is to be run later: its tables are locked.
-#[derive(Debug)]
-pub(super) struct Bound {
-    plan: Arc<Plan>,
-    /// What a query will see; other statements look when they run.
-    snapshot: Option<Snapshot>,
 }
 
 /// What a statement answers.
@@ -214,168 +143,6 @@ impl Session {
         Ok(())
     }
 
-    /// As [`Session::prepare`], but no fault is found with a table that another
-    /// transaction is changing: each is locked before the next is looked at.
-    pub(super) async fn prepare_in_turn(
-        &mut self,
-        source: Option<Source>,
-        sql: Option<&str>,
-        types: &[Type],
-    ) -> Result<Prepared> {
-        if let Some(source) = &source {
-            self.refuse_if_failed(source.keyword())?;
-        }
-        loop {
-            let refused = match self.analyse(source.clone(), sql, types) {
-                Ok(prepared) => return Ok(prepared),
-                Err(refused) => refused,
-            };
-            if !self.await_tables(&refused.tables).await? {
-                return Err(refused.error);
-            }
-        }
-    }
-
-    /// As [`Session::prepare_in_turn`], for what is kept to be run later: its
-    /// tables, and those of a query inside of it, are locked from its analysis
-    /// until the transaction ends.
-    pub(super) async fn prepare_and_lock(
-        &mut self,
-        source: Option<Source>,
-        sql: &str,
-        types: &[Type],
-    ) -> Result<Prepared> {
-        let mut prepared = self.prepare_in_turn(source, Some(sql), types).await?;
-        let Some(source) = prepared.source.clone() else {
-            return Ok(prepared);
-        };
-        if let Some(plan) = prepared.plan.take() {
-            prepared.plan = Some(self.lock_analysed(&plan, &source).await?);
-        } else if let Some(query) = utility::query_within(source.command())? {
-            let query = self.prepare_in_turn(Some(query), None, &[]).await?;
-            if let (Some(plan), Some(source)) = (query.plan, query.source) {
-                self.lock_analysed(&plan, &source).await?;
-            }
-        }
-        Ok(prepared)
-    }
-
-    /// What the analysis of a statement leaves behind.
-    async fn lock_analysed(&mut self, plan: &Arc<Plan>, source: &Source) -> Result<Arc<Plan>> {
-        let (shared, pid) = (self.shared.clone(), self.pid);
-        let timeout = self.time_left();
-        let locking = pin!(self.begin_plan(plan, source, false));
-        interruptible(&shared, pid, timeout, locking).await
-    }
-
-    /// Takes the snapshot, if it is to be kept, and the locks of a plan's
-    /// tables, in a transaction that begins if none runs.
-    pub(super) async fn begin_plan(
-        &mut self,
-        plan: &Arc<Plan>,
-        source: &Source,
-        described: bool,
-    ) -> Result<Arc<Plan>> {
-        let transaction = self.ensure_transaction()?;
-        let isolation = transaction.isolation;
-        if self.settings.hot_standby {
-            possible_on_hot_standby(isolation)?;
-        }
-        let (shared, transaction, _) = self.in_transaction()?;
-        transaction.begin_snapshot(shared).await;
-        self.lock_plan(plan, source, described).await
-    }
-
-    /// Takes the snapshot, if it is to be kept, and locks tables one after the
-    /// other: true if one was not to be had at once.
-    async fn await_tables(&mut self, tables: &[(TableId, LockMode)]) -> Result<bool> {
-        self.ensure_transaction()?;
-        let (shared, pid) = (self.shared.clone(), self.pid);
-        let timeout = self.time_left();
-        let (_, transaction, settings) = self.in_transaction()?;
-        let lock = async {
-            let mut waited = false;
-            transaction.begin_snapshot(&shared).await;
-            for (table, mode) in tables {
-                let tag = LockTag::Relation(*table);
-                let name = shared.lock().relation_name(*table)?;
-                waited |=
-                    !transaction.holds(tag, *mode) && !shared.lock().locks.is_free(tag, *mode, pid);
-                lock_relation(&shared, transaction, settings, tag, *mode, &name).await?;
-            }
-            Ok(waited)
-        };
-        interruptible(&shared, pid, timeout, pin!(lock)).await
-    }
-
-    /// Analyses one statement; `sql` is its text, if it is the only one.
-    pub(super) fn prepare(
-        &self,
-        source: Option<Source>,
-        sql: Option<&str>,
-        types: &[Type],
-    ) -> Result<Prepared> {
-        let analysed = self.analyse(source, sql, types);
-        analysed.map_err(|refused| refused.error)
-    }
-
-    fn analyse(
-        &self,
-        source: Option<Source>,
-        sql: Option<&str>,
-        types: &[Type],
-    ) -> std::result::Result<Prepared, Refused> {
-        let Some(source) = source else {
-            return Ok(Prepared {
-                source: None,
-                plan: None,
-                columns: Vec::new(),
-                described: false,
-                text: None,
-            });
-        };
-        if let Command::Refused(refused) = source.command() {
-            return Err(refused.error().into());
-        }
-        let sql = sql.filter(|_| types.is_empty());
-        let mut engine = self.shared.lock();
-        if let Some(plan) = sql.and_then(|sql| engine.cached_plan(sql)) {
-            return Ok(Prepared {
-                source: Some(source),
-                plan: Some(plan),
-                columns: Vec::new(),
-                described: false,
-                text: None,
-            });
-        }
-        let mut analyser = Analyser::new(&engine.catalog, &engine.clog, self.top(), types);
-        let plan = analyser.plan(source.command());
-        let plan = match plan {
-            Ok(plan) => plan.map(Arc::new),
-            Err(error) => {
-                let tables = analyser.into_tables();
-                return Err(Refused { error, tables });
-            }
-        };
-        if let (Some(sql), Some(plan)) = (sql, &plan) {
-            engine.cache_plan(sql, plan);
-        }
-        let columns = match &plan {
-            Some(_) => Vec::new(),
-            None => {
-                drop(engine);
-                utility::columns(self, source.command())?
-            }
-        };
-        Ok(Prepared {
-            source: Some(source),
-            plan,
-            columns,
-            described: false,
-            text: None,
-        })
-    }
-
     /// Tells others that a statement begins.
     pub(super) fn begin_activity(&self, query: &Arc<str>) {
         if let Some(activity) = self.shared.lock().backends.activity(self.pid) {
@@ -449,26 +216,6 @@ impl Session {
     /// Refuses a command on a standby.
     pub(super) fn prevent_in_recovery(&self, command: &str) -> Result<()> {
         self.shared.replication.prevent(command)
-    }
-
-    /// Plans a statement and locks its tables; a query sees what has been
-    /// committed by now, whenever it is run.
-    pub(super) async fn bind(&mut self, prepared: &Prepared) -> Result<Option<Bound>> {
-        let (Some(source), Some(plan)) = (&prepared.source, &prepared.plan) else {
-            return Ok(None);
-        };
-        let (shared, pid) = (self.shared.clone(), self.pid);
-        let timeout = self.time_left();
-        let bound = pin!(async {
-            rt::work(Duration::from_nanos(self.cost.statement_ns)).await;
-            let plan = self.begin_plan(plan, source, prepared.described).await?;
-            let (shared, transaction, _) = self.in_transaction()?;
-            let snapshot = plan
-                .is_query()
-                .then(|| transaction.take_portal_snapshot(&mut shared.lock()));
-            Ok(Some(Bound { plan, snapshot }))
-        });
-        interruptible(&shared, pid, timeout, bound).await
     }
 
     /// Runs a statement. On an error its transaction has been undone.
@@ -716,40 +463,6 @@ impl Session {
         })
     }
 
-    /// Locks what a plan needs, and plans again if the catalog has changed.
-    async fn lock_plan(
-        &mut self,
-        plan: &Arc<Plan>,
-        source: &Source,
-        described: bool,
-    ) -> Result<Arc<Plan>> {
-        let mut plan = plan.clone();
-        loop {
-            let (shared, transaction, settings) = self.in_transaction()?;
-            let names: Vec<(LockTag, _, Arc<str>)> = {
-                let mut engine = shared.lock();
-                if plan.catalog_version != engine.catalog.version() {
-                    let top = transaction.xid;
-                    let (catalog, clog) = (&engine.catalog, &engine.clog);
-                    let mut analyser = Analyser::new(catalog, clog, top, &plan.params);
-                    let again = analyser.plan(source.command())?;
-                    plan = Arc::new(checked(again, &plan, described)?);
-                }
-                if try_lock_relations(&mut engine, transaction, &plan) {
-                    return Ok(plan);
-                }
-                let name = |id| engine.relation_name(id);
-                let locks = plan.tables.iter();
-                locks
-                    .map(|(id, mode)| Ok((LockTag::Relation(*id), *mode, name(*id)?)))
-                    .collect::<Result<_>>()?
-            };
-            for (tag, mode, name) in names {
-                lock_relation(shared, transaction, settings, tag, mode, &name).await?;
-            }
-        }
-    }
-
     /// Ends the implicit transaction around statements outside of a block.
     pub(super) async fn end_implicit(&mut self) -> Result<()> {
         if self.block == Block::None && self.transaction.is_some() {
@@ -855,34 +568,6 @@ fn possible_on_standby(modes: Modes) -> Result<()> {
         return refused("cannot set transaction read-write mode during recovery");
     }
     Ok(())
-}
-
-/// Refuses the query of a standby's transaction that it cannot have.
-fn possible_on_hot_standby(isolation: Isolation) -> Result<()> {
-    if isolation == Isolation::Serializable {
-        return Err(Error::new(
-            SqlState::FEATURE_NOT_SUPPORTED,
-            "cannot use serializable mode in a hot standby",
-        )
-        .detail("\"default_transaction_isolation\" is set to \"serializable\".")
-        .hint(
-            "You can use \"SET default_transaction_isolation = 'repeatable read'\" to change \
-             the default.",
-        ));
-    }
-    Ok(())
-}
-
-fn checked(again: Option<Plan>, before: &Plan, described: bool) -> Result<Plan> {
-    let plan = again.ok_or_else(|| Error::unsupported("replanning this statement"))?;
-    let types = |plan: &Plan| plan.output.iter().map(|c| c.ty).collect::<Vec<_>>();
-    if described && types(&plan) != types(before) {
-        return Err(Error::new(
-            SqlState::FEATURE_NOT_SUPPORTED,
-            "cached plan must not change result type",
-        ));
-    }
-    Ok(plan)
 }
 
 fn tag(action: &Action, outcome: &Outcome) -> Tag {
