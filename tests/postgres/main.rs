@@ -16,6 +16,8 @@ mod durability;
 mod endless;
 mod errors;
 mod fuzz;
+#[path = "../fuzzed/mod.rs"]
+mod fuzzed;
 mod hermitage;
 mod isolation;
 mod protocol;

@@ -9,6 +9,8 @@ mod dump;
 mod eviction;
 mod functions;
 mod fuzz;
+#[path = "../fuzzed/mod.rs"]
+mod fuzzed;
 mod limits;
 mod long_scripts;
 mod oracle;

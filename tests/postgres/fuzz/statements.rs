@@ -11,10 +11,9 @@ use futures_util::future::join;
 
 use super::client::{Client, message};
 use super::nested::nested;
-use super::{
-    Answers, BATCH, Noted, PATIENCE, assert_reached, batches, index, options, pick, values,
-};
+use super::{FUZZ, PATIENCE, options, values};
 use crate::corpus::{FILES, statements};
+use crate::fuzzed::{Answers, BATCH, Noted, assert_reached, batches, index, pick};
 use crate::support::simulate;
 
 /// Values at the ends of their types, and what is no value.
@@ -467,7 +466,7 @@ pub fn batch(seed: u64, noted: &Noted, planted: Option<Bug>) -> Answers {
 
 #[test]
 fn broken_statements_leave_the_session_usable() {
-    let answers = batches(|seed, noted| batch(seed, &noted, None));
+    let answers = batches(FUZZ, |seed, noted| batch(seed, &noted, None));
     let expected = ["ok", "0A000", "22003", "22P02", "42601", "42703", "42883"];
     assert_reached(&answers, &expected);
 }

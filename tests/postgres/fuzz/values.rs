@@ -3,7 +3,7 @@
 
 use doublebuy::draw::Draw;
 
-use super::pick;
+use crate::fuzzed::{index, pick};
 
 /// A type: its name, its number, its array's number.
 pub type Named = (&'static str, u32, u32);
@@ -232,7 +232,7 @@ pub fn binary(draw: &mut Draw, ty: Named) -> Vec<u8> {
         0 => value.truncate(draw.number(0..9) as usize),
         1 => value.push(0),
         2 if !value.is_empty() => {
-            let at = super::index(draw, value.len());
+            let at = index(draw, value.len());
             value[at] ^= 1 << draw.number(0..8);
         }
         _ => {}

@@ -8,9 +8,8 @@ use doublebuy::rt;
 use tokio::io::AsyncWriteExt;
 
 use super::client::{Client, message, next, startup};
-use super::{
-    Answers, BATCH, Noted, PATIENCE, assert_reached, batches, index, options, pick, values,
-};
+use super::{FUZZ, PATIENCE, options, values};
+use crate::fuzzed::{Answers, BATCH, Noted, assert_reached, batches, index, pick};
 use crate::support::{ADDRESS, simulate};
 
 const QUERIES: &[&str] = &[
@@ -252,6 +251,6 @@ pub fn batch(seed: u64, noted: &Noted, planted: Option<Bug>) -> Answers {
 
 #[test]
 fn broken_bytes_harm_their_own_connection_at_most() {
-    let answers = batches(|seed, noted| batch(seed, &noted, None));
+    let answers = batches(FUZZ, |seed, noted| batch(seed, &noted, None));
     assert_reached(&answers, &["ok", "08P01", "22012", "22P03", "42601"]);
 }

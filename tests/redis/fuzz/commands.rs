@@ -6,10 +6,9 @@ use std::sync::Arc;
 use doublebuy::draw::Draw;
 use doublebuy::redis::Bug;
 
-use super::{
-    Answers, BATCH, Client, Noted, assert_reached, batches, index, options, others_are_served, pick,
-};
+use super::{Client, FUZZ, options, others_are_served};
 use crate::differential::generator::sequence;
+use crate::fuzzed::{Answers, BATCH, Noted, assert_reached, batches, index, pick};
 use crate::support::simulate;
 
 type Args = Vec<Vec<u8>>;
@@ -153,7 +152,10 @@ fn batch(seed: u64, noted: Noted, planted: Option<Bug>) -> Answers {
         let mut answers = Answers::new();
         for _ in 0..BATCH {
             let input = input(&mut draw, &from);
-            *noted.lock() = format!("{:#?}", input.iter().map(shown).collect::<Vec<_>>());
+            noted.note(format!(
+                "{:#?}",
+                input.iter().map(shown).collect::<Vec<_>>()
+            ));
             if !client.survives(&input, &mut answers).await {
                 client = Client::new().await;
             }
@@ -170,7 +172,7 @@ fn shown(args: &Args) -> String {
 
 #[test]
 fn broken_commands_leave_the_server_as_it_was() {
-    let answers = batches(|seed, noted| batch(seed, noted, None));
+    let answers = batches(FUZZ, |seed, noted| batch(seed, noted, None));
     assert_reached(
         &answers,
         &["ok", "ERR", "WRONGTYPE", "NOSCRIPT", "EXECABORT"],

@@ -11,89 +11,31 @@ mod commands;
 mod scripts;
 mod wire;
 
-use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use doublebuy::draw::Draw;
 use doublebuy::redis::{Bug, Options};
 use doublebuy::rt;
-use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use crate::fuzzed::{Answers, Noted};
 use crate::oracle::{request, whole_reply, words};
 
-/// Inputs of a test where nothing else is asked for.
-const INPUTS: u64 = 2_000;
-/// Inputs that share a server.
-const BATCH: u64 = 200;
 /// Simulated time after which a client gives up on an answer.
 /// Where every input waits for it, a batch still ends in time.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Instructions of a script: enough for every one that ends.
 const INSTRUCTIONS_MAX: u64 = 300_000;
 
-fn asked(name: &str, default: u64) -> u64 {
-    std::env::var(name).map_or(default, |value| value.parse().expect("a number"))
-}
-
-/// What was answered: the first words of errors, and `ok`, with their counts.
-type Answers = BTreeMap<String, u64>;
-
-/// What the batch is about to send.
-type Noted = Arc<Mutex<String>>;
-
-/// Runs batches until there were enough inputs. A batch notes each input
-/// before it sends it.
-fn batches(batch: impl Fn(u64, Noted) -> Answers) -> Answers {
-    let (inputs, first) = (asked("REDIS_FUZZ", INPUTS), asked("REDIS_FUZZ_SEED", 1));
-    let mut all = Answers::new();
-    for seed in first..first + inputs.div_ceil(BATCH) {
-        let noted = Noted::default();
-        match catch_unwind(AssertUnwindSafe(|| batch(seed, noted.clone()))) {
-            Ok(answers) => {
-                for (answer, count) in answers {
-                    *all.entry(answer).or_default() += count;
-                }
-            }
-            Err(panic) => {
-                eprintln!("REDIS_FUZZ_SEED={seed}, at this input:\n{}", noted.lock());
-                resume_unwind(panic);
-            }
-        }
-    }
-    println!("{inputs} inputs: {all:?}");
-    all
-}
-
-fn assert_reached(answers: &Answers, expected: &[&str]) {
-    for reached in expected {
-        assert!(
-            answers.contains_key(*reached),
-            "nothing was answered {reached}"
-        );
-    }
-}
+/// What sets the number of inputs.
+const FUZZ: &str = "REDIS_FUZZ";
 
 fn options(planted: Option<Bug>) -> Options {
     Options {
         planted,
         script_instructions_max: INSTRUCTIONS_MAX,
         ..Options::default()
-    }
-}
-
-fn pick<'a, T>(draw: &mut Draw, from: &'a [T]) -> &'a T {
-    &from[index(draw, from.len())]
-}
-
-/// An index below `length`, 0 if there is none.
-fn index(draw: &mut Draw, length: usize) -> usize {
-    match u64::try_from(length) {
-        Ok(length @ 1..) => usize::try_from(draw.within(0..length)).unwrap(),
-        _ => 0,
     }
 }
 

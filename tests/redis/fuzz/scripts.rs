@@ -5,10 +5,9 @@ use std::sync::Arc;
 use doublebuy::draw::Draw;
 use doublebuy::redis::Bug;
 
-use super::{
-    Answers, BATCH, Client, Noted, assert_reached, batches, index, options, others_are_served, pick,
-};
+use super::{Client, FUZZ, options, others_are_served};
 use crate::differential::SCRIPTS;
+use crate::fuzzed::{Answers, BATCH, Noted, assert_reached, batches, index, pick};
 use crate::oracle::words;
 use crate::support::simulate;
 
@@ -206,7 +205,7 @@ pub fn batch(seed: u64, noted: Noted, planted: Option<Bug>) -> Answers {
         let mut answers = Answers::new();
         for _ in 0..BATCH {
             let script = input(&mut draw, &known);
-            *noted.lock() = script.escape_ascii().to_string();
+            noted.note(script.escape_ascii().to_string());
             let mut args = vec![b"EVAL".to_vec(), script];
             args.extend(words("1 k [1,{\"a\":2}]"));
             if !client.survives(&[args], &mut answers).await {
@@ -220,6 +219,6 @@ pub fn batch(seed: u64, noted: Noted, planted: Option<Bug>) -> Answers {
 
 #[test]
 fn broken_scripts_are_ended() {
-    let answers = batches(|seed, noted| batch(seed, noted, None));
+    let answers = batches(FUZZ, |seed, noted| batch(seed, noted, None));
     assert_reached(&answers, &["ok", "ERR", "WRONGTYPE"]);
 }

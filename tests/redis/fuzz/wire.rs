@@ -3,11 +3,9 @@
 use doublebuy::draw::Draw;
 use tokio::io::AsyncWriteExt;
 
-use super::{
-    Answers, BATCH, Client, Noted, PATIENCE, assert_reached, batches, count, index, options,
-    others_are_served, pick,
-};
+use super::{Client, FUZZ, PATIENCE, count, options, others_are_served};
 use crate::differential::Pair;
+use crate::fuzzed::{Answers, BATCH, Noted, assert_reached, batches, index, pick};
 use crate::oracle::{RealRedis, request, words};
 use crate::support::{serve_on_a_thread, simulate};
 use doublebuy::rt;
@@ -151,7 +149,7 @@ fn batch(seed: u64, noted: Noted) -> Answers {
         let mut answers = Answers::new();
         for _ in 0..BATCH {
             let input = input(&mut draw);
-            *noted.lock() = input.escape_ascii().to_string();
+            noted.note(input.escape_ascii().to_string());
             let mut client = Client::new().await;
             // A server that has seen enough may hang up before the end.
             if client.stream.write_all(&input).await.is_ok() {
@@ -173,7 +171,7 @@ fn batch(seed: u64, noted: Noted) -> Answers {
 
 #[test]
 fn broken_bytes_harm_their_own_connection_at_most() {
-    let answers = batches(batch);
+    let answers = batches(FUZZ, batch);
     assert_reached(
         &answers,
         &["ok", "ERR", "WRONGTYPE", "NOPROTO", "EXECABORT"],
