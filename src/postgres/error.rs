@@ -83,6 +83,8 @@ sqlstates! {
     DUPLICATE_COLUMN = "42701";
     /// ambiguous_column
     AMBIGUOUS_COLUMN = "42702";
+    /// ambiguous_parameter
+    AMBIGUOUS_PARAMETER = "42P08";
     /// undefined_column
     UNDEFINED_COLUMN = "42703";
     /// undefined_object

@@ -28,6 +28,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("complaints", include_str!("complaints.sql")),
     ("drivers", include_str!("drivers.sql")),
     ("maintenance", include_str!("maintenance.sql")),
+    ("parameters", include_str!("parameters.sql")),
     ("settings", include_str!("settings.sql")),
     ("tables", include_str!("tables.sql")),
 ];

@@ -139,7 +139,11 @@ impl Analyser<'_> {
             no_aggregate(name, &names.join(", "), unknown)
         })?;
         for (argument, ty) in arguments.into_iter().zip(wanted) {
-            aggregate.arguments.push(self.implicit(argument, ty)?);
+            let argument = match ty {
+                Type::Unknown => self.any(argument)?.expr,
+                _ => self.implicit(argument, ty)?,
+            };
+            aggregate.arguments.push(argument);
         }
         if distinct
             && aggregate
@@ -297,7 +301,7 @@ fn result_type(
     };
     let one = |wanted: Type, result: Type| rest.is_empty().then(|| (vec![wanted], result));
     match (function, *first) {
-        (Count, ty) => one(text(ty), Type::Int8),
+        (Count, ty) => one(ty, Type::Int8),
         (Sum, Type::Int2 | Type::Int4) => one(*first, Type::Int8),
         (Sum | Avg, Type::Int8 | Type::Numeric) | (Avg, Type::Int2 | Type::Int4) => {
             one(Type::Numeric, Type::Numeric)
@@ -328,7 +332,7 @@ fn result_type(
             json(name),
         ),
         (JsonObjectAgg, key) => match rest {
-            [value] => Some((vec![text(key), text(*value)], json(name))),
+            [value] => Some((vec![key, *value], json(name))),
             _ => None,
         },
         _ => None,

@@ -58,9 +58,15 @@ impl Analyser<'_> {
             _ => {}
         }
         if let Some((function, wanted, ty)) = system::signature(&name, arguments.len()) {
+            let types: Vec<Type> = arguments.iter().map(|argument| argument.ty).collect();
+            let fits = |(from, to): (&Type, &Type)| {
+                *from == Type::Unknown || convertible(*from, *to, Coercion::Implicit)
+            };
+            if !types.iter().zip(wanted).all(fits) {
+                return Err(no_function(&name, &types));
+            }
             let arguments = arguments.into_iter().zip(wanted);
-            let arguments =
-                arguments.map(|(argument, to)| self.coerce(argument, *to, Coercion::Assignment));
+            let arguments = arguments.map(|(argument, to)| self.implicit(argument, *to));
             let arguments = arguments.collect::<Result<_>>()?;
             return Ok(Typed::new(Expr::System(function, arguments), ty));
         }
@@ -119,7 +125,7 @@ impl Analyser<'_> {
         for (index, argument) in arguments.into_iter().enumerate() {
             converted.push(match builtin.argument(index) {
                 Type::Any => {
-                    let argument = self.settle(argument)?;
+                    let argument = self.any(argument)?;
                     // json goes to functions of any type by its meaning.
                     match argument.ty {
                         Type::Json => self.coerce(argument, Type::Jsonb, Coercion::Assignment)?,

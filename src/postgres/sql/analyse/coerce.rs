@@ -91,12 +91,7 @@ impl Analyser<'_> {
                     *value = from_text(to, text)?;
                 }
             }
-            Expr::Param(index) => {
-                let index = *index;
-                if self.param(index) == Type::Unknown {
-                    self.params[index] = to;
-                }
-            }
+            Expr::Param(index) => self.deduce(*index, to)?,
             _ if matches!(to, Type::Text | Type::Unknown) => {}
             _ => {
                 return Ok(Expr::Cast {
@@ -107,6 +102,20 @@ impl Analyser<'_> {
             }
         }
         Ok(expr)
+    }
+
+    /// A parameter without a type gets its first context's; a second context
+    /// has to agree.
+    fn deduce(&mut self, index: usize, to: Type) -> Result<()> {
+        let had = self.param(index);
+        if had == Type::Unknown {
+            self.params[index] = to;
+        } else if had != to {
+            let message = format!("inconsistent types deduced for parameter ${}", index + 1);
+            return Err(Error::new(SqlState::AMBIGUOUS_PARAMETER, message)
+                .detail(format!("{had} versus {to}")));
+        }
+        Ok(())
     }
 
     /// A relation by name: what is written must exist.
@@ -131,11 +140,8 @@ impl Analyser<'_> {
                 }
                 Ok(Expr::Const(Value::Text(quote_ident(&name).into())))
             }
-            Expr::Param(index) => {
-                let index = *index;
-                if self.param(index) == Type::Unknown {
-                    self.params[index] = Type::Text;
-                }
+            Expr::Param(index) if from == Type::Unknown => {
+                self.deduce(*index, Type::Text)?;
                 Ok(expr)
             }
             _ if from.is_string() || from == Type::Oid || from.is_integer() => Ok(Expr::Cast {
@@ -160,6 +166,15 @@ impl Analyser<'_> {
             return Ok(value);
         }
         Ok(Typed::new(self.decide(value.expr, Type::Text)?, Type::Text))
+    }
+
+    /// Where any type will do, a parameter without one is left so.
+    pub(super) fn any(&mut self, value: Typed) -> Result<Typed> {
+        if let (Expr::Param(index), Type::Unknown) = (&value.expr, value.ty) {
+            self.untyped.push(*index);
+            return Ok(value);
+        }
+        self.settle(value)
     }
 
     /// The type in which two operands meet, if there is one.

@@ -194,10 +194,23 @@ impl Analyser<'_> {
     ) -> Result<Typed> {
         let mut tests = Vec::new();
         let mut results = Vec::new();
+        // Without a type, what is tested is text before it is compared.
+        let subject = match operand {
+            Some(operand) if super::operator::row(operand).is_none() => {
+                let subject = self.expr(operand)?;
+                Some(self.settle(subject)?)
+            }
+            _ => None,
+        };
         for CaseWhen { condition, result } in conditions {
-            tests.push(match operand {
-                Some(operand) => self.binary(operand, &BinaryOperator::Eq, condition)?.expr,
-                None => self.condition(condition, "CASE/WHEN")?,
+            tests.push(match (&subject, operand) {
+                (Some(subject), _) => {
+                    let value = self.expr(condition)?;
+                    self.operate(&BinaryOperator::Eq, subject.clone(), value)?
+                        .expr
+                }
+                (None, Some(row)) => self.binary(row, &BinaryOperator::Eq, condition)?.expr,
+                (None, None) => self.condition(condition, "CASE/WHEN")?,
             });
             results.push(self.expr(result)?);
         }

@@ -10,6 +10,7 @@ use sqlparser::ast::{
 
 use super::from::{Tree, scan};
 use super::join::plan_joins;
+use super::output::Item;
 use super::scope::Relation;
 use super::{Analyser, Scope, Typed, fold, object_name};
 use crate::postgres::error::{Error, Result, SqlState};
@@ -191,11 +192,13 @@ impl Analyser<'_> {
         let Some(list) = list else {
             return Ok((None, Vec::new()));
         };
-        let items = self.projection(list)?;
-        let (exprs, columns) = items
-            .into_iter()
-            .map(|item| (item.expr, item.column))
-            .unzip();
+        let (mut exprs, mut columns) = (Vec::new(), Vec::new());
+        for Item { expr, mut column } in self.projection(list)? {
+            let value = self.settle(Typed::new(expr, column.ty))?;
+            column.ty = value.ty;
+            exprs.push(value.expr);
+            columns.push(column);
+        }
         Ok((Some(exprs), columns))
     }
 
@@ -250,10 +253,10 @@ impl Analyser<'_> {
             None => &[],
         };
         let (table, tree) = self.target(&update.table, others)?;
-        self.enter("UPDATE");
-        let assignments = self.assignments(&table, &update.assignments)?;
         let mut source = self.matching(tree, update.selection.as_ref())?;
         let (returning, output) = self.returning(update.returning.as_deref())?;
+        self.enter("UPDATE");
+        let assignments = self.assignments(&table, &update.assignments)?;
         self.mark_system(&mut source.from);
         let update = Update {
             table,
@@ -285,26 +288,29 @@ impl Analyser<'_> {
         Ok((delete, output))
     }
 
+    /// What SET says: all the values are read before the first is converted
+    /// for its column.
     pub(super) fn assignments(
         &mut self,
         table: &TableDef,
         list: &[Assignment],
     ) -> Result<Vec<(usize, Expr)>> {
-        let mut assignments: Vec<(usize, Expr)> = Vec::new();
+        let mut values = Vec::new();
         for Assignment { target, value } in list {
             match (target, value) {
                 (AssignmentTarget::ColumnName(name), value) => {
-                    self.assignment(table, name, value, &mut assignments)?;
+                    values.push((name, self.assigned(value)?));
                 }
-                (AssignmentTarget::Tuple(names), Ast::Tuple(values))
-                    if names.len() == values.len() =>
+                (AssignmentTarget::Tuple(names), Ast::Tuple(several))
+                    if names.len() == several.len() =>
                 {
-                    for (name, value) in names.iter().zip(values) {
-                        self.assignment(table, name, value, &mut assignments)?;
+                    for (name, value) in names.iter().zip(several) {
+                        values.push((name, self.assigned(value)?));
                     }
                 }
                 (AssignmentTarget::Tuple(names), Ast::Subquery(query)) => {
-                    self.assign_subquery(table, names, query, &mut assignments)?;
+                    let several = self.assigned_subquery(names.len(), query)?;
+                    values.extend(names.iter().zip(several.into_iter().map(Some)));
                 }
                 (AssignmentTarget::Tuple(_), Ast::Tuple(_)) => {
                     return Err(Error::new(
@@ -313,25 +319,39 @@ impl Analyser<'_> {
                     ));
                 }
                 (AssignmentTarget::Tuple(names), value) if names.len() == 1 => {
-                    self.assignment(table, &names[0], value, &mut assignments)?;
+                    values.push((&names[0], self.assigned(value)?));
                 }
                 _ => return Err(Error::unsupported("this assignment to several columns")),
             }
         }
+        let mut assignments: Vec<(usize, Expr)> = Vec::new();
+        for (name, value) in values {
+            let (index, expr) = self.assignment(table, name, value)?;
+            if assignments.iter().any(|(other, _)| *other == index) {
+                let column = &table.columns[index].name;
+                return Err(Error::new(
+                    SqlState::SYNTAX_ERROR,
+                    format!("multiple assignments to same column \"{column}\""),
+                ));
+            }
+            assignments.push((index, expr));
+        }
         Ok(assignments)
     }
 
+    /// The value that a column is to have; None for its default.
+    fn assigned(&mut self, value: &Ast) -> Result<Option<Typed>> {
+        if is_default(value) {
+            return Ok(None);
+        }
+        self.expr(value).map(Some)
+    }
+
     /// `(a, b) = (SELECT x, y ...)`: each column has the subquery for itself.
-    fn assign_subquery(
-        &mut self,
-        table: &TableDef,
-        names: &[ObjectName],
-        query: &Query,
-        assignments: &mut Vec<(usize, Expr)>,
-    ) -> Result<()> {
+    fn assigned_subquery(&mut self, count: usize, query: &Query) -> Result<Vec<Typed>> {
         let base = self.next_slot;
         let (query, columns) = self.settled_query(query)?;
-        if columns.len() != names.len() {
+        if columns.len() != count {
             return Err(Error::new(
                 SqlState::SYNTAX_ERROR,
                 "number of columns does not match number of values",
@@ -340,47 +360,34 @@ impl Analyser<'_> {
         let PlanQuery::Select(select) = query else {
             return Err(Error::unsupported("this assignment to several columns"));
         };
-        for ((index, name), column) in names.iter().enumerate().zip(&columns) {
+        let mut values = Vec::new();
+        for (output, column) in select.output.iter().zip(&columns) {
             let mut one = (*select).clone();
-            one.output = vec![select.output[index].clone()];
+            one.output = vec![output.clone()];
             let plan = self.subplan(PlanQuery::Select(Box::new(one)), base);
-            let value = Typed {
+            values.push(Typed {
                 expr: Expr::Subquery(Arc::new(plan), Sublink::Scalar),
                 ty: column.ty,
                 modifier: column.modifier,
-            };
-            let target = target_column(table, name)?;
-            let expr = self.assign(value, &table.columns[target], "expression")?;
-            assignments.push((target, expr));
+            });
         }
-        Ok(())
+        Ok(values)
     }
 
     fn assignment(
         &mut self,
         table: &TableDef,
         name: &ObjectName,
-        value: &Ast,
-        assignments: &mut Vec<(usize, Expr)>,
-    ) -> Result<()> {
+        value: Option<Typed>,
+    ) -> Result<(usize, Expr)> {
         let index = target_column(table, name)?;
         let column = &table.columns[index];
-        if assignments.iter().any(|(other, _)| *other == index) {
-            return Err(Error::new(
-                SqlState::SYNTAX_ERROR,
-                format!("multiple assignments to same column \"{}\"", column.name),
-            ));
-        }
-        let expr = if is_default(value) {
-            default_of(column)
-        } else if column.generated_always {
-            return Err(generated(column, "update"));
-        } else {
-            let value = self.expr(value)?;
-            self.assign(value, column, "expression")?
+        let expr = match value {
+            None => default_of(column),
+            Some(_) if column.generated_always => return Err(generated(column, "update")),
+            Some(value) => self.assign(value, column, "expression")?,
         };
-        assignments.push((index, expr));
-        Ok(())
+        Ok((index, expr))
     }
 }
 

@@ -141,7 +141,7 @@ impl Analyser<'_> {
         }
         let operand = self.expr(operand)?;
         let operand = if truth == Truth::Null {
-            self.settle(operand)?.expr
+            self.any(operand)?.expr
         } else {
             let not = if negated { "NOT " } else { "" };
             let word = if truth == Truth::True {

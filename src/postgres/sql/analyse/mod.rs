@@ -77,6 +77,8 @@ pub(in crate::postgres) struct Analyser<'a> {
     /// The transaction whose view of the catalog counts.
     top: Xid,
     params: Vec<Type>,
+    /// Parameters that had no type where any would do.
+    untyped: Vec<usize>,
     /// The names in sight, those of the innermost query last.
     scopes: Vec<Scope>,
     /// The first slot that no relation in sight has.
@@ -104,6 +106,7 @@ impl<'a> Analyser<'a> {
             clog,
             top,
             params: params.to_vec(),
+            untyped: Vec::new(),
             scopes: Vec::new(),
             next_slot: 0,
             subplans: 0,
@@ -121,12 +124,7 @@ impl<'a> Analyser<'a> {
         let Some((action, output)) = self.action(statement)? else {
             return Ok(None);
         };
-        if let Some(index) = self.params.iter().position(|ty| *ty == Type::Unknown) {
-            return Err(Error::new(
-                SqlState::INDETERMINATE_DATATYPE,
-                format!("could not determine data type of parameter ${}", index + 1),
-            ));
-        }
+        self.all_typed()?;
         Ok(Some(Plan {
             action,
             ctes: std::mem::take(&mut self.ctes),
@@ -228,6 +226,22 @@ impl<'a> Analyser<'a> {
         }
         self.next_slot += 1;
         Ok(slot)
+    }
+
+    /// Refuses a parameter that has no type, or had none where it was used.
+    fn all_typed(&self) -> Result<()> {
+        let unknown = |index: &usize| self.params[*index] == Type::Unknown;
+        let undetermined = |index: usize, state: SqlState| {
+            let message = format!("could not determine data type of parameter ${}", index + 1);
+            Err(Error::new(state, message))
+        };
+        if let Some(index) = self.untyped.iter().find(|index| !unknown(index)) {
+            return undetermined(*index, SqlState::AMBIGUOUS_PARAMETER);
+        }
+        match (0..self.params.len()).find(unknown) {
+            Some(index) => undetermined(index, SqlState::INDETERMINATE_DATATYPE),
+            None => Ok(()),
+        }
     }
 
     /// The type of a parameter, counted from 0.
