@@ -8,6 +8,7 @@ use super::catalog::{Activity, WaitEvent};
 use super::engine::Engine;
 use super::error::{Error, Result, SqlState};
 use super::locks::{LockMode, LockTag, Pid};
+use super::notify_queue::Position;
 use super::settings::Settings;
 use super::storage::clog::Xid;
 
@@ -48,6 +49,8 @@ struct Backend {
     channels: BTreeSet<String>,
     /// Notifications that have not been delivered.
     inbox: VecDeque<Notification>,
+    /// How far it has read what was told.
+    read_to: Position,
     /// Advisory locks, each with how often it is held.
     locks: BTreeMap<(LockTag, LockMode), usize>,
     activity: Activity,
@@ -73,6 +76,8 @@ impl Backend {
 pub(super) struct Backends {
     backends: BTreeMap<Pid, Backend>,
     last_pid: Pid,
+    /// Where the queue of notifications ends.
+    told_to: Position,
 }
 
 impl Backends {
@@ -81,6 +86,7 @@ impl Backends {
         Backends {
             backends: BTreeMap::new(),
             last_pid,
+            told_to: Position::default(),
         }
     }
 
@@ -109,6 +115,7 @@ impl Backends {
             waker: None,
             channels: BTreeSet::new(),
             inbox: VecDeque::new(),
+            read_to: Position::default(),
             locks: BTreeMap::new(),
             activity: Activity::new(number, &settings.user, &settings.database, at),
             xmin: None,
@@ -225,12 +232,18 @@ impl Backends {
 
     /// The notifications that are due.
     pub(super) fn take_notifications(&mut self, pid: Pid) -> VecDeque<Notification> {
-        let backend = self.backends.get_mut(&pid);
-        backend.map_or_else(VecDeque::new, |backend| std::mem::take(&mut backend.inbox))
+        let Some(backend) = self.backends.get_mut(&pid) else {
+            return VecDeque::new();
+        };
+        backend.read_to = self.told_to;
+        std::mem::take(&mut backend.inbox)
     }
 
     pub(super) fn listen(&mut self, pid: Pid, channel: String) {
         if let Some(backend) = self.backends.get_mut(&pid) {
+            if backend.channels.is_empty() {
+                backend.read_to = self.told_to;
+            }
             backend.channels.insert(channel);
         }
     }
@@ -249,12 +262,30 @@ impl Backends {
 
     /// Tells everybody who listens.
     pub(super) fn notify(&mut self, notification: &Notification) {
+        let Notification {
+            channel, payload, ..
+        } = notification;
+        self.told_to = self.told_to.past_entry(channel.len() + payload.len());
         for backend in self.backends.values_mut() {
-            if backend.channels.contains(&notification.channel) {
+            if backend.channels.contains(channel) {
                 backend.inbox.push_back(notification.clone());
                 backend.wake();
             }
+            // Others read on when their transactions end.
+            if !backend.activity.in_transaction() {
+                backend.read_to = self.told_to;
+            }
         }
+    }
+
+    /// How full the queue of notifications is, from 0 to 1.
+    pub(super) fn notification_queue_usage(&self) -> f64 {
+        let listeners = self
+            .backends
+            .values()
+            .filter(|one| !one.channels.is_empty());
+        let tail = listeners.map(|one| one.read_to).min();
+        self.told_to.usage(tail.unwrap_or(self.told_to))
     }
 }
 

@@ -20,6 +20,7 @@ mod error;
 mod executor;
 mod interrupted;
 mod locks;
+mod notify_queue;
 mod observer;
 mod options;
 mod postmaster;

@@ -94,6 +94,10 @@ impl Activity {
         self.changed = at;
     }
 
+    pub(in crate::postgres) fn in_transaction(&self) -> bool {
+        self.transaction.is_some()
+    }
+
     /// A transaction begins.
     pub(in crate::postgres) fn begin_transaction(&mut self, at: i64) {
         self.transaction = Some(at);

@@ -52,7 +52,9 @@ pub(super) async fn perform(run: &mut Execution<'_>, call: &Call) -> Result<Valu
             pids(&run.shared.lock().ssi.safe_snapshot_blockers(pid(arguments)))
         }
         System::IsBlocked => is_blocked(run, arguments),
-        System::NotificationQueueUsage => Value::Float(0.0),
+        System::NotificationQueueUsage => {
+            Value::Float(run.shared.lock().backends.notification_queue_usage())
+        }
         System::Promote => promote(run.shared, arguments).await?,
     })
 }
