@@ -235,6 +235,11 @@ impl Error {
         self
     }
 
+    pub(super) fn unplaced(mut self) -> Error {
+        self.0.position = None;
+        self
+    }
+
     pub(super) fn table(mut self, table: &str) -> Error {
         self.0.table = Some(table.to_owned());
         self

@@ -326,7 +326,19 @@ const CONVERSATIONS: &[(&str, &str)] = &[
          Q SELECT * FROM t WHERE (id = 1
          Q SELECT 'open
          Q SELECT 1 / 0
-         Q SELECT 99999999999::int",
+         Q SELECT 99999999999::int
+         Q SELECT lower(1)
+         Q SELECT 1, upper((lower(length('x'))))
+         Q SELECT coalesce(1, 'x')
+         Q SELECT * FROM t WHERE id = 'x'
+         Q SELECT * FROM t WHERE id IN (1, 'x')
+         Q SELECT * FROM t WHERE name
+         Q SELECT * FROM t WHERE id > 0 AND (t.name)
+         Q SELECT 'x'::uuid
+         Q SELECT int 'x'
+         Q INSERT INTO t VALUES (3, 'c', 'many')
+         Q UPDATE t SET n = true
+         Q UPDATE t SET n = upper(name)",
     ),
 ];
 

@@ -172,6 +172,7 @@ const ASKED: &[&str] = &[
     "COMMIT",
     "START TRANSACTION ISOLATION LEVEL REPEATABLE READ; SHOW transaction_isolation; ROLLBACK",
     "COMMIT",
+    "SELECT -name FROM item",
     "",
     ";",
     "SELECT pg_sleep(0)",

@@ -257,12 +257,29 @@ fn unreadable_time(ty: Type, text: &str, why: &Unreadable) -> Error {
             SqlState::INVALID_DATETIME_FORMAT,
             format!("invalid input syntax for type {ty}: \"{text}\""),
         ),
-        Unreadable::Range => Error::new(
-            SqlState::DATETIME_FIELD_OVERFLOW,
-            format!("date/time field value out of range: \"{text}\""),
-        )
-        .hint("Perhaps you need a different \"datestyle\" setting."),
+        Unreadable::Range => {
+            let error = Error::new(
+                SqlState::DATETIME_FIELD_OVERFLOW,
+                format!("date/time field value out of range: \"{text}\""),
+            );
+            if in_another_order(text) {
+                error.hint("Perhaps you need a different \"datestyle\" setting.")
+            } else {
+                error
+            }
+        }
     }
+}
+
+/// True if no year has such a month, or no month such a day.
+fn in_another_order(text: &str) -> bool {
+    let within = |part: Option<&str>, last: u32| {
+        let digits = part.map(|part| part.get(..2).unwrap_or(part));
+        let number = digits.and_then(|digits| digits.parse::<u32>().ok());
+        number.is_none_or(|number| (1..=last).contains(&number))
+    };
+    let mut parts = text.trim().split('-').skip(1);
+    !within(parts.next(), 12) || !within(parts.next(), 31)
 }
 
 fn parse_int(ty: Type, text: &str) -> Result<Value> {

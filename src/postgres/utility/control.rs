@@ -20,6 +20,9 @@ pub(super) fn isolation(name: &str) -> Result<Isolation> {
                 SqlState::INVALID_PARAMETER_VALUE,
                 format!("invalid value for parameter \"transaction_isolation\": \"{name}\""),
             )
+            .hint(
+                "Available values: serializable, repeatable read, read committed, read uncommitted.",
+            )
         })
 }
 

@@ -85,7 +85,15 @@ impl Work<'_> {
         };
         self.refuse_in_use(id, "ALTER TABLE")?;
         for operation in &alter.operations {
-            self.alter(id, &name, operation).await?;
+            let altered = self.alter(id, &name, operation).await;
+            altered.map_err(|error| match operation {
+                AlterTableOperation::AlterColumn {
+                    op: AlterColumnOperation::SetDataType { .. },
+                    ..
+                } => error,
+                // PostgreSQL no longer has the text.
+                _ => error.unplaced(),
+            })?;
         }
         Ok(())
     }

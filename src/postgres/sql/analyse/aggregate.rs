@@ -6,7 +6,7 @@ use sqlparser::ast::{
 };
 
 use super::call::plain_arguments;
-use super::{AGGREGATES, Analyser, Typed};
+use super::{AGGREGATES, Analyser, Typed, first_character, placed};
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::sql::expr::Expr;
 use crate::postgres::sql::plan::{Aggregate, AggregateFunction, Windows};
@@ -38,14 +38,12 @@ impl Analyser<'_> {
         let scope = self.scope();
         let clause = scope.clause;
         let Some(outer) = scope.aggregates.take() else {
-            return Err(Error::new(
-                SqlState::GROUPING_ERROR,
-                if clause == AGGREGATE_ARGUMENT {
-                    "aggregate function calls cannot be nested".to_owned()
-                } else {
-                    format!("aggregate functions are not allowed in {clause}")
-                },
-            ));
+            let message = match clause {
+                AGGREGATE_ARGUMENT => "aggregate function calls cannot be nested".to_owned(),
+                clause => format!("aggregate functions are not allowed in {clause}"),
+            };
+            let error = Error::new(SqlState::GROUPING_ERROR, message);
+            return Err(placed(error, first_character(&call.name)));
         };
         let windows = scope.windows.take();
         scope.clause = AGGREGATE_ARGUMENT;
@@ -136,7 +134,8 @@ impl Analyser<'_> {
             .any(|argument| argument.ty == Type::Unknown);
         let (wanted, ty) = result_type(function, name, &types).ok_or_else(|| {
             let names: Vec<&str> = types.iter().map(|ty| ty.name()).collect();
-            no_aggregate(name, &names.join(", "), unknown)
+            let error = no_aggregate(name, &names.join(", "), unknown);
+            placed(error, first_character(&call.name))
         })?;
         for (argument, ty) in arguments.into_iter().zip(wanted) {
             let argument = match ty {

@@ -5,7 +5,7 @@ use sqlparser::ast::{
 };
 
 use super::coerce::{Coercion, convertible};
-use super::{Analyser, Typed, object_name};
+use super::{Analyser, Typed, first_character, object_name, placed};
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::sql::expr::{Comparison, Expr};
 use crate::postgres::sql::functions::{Builtin, Kind, Resolved, exists, resolve};
@@ -34,12 +34,13 @@ impl Analyser<'_> {
         for argument in plain_arguments(call)? {
             arguments.push(self.expr(argument)?);
         }
+        let here = |error| placed(error, first_character(&call.name));
         let listed = matches!(name.as_str(), "coalesce" | "greatest" | "least");
         if arguments.len() > ARGUMENTS_MAX && !listed {
-            return Err(Error::new(
+            return Err(here(Error::new(
                 SqlState("54023"),
                 format!("cannot pass more than {ARGUMENTS_MAX} arguments to a function"),
-            ));
+            )));
         }
         match (name.as_str(), arguments.len()) {
             ("coalesce", 1..) => {
@@ -70,18 +71,25 @@ impl Analyser<'_> {
             let arguments = arguments.collect::<Result<_>>()?;
             return Ok(Typed::new(Expr::System(function, arguments), ty));
         }
-        let value = self.call(&name, arguments)?;
-        match &value.expr {
-            Expr::Call(builtin, _) if builtin.gives_set() => self.set_in_list(builtin, value),
-            _ => Ok(value),
+        let builtin = self.choose(&name, &arguments).map_err(here)?;
+        let value = self.apply(builtin, arguments)?;
+        if builtin.gives_set() {
+            return self.set_in_list(builtin, value).map_err(here);
         }
+        Ok(value)
     }
 
     /// A call of a function by name, its arguments converted.
     pub(super) fn call(&mut self, name: &str, arguments: Vec<Typed>) -> Result<Typed> {
+        let builtin = self.choose(name, &arguments)?;
+        self.apply(builtin, arguments)
+    }
+
+    /// The function of a name that takes such arguments.
+    fn choose(&mut self, name: &str, arguments: &[Typed]) -> Result<&'static Builtin> {
         let types: Vec<Type> = arguments.iter().map(|argument| argument.ty).collect();
         match self.resolve(name, &types) {
-            Resolved::One(builtin) => self.apply(builtin, arguments),
+            Resolved::One(builtin) => Ok(builtin),
             Resolved::None => Err(no_function(name, &types)),
             Resolved::Ambiguous => Err(Error::new(
                 SqlState("42725"),

@@ -1,6 +1,6 @@
 //! Which type becomes which, and when it is told to.
 
-use super::{Analyser, Typed};
+use super::{Analyser, Typed, placed};
 use crate::postgres::catalog::system_table;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::sql::expr::Expr;
@@ -25,15 +25,18 @@ impl Analyser<'_> {
     }
 
     pub(super) fn coerce(&mut self, value: Typed, to: Type, how: Coercion) -> Result<Expr> {
-        let Typed { expr, ty: from, .. } = value;
+        let from = value.ty;
         if from == to {
-            return Ok(expr);
+            return Ok(value.expr);
         }
+        let (expr, at) = (value.expr, value.at);
         if to == Type::Regclass {
-            return self.regclass(expr, from);
+            let named = self.regclass(expr, from);
+            return named.map_err(|error| placed(error, at));
         }
         if from == Type::Unknown {
-            return self.decide(expr, to);
+            let decided = self.decide(expr, to);
+            return decided.map_err(|error| placed(error, at));
         }
         // An array of what is still unknown.
         if let (Expr::Array(list), Type::Array(element)) = (&expr, to)
@@ -208,10 +211,8 @@ impl Analyser<'_> {
         let mut ty = Type::Unknown;
         for value in &values {
             ty = Analyser::common(ty, value.ty).ok_or_else(|| {
-                Error::new(
-                    SqlState::DATATYPE_MISMATCH,
-                    format!("{what} types {ty} and {} cannot be matched", value.ty),
-                )
+                let message = format!("{what} types {ty} and {} cannot be matched", value.ty);
+                placed(Error::new(SqlState::DATATYPE_MISMATCH, message), value.at)
             })?;
         }
         if ty == Type::Unknown {
@@ -231,14 +232,15 @@ impl Analyser<'_> {
             && from != to
             && !convertible(from, to, Coercion::Assignment)
         {
-            return Err(Error::new(
+            let error = Error::new(
                 SqlState::DATATYPE_MISMATCH,
                 format!(
                     "column \"{}\" is of type {to} but {what} is of type {from}",
                     column.name
                 ),
-            )
-            .hint("You will need to rewrite or cast the expression."));
+            );
+            let hint = "You will need to rewrite or cast the expression.";
+            return Err(placed(error, value.at).hint(hint));
         }
         let same = from == to && value.modifier == column.modifier;
         let expr = self.coerce(value, to, Coercion::Assignment)?;

@@ -167,7 +167,10 @@ impl Analyser<'_> {
         let operand = self.expr(operand)?;
         let expr = self.coerce(operand, ty, Coercion::Explicit)?;
         let expr = with_limit(expr, ty, modifier, true);
-        Ok(Typed { expr, ty, modifier })
+        Ok(Typed {
+            modifier,
+            ..Typed::new(expr, ty)
+        })
     }
 
     fn interval(&mut self, interval: &sqlparser::ast::Interval) -> Result<Typed> {

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use sqlparser::ast::{
     Assignment, AssignmentTarget, Delete as AstDelete, Expr as Ast, FromTable, Insert as AstInsert,
-    ObjectName, ObjectNamePart, OnInsert, Query, SelectItem, SetExpr, TableFactor, TableObject,
-    TableWithJoins, Update as AstUpdate, UpdateTableFromKind,
+    ObjectName, OnInsert, Query, SelectItem, SetExpr, TableFactor, TableObject, TableWithJoins,
+    Update as AstUpdate, UpdateTableFromKind,
 };
 
 use super::from::{Tree, scan};
 use super::join::plan_joins;
 use super::output::Item;
 use super::scope::Relation;
-use super::{Analyser, Scope, Typed, fold, object_name};
+use super::{Analyser, Scope, Typed, first_character, fold, object_name, placed};
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::locks::LockMode;
 use crate::postgres::sql::expr::{Expr, Sublink};
@@ -48,6 +48,8 @@ impl Analyser<'_> {
             None => table.name.to_string(),
         };
         let columns = target_columns(&table, &insert.columns)?;
+        let target = Relation::of_table(alias.clone(), 0, table.clone());
+        self.scope().out_of_sight = Some(target);
         let source = match &insert.source {
             None => InsertSource::Values(vec![self.whole_row(
                 &table,
@@ -61,6 +63,7 @@ impl Analyser<'_> {
                 self.insert_source(&table, &columns, listed, query)?
             }
         };
+        self.scope().out_of_sight = None;
         let slot = self.new_slot()?;
         let target = Relation::of_table(alias, slot, table.clone());
         let visible = self.add_relation(target)?;
@@ -123,6 +126,7 @@ impl Analyser<'_> {
                     expr: Expr::Column { slot: 0, column },
                     ty: output.ty,
                     modifier: output.modifier,
+                    at: 0,
                 })
             })
             .collect();
@@ -160,11 +164,10 @@ impl Analyser<'_> {
         defaults_only: bool,
         listed: bool,
     ) -> Result<Vec<Expr>> {
-        if values.len() > columns.len() {
-            return Err(Error::new(
-                SqlState::SYNTAX_ERROR,
-                "INSERT has more expressions than target columns",
-            ));
+        if let Some(more) = values.get(columns.len()) {
+            let message = "INSERT has more expressions than target columns";
+            let at = more.as_ref().map_or(0, |value| value.at);
+            return Err(placed(Error::new(SqlState::SYNTAX_ERROR, message), at));
         }
         // Without a column list the last columns may be left out.
         if values.len() < columns.len() && !defaults_only && listed {
@@ -369,6 +372,7 @@ impl Analyser<'_> {
                 expr: Expr::Subquery(Arc::new(plan), Sublink::Scalar),
                 ty: column.ty,
                 modifier: column.modifier,
+                at: 0,
             });
         }
         Ok(values)
@@ -429,13 +433,10 @@ fn target_columns(table: &TableDef, names: &[ObjectName]) -> Result<Vec<usize>> 
     for name in names {
         let column = target_column(table, name)?;
         if columns.contains(&column) {
-            return Err(Error::new(
-                SqlState::DUPLICATE_COLUMN,
-                format!(
-                    "column \"{}\" specified more than once",
-                    table.columns[column].name
-                ),
-            ));
+            let name_of = &table.columns[column].name;
+            let message = format!("column \"{name_of}\" specified more than once");
+            let error = Error::new(SqlState::DUPLICATE_COLUMN, message);
+            return Err(placed(error, first_character(name)));
         }
         columns.push(column);
     }
@@ -464,6 +465,6 @@ fn target_column(table: &TableDef, name: &ObjectName) -> Result<usize> {
                 table.name
             ),
         );
-        super::located(error, name.0.last().and_then(ObjectNamePart::as_ident))
+        super::located(error, Some(ident))
     })
 }

@@ -4,13 +4,22 @@ use sqlparser::ast::{BinaryOperator, CastKind, Expr as Ast, Value as Literal};
 
 use super::coerce::{Coercion, with_limit};
 use super::subquery::comparison;
-use super::{Analyser, Typed, column_type};
+use super::{Analyser, Typed, begins, character, column_type, placed};
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::sql::expr::{Comparison, Expr, Truth};
 use crate::postgres::types::{Type, Value, from_text};
 
 impl Analyser<'_> {
     pub(super) fn expr(&mut self, ast: &Ast) -> Result<Typed> {
+        let mut value = self.anywhere(ast)?;
+        if let Some(at) = begins(ast) {
+            value.at = at;
+        }
+        Ok(value)
+    }
+
+    /// An expression: where it begins is known only if it begins with another.
+    fn anywhere(&mut self, ast: &Ast) -> Result<Typed> {
         match ast {
             Ast::Nested(inner) => self.expr(inner),
             Ast::Value(value) => self.literal(&value.value),
@@ -71,10 +80,14 @@ impl Analyser<'_> {
                     let message = format!("syntax error at or near \"{}\"", typed.value);
                     return Err(Error::new(SqlState::SYNTAX_ERROR, message));
                 };
-                let literal = Typed::new(Expr::Const(Value::text(&text)), Type::Unknown);
+                let mut literal = Typed::new(Expr::Const(Value::text(&text)), Type::Unknown);
+                literal.at = character(typed.value.span);
                 let expr = self.coerce(literal, ty, Coercion::Explicit)?;
                 let expr = with_limit(expr, ty, modifier, true);
-                Ok(Typed { expr, ty, modifier })
+                Ok(Typed {
+                    modifier,
+                    ..Typed::new(expr, ty)
+                })
             }
             Ast::Function(function) => self.function(function),
             Ast::Subquery(query) => self.scalar(query),
@@ -166,9 +179,10 @@ impl Analyser<'_> {
 
     pub(super) fn boolean(&mut self, value: Typed, what: &str) -> Result<Expr> {
         if !matches!(value.ty, Type::Bool | Type::Unknown) {
-            return Err(Error::new(
-                SqlState::DATATYPE_MISMATCH,
-                format!("{what} must be type boolean, not type {}", value.ty),
+            let message = format!("{what} must be type boolean, not type {}", value.ty);
+            return Err(placed(
+                Error::new(SqlState::DATATYPE_MISMATCH, message),
+                value.at,
             ));
         }
         self.implicit(value, Type::Bool)

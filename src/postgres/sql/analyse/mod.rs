@@ -30,7 +30,8 @@ mod with;
 
 use std::sync::Arc;
 
-use sqlparser::ast::{Ident, ObjectName, ObjectNamePart, SetExpr, Statement};
+use sqlparser::ast::{Expr as Ast, Ident, ObjectName, ObjectNamePart, SetExpr, Statement};
+use sqlparser::tokenizer::Span;
 
 use self::scope::Scope;
 use self::with::Named;
@@ -54,6 +55,9 @@ pub(in crate::postgres) struct Typed {
     pub(in crate::postgres) expr: Expr,
     pub(in crate::postgres) ty: Type,
     pub(in crate::postgres) modifier: i32,
+    /// The character of the text that it begins with, from 1; 0 if that is
+    /// not known.
+    at: usize,
 }
 
 impl Typed {
@@ -62,6 +66,7 @@ impl Typed {
             expr,
             ty,
             modifier: -1,
+            at: 0,
         }
     }
 
@@ -204,7 +209,7 @@ impl<'a> Analyser<'a> {
             .find(&text, self.clog, self.top)
             .ok_or_else(|| match self.catalog.view(&text, self.clog, self.top) {
                 Some(_) => Error::unsupported("a change of a view, or a lock on it,"),
-                None => undefined_table(&text, name),
+                None => name::undefined_table(name),
             })?;
         let def = table.seen_by(self.clog, self.top);
         self.lock(def.id, mode);
@@ -253,20 +258,38 @@ impl<'a> Analyser<'a> {
     }
 }
 
-fn undefined_table(text: &str, name: &ObjectName) -> Error {
-    let error = Error::new(
-        SqlState::UNDEFINED_TABLE,
-        format!("relation \"{text}\" does not exist"),
-    );
-    located(error, name.0.last().and_then(ObjectNamePart::as_ident))
-}
-
 /// Points an error at a name in the text.
 pub(in crate::postgres) fn located(error: Error, ident: Option<&Ident>) -> Error {
-    match ident {
-        Some(ident) if ident.span.start.line == 1 => {
-            error.position(usize::try_from(ident.span.start.column).unwrap_or(0))
-        }
-        _ => error,
+    placed(error, ident.map_or(0, |ident| character(ident.span)))
+}
+
+/// Points an error at a character of the text, if that is known.
+fn placed(error: Error, at: usize) -> Error {
+    match at {
+        0 => error,
+        at => error.position(at),
     }
+}
+
+/// The character that a name begins with.
+fn first_character(name: &ObjectName) -> usize {
+    let first = name.0.first().and_then(ObjectNamePart::as_ident);
+    first.map_or(0, |ident| character(ident.span))
+}
+
+/// The character that an expression begins with, if it is one that tells.
+fn begins(ast: &Ast) -> Option<usize> {
+    match ast {
+        Ast::Value(value) => Some(character(value.span)),
+        Ast::Identifier(name) => Some(character(name.span)),
+        Ast::CompoundIdentifier(parts) => parts.first().map(|part| character(part.span)),
+        Ast::Function(function) => Some(first_character(&function.name)),
+        _ => None,
+    }
+}
+
+/// The character of the text that something begins with, from 1; 0 if it is
+/// not of the text.
+fn character(span: Span) -> usize {
+    usize::try_from(span.start.column).unwrap_or(0)
 }

@@ -2,7 +2,7 @@
 
 use sqlparser::ast::{Ident, ObjectName, ObjectNamePart};
 
-use super::located;
+use super::{first_character, located, placed};
 use crate::postgres::error::{Error, Result, SqlState};
 
 /// The one name of an object: `public.` may stand before it.
@@ -21,11 +21,17 @@ pub(in crate::postgres) fn object_name(name: &ObjectName) -> Result<String> {
         [schema, name] if fold(schema) == "information_schema" => {
             Ok(format!("information_schema.{}", fold(name)))
         }
-        _ => Err(Error::new(
-            SqlState::UNDEFINED_TABLE,
-            format!("relation \"{name}\" does not exist"),
-        )),
+        _ => Err(undefined_table(name)),
     }
+}
+
+/// The error about a relation that there is not.
+pub(super) fn undefined_table(name: &ObjectName) -> Error {
+    let parts = name.0.iter().filter_map(ObjectNamePart::as_ident);
+    let text = parts.map(fold).collect::<Vec<_>>().join(".");
+    let message = format!("relation \"{text}\" does not exist");
+    let error = Error::new(SqlState::UNDEFINED_TABLE, message);
+    placed(error, first_character(name))
 }
 
 /// The error about a name that stands where none may.

@@ -28,7 +28,9 @@ impl Analyser<'_> {
             }
         }
         let (left, right) = (self.expr(left)?, self.expr(right)?);
-        self.operate(op, left, right)
+        let at = left.at;
+        let value = self.operate(op, left, right)?;
+        Ok(Typed { at, ..value })
     }
 
     pub(super) fn operate(
@@ -275,12 +277,15 @@ impl Analyser<'_> {
                         SqlState::UNDEFINED_FUNCTION,
                         format!("operator does not exist: - {}", operand.ty),
                     )
-                    .hint(NO_OPERATOR_HINT));
+                    .hint("No operator matches the given name and argument type. You might need to add an explicit type cast."));
                 }
                 let ty = operand.ty;
                 Ok(Typed::new(Expr::Negate(ty, Box::new(operand.expr)), ty))
             }
-            UnaryOperator::Plus => self.expr(operand),
+            UnaryOperator::Plus => Ok(Typed {
+                at: 0,
+                ..self.expr(operand)?
+            }),
             other => Err(Error::unsupported(format!("the operator {other}"))),
         }
     }

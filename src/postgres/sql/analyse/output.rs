@@ -8,7 +8,7 @@ use sqlparser::ast::{
 use super::coerce::Coercion;
 use super::name::misplaced;
 use super::scope::Visible;
-use super::{Analyser, Typed, fold, object_name};
+use super::{Analyser, Typed, begins, fold, object_name, placed};
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::sql::expr::Expr;
 use crate::postgres::sql::plan::{OutputColumn, SortKey};
@@ -306,10 +306,9 @@ pub(super) fn output_number(ast: &Ast) -> Option<usize> {
 }
 
 pub(super) fn not_in_list(clause: &str, ast: &Ast) -> Error {
-    Error::new(
-        SqlState::INVALID_COLUMN_REFERENCE,
-        format!("{clause} position {ast} is not in select list"),
-    )
+    let message = format!("{clause} position {ast} is not in select list");
+    let error = Error::new(SqlState::INVALID_COLUMN_REFERENCE, message);
+    placed(error, begins(ast).unwrap_or(0))
 }
 
 /// The name that PostgreSQL gives an output column.

@@ -96,7 +96,8 @@ impl Analyser<'_> {
                     None => format!("SELECT * FROM {name}"),
                 };
                 match parse(&text)?.statements.first().and_then(Command::as_sql) {
-                    Some(Statement::Query(query)) => self.query(query),
+                    // A place in this text is none in the statement's.
+                    Some(Statement::Query(query)) => self.query(query).map_err(Error::unplaced),
                     _ => Err(Error::unsupported(format!("TABLE {name}"))),
                 }
             }

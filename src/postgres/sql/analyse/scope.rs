@@ -68,6 +68,7 @@ impl Relation {
                     },
                     ty: def.ty,
                     modifier: def.modifier,
+                    at: 0,
                 },
                 origin: def.origin,
             })
@@ -92,6 +93,8 @@ pub(super) struct Scope {
     /// Relations before this one are out of sight: a join's ON sees its own
     /// sides alone.
     pub(super) first: usize,
+    /// What INSERT fills, while its source is read: errors alone know of it.
+    pub(super) out_of_sight: Option<Relation>,
     /// The aggregates met so far; None where there may be none.
     pub(super) aggregates: Option<Vec<Aggregate>>,
     /// The window functions met so far; None where there may be none.
@@ -103,6 +106,13 @@ pub(super) struct Scope {
     pub(super) clause: &'static str,
     /// The windows that WINDOW names.
     pub(super) named_windows: Vec<(String, sqlparser::ast::WindowSpec)>,
+}
+
+impl Scope {
+    /// All that errors know of.
+    fn entries(&self) -> impl Iterator<Item = &Relation> {
+        self.relations.iter().chain(&self.out_of_sight)
+    }
 }
 
 impl Analyser<'_> {
@@ -167,27 +177,29 @@ impl Analyser<'_> {
                 return Ok(visible.value.clone());
             }
             // The name of a function's only column is the function's too.
-            let named = scope
-                .relations
-                .iter()
-                .find(|relation| relation.name == column);
+            let mut in_sight = scope.relations.iter_mut().skip(scope.first);
+            let named = in_sight.find(|relation| relation.name == column);
             if let Some(relation) = named {
                 return match relation.visible().as_slice() {
                     [only] if relation.kind == "a function" => Ok(only.value.clone()),
                     _ => Err(Error::unsupported("a whole row as a value")),
                 };
             }
-            if let [relation] = scope.relations.as_mut_slice()
+            if let Some([relation]) = scope.relations.get_mut(scope.first..)
                 && let Some(value) = system_column(relation, column)
             {
                 return Ok(value);
             }
         }
-        let error = Error::new(
-            SqlState::UNDEFINED_COLUMN,
-            format!("column \"{column}\" does not exist"),
-        );
-        Err(located(error, Some(name)))
+        let message = format!("column \"{column}\" does not exist");
+        let error = Error::new(SqlState::UNDEFINED_COLUMN, message);
+        let error = located(error, Some(name));
+        let mut all = self.scopes.iter().flat_map(Scope::entries);
+        let has_it = |relation: &&Relation| relation.columns.iter().any(|c| c.name == column);
+        Err(match all.find(has_it) {
+            Some(relation) => error.hint(format!("There is a column named \"{column}\" in table \"{}\", but it cannot be referenced from this part of the query.", relation.name)),
+            None => error,
+        })
     }
 
     fn column_of(&mut self, table: &Ident, column: &str) -> Result<Typed> {
@@ -214,6 +226,7 @@ impl Analyser<'_> {
                     },
                     ty: def.ty,
                     modifier: def.modifier,
+                    at: 0,
                 });
             }
             return system_column(relation, column).ok_or_else(|| {
@@ -229,31 +242,25 @@ impl Analyser<'_> {
 
     /// The error for a relation that is not in sight.
     pub(super) fn no_relation(&self, name: &str) -> Error {
-        let mut all = self.scopes.iter().flat_map(|scope| &scope.relations);
-        let aliased = all.find(|relation| {
+        let is_named = |relation: &Relation| {
             let table = relation.table.as_ref();
-            relation.name != name && table.is_some_and(|table| *table.name == *name)
-        });
-        if let Some(relation) = aliased {
-            return Error::new(
-                SqlState::UNDEFINED_TABLE,
-                format!("invalid reference to FROM-clause entry for table \"{name}\""),
-            )
-            .hint(format!(
-                "Perhaps you meant to reference the table alias \"{}\".",
-                relation.name
-            ));
-        }
-        let exists = self.scopes.iter().any(|scope| {
-            let mut relations = scope.relations.iter();
-            relations.any(|relation| relation.name == name)
-        });
-        if exists {
-            return Error::new(
-                SqlState::UNDEFINED_TABLE,
-                format!("invalid reference to FROM-clause entry for table \"{name}\""),
-            )
-            .detail(format!("There is an entry for table \"{name}\", but it cannot be referenced from this part of the query."));
+            relation.name == name || table.is_some_and(|table| *table.name == *name)
+        };
+        for scope in self.scopes.iter().rev() {
+            let Some((at, entry)) = scope.entries().enumerate().find(|(_, r)| is_named(r)) else {
+                continue;
+            };
+            let entry = &entry.name;
+            let in_sight = (scope.first..scope.relations.len()).contains(&at);
+            let hint = if in_sight && entry != name {
+                format!("Perhaps you meant to reference the table alias \"{entry}\".")
+            } else {
+                format!(
+                    "There is an entry for table \"{entry}\", but it cannot be referenced from this part of the query."
+                )
+            };
+            let message = format!("invalid reference to FROM-clause entry for table \"{name}\"");
+            return Error::new(SqlState::UNDEFINED_TABLE, message).hint(hint);
         }
         Error::new(
             SqlState::UNDEFINED_TABLE,

@@ -22,6 +22,7 @@ impl Analyser<'_> {
             expr: Expr::Subquery(Arc::new(plan), Sublink::Scalar),
             ty,
             modifier,
+            at: 0,
         })
     }
 

@@ -42,7 +42,11 @@ impl Analyser<'_> {
             ));
         }
         let value = self.expr(value)?;
-        let expr = self.assign(value, column, "default expression")?;
+        let assigned = self.assign(value, column, "default expression");
+        let expr = assigned.map_err(|error| match error.code() {
+            SqlState::DATATYPE_MISMATCH => error.unplaced(),
+            _ => error,
+        })?;
         refuse_subqueries(&expr, "DEFAULT expression")?;
         Ok(expr)
     }
@@ -68,7 +72,8 @@ impl Analyser<'_> {
     pub(in crate::postgres) fn conversion(mut self, using: &Ast, column: &Column) -> Result<Expr> {
         self.enter("transform expressions");
         let value = self.expr(using)?;
-        self.assign(value, column, "expression")
+        let assigned = self.assign(value, column, "expression");
+        assigned.map_err(Error::unplaced)
     }
 
     /// The default of a column that had type `from` until now.
@@ -82,6 +87,7 @@ impl Analyser<'_> {
             expr: default,
             ty: from,
             modifier: -1,
+            at: 0,
         };
         let converted = self.assign(value, column, "default expression");
         converted.map_err(|error| {

@@ -6,7 +6,7 @@ use sqlparser::ast::{
 
 use super::aggregate::by_name;
 use super::call::plain_arguments;
-use super::{Analyser, Typed, fold};
+use super::{Analyser, Typed, first_character, fold, placed};
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::sql::expr::Expr;
 use crate::postgres::sql::plan::{Frame, WindowCall, WindowFunction};
@@ -18,10 +18,9 @@ impl Analyser<'_> {
         let scope = self.scope();
         let clause = scope.clause;
         let Some(mut calls) = scope.windows.take() else {
-            return Err(Error::new(
-                SqlState("42P20"),
-                format!("window functions are not allowed in {clause}"),
-            ));
+            let message = format!("window functions are not allowed in {clause}");
+            let error = Error::new(SqlState("42P20"), message);
+            return Err(placed(error, first_character(&call.name)));
         };
         let spec = match over {
             WindowType::WindowSpec(spec) => spec.clone(),
