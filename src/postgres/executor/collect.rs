@@ -17,7 +17,7 @@ use crate::postgres::sql::{
 };
 use crate::postgres::storage::clog::Snapshot;
 use crate::postgres::storage::heap::{RowId, Tid, Version};
-use crate::postgres::storage::table::Table;
+use crate::postgres::storage::table::{Table, TableId};
 use crate::postgres::types::{Row, Value};
 
 /// Where a row of FROM came from; None for what is no table's.
@@ -523,9 +523,14 @@ fn function_rows(value: Value, width: usize) -> Vec<Row> {
 
 /// A row as a scan shows it, with its system columns if they are asked for.
 pub(super) fn shown_row(scan: &Scan, version: &Version) -> Row {
-    if !scan.system {
-        return version.row.clone();
+    if scan.system {
+        with_system_columns(scan.table.id, version)
+    } else {
+        version.row.clone()
     }
+}
+
+pub(super) fn with_system_columns(table: TableId, version: &Version) -> Row {
     let number = |number: u64| Value::Int(i64::try_from(number).unwrap_or(i64::MAX));
     // Versions take their places in order, as if a block held this many.
     let (block, item) = version.tid.place();
@@ -535,7 +540,7 @@ pub(super) fn shown_row(scan: &Scan, version: &Version) -> Row {
         number(version.xmax.0),
         number(version.cmin.into()),
         number(version.cmax.into()),
-        number(scan.table.id.0.into()),
+        number(table.0.into()),
     ];
     version.row.iter().cloned().chain(system).collect()
 }

@@ -1,5 +1,6 @@
 //! INSERT, with ON CONFLICT.
 
+use super::collect::with_system_columns;
 use super::reader::Reader;
 use super::row_lock::{RowOutcome, Target, claim, concurrent, note_lock, release_place};
 use super::select::QueryWork;
@@ -14,7 +15,7 @@ use crate::postgres::sql::{
     ConflictUpdate, Expr, Insert, InsertSource, OnConflict, WaitPolicy, holds,
 };
 use crate::postgres::storage::RowLockMode;
-use crate::postgres::storage::heap::RowId;
+use crate::postgres::storage::heap::{RowId, Version};
 use crate::postgres::transaction::RowChange;
 use crate::postgres::types::Row;
 
@@ -36,8 +37,8 @@ pub(super) struct InsertWork<'a> {
 /// What ON CONFLICT made of a row.
 enum Verdict {
     Insert,
-    /// It was dealt with: left out, or an existing row updated to this.
-    Settled(Option<Row>),
+    /// It was dealt with: left out, or this existing row updated.
+    Settled(Option<RowId>),
     Wait(WaitId),
 }
 
@@ -113,7 +114,7 @@ impl<'a> InsertWork<'a> {
                 Verdict::Wait(id) => return Ok(Step::Wait(id)),
                 Verdict::Settled(updated) => {
                     return match updated {
-                        Some(row) => self.done(run, engine, row).map(Step::Done),
+                        Some(id) => self.done(run, engine, id, true).map(Step::Done),
                         None => Ok(Step::Done(())),
                     };
                 }
@@ -129,7 +130,8 @@ impl<'a> InsertWork<'a> {
         if let Step::Wait(id) = entries.add(run, engine)? {
             return Ok(Step::Wait(id));
         }
-        self.done(run, engine, row).map(Step::Done)
+        let (id, updated) = (entries.id, entries.old.is_some());
+        self.done(run, engine, id, updated).map(Step::Done)
     }
 
     fn put(&self, run: &mut Execution<'_>, engine: &mut Engine, row: Row) -> Result<Entries> {
@@ -156,13 +158,33 @@ impl<'a> InsertWork<'a> {
         })
     }
 
-    fn done(&mut self, run: &Execution<'_>, engine: &Engine, row: Row) -> Result<()> {
+    fn done(
+        &mut self,
+        run: &Execution<'_>,
+        engine: &Engine,
+        id: RowId,
+        updated: bool,
+    ) -> Result<()> {
         self.outcome.affected += 1;
-        if let Some(returning) = &self.plan.returning {
-            let row = Reader::new(run, engine).row(returning, &[row])?;
+        let chain = engine.table(self.plan.table.id)?.heap.chain(id);
+        if let (Some(returning), Some(version)) = (&self.plan.returning, chain.newest()) {
+            let mut version = version.clone();
+            if updated {
+                // Its lock on the row stays with the new version.
+                version.xmax = version.xmin;
+            }
+            let row = Reader::new(run, engine).row(returning, &[self.shown(&version)])?;
             self.outcome.rows.push(row);
         }
         Ok(())
+    }
+
+    fn shown(&self, version: &Version) -> Row {
+        if self.plan.system {
+            with_system_columns(self.plan.table.id, version)
+        } else {
+            version.row.clone()
+        }
     }
 
     /// Asks the arbiter indexes, waiting for rows whose fate is open.
@@ -269,7 +291,7 @@ impl<'a> InsertWork<'a> {
         if run.is_own(engine, newest.xmin) && newest.cmin == run.transaction.command {
             return Err(second_time());
         }
-        let (tid, old) = (newest.tid, newest.row.clone());
+        let (tid, old) = (newest.tid, self.shown(newest));
         let mut target = self
             .target
             .take()
@@ -305,14 +327,13 @@ impl<'a> InsertWork<'a> {
         }
         let new = assign(&table, assigned, &rows, &context)?;
         check(&table, &new, &context)?;
-        let mut entries = replace(run, engine, &target, mode, new.clone())?;
+        let mut entries = replace(run, engine, &target, mode, new)?;
         if let Step::Wait(id) = entries.add(run, engine)? {
             // The row is updated; what is left are its entries.
-            self.row = Some(new);
             self.entries = Some(entries);
             return Ok(Some(Verdict::Wait(id)));
         }
-        Ok(Some(Verdict::Settled(Some(new))))
+        Ok(Some(Verdict::Settled(Some(existing))))
     }
 }
 

@@ -457,6 +457,8 @@ pub(in crate::postgres) struct Insert {
     pub(in crate::postgres) source: InsertSource,
     pub(in crate::postgres) conflict: Option<OnConflict>,
     pub(in crate::postgres) returning: Option<Vec<Expr>>,
+    /// True if system columns are asked for.
+    pub(in crate::postgres) system: bool,
 }
 
 #[derive(Debug)]

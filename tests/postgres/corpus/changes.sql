@@ -15,6 +15,9 @@ INSERT INTO item (sku, n) VALUES ('a', 1) ON CONFLICT (sku) DO UPDATE SET n = 0 
 INSERT INTO item (sku, n) VALUES ('h', 1), ('a', 50) ON CONFLICT (sku) DO UPDATE SET n = excluded.n RETURNING sku, n;
 INSERT INTO item (sku, n) VALUES ('z', 1), ('z', 2) ON CONFLICT (sku) DO UPDATE SET n = excluded.n;
 INSERT INTO item (sku) VALUES ('a') ON CONFLICT ON CONSTRAINT item_sku_key DO UPDATE SET note = 'by name' RETURNING note;
+INSERT INTO item (sku) VALUES ('upsert') ON CONFLICT (sku) DO UPDATE SET note = 'again' RETURNING xmax = 0 AS inserted, ctid IS NULL, item.tableoid > 0;
+INSERT INTO item (sku) VALUES ('upsert') ON CONFLICT (sku) DO UPDATE SET note = 'again' WHERE item.xmin <> item.xmax RETURNING (xmax = 0) AS inserted, xmin = xmax, note;
+DELETE FROM item WHERE sku = 'upsert' RETURNING xmin > 0, note;
 INSERT INTO item (sku) VALUES ('a') ON CONFLICT ON CONSTRAINT nothing DO NOTHING;
 INSERT INTO item (sku) VALUES ('a') ON CONFLICT (note) DO NOTHING;
 INSERT INTO item (sku) VALUES ('a') ON CONFLICT DO UPDATE SET n = 1;

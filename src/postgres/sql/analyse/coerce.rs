@@ -195,7 +195,11 @@ impl Analyser<'_> {
             {
                 Some(Type::Oid)
             }
-            (Type::Xid, other) | (other, Type::Xid) if other.is_integer() => Some(Type::Xid),
+            (Type::Xid, other) | (other, Type::Xid)
+                if other <= Type::Int4 && other.is_integer() =>
+            {
+                Some(Type::Xid)
+            }
             (Type::Regclass, other) | (other, Type::Regclass) if other.is_string() => {
                 Some(Type::Text)
             }

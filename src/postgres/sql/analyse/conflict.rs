@@ -53,7 +53,9 @@ impl Analyser<'_> {
             }
             OnConflictAction::DoUpdate(update) => {
                 let slot = self.new_slot()?;
-                let excluded = Relation::of_table("excluded".to_owned(), slot, table.clone());
+                let mut excluded = Relation::of_table("excluded".to_owned(), slot, table.clone());
+                // It has no system columns.
+                excluded.table = None;
                 self.scope().relations.push(excluded);
                 self.enter("UPDATE");
                 let assignments = self.assignments(table, &update.assignments)?;

@@ -74,11 +74,13 @@ impl Analyser<'_> {
             Some(_) => return Err(Error::unsupported("ON DUPLICATE KEY UPDATE")),
         };
         let (returning, output) = self.returning(insert.returning.as_deref())?;
+        let system = self.scope().relations.iter().any(|target| target.system);
         let insert = Insert {
             table,
             source,
             conflict,
             returning,
+            system,
         };
         Ok((insert, output))
     }

@@ -167,9 +167,12 @@ impl Analyser<'_> {
             Some(ty) => ty,
             None => return Err(no_operator(left.ty, operator, right.ty)),
         };
+        if ty == Type::Xid && !matches!(operator, "=" | "<>") {
+            return Err(no_operator(left.ty, operator, right.ty));
+        }
         // Integers of any width compare as they are.
         let ty_of = |side: &Typed| {
-            if side.ty.is_integer() && ty.is_integer() {
+            if side.ty.is_integer() && (ty.is_integer() || ty == Type::Xid) {
                 side.ty
             } else {
                 ty
