@@ -39,8 +39,8 @@ pub(super) struct User {
     enabled: bool,
     /// Any password will do.
     no_password: bool,
-    /// Payloads of RESTORE are not looked at closely.
-    skips_sanitizing: bool,
+    /// Whether payloads of RESTORE are looked at closely, once that is said.
+    sanitizing: Option<bool>,
     /// SHA-256 in hexadecimal, in the order in which they were given.
     passwords: Vec<String>,
     root: Selector,
@@ -208,10 +208,10 @@ impl User {
         if self.no_password {
             flags.push("nopass");
         }
-        flags.push(match self.skips_sanitizing {
-            true => "skip-sanitize-payload",
-            false => "sanitize-payload",
-        });
+        flags.extend(self.sanitizing.map(|sanitizing| match sanitizing {
+            true => "sanitize-payload",
+            false => "skip-sanitize-payload",
+        }));
         flags
     }
 

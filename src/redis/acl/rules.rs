@@ -66,8 +66,8 @@ fn change(user: &mut User, rule: &[u8]) -> Checked {
         (b"", _) => {}
         (b"on", _) => user.enabled = true,
         (b"off", _) => user.enabled = false,
-        (b"skip-sanitize-payload", _) => user.skips_sanitizing = true,
-        (b"sanitize-payload", _) => user.skips_sanitizing = false,
+        (b"skip-sanitize-payload", _) => user.sanitizing = Some(false),
+        (b"sanitize-payload", _) => user.sanitizing = Some(true),
         (b"nopass", _) => {
             user.no_password = true;
             user.passwords.clear();
@@ -89,7 +89,12 @@ fn change(user: &mut User, rule: &[u8]) -> Checked {
             user.selectors.push(selector);
         }
         (b"clearselectors", _) => user.selectors.clear(),
-        (b"reset", _) => *user = User::default(),
+        (b"reset", _) => {
+            *user = User {
+                sanitizing: Some(true),
+                ..User::default()
+            };
+        }
         _ => change_selector(&mut user.root, rule)?,
     }
     Ok(())
