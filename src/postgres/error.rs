@@ -77,6 +77,8 @@ sqlstates! {
     DEADLOCK_DETECTED = "40P01";
     /// syntax_error
     SYNTAX_ERROR = "42601";
+    /// generated_always
+    GENERATED_ALWAYS = "428C9";
     /// invalid_column_reference
     INVALID_COLUMN_REFERENCE = "42P10";
     /// duplicate_column
@@ -113,6 +115,8 @@ sqlstates! {
     DUPLICATE_TABLE = "42P07";
     /// invalid_table_definition
     INVALID_TABLE_DEFINITION = "42P16";
+    /// invalid_object_definition
+    INVALID_OBJECT_DEFINITION = "42P17";
     /// indeterminate_datatype
     INDETERMINATE_DATATYPE = "42P18";
     /// too_many_connections

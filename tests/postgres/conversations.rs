@@ -293,6 +293,22 @@ const CONVERSATIONS: &[(&str, &str)] = &[
          Q SELECT id FROM t WHERE id = 30",
     ),
     (
+        "COPY and a generated column",
+        "Q CREATE TABLE t (b int GENERATED ALWAYS AS (a * 2) STORED CHECK (b < 10), a int, c int DEFAULT 7)
+         Q COPY t FROM STDIN
+         d 1\\t1\\n2\\t\\\\N\\n
+         c
+         Q COPY t (a) FROM STDIN
+         d 4\\n
+         c
+         Q COPY t (a) FROM STDIN
+         d 5\\n
+         c
+         Q COPY t (b, a) FROM STDIN
+         Q COPY t TO STDOUT
+         Q SELECT * FROM t ORDER BY a",
+    ),
+    (
         "COPY to the client",
         "Q CREATE TABLE t (id int, name text); INSERT INTO t VALUES (1, E'a\\tb\\nc\\\\d'), (2, NULL), (3, '')
          Q COPY t TO STDOUT

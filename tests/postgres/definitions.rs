@@ -33,6 +33,7 @@ const ALONE: Case = Case {
         CREATE INDEX t_n ON t (n)
         CREATE UNIQUE INDEX t_name_n ON t (name, n)
         ALTER TABLE t ADD COLUMN more int DEFAULT 7
+        ALTER TABLE t ADD COLUMN twice int GENERATED ALWAYS AS (n * 2) STORED
         UPDATE t SET more = 8, n = 20 WHERE n = 2
         ALTER TABLE t ALTER more TYPE text
         DELETE FROM t WHERE n = 3
@@ -60,6 +61,8 @@ const ALONE: Case = Case {
     ",
     probes: &[
         "SELECT n FROM t WHERE n = 20",
+        "SELECT twice FROM t ORDER BY n",
+        "SELECT twice FROM u ORDER BY n",
         "SELECT n, title FROM v ORDER BY n",
         "SELECT * FROM c ORDER BY t",
         "BEGIN; INSERT INTO t (n) VALUES (-1)",

@@ -31,7 +31,7 @@ fn of_table(def: &TableDef) -> Vec<Row> {
     columns
         .map(|(index, column)| {
             let identity = match column.sequence {
-                Some(_) if column.generated_always => "a",
+                Some(_) if column.generated.is_some() => "a",
                 _ => "",
             };
             Row::from([

@@ -5,7 +5,7 @@ use super::reader::Reader;
 use super::row_lock::{RowOutcome, Target, claim, concurrent, note_lock, release_place};
 use super::select::QueryWork;
 use super::unique::{Key, look_up, wait_for};
-use super::update::{Entries, assign, check, replace};
+use super::update::{Entries, assign, check, compute, replace};
 use super::{Execution, Outcome, Step, Work};
 use crate::postgres::engine::Engine;
 use crate::postgres::error::{Error, Result, SqlState};
@@ -95,7 +95,8 @@ impl<'a> InsertWork<'a> {
             },
         };
         let reader = Reader::new(run, engine);
-        let row: Row = reader.project(exprs, input)?.into();
+        let mut row: Row = reader.project(exprs, input)?.into();
+        compute(self.plan.table.computed(), &mut row)?;
         check(&self.plan.table, &row, &reader.context())?;
         self.row = Some(row);
         self.next += 1;
@@ -299,7 +300,10 @@ impl<'a> InsertWork<'a> {
             .unwrap_or_else(|| Target::new(table.id, existing, tid, false));
         target.tid = tid;
         let assigned = &update.assignments;
-        let mode = if assigned.iter().any(|(column, _)| table.is_key(*column)) {
+        let computed = table.computed_from(|column| assigned.iter().any(|(c, _)| *c == column));
+        let computed = computed.map(|(column, _)| column);
+        let mut changed = assigned.iter().map(|(column, _)| *column).chain(computed);
+        let mode = if changed.any(|column| table.is_key(column)) {
             RowLockMode::Update
         } else {
             RowLockMode::NoKeyUpdate

@@ -313,7 +313,21 @@ pub(super) fn assign(
     for (column, expr) in assignments {
         values[*column] = eval(expr, rows, context)?;
     }
+    let assigned = |column| assignments.iter().any(|(assigned, _)| *assigned == column);
+    compute(table.computed_from(assigned), &mut new)?;
     Ok(new)
+}
+
+/// Computes these columns of a row.
+pub(super) fn compute<'e>(
+    columns: impl Iterator<Item = (usize, &'e Expr)>,
+    row: &mut Row,
+) -> Result<()> {
+    for (column, expr) in columns {
+        let value = eval(expr, std::slice::from_ref(row), &Context::IMMUTABLE)?;
+        Arc::make_mut(row)[column] = value;
+    }
+    Ok(())
 }
 
 /// A key that changes takes the strongest lock.

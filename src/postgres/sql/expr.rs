@@ -249,6 +249,18 @@ impl Expr {
         set
     }
 
+    /// The columns that it reads, whatever their slot.
+    pub(in crate::postgres) fn columns(&self) -> Vec<usize> {
+        let mut found = Vec::new();
+        self.any(&mut |part| {
+            if let Expr::Column { column, .. } = part {
+                found.push(*column);
+            }
+            false
+        });
+        found
+    }
+
     /// True if it may give something else each time, or does something.
     pub(in crate::postgres) fn is_volatile(&self) -> bool {
         self.any(&mut |part| match part {

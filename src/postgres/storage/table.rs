@@ -25,10 +25,28 @@ pub(in crate::postgres) struct Column {
     pub(in crate::postgres) modifier: i32,
     pub(in crate::postgres) not_null: bool,
     pub(in crate::postgres) default: Option<Expr>,
-    /// GENERATED ALWAYS AS IDENTITY: takes no value from an INSERT.
-    pub(in crate::postgres) generated_always: bool,
+    /// Takes no other value than its default.
+    pub(in crate::postgres) generated: Option<Generated>,
     /// The sequence that a serial or identity column owns.
     pub(in crate::postgres) sequence: Option<SequenceId>,
+}
+
+/// What a column that is GENERATED ALWAYS is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::postgres) enum Generated {
+    /// AS IDENTITY: the next value of its sequence.
+    Identity,
+    /// AS (...) STORED: what its default says of the other columns, whenever
+    /// one of these changes.
+    Stored,
+}
+
+impl Column {
+    /// How it is computed from other columns, if it is.
+    pub(in crate::postgres) fn computed(&self) -> Option<&Expr> {
+        let stored = self.generated == Some(Generated::Stored);
+        self.default.as_ref().filter(|_| stored)
+    }
 }
 
 /// A CHECK constraint.
@@ -205,6 +223,22 @@ pub(in crate::postgres) struct TableDef {
 impl TableDef {
     pub(in crate::postgres) fn column(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|column| &*column.name == name)
+    }
+
+    /// The columns that are computed, and how.
+    pub(in crate::postgres) fn computed(&self) -> impl Iterator<Item = (usize, &Expr)> {
+        let computed = self.columns.iter().map(Column::computed).enumerate();
+        computed.filter_map(|(index, expr)| Some((index, expr?)))
+    }
+
+    /// Those that are computed from one of these.
+    pub(in crate::postgres) fn computed_from(
+        &self,
+        changed: impl Fn(usize) -> bool,
+    ) -> impl Iterator<Item = (usize, &Expr)> {
+        self.computed().filter(move |(_, expr)| {
+            expr.any(&mut |part| matches!(part, Expr::Column { column, .. } if changed(*column)))
+        })
     }
 
     /// The largest number of the catalog that it uses.

@@ -105,11 +105,17 @@ impl Session {
             })?
             .def;
         if named.is_empty() {
-            return Ok(def.columns.iter().map(|c| c.name.to_string()).collect());
+            let columns = def.columns.iter().filter(|c| c.computed().is_none());
+            return Ok(columns.map(|column| column.name.to_string()).collect());
         }
         let known = |column: &Ident| {
             let column = fold(column);
             match def.column(&column) {
+                Some(index) if def.columns[index].computed().is_some() => Err(Error::new(
+                    SqlState::INVALID_COLUMN_REFERENCE,
+                    format!("column \"{column}\" is a generated column"),
+                )
+                .detail("Generated columns cannot be used in COPY.")),
                 Some(_) => Ok(column),
                 None => Err(Error::new(
                     SqlState::UNDEFINED_COLUMN,

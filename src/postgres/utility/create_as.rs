@@ -91,7 +91,7 @@ impl CreateAs {
             modifier: output.modifier,
             not_null: false,
             default: None,
-            generated_always: false,
+            generated: None,
             sequence: None,
         });
         Ok(columns.collect())

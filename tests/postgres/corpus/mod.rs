@@ -31,6 +31,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("definitions", include_str!("definitions.sql")),
     ("complaints", include_str!("complaints.sql")),
     ("drivers", include_str!("drivers.sql")),
+    ("generated", include_str!("generated.sql")),
     ("maintenance", include_str!("maintenance.sql")),
     ("parameters", include_str!("parameters.sql")),
     ("settings", include_str!("settings.sql")),

@@ -3,20 +3,20 @@
 //! weaker ones for some.
 
 use sqlparser::ast::{
-    AlterColumnOperation, AlterTable, AlterTableOperation, DataType, Expr as Ast, Ident,
-    RenameTableNameKind, SqlOption, TableConstraint,
+    AlterColumnOperation, AlterTable, AlterTableOperation, DataType, DropBehavior, Expr as Ast,
+    Ident, RenameTableNameKind, SqlOption, TableConstraint,
 };
 
 use super::constraint::{Constraint, has_constraint};
 use super::index::check_index;
-use super::table::define_column;
+use super::table::{define_column, define_computed};
 use super::verify::verify;
 use super::{Work, already_exists, analyser, live_rows, undefined_table};
 use crate::postgres::engine::Engine;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::locks::LockMode;
 use crate::postgres::sql::{Context, Expr, column_type, eval, fold, object_name};
-use crate::postgres::storage::table::{Check, Column, Table, TableDef, TableId};
+use crate::postgres::storage::table::{Check, Column, Generated, Table, TableDef, TableId};
 use crate::postgres::transaction::Definition;
 use crate::postgres::types::{Row, Value};
 
@@ -108,10 +108,15 @@ impl Work<'_> {
             AlterTableOperation::DropColumn {
                 column_names,
                 if_exists,
+                drop_behavior,
                 ..
             } => {
-                let mut columns = column_names.iter();
-                columns.try_for_each(|column| self.drop_column(id, column, *if_exists))
+                let cascade = *drop_behavior == Some(DropBehavior::Cascade);
+                for column in column_names {
+                    self.drop_computed(id, column, cascade)?;
+                    self.drop_column(id, column, *if_exists)?;
+                }
+                Ok(())
             }
             AlterTableOperation::AddConstraint {
                 constraint,
@@ -201,7 +206,10 @@ impl Work<'_> {
             let mut sequences = Vec::new();
             let column = define_column(&mut engine, top, &def, ast, &mut sequences)?;
             self.add_sequences(&mut engine, xid, sequences);
-            def.columns.push(column.clone());
+            def.columns.push(column);
+            let index = def.columns.len() - 1;
+            define_computed(&engine, top, &mut def, ast, index)?;
+            let column = def.columns[index].clone();
             if column.not_null && column.default.is_none() {
                 self.refuse_rows(&engine, id, &column)?;
             }
@@ -210,14 +218,23 @@ impl Work<'_> {
             self.rewrite(&mut engine, id, def, |row| {
                 let value = match &column.default {
                     None => Value::Null,
+                    Some(computed) if column.computed().is_some() => {
+                        eval(computed, std::slice::from_ref(row), &Context::IMMUTABLE)?
+                    }
                     Some(Expr::NextValue(id)) => Value::Int(sequences.lock().next(*id, pid)?),
                     Some(default) => default_value(default, start)?,
                 };
                 Ok(row.iter().cloned().chain([value]).collect())
             })?;
             // A default that is the same for all rows, PostgreSQL keeps once.
-            if matches!(column.default, Some(Expr::NextValue(_))) {
+            let sequence = matches!(column.default, Some(Expr::NextValue(_)));
+            if sequence || column.computed().is_some() {
                 self.rewrites_all(engine.table(id)?);
+            }
+            let table = engine.table(id)?;
+            let mut rows = live_rows(table, &engine.clog);
+            if column.not_null && rows.any(|row| row[index].is_null()) {
+                return Err(contains_nulls(table, &column));
             }
         }
         let mut constraints = Vec::new();
@@ -324,6 +341,45 @@ impl Work<'_> {
         Ok(())
     }
 
+    /// Drops the columns that are computed from one that goes, if that is
+    /// asked for.
+    fn drop_computed(&mut self, id: TableId, name: &Ident, cascade: bool) -> Result<()> {
+        let def = self.shared.lock().table(id)?.def.clone();
+        let (name, table) = (fold(name), &def.name);
+        let Some(gone) = def.column(&name) else {
+            return Ok(());
+        };
+        let computed = def.computed_from(|column| column == gone);
+        let names: Vec<&str> = computed
+            .map(|(index, _)| &*def.columns[index].name)
+            .collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        if !cascade {
+            let line = |computed: &&str| {
+                format!(
+                    "column {computed} of table {table} depends on column {name} of table {table}"
+                )
+            };
+            let lines: Vec<String> = names.iter().map(line).collect();
+            return Err(Error::new(
+                SqlState("2BP01"),
+                format!(
+                    "cannot drop column {name} of table {table} because other objects depend on it"
+                ),
+            )
+            .detail(lines.join("\n"))
+            .hint("Use DROP ... CASCADE to drop the dependent objects too."));
+        }
+        for computed in names {
+            let message = format!("drop cascades to column {computed} of table {table}");
+            self.notice(SqlState::SUCCESSFUL_COMPLETION, message);
+            self.drop_column(id, &Ident::with_quote('"', computed), false)?;
+        }
+        Ok(())
+    }
+
     fn alter_column(&mut self, id: TableId, name: &Ident, op: &AlterColumnOperation) -> Result<()> {
         match op {
             AlterColumnOperation::SetNotNull => {
@@ -362,6 +418,7 @@ impl Work<'_> {
                     let engine = self.shared.lock();
                     let def = &engine.table(id)?.def;
                     let column = &def.columns[column_of(def, name)?];
+                    refuse_generated(def, column, None)?;
                     analyser(&engine, self.transaction.xid).default(value, column)?
                 };
                 self.redefine(id, |def| {
@@ -372,6 +429,7 @@ impl Work<'_> {
             }
             AlterColumnOperation::DropDefault => self.redefine(id, |def| {
                 let index = column_of(def, name)?;
+                refuse_generated(def, &def.columns[index], Some("DROP"))?;
                 def.columns[index].default = None;
                 Ok(())
             }),
@@ -395,6 +453,7 @@ impl Work<'_> {
         let before = engine.table(id)?.def.clone();
         let index = column_of(&before, name)?;
         let (ty, modifier) = column_type(data_type)?;
+        refuse_retyping(&before, index, using.is_some())?;
         let mut def = (*before).clone();
         let own = Ast::Identifier(name.clone());
         let from = def.columns[index].ty;
@@ -408,17 +467,13 @@ impl Work<'_> {
             if error.code() != SqlState::DATATYPE_MISMATCH {
                 return error;
             }
-            Error::new(
-                SqlState::DATATYPE_MISMATCH,
-                format!(
-                    "column \"{}\" cannot be cast automatically to type {ty}",
-                    fold(name)
-                ),
-            )
-            .hint(format!(
-                "You might need to specify \"USING {}::{ty}\".",
-                fold(name)
-            ))
+            let name = fold(name);
+            let message = format!("column \"{name}\" cannot be cast automatically to type {ty}");
+            let error = Error::new(SqlState::DATATYPE_MISMATCH, message);
+            match before.columns[index].computed() {
+                None => error.hint(format!("You might need to specify \"USING {name}::{ty}\".")),
+                Some(_) => error,
+            }
         })?;
         if let Some(default) = def.columns[index].default.take() {
             let column = &mut def.columns[index];
@@ -453,6 +508,48 @@ impl Work<'_> {
         }
         Ok(())
     }
+}
+
+/// A generated column has no default to set or drop.
+fn refuse_generated(def: &TableDef, column: &Column, drop: Option<&str>) -> Result<()> {
+    let (what, instead) = match column.generated {
+        None => return Ok(()),
+        Some(Generated::Identity) => ("an identity column", "IDENTITY"),
+        Some(Generated::Stored) => ("a generated column", "EXPRESSION"),
+    };
+    let (name, table) = (&column.name, &def.name);
+    let message = format!("column \"{name}\" of relation \"{table}\" is {what}");
+    let error = Error::new(SqlState::SYNTAX_ERROR, message);
+    Err(match drop {
+        None => error,
+        Some(drop) => error.hint(format!(
+            "Use ALTER TABLE ... ALTER COLUMN ... {drop} {instead} instead."
+        )),
+    })
+}
+
+/// What is computed keeps its expression, and that the types in it.
+fn refuse_retyping(def: &TableDef, index: usize, using: bool) -> Result<()> {
+    let column = &def.columns[index];
+    let name = &column.name;
+    if using && column.computed().is_some() {
+        return Err(Error::new(
+            SqlState("42611"),
+            "cannot specify USING when altering type of generated column",
+        )
+        .detail(format!("Column \"{name}\" is a generated column.")));
+    }
+    let Some((computed, _)) = def.computed_from(|column| column == index).next() else {
+        return Ok(());
+    };
+    let computed = &def.columns[computed].name;
+    Err(Error::new(
+        SqlState::FEATURE_NOT_SUPPORTED,
+        "cannot alter type of a column used by a generated column",
+    )
+    .detail(format!(
+        "Column \"{name}\" is used by generated column \"{computed}\"."
+    )))
 }
 
 /// The value of a default for rows that are there already.
@@ -536,6 +633,10 @@ fn without_column(def: &mut TableDef, gone: usize) {
             _ => None,
         });
     };
+    let computed = |column: &&mut Column| column.generated == Some(Generated::Stored);
+    for column in def.columns.iter_mut().filter(computed) {
+        column.default.iter_mut().for_each(shift_expr);
+    }
     for Check { condition, .. } in &mut def.checks {
         shift_expr(condition);
     }

@@ -290,7 +290,7 @@ impl<'a> Constraint<'a> {
         let shared_def = Arc::new(def.clone());
         let condition = analyser(engine, top)
             .for_table(&shared_def)
-            .check(condition)?;
+            .check(condition, &shared_def)?;
         let base = match (self.name, column.or_else(|| only_column(&condition))) {
             (Some(name), _) => fold(name),
             (None, Some(column)) => format!("{}_{}_check", def.name, def.columns[column].name),
@@ -358,6 +358,7 @@ impl<'a> Constraint<'a> {
         }
         let name = unique_name(&base, |name| has_constraint(def, name));
         compatible(def, &columns, &parent, &parent_columns, &name)?;
+        refuse_computed(def, &columns, key)?;
         let (deferrable, deferred) = deferrable(key.characteristics.as_ref())?;
         let full = match key.match_kind {
             None | Some(ConstraintReferenceMatchKind::Simple) => false,
@@ -398,6 +399,31 @@ fn deferrable(characteristics: Option<&ConstraintCharacteristics>) -> Result<(bo
         ));
     }
     Ok((deferred || found.deferrable == Some(true), deferred))
+}
+
+/// A computed column cannot be given what an action would give it.
+fn refuse_computed(def: &TableDef, columns: &[usize], key: &ForeignKeyConstraint) -> Result<()> {
+    use Referential::{Cascade, SetDefault, SetNull};
+    let mut computed = columns.iter().map(|column| def.columns[*column].computed());
+    if !computed.any(|computed| computed.is_some()) {
+        return Ok(());
+    }
+    let given = [
+        (action(key.on_update), "ON UPDATE"),
+        (action(key.on_delete), "ON DELETE"),
+    ];
+    let wrong = given.iter().find(|(action, when)| match action {
+        SetNull | SetDefault => true,
+        Cascade => *when == "ON UPDATE",
+        _ => false,
+    });
+    match wrong {
+        None => Ok(()),
+        Some((_, when)) => Err(Error::new(
+            SqlState::SYNTAX_ERROR,
+            format!("invalid {when} action for foreign key constraint containing generated column"),
+        )),
+    }
 }
 
 fn action(action: Option<ReferentialAction>) -> Referential {
@@ -547,17 +573,10 @@ fn compatible(
 
 /// The one column that a condition is about, if it is one.
 fn only_column(condition: &Expr) -> Option<usize> {
-    let mut columns = Vec::new();
-    condition.any(&mut |expr| {
-        if let Expr::Column { column, .. } = expr
-            && !columns.contains(column)
-        {
-            columns.push(*column);
-        }
-        false
-    });
-    match columns.as_slice() {
-        [column] => Some(*column),
-        _ => None,
-    }
+    let columns = condition.columns();
+    let first = *columns.first()?;
+    columns
+        .iter()
+        .all(|column| *column == first)
+        .then_some(first)
 }

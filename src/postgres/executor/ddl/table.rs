@@ -17,7 +17,7 @@ use crate::postgres::locks::{LockMode, LockTag};
 use crate::postgres::sql::{Expr, column_type, fold, object_name};
 use crate::postgres::storage::Xid;
 use crate::postgres::storage::sequence::{SequenceDef, SequenceId};
-use crate::postgres::storage::table::{Column, Table, TableDef, TableId};
+use crate::postgres::storage::table::{Column, Generated, Table, TableDef, TableId};
 use crate::postgres::transaction::Definition;
 use crate::postgres::types::Type;
 
@@ -62,6 +62,9 @@ impl<'a> Work<'a> {
             let column = define_column(&mut engine, top, &def, column, &mut sequences)?;
             def.columns.push(column);
         }
+        for (index, column) in create.columns.iter().enumerate() {
+            define_computed(&engine, top, &mut def, column, index)?;
+        }
         for constraint in constraints {
             constraint.add(&mut engine, top, &mut def, &parents)?;
         }
@@ -79,7 +82,7 @@ impl<'a> Work<'a> {
     ) -> Result<MutexGuard<'a, Engine>> {
         let owns = |column: &&ColumnDef| {
             let mut options = column.options.iter();
-            let identity = options.any(|o| matches!(o.option, ColumnOption::Generated { .. }));
+            let identity = options.any(|option| is_identity(&option.option));
             identity || serial(&column.data_type).is_some()
         };
         let owners = create.columns.iter().filter(owns);
@@ -213,6 +216,7 @@ pub(super) fn define_column(
 ) -> Result<Column> {
     let name = fold(&ast.name);
     check_column_name(def, &name)?;
+    check_origins(def, ast)?;
     let serial = serial(&ast.data_type);
     let (ty, modifier) = match serial {
         Some(ty) => (ty, -1),
@@ -230,7 +234,7 @@ pub(super) fn define_column(
         modifier,
         not_null: false,
         default: None,
-        generated_always: false,
+        generated: None,
         sequence: None,
     };
     if serial.is_some() {
@@ -255,11 +259,16 @@ pub(super) fn define_column(
                         "identity column type must be smallint, integer, or bigint",
                     ));
                 }
-                column.generated_always = matches!(how, GeneratedAs::Always);
+                let always = matches!(how, GeneratedAs::Always);
+                column.generated = always.then_some(Generated::Identity);
                 let options = sequence_options.as_deref().unwrap_or(&[]);
                 let sequence = own_sequence(engine, top, def, &mut column, sequences, options)?;
                 sequences.push(sequence);
             }
+            ColumnOption::Generated {
+                generation_expr: Some(_),
+                ..
+            } => column.generated = Some(Generated::Stored),
             ColumnOption::Collation(name) if matches!(name.to_string().as_str(), "\"C\"") => {}
             ColumnOption::Null
             | ColumnOption::PrimaryKey(_)
@@ -270,6 +279,74 @@ pub(super) fn define_column(
         }
     }
     Ok(column)
+}
+
+fn is_identity(option: &ColumnOption) -> bool {
+    matches!(
+        option,
+        ColumnOption::Generated {
+            generation_expr: None,
+            ..
+        }
+    )
+}
+
+/// A column has one origin of its values.
+fn check_origins(def: &TableDef, ast: &ColumnDef) -> Result<()> {
+    let (mut default, mut identity, mut computed) = (false, false, false);
+    let wrong = |what: &str| {
+        let (column, table) = (fold(&ast.name), &def.name);
+        let message = format!("{what} specified for column \"{column}\" of table \"{table}\"");
+        Err(Error::new(SqlState::SYNTAX_ERROR, message))
+    };
+    for option in &ast.options {
+        match &option.option {
+            ColumnOption::Default(_) if default => return wrong("multiple default values"),
+            ColumnOption::Default(_) => default = true,
+            ColumnOption::Generated { .. } if is_identity(&option.option) => {
+                if identity {
+                    return wrong("multiple identity specifications");
+                }
+                identity = true;
+            }
+            ColumnOption::Generated { .. } if computed => {
+                return wrong("multiple generation clauses");
+            }
+            ColumnOption::Generated { .. } => computed = true,
+            _ => {}
+        }
+        match (default, identity, computed) {
+            (true, true, _) => return wrong("both default and identity"),
+            (true, _, true) => return wrong("both default and generation expression"),
+            (_, true, true) => return wrong("both identity and generation expression"),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Says how a generated column of `def` is computed, once the columns are
+/// known.
+pub(super) fn define_computed(
+    engine: &Engine,
+    top: Xid,
+    def: &mut TableDef,
+    ast: &ColumnDef,
+    index: usize,
+) -> Result<()> {
+    let expr = ast.options.iter().find_map(|option| match &option.option {
+        ColumnOption::Generated {
+            generation_expr, ..
+        } => generation_expr.as_ref(),
+        _ => None,
+    });
+    if let Some(expr) = expr {
+        let table = Arc::new(def.clone());
+        let analyser = analyser(engine, top).for_table(&table);
+        let computed = analyser.generation(expr, &def.columns[index], &table)?;
+        def.columns[index].default = Some(computed);
+    }
+    Ok(())
 }
 
 /// Gives a column a sequence of its own.

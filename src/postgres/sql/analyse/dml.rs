@@ -19,7 +19,7 @@ use crate::postgres::sql::expr::{Expr, Sublink};
 use crate::postgres::sql::plan::{
     Delete, Insert, InsertSource, Matching, OutputColumn, Query as PlanQuery, Update,
 };
-use crate::postgres::storage::table::{Column, TableDef};
+use crate::postgres::storage::table::{Column, Generated, TableDef};
 use crate::postgres::types::{Type, Value};
 
 type Returning = (Option<Vec<Expr>>, Vec<OutputColumn>);
@@ -184,10 +184,10 @@ impl Analyser<'_> {
             let Some(value) = value else {
                 continue;
             };
-            if column.generated_always {
-                return Err(generated(column, "insert a non-DEFAULT value into"));
-            }
             row[*index] = self.assign(value, column, "expression")?;
+            if let Some(how) = column.generated {
+                return Err(takes_no_value(column, how));
+            }
         }
         Ok(row)
     }
@@ -389,16 +389,29 @@ impl Analyser<'_> {
         let index = target_column(table, name)?;
         let column = &table.columns[index];
         let expr = match value {
+            // It changes with the columns that it is computed from.
+            None if column.computed().is_some() => Expr::Column {
+                slot: 0,
+                column: index,
+            },
             None => default_of(column),
-            Some(_) if column.generated_always => return Err(generated(column, "update")),
-            Some(value) => self.assign(value, column, "expression")?,
+            Some(value) => {
+                let expr = self.assign(value, column, "expression")?;
+                if let Some(how) = column.generated {
+                    return Err(takes_default_only(column, how));
+                }
+                expr
+            }
         };
         Ok((index, expr))
     }
 }
 
+/// What a column has before it is computed, if it is.
 fn default_of(column: &Column) -> Expr {
-    column.default.clone().unwrap_or(Expr::Const(Value::Null))
+    let default = column.default.as_ref();
+    let default = default.filter(|_| column.computed().is_none());
+    default.cloned().unwrap_or(Expr::Const(Value::Null))
 }
 
 fn is_default(value: &Ast) -> bool {
@@ -406,25 +419,31 @@ fn is_default(value: &Ast) -> bool {
         if name.quote_style.is_none() && name.value.eq_ignore_ascii_case("default"))
 }
 
-fn generated(column: &Column, what: &str) -> Error {
+/// The error about a value that INSERT has for a generated column.
+fn takes_no_value(column: &Column, how: Generated) -> Error {
     let name = &column.name;
-    if what == "update" {
-        return Error::new(
-            SqlState("428C9"),
-            format!("column \"{name}\" can only be updated to DEFAULT"),
-        )
-        .detail(format!(
-            "Column \"{name}\" is an identity column defined as GENERATED ALWAYS."
-        ));
+    let message = format!("cannot insert a non-DEFAULT value into column \"{name}\"");
+    let error = Error::new(SqlState::GENERATED_ALWAYS, message).detail(generated(name, how));
+    match how {
+        Generated::Identity => error.hint("Use OVERRIDING SYSTEM VALUE to override."),
+        Generated::Stored => error,
     }
-    Error::new(
-        SqlState("428C9"),
-        format!("cannot {what} column \"{name}\""),
-    )
-    .detail(format!(
-        "Column \"{name}\" is an identity column defined as GENERATED ALWAYS."
-    ))
-    .hint("Use OVERRIDING SYSTEM VALUE to override.")
+}
+
+/// The error about one that UPDATE has.
+fn takes_default_only(column: &Column, how: Generated) -> Error {
+    let name = &column.name;
+    let message = format!("column \"{name}\" can only be updated to DEFAULT");
+    Error::new(SqlState::GENERATED_ALWAYS, message).detail(generated(name, how))
+}
+
+fn generated(name: &str, how: Generated) -> String {
+    match how {
+        Generated::Identity => {
+            format!("Column \"{name}\" is an identity column defined as GENERATED ALWAYS.")
+        }
+        Generated::Stored => format!("Column \"{name}\" is a generated column."),
+    }
 }
 
 fn target_columns(table: &TableDef, names: &[ObjectName]) -> Result<Vec<usize>> {

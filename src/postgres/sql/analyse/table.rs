@@ -9,8 +9,9 @@ use super::scope::Relation;
 use super::{Analyser, Typed};
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::sql::expr::Expr;
+use crate::postgres::sql::plan::SYSTEM_COLUMNS;
 use crate::postgres::storage::catalog::ViewColumns;
-use crate::postgres::storage::table::{Column, TableDef, TableId};
+use crate::postgres::storage::table::{Column, Generated, TableDef, TableId};
 use crate::postgres::types::Type;
 
 impl Analyser<'_> {
@@ -25,10 +26,16 @@ impl Analyser<'_> {
     }
 
     /// The condition of a CHECK constraint.
-    pub(in crate::postgres) fn check(mut self, condition: &Ast) -> Result<Expr> {
+    pub(in crate::postgres) fn check(mut self, condition: &Ast, table: &TableDef) -> Result<Expr> {
         self.enter("check constraints");
         let condition = self.condition(condition, "CHECK")?;
         refuse_subqueries(&condition, "check constraint")?;
+        if let Some(name) = system_column(&condition, table) {
+            return Err(Error::new(
+                SqlState::INVALID_COLUMN_REFERENCE,
+                format!("system column \"{name}\" reference in check constraint is invalid"),
+            ));
+        }
         Ok(condition)
     }
 
@@ -42,13 +49,50 @@ impl Analyser<'_> {
             ));
         }
         let value = self.expr(value)?;
-        let assigned = self.assign(value, column, "default expression");
-        let expr = assigned.map_err(|error| match error.code() {
-            SqlState::DATATYPE_MISMATCH => error.unplaced(),
-            _ => error,
-        })?;
+        let expr = self.assign_default(value, column)?;
         refuse_subqueries(&expr, "DEFAULT expression")?;
         Ok(expr)
+    }
+
+    /// What a generated column is computed from: other columns of its row.
+    pub(in crate::postgres) fn generation(
+        mut self,
+        value: &Ast,
+        column: &Column,
+        table: &TableDef,
+    ) -> Result<Expr> {
+        let invalid = |message| Error::new(SqlState::INVALID_OBJECT_DEFINITION, message);
+        self.enter("column generation expressions");
+        let value = self.expr(value)?;
+        refuse_subqueries(&value.expr, "column generation expression")?;
+        if let Some(name) = system_column(&value.expr, table) {
+            return Err(Error::new(
+                SqlState::INVALID_COLUMN_REFERENCE,
+                format!("cannot use system column \"{name}\" in column generation expression"),
+            ));
+        }
+        let is_generated =
+            |index: &usize| table.columns[*index].generated == Some(Generated::Stored);
+        if let Some(index) = value.expr.columns().into_iter().find(is_generated) {
+            let name = &table.columns[index].name;
+            let message =
+                format!("cannot use generated column \"{name}\" in column generation expression");
+            return Err(invalid(message)
+                .detail("A generated column cannot reference another generated column."));
+        }
+        if is_mutable(&value.expr) {
+            return Err(invalid("generation expression is not immutable".to_owned()));
+        }
+        self.assign_default(value, column)
+    }
+
+    /// Converts a default for its column.
+    fn assign_default(&mut self, value: Typed, column: &Column) -> Result<Expr> {
+        let assigned = self.assign(value, column, "default expression");
+        assigned.map_err(|error| match error.code() {
+            SqlState::DATATYPE_MISMATCH => error.unplaced(),
+            _ => error,
+        })
     }
 
     /// A key of an index.
@@ -95,9 +139,13 @@ impl Analyser<'_> {
                 return error;
             }
             let (name, to) = (&column.name, column.ty);
+            let what = match column.generated {
+                Some(Generated::Stored) => "generation expression",
+                _ => "default",
+            };
             Error::new(
                 SqlState::DATATYPE_MISMATCH,
-                format!("default for column \"{name}\" cannot be cast automatically to type {to}"),
+                format!("{what} for column \"{name}\" cannot be cast automatically to type {to}"),
             )
         })
     }
@@ -125,10 +173,28 @@ fn refuse_subqueries(expr: &Expr, what: &str) -> Result<()> {
     Ok(())
 }
 
+/// The name of a system column that an expression reads.
+fn system_column(expr: &Expr, table: &TableDef) -> Option<&'static str> {
+    let system = |column: usize| column.checked_sub(table.columns.len());
+    let mut columns = expr.columns().into_iter().filter_map(system);
+    columns.next().map(|column| SYSTEM_COLUMNS[column].0)
+}
+
 /// What an index stores must not depend on when it is asked.
 fn immutable(expr: &Expr, what: &str) -> Result<()> {
     refuse_subqueries(expr, what)?;
-    let changes = expr.is_volatile()
+    if is_mutable(expr) {
+        return Err(Error::new(
+            SqlState::INVALID_OBJECT_DEFINITION,
+            format!("functions in {what} must be marked IMMUTABLE"),
+        ));
+    }
+    Ok(())
+}
+
+/// True if its value may depend on when and by whom it is asked.
+fn is_mutable(expr: &Expr) -> bool {
+    expr.is_volatile()
         || expr.any(&mut |part| match part {
             Expr::Call(builtin, _) => !builtin.is_immutable(),
             Expr::Param(_) => true,
@@ -136,12 +202,5 @@ fn immutable(expr: &Expr, what: &str) -> Result<()> {
                 *from == Type::Timestamptz || (*to == Type::Timestamptz && *from != Type::Unknown)
             }
             _ => false,
-        });
-    if changes {
-        return Err(Error::new(
-            SqlState("42P17"),
-            format!("functions in {what} must be marked IMMUTABLE"),
-        ));
-    }
-    Ok(())
+        })
 }
