@@ -104,18 +104,12 @@ impl std::ops::Add<Duration> for Instant {
 
 /// The caller's monotonic clock.
 pub fn now() -> Instant {
-    match Here::get() {
-        Some(here) => Instant(here.monotonic()),
-        None => Instant(real::monotonic()),
-    }
+    Instant(Here::monotonic().unwrap_or_else(real::monotonic))
 }
 
 /// The caller's wall clock, as the time since the Unix epoch. It may jump.
 pub fn unix_time() -> Duration {
-    match Here::get() {
-        Some(here) => here.unix_time(),
-        None => real::unix_time(),
-    }
+    Here::unix_time().unwrap_or_else(real::unix_time)
 }
 
 /// Tells of jumps of the caller's wall clock. Sleeps run on the monotonic
@@ -200,10 +194,7 @@ pub async fn timeout<F: Future>(duration: Duration, future: F) -> Result<F::Outp
 /// A random number: from the node's own stream inside a simulation, from the
 /// machine outside.
 pub fn random_u64() -> u64 {
-    match Here::get() {
-        Some(here) => here.random_u64(),
-        None => real::random_u64(),
-    }
+    Here::random_u64().unwrap_or_else(real::random_u64)
 }
 
 /// Opens a connection to `address`, written `host:port`. Inside a simulation

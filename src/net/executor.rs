@@ -47,6 +47,17 @@ impl Here {
         let place = context::PLACE.get();
         Some(Here { network, place })
     }
+
+    /// Looks at the network where the running code is, at this virtual time;
+    /// None outside a simulation. What is asked for again and again is looked
+    /// up like this: [`Here::get`] would count its holders up and down.
+    pub(super) fn look<T>(look: impl FnOnce(&mut State, Place, u64) -> T) -> Option<T> {
+        context::NETWORK.with_borrow(|network| {
+            let network = network.as_ref()?;
+            let mut state = network.0.state.lock();
+            Some(look(&mut state, context::PLACE.get(), network.now_ns()))
+        })
+    }
 }
 
 /// Runs a world on this thread, until the future ends that `world` makes: it

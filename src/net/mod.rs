@@ -321,9 +321,9 @@ impl Here {
         self.network.spawn_at(self.place, future)
     }
 
-    pub(crate) fn random_u64(&self) -> u64 {
-        let mut state = self.network.0.state.lock();
-        state.nodes[usize::from(self.place.node.0)].draw.u64()
+    /// A random number of the node where the running code is, in a simulation.
+    pub(crate) fn random_u64() -> Option<u64> {
+        Here::look(|state, place, _| state.nodes[usize::from(place.node.0)].draw.u64())
     }
 
     pub(crate) fn listen(&self, port: u16) -> io::Result<Listener> {

@@ -45,18 +45,20 @@ impl State {
 }
 
 impl Here {
-    pub(crate) fn monotonic(&self) -> Duration {
-        let now = self.network.now_ns();
-        let state = self.network.0.state.lock();
-        let clock = &state.node(self.place.node).clock;
-        Duration::from_nanos(clock.monotonic_ns(now))
+    /// The monotonic clock where the running code is, in a simulation.
+    pub(crate) fn monotonic() -> Option<Duration> {
+        Here::look(|state, place, now| {
+            let clock = &state.node(place.node).clock;
+            Duration::from_nanos(clock.monotonic_ns(now))
+        })
     }
 
-    pub(crate) fn unix_time(&self) -> Duration {
-        let now = self.network.now_ns();
-        let state = self.network.0.state.lock();
-        let clock = &state.node(self.place.node).clock;
-        clock.unix_time(now, state.options.epoch)
+    /// The wall clock where the running code is, in a simulation.
+    pub(crate) fn unix_time() -> Option<Duration> {
+        Here::look(|state, place, now| {
+            let clock = &state.node(place.node).clock;
+            clock.unix_time(now, state.options.epoch)
+        })
     }
 
     pub(crate) fn sleep(&self, duration: Duration) -> Sleep {
