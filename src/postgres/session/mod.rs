@@ -327,10 +327,7 @@ impl Session {
         }
         let described = prepared.described;
         let result = match (bound, &prepared.plan) {
-            (Some(Bound { plan, snapshot }), _) => {
-                self.run_plan_at(plan, source, params, described, *snapshot)
-                    .await
-            }
+            (Some(bound), _) => self.run_bound_plan(bound, source, params, described).await,
             (None, Some(plan)) => self.run_plan(plan, source, params, described).await,
             (None, None) => self.run_utility(source.command()).await,
         };
@@ -411,6 +408,7 @@ impl Session {
         })
     }
 
+    /// Locks a plan's tables, and runs it.
     pub(super) async fn run_plan(
         &mut self,
         plan: &Arc<Plan>,
@@ -418,22 +416,43 @@ impl Session {
         params: &[Value],
         described: bool,
     ) -> Result<Answer> {
-        self.run_plan_at(plan, source, params, described, None)
-            .await
+        let statement_start = current_timestamp();
+        let locked = self.begin_plan(plan, source, described).await?;
+        let answer = self.run_locked(&locked, params, statement_start, None);
+        Ok(Answer {
+            replanned: (!Arc::ptr_eq(plan, &locked)).then_some(locked.clone()),
+            ..answer.await?
+        })
     }
 
-    /// Runs a plan, with what its portal was bound to see.
-    async fn run_plan_at(
+    /// Runs a plan whose tables have been locked since it was bound, unless
+    /// this transaction has changed the catalog since.
+    async fn run_bound_plan(
         &mut self,
-        plan: &Arc<Plan>,
+        bound: &Bound,
         source: &Source,
         params: &[Value],
         described: bool,
-        bound: Option<Snapshot>,
     ) -> Result<Answer> {
         let statement_start = current_timestamp();
-        let planned = plan;
-        let plan = self.begin_plan(plan, source, described).await?;
+        let is_current = self.shared.lock().catalog.version() == bound.plan.catalog_version;
+        let plan = match is_current {
+            true => bound.plan.clone(),
+            false => self.begin_plan(&bound.plan, source, described).await?,
+        };
+        self.run_locked(&plan, params, statement_start, bound.snapshot)
+            .await
+    }
+
+    /// Runs a plan whose tables are locked, with what its portal was bound to
+    /// see.
+    async fn run_locked(
+        &mut self,
+        plan: &Plan,
+        params: &[Value],
+        statement_start: i64,
+        bound: Option<Snapshot>,
+    ) -> Result<Answer> {
         if self.settings.hot_standby {
             let (_, replayed) = self.shared.replication.progress();
             self.shared.observer.read(self.pid, replayed);
@@ -451,15 +470,14 @@ impl Session {
             statement_start,
             snapshot,
         );
-        let outcome = executor::execute(&mut run, &plan).await?;
+        let outcome = executor::execute(&mut run, plan).await?;
         let notices = run.notices;
         transaction.release_snapshot(&mut shared.lock());
-        let tag = tag(&plan.action, &outcome);
         Ok(Answer {
+            tag: tag(&plan.action, &outcome),
             rows: outcome.rows,
-            tag,
             notices,
-            replanned: (!Arc::ptr_eq(planned, &plan)).then_some(plan),
+            replanned: None,
         })
     }
 
