@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::task::Waker;
 
-use super::catalog::{Activity, WaitEvent};
+use super::catalog::{Activity, State, WaitEvent};
 use super::engine::Engine;
 use super::error::{Error, Result, SqlState};
 use super::locks::{LockMode, LockTag, Pid};
@@ -181,13 +181,21 @@ impl Backends {
         interrupt
     }
 
-    /// Forgets a cancellation that came when nothing ran.
-    pub(super) fn clear_cancel(&mut self, pid: Pid) {
-        if let Some(backend) = self.backends.get_mut(&pid) {
-            backend.waker = None;
-            if backend.interrupt <= Some(Interrupt::Conflict) {
-                backend.interrupt = None;
-            }
+    /// A session waits for its client: so others see it, a cancellation that
+    /// came when nothing ran is forgotten, and outside of a transaction it
+    /// takes the notifications that are due.
+    pub(super) fn rest(&mut self, pid: Pid, state: State, at: i64) -> VecDeque<Notification> {
+        let Some(backend) = self.backends.get_mut(&pid) else {
+            return VecDeque::new();
+        };
+        backend.activity.rest(state, at);
+        backend.waker = None;
+        if backend.interrupt <= Some(Interrupt::Conflict) {
+            backend.interrupt = None;
+        }
+        match state {
+            State::Idle => std::mem::take(&mut backend.inbox),
+            _ => VecDeque::new(),
         }
     }
 

@@ -7,12 +7,14 @@
 
 mod preparing;
 
+use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sqlparser::ast::Statement;
 
+use super::backends::Notification;
 use super::catalog::State;
 use super::cost::{Cost, ENDLESS};
 use super::engine::Shared;
@@ -157,15 +159,22 @@ impl Session {
         }
     }
 
-    /// Tells others that the session waits for its client.
-    pub(super) fn end_activity(&self) {
+    /// The session waits for its client, who is to be told this.
+    pub(super) fn rest(&self) -> VecDeque<Notification> {
         let state = match (self.block, &self.transaction) {
             (Block::Failed, _) => State::Aborted,
             (Block::Open, _) | (_, Some(_)) => State::InTransaction,
             (Block::None, None) => State::Idle,
         };
-        if let Some(activity) = self.shared.lock().backends.activity(self.pid) {
-            activity.rest(state, current_timestamp());
+        let (pid, now) = (self.pid, current_timestamp());
+        self.shared.lock().backends.rest(pid, state, now)
+    }
+
+    /// What channels have told a session at rest, outside of transactions.
+    pub(super) fn take_notifications(&self) -> VecDeque<Notification> {
+        match self.block {
+            Block::None => self.shared.lock().backends.take_notifications(self.pid),
+            _ => VecDeque::new(),
         }
     }
 

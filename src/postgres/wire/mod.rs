@@ -12,6 +12,7 @@ mod frontend;
 mod tap;
 mod walsender;
 
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::ops::RangeInclusive;
 use std::pin::pin;
@@ -25,6 +26,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use self::backend::Out;
 use self::frontend::{Message, Startup};
+use super::backends::Notification;
 use super::engine::Shared;
 use super::error::{Error, SqlState};
 use super::interrupted::ended_by;
@@ -383,20 +385,15 @@ impl<'a> Conversation<'a> {
                 self.session.roll_back();
                 return self.connection.fatal(error).await;
             }
-            self.deliver();
+            let notifications = self.session.take_notifications();
+            self.deliver(notifications);
             self.connection.flush().await?;
         }
     }
 
-    /// Sends what channels have been told, outside of transactions.
-    fn deliver(&mut self) {
-        if self.session.block == Block::None {
-            let mut engine = self.session.shared.lock();
-            let notifications = engine.backends.take_notifications(self.session.pid);
-            drop(engine);
-            for notification in notifications {
-                self.connection.out.notification(notification);
-            }
+    fn deliver(&mut self, notifications: VecDeque<Notification>) {
+        for notification in notifications {
+            self.connection.out.notification(notification);
         }
     }
 
@@ -404,10 +401,8 @@ impl<'a> Conversation<'a> {
         if self.session.block == Block::None {
             self.session.portals.end_transaction(true);
         }
-        self.session.end_activity();
-        let (shared, pid) = (&self.session.shared, self.session.pid);
-        shared.lock().backends.clear_cancel(pid);
-        self.deliver();
+        let notifications = self.session.rest();
+        self.deliver(notifications);
         if let Some(warning) = self.session.warning.take() {
             self.connection.out.notice(&warning);
         }
