@@ -83,7 +83,7 @@ pub(super) struct Session {
     pub(super) settings: Settings,
     /// What the work of statements takes; nothing while a server is set up.
     pub(super) cost: Cost,
-    pub(super) transaction: Option<Transaction>,
+    pub(super) transaction: Option<Box<Transaction>>,
     pub(super) block: Block,
     /// True while several statements of one message share a transaction.
     pub(super) several: bool,
@@ -204,7 +204,7 @@ impl Session {
             let modes = self.settings.default_modes();
             transaction.set_modes(modes)?;
             self.settings.set_modes(Some(modes));
-            self.transaction = Some(transaction);
+            self.transaction = Some(Box::new(transaction));
             if let Some(activity) = self.shared.lock().backends.activity(self.pid) {
                 activity.begin_transaction(start);
             }
@@ -341,7 +341,7 @@ impl Session {
             (None, None) => self.run_utility(source.command()).await,
         };
         let spent = |running: &Transaction| running.touched.effort.is_spent();
-        if result.is_err() && self.transaction.as_ref().is_some_and(spent) {
+        if result.is_err() && self.transaction.as_deref().is_some_and(spent) {
             rt::sleep(ENDLESS).await;
         }
         rt::work(self.unpaid()).await;
@@ -557,7 +557,7 @@ impl Session {
 
     /// The modes of the transaction that runs, or of the next.
     pub(super) fn modes(&self) -> Modes {
-        let running = self.transaction.as_ref().map(Transaction::modes);
+        let running = self.transaction.as_deref().map(Transaction::modes);
         running.unwrap_or_else(|| self.settings.default_modes())
     }
 

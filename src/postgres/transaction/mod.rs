@@ -261,7 +261,7 @@ impl Transaction {
     /// may not be. It gives a warning if no standby has confirmed it. The caller lets nobody interrupt this: once the log is
     /// written there is no way back.
     pub(super) async fn commit(
-        mut self,
+        mut self: Box<Self>,
         shared: &Arc<Shared>,
         synchronous: SynchronousCommit,
     ) -> Result<Option<Error>> {
@@ -308,7 +308,7 @@ impl Transaction {
     }
 
     /// Commits without waiting for anything: set-up scripts.
-    pub(super) fn commit_now(mut self, shared: &Shared) -> Result<()> {
+    pub(super) fn commit_now(mut self: Box<Self>, shared: &Shared) -> Result<()> {
         if let Err(error) = self.prepare(shared) {
             self.abort(shared, Some(error.code()));
             return Err(error);
@@ -465,7 +465,7 @@ impl Transaction {
     }
 
     /// Undoes everything.
-    pub(super) fn abort(mut self, shared: &Shared, reason: Option<SqlState>) {
+    pub(super) fn abort(mut self: Box<Self>, shared: &Shared, reason: Option<SqlState>) {
         let mut engine = shared.lock();
         self.release_all();
         self.undo_steps(shared, &mut engine, 0);
