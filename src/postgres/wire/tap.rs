@@ -7,9 +7,9 @@
 //! with what that statement does. Whatever it does not understand it passes
 //! on as it is.
 
-use std::collections::BTreeMap;
-
 use bytes::{Buf, BufMut, BytesMut};
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
 
 use crate::postgres::sql::Keyword;
 use crate::rt::{ClientTap, Label};
@@ -34,18 +34,21 @@ struct Tap {
     phase: Phase,
     /// The beginning of a message that has not come as a whole.
     pending: Vec<u8>,
-    names: Names,
-    /// What the statement of a name does.
-    statements: BTreeMap<Vec<u8>, Keyword>,
-    portals: BTreeMap<Vec<u8>, Keyword>,
+    statements: Names,
+    portals: Names,
+    /// How many names there have been.
+    count: u32,
 }
 
-/// The names in use, and what each is called instead.
-#[derive(Default)]
-struct Names {
-    statements: BTreeMap<Vec<u8>, String>,
-    portals: BTreeMap<Vec<u8>, String>,
-    count: u32,
+/// The names in use.
+type Names = IndexMap<Vec<u8>, Named, FxBuildHasher>;
+
+/// What has a name.
+struct Named {
+    /// What it is called instead.
+    alias: String,
+    /// What its statement does.
+    keyword: Keyword,
 }
 
 /// A message longer than this is passed on as it comes.
@@ -53,30 +56,19 @@ const KEPT_MAX: usize = 64 * 1024 * 1024;
 /// The code of a session's startup packet: protocol 3.
 const PROTOCOL: [u8; 2] = [0, 3];
 
-impl Names {
-    fn replace<'n>(
-        map: &'n mut BTreeMap<Vec<u8>, String>,
-        count: &mut u32,
-        kind: char,
-        name: &[u8],
-    ) -> &'n str {
-        if name.is_empty() {
-            return "";
-        }
-        if !map.contains_key(name) {
+/// What has that name, which may be new.
+fn named<'n>(names: &'n mut Names, count: &mut u32, kind: char, name: &[u8]) -> &'n mut Named {
+    let known = names.get_index_of(name).unwrap_or_else(|| {
+        let mut alias = String::new();
+        if !name.is_empty() {
             *count += 1;
-            map.insert(name.to_vec(), format!("{kind}{count:09}"));
+            alias = format!("{kind}{count:09}");
         }
-        &map[name]
-    }
-
-    fn statement(&mut self, name: &[u8]) -> &str {
-        Names::replace(&mut self.statements, &mut self.count, 's', name)
-    }
-
-    fn portal(&mut self, name: &[u8]) -> &str {
-        Names::replace(&mut self.portals, &mut self.count, 'p', name)
-    }
+        let keyword = Keyword::Other;
+        let named = Named { alias, keyword };
+        names.insert_full(name.to_vec(), named).0
+    });
+    &mut names[known]
 }
 
 impl ClientTap for Tap {
@@ -110,6 +102,14 @@ impl ClientTap for Tap {
 }
 
 impl Tap {
+    fn statement(&mut self, name: &[u8]) -> &mut Named {
+        named(&mut self.statements, &mut self.count, 's', name)
+    }
+
+    fn portal(&mut self, name: &[u8]) -> &mut Named {
+        named(&mut self.portals, &mut self.count, 'p', name)
+    }
+
     /// Takes a whole message off; its length stands after its kind, if it has
     /// one. If there can be none, the tap goes blind: all there is passes.
     fn take<'b>(&mut self, rest: &mut &'b [u8]) -> Option<&'b [u8]> {
@@ -146,34 +146,26 @@ impl Tap {
             b'P' => {
                 let (name, rest) = cstring(body)?;
                 let (sql, _) = cstring(rest)?;
-                self.statements.insert(name.to_vec(), first_keyword(sql));
-                let name = self.names.statement(name);
-                put(out, kind, &[name.as_bytes(), b"\0", rest]);
+                let statement = self.statement(name);
+                statement.keyword = first_keyword(sql);
+                put(out, kind, &[statement.alias.as_bytes(), b"\0", rest]);
                 Some(())
             }
             b'B' => {
                 let (portal, rest) = cstring(body)?;
                 let (statement, rest) = cstring(rest)?;
-                let keyword = self.statements.get(statement).copied();
-                self.portals
-                    .insert(portal.to_vec(), keyword.unwrap_or(Keyword::Other));
-                let Names {
-                    statements,
-                    portals,
-                    count,
-                } = &mut self.names;
-                let portal = Names::replace(portals, count, 'p', portal);
-                let statement = Names::replace(statements, count, 's', statement);
-                let parts = [portal.as_bytes(), b"\0", statement.as_bytes(), b"\0", rest];
-                put(out, kind, &parts);
+                let portal = named(&mut self.portals, &mut self.count, 'p', portal);
+                let statement = named(&mut self.statements, &mut self.count, 's', statement);
+                portal.keyword = statement.keyword;
+                let (portal, statement) = (portal.alias.as_bytes(), statement.alias.as_bytes());
+                put(out, kind, &[portal, b"\0", statement, b"\0", rest]);
                 Some(())
             }
             b'E' => {
                 let (portal, rest) = cstring(body)?;
-                let keyword = self.portals.get(portal).copied();
-                labels.push(keyword.unwrap_or(Keyword::Other).request());
-                let portal = self.names.portal(portal);
-                put(out, kind, &[portal.as_bytes(), b"\0", rest]);
+                let portal = self.portal(portal);
+                labels.push(portal.keyword.request());
+                put(out, kind, &[portal.alias.as_bytes(), b"\0", rest]);
                 Some(())
             }
             b'D' | b'C' => self.rewrite_named(kind, body, out),
@@ -186,20 +178,15 @@ impl Tap {
     fn rewrite_named(&mut self, kind: u8, body: &[u8], out: &mut BytesMut) -> Option<()> {
         let (target, rest) = body.split_first()?;
         let (name, rest) = cstring(rest)?;
-        let replaced = match target {
-            b'S' => self.names.statement(name),
-            b'P' => self.names.portal(name),
+        let (names, first) = match target {
+            b'S' => (&mut self.statements, 's'),
+            b'P' => (&mut self.portals, 'p'),
             _ => return None,
         };
-        put(out, kind, &[&[*target], replaced.as_bytes(), b"\0", rest]);
+        let alias = &named(names, &mut self.count, first, name).alias;
+        put(out, kind, &[&[*target], alias.as_bytes(), b"\0", rest]);
         if kind == b'C' {
-            if *target == b'S' {
-                self.statements.remove(name);
-                self.names.statements.remove(name);
-            } else {
-                self.portals.remove(name);
-                self.names.portals.remove(name);
-            }
+            names.swap_remove(name);
         }
         Some(())
     }
