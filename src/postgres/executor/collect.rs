@@ -343,16 +343,19 @@ impl<'c> Collector<'c> {
     /// The values of the key, each once; a NULL equals nothing.
     fn keys(&self, keys: &[Vec<Expr>]) -> Result<SmallVec<[Key; 1]>> {
         let mut values: SmallVec<[Key; 1]> = SmallVec::with_capacity(keys.len());
-        for key in keys {
-            let key = key.iter();
-            let key = key.map(|expr| eval(expr, &self.tuple.rows, &self.context));
-            let key: Key = key.collect::<Result<_>>()?;
+        for exprs in keys {
+            let mut key = Key::new();
+            for expr in exprs {
+                key.push(eval(expr, &self.tuple.rows, &self.context)?);
+            }
             if !key.iter().any(Value::is_null) {
                 values.push(key);
             }
         }
-        values.sort_unstable();
-        values.dedup();
+        if values.len() > 1 {
+            values.sort_unstable();
+            values.dedup();
+        }
         Ok(values)
     }
 

@@ -125,18 +125,16 @@ impl Conversation<'_> {
                 ),
             ));
         }
-        let params = params
-            .iter()
-            .zip(types)
-            .enumerate()
-            .map(|(index, (param, ty))| match param {
-                None => Ok(Value::Null),
+        let mut values = Vec::with_capacity(types.len());
+        for (index, (param, ty)) in params.iter().zip(types).enumerate() {
+            values.push(match param {
+                None => Value::Null,
                 Some(bytes) if format_of(formats, index) == BINARY => {
-                    from_binary(*ty, bytes, index)
+                    from_binary(*ty, bytes, index)?
                 }
-                Some(bytes) => from_text(*ty, valid_text(bytes)?),
-            })
-            .collect::<Result<Vec<_>>>()?;
+                Some(bytes) => from_text(*ty, valid_text(bytes)?)?,
+            });
+        }
         let name = valid_text(portal)?;
         if !name.is_empty() && self.session.portals.get(name).is_some() {
             return Err(Error::new(
@@ -145,7 +143,7 @@ impl Conversation<'_> {
             ));
         }
         let bound = self.session.bind(&prepared).await?;
-        let mut portal = Portal::new(&self.session, prepared, params, result_formats);
+        let mut portal = Portal::new(&self.session, prepared, values, result_formats);
         portal.bound = bound;
         self.session.portals.insert(name, portal);
         self.connection.out.bind_complete();

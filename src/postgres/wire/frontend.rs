@@ -17,7 +17,7 @@ pub(super) enum Message<'a> {
     Parse {
         name: &'a [u8],
         sql: &'a [u8],
-        types: Vec<u32>,
+        types: SmallVec<[u32; 4]>,
     },
     Bind {
         portal: &'a [u8],
@@ -122,12 +122,16 @@ impl<'a> Body<'a> {
     }
 
     /// A counted list.
-    fn list<T, C: FromIterator<T>>(
+    fn list<A: smallvec::Array>(
         &mut self,
-        mut read: impl FnMut(&mut Body<'a>) -> Result<T>,
-    ) -> Result<C> {
+        read: impl Fn(&mut Body<'a>) -> Result<A::Item>,
+    ) -> Result<SmallVec<A>> {
         let count = self.i16()?.cast_unsigned();
-        (0..count).map(|_| read(self)).collect()
+        let mut list = SmallVec::new();
+        for _ in 0..count {
+            list.push(read(self)?);
+        }
+        Ok(list)
     }
 
     fn value(&mut self) -> Result<Option<&'a [u8]>> {
