@@ -8,7 +8,7 @@ use bytes::{Buf, BytesMut};
 
 use super::keepalive::Keepalive;
 use super::queue::Ticket;
-use super::segment::{ClientTap, Kind, Label, Packet};
+use super::segment::{ClientTap, Kind, Label, Labels, Packet};
 use super::slot::Side;
 use super::{NodeId, Place};
 
@@ -23,7 +23,7 @@ pub(super) const BACKLOG: usize = 1024;
 const SEGMENT_BYTES: usize = 1460;
 
 /// What a segment carries, and what it means.
-pub(super) type Load = (Box<[u8]>, Box<[Label]>);
+pub(super) type Load = (Box<[u8]>, Labels);
 
 pub(super) struct Connection {
     /// Hash of (who connected, to where, for the how-manieth time).
@@ -118,6 +118,8 @@ pub(super) struct End {
     pub(super) outbox: BytesMut,
     /// What the bytes from this place in `outbox` on mean.
     pub(super) labels: Vec<(usize, Label)>,
+    /// Empty but while a tap says what is written.
+    pub(super) tapped: Vec<Label>,
     pub(super) writer: Option<Waker>,
     /// The task asked for FIN; `fin_sent` says that it left.
     pub(super) shutdown: bool,
@@ -184,12 +186,7 @@ impl Lane {
     }
 
     /// The next segment to be sent.
-    pub(super) fn next_packet(
-        &mut self,
-        kind: Kind,
-        bytes: Box<[u8]>,
-        labels: Box<[Label]>,
-    ) -> Packet {
+    pub(super) fn next_packet(&mut self, kind: Kind, bytes: Box<[u8]>, labels: Labels) -> Packet {
         let number = self.sent;
         self.sent += 1;
         self.in_flight += bytes.len();
@@ -235,6 +232,7 @@ impl End {
             reader: None,
             outbox: BytesMut::new(),
             labels: Vec::new(),
+            tapped: Vec::new(),
             writer: None,
             shutdown: false,
             fin_sent: false,
@@ -246,9 +244,9 @@ impl End {
     }
 
     /// What the first `length` bytes that left `outbox` mean.
-    fn take_labels(&mut self, length: usize) -> Box<[Label]> {
+    fn take_labels(&mut self, length: usize) -> Labels {
         if self.labels.is_empty() {
-            return Box::default();
+            return Labels::new();
         }
         // A label behind the last byte is that byte's too.
         let is_all = self.outbox.is_empty();

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use smallvec::SmallVec;
 
 /// What some bytes mean to the one who wrote them: "COMMIT", "answer to
 /// COMMIT". Faults are aimed at labels; the bytes stay as they are.
@@ -122,6 +123,9 @@ pub trait ClientTap: Send {
     fn pass(&mut self, bytes: &[u8], out: &mut BytesMut, labels: &mut Vec<Label>);
 }
 
+/// What a segment means: mostly one thing, or nothing.
+pub(super) type Labels = SmallVec<[Label; 1]>;
+
 /// A segment on its way or waiting to be sent again.
 pub(super) struct Packet {
     pub(super) kind: Kind,
@@ -131,7 +135,7 @@ pub(super) struct Packet {
     /// It was on the link before; false while it waits behind a loss.
     pub(super) left: bool,
     pub(super) bytes: Box<[u8]>,
-    pub(super) labels: Box<[Label]>,
+    pub(super) labels: Labels,
 }
 
 impl Packet {
@@ -143,7 +147,7 @@ impl Packet {
             attempt: 0,
             left: false,
             bytes: Box::default(),
-            labels: Box::default(),
+            labels: Labels::new(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::link::{Key, Wire};
 use super::queue::Event;
-use super::segment::{Action, Kind, Label, Packet, Segment};
+use super::segment::{Action, Kind, Labels, Packet, Segment};
 use super::slot::{Side, SlotId};
 use super::{Bug, NodeId, State};
 
@@ -52,7 +52,7 @@ impl State {
 
     /// Sends a segment without bytes.
     pub(super) fn send_bare(&mut self, now: u64, slot: SlotId, from: Side, kind: Kind) -> Sent {
-        self.send_new(now, slot, from, kind, Box::default(), Box::default())
+        self.send_new(now, slot, from, kind, Box::default(), Labels::new())
     }
 
     fn send_new(
@@ -62,7 +62,7 @@ impl State {
         from: Side,
         kind: Kind,
         bytes: Box<[u8]>,
-        labels: Box<[Label]>,
+        labels: Labels,
     ) -> Sent {
         if self.options.planted == Some(Bug::PanicHoldingLock) {
             // Once: what is dropped while this unwinds sends segments too.
@@ -209,7 +209,7 @@ impl State {
                 return;
             };
             let lane = &mut connection.end(from).lane;
-            let packet = lane.next_packet(Kind::Rst, Box::default(), Box::default());
+            let packet = lane.next_packet(Kind::Rst, Box::default(), Labels::new());
             self.travel(now, slot, from, packet, Duration::ZERO);
         }
     }

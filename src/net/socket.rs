@@ -303,10 +303,9 @@ impl Connection {
         let end = &mut ends[side as usize];
         if let (Side::Client, Some(tap)) = (side, tap) {
             let begin = end.outbox.len();
-            let mut labels = Vec::new();
-            tap.pass(bytes, &mut end.outbox, &mut labels);
-            end.labels
-                .extend(labels.into_iter().map(|label| (begin, label)));
+            tap.pass(bytes, &mut end.outbox, &mut end.tapped);
+            let tapped = end.tapped.drain(..);
+            end.labels.extend(tapped.map(|label| (begin, label)));
             return bytes.len();
         }
         end.writes += 1;
