@@ -46,6 +46,7 @@ pub(super) use key_arguments::keys_of;
 pub(super) use scripting::flags as flags_of_call;
 pub(super) use transactions::{Rest, go_on};
 
+use std::hash::{Hash, Hasher};
 use std::sync::LazyLock;
 
 use indexmap::IndexMap;
@@ -228,8 +229,28 @@ pub(super) const UNKNOWN_LABEL: Label = "unknown command";
 pub(super) const UNKNOWN_REPLY_LABEL: Label = "reply to unknown command";
 
 /// Every command by its name. Written once, and the same in every process.
-static TABLE: LazyLock<IndexMap<&'static [u8], &'static Command, FxBuildHasher>> =
-    LazyLock::new(|| all().map(|c| (c.name.as_bytes(), c)).collect());
+static TABLE: LazyLock<Table<'static>> =
+    LazyLock::new(|| all().map(|c| (Name(c.name.as_bytes()), c)).collect());
+
+type Table<'a> = IndexMap<Name<'a>, &'static Command, FxBuildHasher>;
+
+/// A command's name, in any case.
+#[derive(Eq)]
+struct Name<'a>(&'a [u8]);
+
+impl PartialEq for Name<'_> {
+    fn eq(&self, other: &Name<'_>) -> bool {
+        self.0.eq_ignore_ascii_case(other.0)
+    }
+}
+
+impl Hash for Name<'_> {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        for byte in self.0 {
+            hasher.write_u8(byte.to_ascii_lowercase());
+        }
+    }
+}
 
 /// Every label that requests and replies carry.
 pub(super) fn labels() -> Vec<Label> {
@@ -308,11 +329,8 @@ pub(super) fn by_full_name(name: &[u8]) -> Option<&'static Command> {
 
 /// The command of that name, in any case.
 pub(super) fn named(name: &[u8]) -> Option<&'static Command> {
-    let mut lower = [0; 32];
-    let lower = lower.get_mut(..name.len())?;
-    lower.copy_from_slice(name);
-    lower.make_ascii_lowercase();
-    TABLE.get(&*lower).copied()
+    let table: &Table<'_> = &TABLE;
+    table.get(&Name(name)).copied()
 }
 
 /// The command or subcommand that `args` call, whatever their number.
