@@ -5,6 +5,8 @@
 //! changes no byte. Input that is no request ends the labelling: the server
 //! is about to end the connection.
 
+use std::borrow::Cow;
+
 use bytes::{BufMut, BytesMut};
 
 use super::commands;
@@ -25,7 +27,7 @@ const LINE_MAX: usize = 32;
 
 struct Tap {
     state: State,
-    /// The line or name being read, up to [`LINE_MAX`].
+    /// What came of a line or name that is not over, up to [`LINE_MAX`].
     line: Vec<u8>,
     /// Arguments of the current request still to come.
     arguments: u64,
@@ -63,7 +65,6 @@ impl Tap {
     fn step<'a>(&mut self, bytes: &'a [u8], labels: &mut Vec<Label>) -> &'a [u8] {
         match self.state {
             State::Start => {
-                self.line.clear();
                 self.named = false;
                 self.state = if bytes[0] == b'*' {
                     State::Count
@@ -79,55 +80,55 @@ impl Tap {
     }
 
     fn line<'a>(&mut self, bytes: &'a [u8], labels: &mut Vec<Label>) -> &'a [u8] {
-        let end = bytes.iter().position(|byte| *byte == b'\n');
-        self.keep(&bytes[..end.unwrap_or(bytes.len())]);
-        let Some(end) = end else {
+        let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else {
+            self.keep(bytes);
             return &[];
         };
+        let (now, rest) = (&bytes[..end], &bytes[end + 1..]);
+        let line = self.whole(now);
         match self.state {
             State::Inline => {
-                let mut words = self.line.split(u8::is_ascii_whitespace);
+                let mut words = line.split(u8::is_ascii_whitespace);
                 if let Some(name) = words.find(|word| !word.is_empty()) {
                     labels.push(commands::label(name));
                 }
                 self.state = State::Start;
             }
             State::Count => {
-                self.arguments = self.number().unwrap_or(0);
+                self.arguments = number(&line).unwrap_or(0);
                 self.next_argument();
             }
-            _ if self.line.first() == Some(&b'$') => {
-                let length = self.number();
+            _ if line.first() == Some(&b'$') => {
+                let length = number(&line);
                 self.state =
                     length.map_or(State::Lost, |length| State::Bulk(length.saturating_add(2)));
-                self.line.clear();
             }
             _ => self.state = State::Lost,
         }
-        &bytes[end + 1..]
+        rest
     }
 
     fn bulk<'a>(&mut self, left: u64, bytes: &'a [u8], labels: &mut Vec<Label>) -> &'a [u8] {
         let taken = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
         let (now, rest) = bytes.split_at(taken);
-        if !self.named {
-            self.keep(now);
-        }
         let left = left - u64::try_from(taken).unwrap_or(left);
-        self.state = State::Bulk(left);
-        if left == 0 {
-            if !std::mem::replace(&mut self.named, true) {
-                let name = self.line.strip_suffix(b"\r\n").unwrap_or(&self.line);
-                labels.push(commands::label(name));
+        if left > 0 {
+            self.state = State::Bulk(left);
+            if !self.named {
+                self.keep(now);
             }
-            self.arguments -= 1;
-            self.next_argument();
+            return rest;
         }
+        if !std::mem::replace(&mut self.named, true) {
+            let name = self.whole(now);
+            labels.push(commands::label(name.strip_suffix(b"\r\n").unwrap_or(&name)));
+        }
+        self.arguments -= 1;
+        self.next_argument();
         rest
     }
 
     fn next_argument(&mut self) {
-        self.line.clear();
         self.state = if self.arguments == 0 {
             State::Start
         } else {
@@ -140,11 +141,20 @@ impl Tap {
         self.line.extend(&bytes[..bytes.len().min(room)]);
     }
 
-    /// The number of a length line.
-    fn number(&self) -> Option<u64> {
-        let line = self.line.strip_suffix(b"\r").unwrap_or(&self.line);
-        u64::try_from(parse_integer(line.get(1..)?)?).ok()
+    /// What was kept and its end, `now`, up to [`LINE_MAX`].
+    fn whole<'a>(&mut self, now: &'a [u8]) -> Cow<'a, [u8]> {
+        if self.line.is_empty() {
+            return Cow::Borrowed(&now[..now.len().min(LINE_MAX)]);
+        }
+        self.keep(now);
+        Cow::Owned(std::mem::take(&mut self.line))
     }
+}
+
+/// The number of a length line.
+fn number(line: &[u8]) -> Option<u64> {
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    u64::try_from(parse_integer(line.get(1..)?)?).ok()
 }
 
 #[cfg(test)]
