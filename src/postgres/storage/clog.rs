@@ -5,7 +5,7 @@
 //! committed up to it. That is what PostgreSQL's lists of running
 //! transactions say too, at a cost that does not grow with their number.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 
 /// A transaction or subtransaction id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -53,8 +53,9 @@ pub(in crate::postgres) struct Clog {
     first: u64,
     statuses: Vec<Status>,
     last: Csn,
-    /// The snapshots in use: how many hold each number.
-    held: BTreeMap<Csn, usize>,
+    /// The snapshots in use: how many hold each number, in the order of the
+    /// numbers. The first is held.
+    held: VecDeque<(Csn, usize)>,
 }
 
 impl Clog {
@@ -64,7 +65,7 @@ impl Clog {
             first: next.map_or(Xid::FIRST, |xid| xid.0),
             statuses: Vec::new(),
             last: Csn(1),
-            held: BTreeMap::new(),
+            held: VecDeque::new(),
         }
     }
 
@@ -148,22 +149,25 @@ impl Clog {
     /// Keeps what a snapshot of the newest state sees from being pruned,
     /// until it is [released](Clog::release).
     pub(in crate::postgres) fn hold(&mut self) -> Csn {
-        *self.held.entry(self.last).or_default() += 1;
+        match self.held.back_mut() {
+            Some((csn, count)) if *csn == self.last => *count += 1,
+            _ => self.held.push_back((self.last, 1)),
+        }
         self.last
     }
 
     pub(in crate::postgres) fn release(&mut self, csn: Csn) {
-        if let Some(count) = self.held.get_mut(&csn) {
-            *count -= 1;
-            if *count == 0 {
-                self.held.remove(&csn);
-            }
+        if let Ok(at) = self.held.binary_search_by_key(&csn, |(csn, _)| *csn) {
+            self.held[at].1 -= 1;
+        }
+        while self.held.front().is_some_and(|(_, count)| *count == 0) {
+            self.held.pop_front();
         }
     }
 
     /// What was superseded up to here nobody can see any more.
     pub(in crate::postgres) fn horizon(&self) -> Csn {
-        self.held.keys().next().copied().unwrap_or(self.last)
+        self.held.front().map_or(self.last, |(csn, _)| *csn)
     }
 }
 
