@@ -237,9 +237,11 @@ impl Log {
     /// What ends at `lsn` has become visible.
     pub(in crate::postgres) fn became_visible(&self, lsn: Lsn) {
         self.with(|state| {
-            let at = state.log.binary_search_by_key(&lsn, |logged| logged.end);
-            if let Ok(at) = at {
-                state.log[at].visible = true;
+            // Mostly the last: few commit at once.
+            let mut newest_first = state.log.iter_mut().rev();
+            let at = newest_first.find(|logged| logged.end <= lsn);
+            if let Some(logged) = at.filter(|logged| logged.end == lsn) {
+                logged.visible = true;
             }
         });
     }

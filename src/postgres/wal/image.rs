@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use xxhash_rust::xxh3::Xxh3DefaultBuilder;
+use rustc_hash::FxBuildHasher;
 
 use super::record::{Entry, Record, RowEntry};
 use crate::postgres::observer::Change;
@@ -32,7 +32,7 @@ pub(in crate::postgres) struct Image {
 pub(in crate::postgres) struct TableImage {
     pub(in crate::postgres) def: Arc<TableDef>,
     /// In no order: every commit takes rows away and puts others in.
-    rows: IndexMap<Tid, Row, Xxh3DefaultBuilder>,
+    rows: IndexMap<Tid, Row, FxBuildHasher>,
 }
 
 impl TableImage {
