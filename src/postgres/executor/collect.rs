@@ -82,7 +82,8 @@ pub(super) fn collect(
         hashed: BTreeMap::new(),
         sources: BTreeMap::new(),
     };
-    let mut found = Vec::new();
+    // Most look for one row.
+    let mut found = Vec::with_capacity(1);
     if at_most > 0 {
         collector.produce(from, &mut |collector| {
             reader.run.transaction.touched.effort.spend(KEPT)?;

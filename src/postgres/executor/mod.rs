@@ -120,6 +120,17 @@ trait Work {
 }
 
 impl Execution<'_> {
+    /// The plan is run from its beginning, perhaps not for the first time.
+    fn begin(&mut self, ctes: usize) {
+        self.ctes.clear();
+        self.ctes.resize(ctes, None);
+        self.events.clear();
+        let cached = self.cached.get_mut();
+        if !cached.is_empty() {
+            cached.clear();
+        }
+    }
+
     /// The rows of a query of WITH that has run.
     fn cte(&self, index: usize) -> Arc<Vec<Row>> {
         let rows = self.ctes.get(index).cloned().flatten();
@@ -295,9 +306,7 @@ pub(super) async fn execute(run: &mut Execution<'_>, plan: &Plan) -> Result<Outc
 }
 
 async fn attempt(run: &mut Execution<'_>, plan: &Plan) -> Result<Outcome> {
-    run.ctes = vec![None; plan.ctes.len()];
-    run.events.clear();
-    run.cached.borrow_mut().clear();
+    run.begin(plan.ctes.len());
     for (index, cte) in plan.ctes.iter().enumerate() {
         if cte.read {
             let rows = run_cte(run, index, &cte.body).await?;

@@ -84,7 +84,7 @@ pub(super) struct Transaction {
     statement_snapshot: Option<Csn>,
     /// Those of portals that have not run.
     portal_snapshots: SmallVec<[Csn; 2]>,
-    steps: Vec<Step>,
+    steps: SmallVec<[Step; 1]>,
     /// What its statements have touched, until they pay for it.
     pub(super) touched: Touched,
     /// The foreign keys that are looked after at its end.
@@ -118,7 +118,7 @@ impl Transaction {
             ssi: None,
             statement_snapshot: None,
             portal_snapshots: SmallVec::new(),
-            steps: Vec::new(),
+            steps: SmallVec::new(),
             touched: Touched::default(),
             deferred: Vec::new(),
             timing: Timing::default(),
@@ -423,7 +423,7 @@ impl Transaction {
     }
 
     /// The changes as an observer sees them.
-    fn observed(&self, engine: &Engine) -> Vec<Change> {
+    fn observed(&self, engine: &Engine) -> SmallVec<[Change; 1]> {
         let rows = self.steps.iter().filter_map(|step| match step {
             Step::Row(change) => Some(change),
             Step::Definition(_) => None,
