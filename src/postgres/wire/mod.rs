@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use futures_util::future::{Either, select};
+use smallvec::SmallVec;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use self::backend::Out;
@@ -66,6 +67,9 @@ impl From<Gone> for Stop {
         Stop::Gone
     }
 }
+
+/// The body of a message: a copy of most costs less than to share a buffer.
+type Body = SmallVec<[u8; 64]>;
 
 struct Connection {
     stream: rt::Stream,
@@ -227,7 +231,7 @@ impl Connection {
     }
 
     /// The next message: its kind and its body.
-    async fn message(&mut self) -> std::result::Result<(u8, BytesMut), Gone> {
+    async fn message(&mut self) -> std::result::Result<(u8, Body), Gone> {
         loop {
             if let Some(message) = self.whole_message() {
                 return Ok(message);
@@ -242,15 +246,17 @@ impl Connection {
     }
 
     /// The next message, if it is at hand as a whole.
-    fn whole_message(&mut self) -> Option<(u8, BytesMut)> {
+    fn whole_message(&mut self) -> Option<(u8, Body)> {
         let length = self.message_length()?;
         if !MESSAGE_BYTES.contains(&length) || self.input.len() <= length {
             return None;
         }
-        let kind = self.input[0];
-        let mut message = self.input.split_to(length + 1);
-        message.advance(5);
-        Some((kind, message))
+        let (kind, body) = (self.input[0], Body::from_slice(&self.input[5..=length]));
+        match length + 1 == self.input.len() {
+            true => self.input.clear(),
+            false => self.input.advance(length + 1),
+        }
+        Some((kind, body))
     }
 
     /// How long the next message says that it is, but for its first byte.
@@ -343,7 +349,7 @@ impl<'a> Conversation<'a> {
 
     /// The next message. Until it comes notifications are delivered, and
     /// whatever ends an idle session is seen.
-    async fn next(&mut self) -> std::result::Result<(u8, BytesMut), Gone> {
+    async fn next(&mut self) -> std::result::Result<(u8, Body), Gone> {
         // Most of a batch comes with its first message.
         if let Some(message) = self.connection.whole_message() {
             return Ok(message);
