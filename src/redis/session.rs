@@ -143,7 +143,11 @@ impl Session {
         client.labels.drain(..).for_each(label);
         if !client.output.is_empty() {
             client.active_at = wall_clock_ms();
-            self.output.unsplit(client.output.split());
+            match self.output.is_empty() {
+                true => std::mem::swap(&mut self.output, &mut client.output),
+                false => self.output.extend_from_slice(&client.output),
+            }
+            client.output.clear();
         }
         let limit = self.output_limit(&engine.keyspace, &engine.server.config, &client);
         let idle_left = self.idle_left(&engine, &client);
@@ -194,7 +198,10 @@ impl Session {
                     break;
                 }
             };
-            self.input.advance(taken);
+            match taken == self.input.len() {
+                true => self.input.clear(),
+                false => self.input.advance(taken),
+            }
         }
         client.unread = self.input.len();
         if client.unread > engine.server.config.query_max {
