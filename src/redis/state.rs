@@ -73,14 +73,20 @@ impl Counts {
         *self.run_id.get_or_init(HistoryId::new)
     }
 
+    fn of_command(&mut self, name: &'static str) -> &mut CommandCounts {
+        let all = &mut self.by_command;
+        let known = all.get_index_of(name);
+        let index = known.unwrap_or_else(|| all.insert_full(name, Default::default()).0);
+        &mut all[index]
+    }
+
     /// A command ran and answered.
     pub(super) fn ran(&mut self, name: &'static str, reply: &Reply) {
         self.commands += 1;
-        let stats = self.by_command.entry(name).or_default();
-        stats.calls += 1;
+        self.of_command(name).calls += 1;
         let was_counted = std::mem::take(&mut self.was_counted);
         if let Reply::Error(text) = reply {
-            stats.failed += 1;
+            self.of_command(name).failed += 1;
             if !was_counted {
                 self.error(text);
             }
@@ -90,7 +96,7 @@ impl Counts {
     /// A command was refused.
     pub(super) fn refused(&mut self, name: Option<&'static str>, reply: &Reply) {
         if let Some(name) = name {
-            self.by_command.entry(name).or_default().rejected += 1;
+            self.of_command(name).rejected += 1;
         }
         if let Reply::Error(text) = reply {
             self.error(text);
@@ -100,13 +106,13 @@ impl Counts {
     /// A command began to wait.
     pub(super) fn waits(&mut self, name: &'static str) {
         self.commands += 1;
-        self.by_command.entry(name).or_default().calls += 1;
+        self.of_command(name).calls += 1;
     }
 
     /// A command that had to wait ended with an error.
     pub(super) fn failed_late(&mut self, name: &'static str, reply: &Reply) {
         if let Reply::Error(text) = reply {
-            self.by_command.entry(name).or_default().failed += 1;
+            self.of_command(name).failed += 1;
             self.error(text);
         }
     }
