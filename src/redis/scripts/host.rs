@@ -200,13 +200,12 @@ pub(in crate::redis::scripts) fn raise_bare<T>(text: &str) -> mlua::Result<T> {
 }
 
 impl Host {
-    pub(super) fn begin(&self, session: Session) {
-        self.running.lock().session = session;
-    }
-
-    /// Takes the server for the script.
-    pub(super) fn enter(&self, context: &mut Context<'_>) {
+    /// Takes the server for the script, which may begin.
+    pub(super) fn enter(&self, context: &mut Context<'_>, begins: Option<Session>) {
         let mut running = self.running.lock();
+        if let Some(session) = begins {
+            running.session = session;
+        }
         running.swap(context);
         running.swap_session();
         running.active = true;

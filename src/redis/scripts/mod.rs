@@ -259,8 +259,7 @@ impl Scripts {
         let session = Session::new(context, permit, self.instructions_max);
         let vm = self.vm(script.0.kind)?;
         let call = vm.call(script, invocation).map_err(vm::not_started)?;
-        vm.host.begin(session);
-        Ok(vm.enter(context, Go::Run(call)))
+        Ok(vm.enter(context, Some(session), Go::Run(call)))
     }
 
     /// Goes on with the script that is not over.
@@ -269,7 +268,7 @@ impl Scripts {
             return Progress::Ended(NOT_BUSY);
         };
         let came = match self.vm(paused.kind()) {
-            Ok(vm) => vm.enter(context, Go::On),
+            Ok(vm) => vm.enter(context, None, Go::On),
             Err(error) => Came::Ended(Err(mlua::Error::runtime(format!("{error:?}")))),
         };
         match came {

@@ -14,7 +14,7 @@ use send_wrapper::SendWrapper;
 use super::convert::{error_table, to_reply};
 use super::fiber::{self, Call, Came, Fiber, Go};
 use super::functions;
-use super::host::{self, Host, Raised, Tick};
+use super::host::{self, Host, Raised, Session, Tick};
 use super::{Compiled, Invocation, Kind, libraries};
 use crate::redis::engine::Context;
 use crate::redis::reply::{Reply, Resp};
@@ -31,7 +31,7 @@ pub(super) const TICK: u32 = 100_000;
 /// Lua collects its garbage when there is so much more than after the last
 /// time, in per cent. What is not garbage is mostly the prelude: at Lua's own
 /// 200 it would be walked after every hundredth script.
-const GARBAGE_PAUSE: i32 = 500;
+const GARBAGE_PAUSE: i32 = 1_000;
 
 /// The prelude as a function. Parsing it costs more than all else in making
 /// an interpreter, so it is parsed once in a process; what it compiles to is
@@ -127,10 +127,15 @@ impl Vm {
         debug_assert!(armed.is_ok(), "a hook can always be set");
     }
 
-    /// Lets the interpreter have the server, and takes it back when a script
-    /// has ended or has run for a while.
-    pub(super) fn enter(&mut self, context: &mut Context<'_>, go: Go) -> Came {
-        self.host.enter(context);
+    /// Lets the interpreter have the server, for a new session if there is
+    /// one, and takes it back when a script has ended or has run for a while.
+    pub(super) fn enter(
+        &mut self,
+        context: &mut Context<'_>,
+        begins: Option<Session>,
+        go: Go,
+    ) -> Came {
+        self.host.enter(context, begins);
         self.lua.set_memory_limit(host::MEMORY_MAX).ok();
         let came = self.fiber.enter(go);
         self.lua.set_memory_limit(0).ok();
