@@ -357,6 +357,14 @@ impl Labeller {
             labeller.label(label);
         }
     }
+
+    /// Labels what begins `length` bytes before the end of what the task has
+    /// written since it last yielded.
+    pub fn label_written(&self, label: Label, length: usize) {
+        if let Some(labeller) = &self.0 {
+            labeller.label_written(label, length);
+        }
+    }
 }
 
 impl AsyncRead for Stream {

@@ -412,10 +412,17 @@ pub struct Labeller {
 impl Labeller {
     /// Adds `label` to the segment that is cut next.
     pub fn label(&self, label: Label) {
+        self.label_written(label, 0);
+    }
+
+    /// Adds `label` to the segment in which the last `length` bytes begin,
+    /// which were written since segments were last cut.
+    pub fn label_written(&self, label: Label, length: usize) {
         let mut state = self.network.0.state.lock();
         if let Some(connection) = state.connection(self.slot) {
             let end = connection.end(self.side);
-            end.labels.push((end.outbox.len(), label));
+            let begin = end.outbox.len().saturating_sub(length);
+            end.labels.push((begin, label));
         }
     }
 }

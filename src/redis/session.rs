@@ -69,19 +69,6 @@ impl Session {
         }
     }
 
-    /// Whether a client that is being written to has to go: somebody has
-    /// ended it, or it reads too slowly.
-    pub(super) fn must_go(&mut self) -> bool {
-        let shared = self.shared.clone();
-        let engine = &mut *shared.engine.lock();
-        let Some(client) = engine.server.clients.get_mut(self.id) else {
-            return true;
-        };
-        let limit = self.output_limit(&engine.keyspace, &engine.server.config, client);
-        let unsent = self.output.len() + client.output.len();
-        client.killed || self.is_overfull(unsent, limit)
-    }
-
     fn output_limit(&self, keyspace: &Keyspace, config: &Config, client: &Client) -> OutputLimit {
         config.output_limits.of(if self.is_replica(keyspace) {
             OutputClass::Replica

@@ -100,7 +100,12 @@ pub fn batches(name: &str, batch: impl Fn(u64, Noted) -> Answers) -> Answers {
     all
 }
 
-pub fn assert_reached(answers: &Answers, expected: &[&str]) {
+/// What has to be answered at some time, if as many inputs were asked for as
+/// where nothing else is: fewer may happen to miss it.
+pub fn assert_reached(name: &str, answers: &Answers, expected: &[&str]) {
+    if asked(name, INPUTS) < INPUTS {
+        return;
+    }
     for reached in expected {
         assert!(
             answers.contains_key(*reached),

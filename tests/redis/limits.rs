@@ -3,10 +3,17 @@
 //!
 //! Each is played to the simulated server and to the real one.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::oracle::{Raw, RealRedis, pause, words};
-use crate::support::serve_on_a_thread;
+use doublebuy::net::{Action, Segment};
+use doublebuy::redis::Options;
+use doublebuy::rt;
+use parking_lot::Mutex;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::oracle::{Raw, RealRedis, pause, request, words};
+use crate::support::{serve_on_a_thread, simulate};
 
 /// What a client that connects is told when there are enough.
 fn turned_away(address: &str) -> Vec<String> {
@@ -44,11 +51,12 @@ fn timed_out(address: &str) -> Vec<String> {
     until(&mut watcher, "connected_clients", "3");
     said.push(String::from_utf8_lossy(&idle.rest()).into_owned());
     said.push(String::from_utf8_lossy(&transacts.rest()).into_owned());
+    // Whose wait ends has been idle for as long, until its reply is written.
+    said.push(ask(&mut watcher, "CONFIG SET timeout 0"));
     said.push(ask(&mut watcher, "RPUSH nothing v"));
     said.push(String::from_utf8_lossy(&waits.reply()).into_owned());
     said.push(ask(&mut watcher, "PUBLISH news hello"));
     said.push(String::from_utf8_lossy(&listens.reply()).into_owned());
-    said.push(ask(&mut watcher, "CONFIG SET timeout 0"));
     said
 }
 
@@ -118,7 +126,7 @@ fn overfull(address: &str) -> Vec<String> {
     said.push(format!("let go: {}", (10..500).contains(&heard)));
     said.push(call(&set("normal 1mb 0 0")));
     let mut reader = Raw::open(address);
-    let get = crate::oracle::request(&words("GET k"));
+    let get = request(&words("GET k"));
     reader.send_if_heard(&get.repeat(20));
     pause(Duration::from_millis(50));
     let length = reader.rest_if_any().len();
@@ -157,4 +165,37 @@ fn clients_meet_the_limits_of_the_real_server() {
         };
         assert_eq!(limit(&serve_on_a_thread()), limit(&real.address()));
     }
+}
+
+/// Far more than the buffers of a connection hold.
+const LONG: usize = 4_000_000;
+
+/// Redis buffers the replies of a client that sends on without reading: it
+/// hears all of its requests, and the client all of its replies. What a reply
+/// is labelled is said of the segment in which it begins, however late.
+#[test]
+fn a_client_that_does_not_read_is_heard() {
+    let pongs = Arc::new(Mutex::new(Vec::new()));
+    let seen = pongs.clone();
+    let echoed = format!("${LONG}\r\n{}\r\n", "x".repeat(LONG));
+    let said = format!("{echoed}+PONG\r\n{echoed}");
+    simulate(Options::default(), Arc::new(()), move |world| async move {
+        let _watched = world.network.add_rule(move |segment: &Segment<'_>| {
+            if segment.labels.contains(&"reply to PING") {
+                seen.lock().push(segment.bytes.contains(&b'+'));
+            }
+            Action::Pass
+        });
+        let echo = request(&[b"ECHO".to_vec(), vec![b'x'; LONG]]);
+        let mut client = rt::connect("redis:6379").await.unwrap();
+        for requests in [&echo, &request(&words("PING")), &echo] {
+            let sent = rt::timeout(Duration::from_secs(60), client.write_all(requests));
+            sent.await.expect("the server reads on").unwrap();
+            rt::sleep(Duration::from_secs(1)).await;
+        }
+        let mut replies = vec![0; said.len()];
+        client.read_exact(&mut replies).await.unwrap();
+        assert!(replies == said.as_bytes(), "every reply, in order");
+    });
+    assert_eq!(*pongs.lock(), [true]);
 }

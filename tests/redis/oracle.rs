@@ -142,9 +142,9 @@ impl Raw {
         self.send(&request(args));
     }
 
-    /// Says that no more will be sent.
+    /// Says that no more will be sent, unless the server has hung up.
     pub fn hang_up(&mut self) {
-        self.stream.shutdown(Shutdown::Write).unwrap();
+        let _gone = self.stream.shutdown(Shutdown::Write);
     }
 
     pub fn send(&mut self, bytes: &[u8]) {

@@ -174,6 +174,7 @@ fn shown(args: &Args) -> String {
 fn broken_commands_leave_the_server_as_it_was() {
     let answers = batches(FUZZ, |seed, noted| batch(seed, noted, None));
     assert_reached(
+        FUZZ,
         &answers,
         &["ok", "ERR", "WRONGTYPE", "NOSCRIPT", "EXECABORT"],
     );

@@ -220,5 +220,5 @@ pub fn batch(seed: u64, noted: Noted, planted: Option<Bug>) -> Answers {
 #[test]
 fn broken_scripts_are_ended() {
     let answers = batches(FUZZ, |seed, noted| batch(seed, noted, None));
-    assert_reached(&answers, &["ok", "ERR", "WRONGTYPE"]);
+    assert_reached(FUZZ, &answers, &["ok", "ERR", "WRONGTYPE"]);
 }

@@ -173,6 +173,7 @@ fn batch(seed: u64, noted: Noted) -> Answers {
 fn broken_bytes_harm_their_own_connection_at_most() {
     let answers = batches(FUZZ, batch);
     assert_reached(
+        FUZZ,
         &answers,
         &["ok", "ERR", "WRONGTYPE", "NOPROTO", "EXECABORT"],
     );
