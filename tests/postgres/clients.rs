@@ -129,6 +129,10 @@ const CALLS: &[&[&str]] = &[
         "DROP VIEW cheap; DROP TABLE place; DROP SEQUENCE numbers",
     ],
     &["-c", "COPY item TO STDOUT"],
+    &[
+        "-c",
+        "\\copy (SELECT name, id FROM item ORDER BY id) TO STDOUT CSV HEADER",
+    ],
     &["-c", "COPY nowhere TO STDOUT"],
     &["-c", "COPY item (nothing) TO STDOUT"],
     &[

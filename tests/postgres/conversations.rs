@@ -8,6 +8,7 @@ use doublebuy::postgres::Options;
 use doublebuy::rt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use crate::copying;
 use crate::support::real::Real;
 use crate::support::{loopback, outside};
 
@@ -358,7 +359,7 @@ const CONVERSATIONS: &[(&str, &str)] = &[
     ),
 ];
 
-/// Reads `\n`, `\t` and `\\` as in Rust.
+/// Reads `\n`, `\r`, `\t` and `\\` as in Rust.
 fn unescape(text: &str) -> String {
     let mut out = String::new();
     let mut chars = text.chars();
@@ -366,6 +367,7 @@ fn unescape(text: &str) -> String {
         out.push(match c {
             '\\' => match chars.next().unwrap() {
                 'n' => '\n',
+                'r' => '\r',
                 't' => '\t',
                 other => other,
             },
@@ -393,15 +395,16 @@ fn format(code: &str) -> Vec<u8> {
     code.parse::<i16>().unwrap().to_be_bytes().to_vec()
 }
 
+fn from_hex(hex: &str) -> Vec<u8> {
+    (0..hex.len() / 2)
+        .map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap())
+        .collect()
+}
+
 /// A parameter: text, or `x` and hexadecimal digits.
 fn parameter(value: &str) -> Vec<u8> {
     let hex = value.strip_prefix('x').filter(|hex| !hex.is_empty());
-    let bytes = match hex {
-        None => value.as_bytes().to_vec(),
-        Some(hex) => (0..hex.len() / 2)
-            .map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap())
-            .collect(),
-    };
+    let bytes = hex.map_or_else(|| value.as_bytes().to_vec(), from_hex);
     let length = i32::try_from(bytes.len()).unwrap().to_be_bytes();
     length.into_iter().chain(bytes).collect()
 }
@@ -427,11 +430,14 @@ fn encode(line: &str) -> Vec<u8> {
             [cstring(fields[0]), most.to_be_bytes().to_vec()].concat()
         }
         "d" => unescape(rest).into_bytes(),
+        // The same, in hexadecimal digits.
+        "b" => from_hex(rest),
         "D" | "C" | "f" => cstring(rest),
         "S" | "H" | "c" | "X" => Vec::new(),
         other => panic!("no message {other}"),
     };
     let length = u32::try_from(body.len() + 4).unwrap().to_be_bytes();
+    let kind = if kind == "b" { "d" } else { kind };
     [kind.as_bytes(), &length[..], &body].concat()
 }
 
@@ -506,7 +512,7 @@ fn the_real_server_says_the_same() {
     let mut differ = Vec::new();
     outside(async {
         let (_server, simulated) = loopback(Options::default()).await;
-        for (name, conversation) in CONVERSATIONS {
+        for (name, conversation) in CONVERSATIONS.iter().chain(copying::CONVERSATIONS) {
             let expected = hold(&real.address(), conversation).await;
             let found = hold(&simulated, conversation).await;
             if expected != found {

@@ -5,6 +5,7 @@ mod analysed;
 mod bugs;
 mod clients;
 mod conversations;
+mod copying;
 mod corpus;
 mod cost;
 mod crash;

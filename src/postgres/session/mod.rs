@@ -381,6 +381,8 @@ impl Session {
                 self.prevent_in_recovery("REINDEX")?;
                 return self.reindex(command).await;
             }
+            // Only a client's own message starts it.
+            Command::Copy(_) => return Err(Error::unsupported("COPY here")),
             Command::SetConstraints(command) => return self.set_constraints(command).await,
             Command::DropConcurrently(statement) => {
                 self.prevent_in_block("DROP INDEX CONCURRENTLY")?;

@@ -1,24 +1,19 @@
 //! Statements between a client and its session that sqlparser knows in part:
-//! FETCH and MOVE in all their directions, COPY from and to the client. Their
-//! tokens are rewritten to a form that it takes.
+//! FETCH and MOVE in all their directions. Their tokens are rewritten to a
+//! form that it takes.
 
-use sqlparser::ast::{CopyOption, CopyTarget, FetchDirection, Statement, Value, ValueWithSpan};
+use sqlparser::ast::{FetchDirection, Statement, Value, ValueWithSpan};
 use sqlparser::keywords::Keyword as Word;
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
 use super::parse::is_word;
 
-/// The file name that stands for the client in a COPY: sqlparser would take
-/// the rest of the text after FROM STDIN for data.
-const CLIENT: &str = "\0";
 /// What a FETCH is INTO if it is a MOVE.
 const MOVE: &str = "\0";
 
-/// Rewrites statements that start with FETCH, MOVE or COPY.
+/// Rewrites statements that start with FETCH or MOVE.
 pub(super) fn rewrite_client_statements(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
-    let concerned = |token: &TokenWithSpan| {
-        is_word(token, Word::FETCH) || is_word(token, Word::COPY) || is_move(token)
-    };
+    let concerned = |token: &TokenWithSpan| is_word(token, Word::FETCH) || is_move(token);
     if !tokens.iter().any(concerned) {
         return tokens;
     }
@@ -32,7 +27,6 @@ pub(super) fn rewrite_client_statements(tokens: Vec<TokenWithSpan>) -> Vec<Token
         match body.first() {
             Some(first) if is_word(first, Word::FETCH) => out.extend(fetch(&body, false)),
             Some(first) if is_move(first) => out.extend(fetch(&body, true)),
-            Some(first) if is_word(first, Word::COPY) => out.extend(copy(body)),
             _ => {
                 out.extend_from_slice(statement);
                 continue;
@@ -97,41 +91,10 @@ fn fetch(body: &[TokenWithSpan], moves: bool) -> Vec<TokenWithSpan> {
     out
 }
 
-/// STDIN and STDOUT become a file name; booleans become those that are known.
-fn copy(mut body: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
-    let mut after_target = false;
-    for token in &mut body {
-        if is_word(token, Word::STDIN) || is_word(token, Word::STDOUT) {
-            token.token = Token::SingleQuotedString(CLIENT.to_owned());
-            after_target = true;
-        } else if after_target && is_word(token, Word::ON) {
-            token.token = Token::make_keyword("TRUE");
-        } else if after_target && is_word(token, Word::OFF) {
-            token.token = Token::make_keyword("FALSE");
-        }
-    }
-    body
-}
-
-/// True if a COPY is from or to the client.
-pub(in crate::postgres) fn is_client(target: &CopyTarget) -> bool {
-    matches!(target, CopyTarget::File { filename } if filename == CLIENT)
-}
-
 /// True if a FETCH is a MOVE.
 pub(in crate::postgres) fn is_move_only(statement: &Statement) -> bool {
     matches!(statement, Statement::Fetch { into: Some(into), .. }
         if into.0.iter().any(|part| part.as_ident().is_some_and(|ident| ident.value == MOVE)))
-}
-
-/// True for an option of COPY's text format that changes nothing here.
-pub(in crate::postgres) fn is_moot(option: &CopyOption) -> bool {
-    match option {
-        CopyOption::Freeze(_) | CopyOption::Header(false) => true,
-        CopyOption::Format(name) => name.value.eq_ignore_ascii_case("text"),
-        CopyOption::Encoding(name) => name.replace('-', "").eq_ignore_ascii_case("utf8"),
-        _ => false,
-    }
 }
 
 /// Where a FETCH goes.

@@ -21,8 +21,9 @@ mod system;
 mod target;
 
 pub(super) use analyse::{Analyser, column_type, find_rows, fold, located, object_name};
-pub(super) use client::{Direction, is_client, is_moot, is_move_only};
+pub(super) use client::{Direction, is_move_only};
 pub(super) use command::{Command, Maintenance, MaintenanceOption, Reindex, SetConstraints};
+pub(super) use command::{Copy, CopyOption, CopySource, CopyTarget, CopyValue};
 pub(super) use eval::{Context, Database, SessionView, arithmetic, current_timestamp};
 pub(super) use eval::{eval, eval_all, eval_row, holds};
 pub(super) use expr::{Arithmetic, Comparison, Expr};

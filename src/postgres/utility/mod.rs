@@ -19,7 +19,7 @@ use super::error::{Error, Result};
 use super::session::{Answer, Prepared, Session};
 use super::sql::{Command, OutputColumn, Source, fold, is_move_only};
 
-pub(super) use copy::{Copy, CopyIn, Format};
+pub(super) use copy::{Copy, CopyIn, Format, Rows, Writer};
 pub(super) use cursor::{Formats, Portal, Portals};
 pub(super) use lock::lock_tables;
 pub(super) use prepare::{Statements, already_prepared, not_prepared};

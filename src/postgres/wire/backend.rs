@@ -188,19 +188,24 @@ impl Out {
 
     /// A COPY begins: `kind` is G to read from the client, H to
     /// write to it, W for both.
-    pub(super) fn copy_response(&mut self, kind: u8, columns: usize) {
+    pub(super) fn copy_response(&mut self, kind: u8, columns: usize, binary: bool) {
         let columns = u16::try_from(columns).unwrap_or(u16::MAX);
         self.bytes.put_u8(kind);
         self.bytes.put_u32(7 + 2 * u32::from(columns));
-        self.bytes.put_u8(0);
+        self.bytes.put_u8(binary.into());
         self.bytes.put_u16(columns);
-        self.bytes.put_bytes(0, 2 * usize::from(columns));
+        for _ in 0..columns {
+            self.bytes.put_u16(binary.into());
+        }
     }
 
-    /// A line of COPY to the client.
+    /// A line of COPY to the client, if anything is written.
     pub(super) fn copy_data(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         self.scratch.clear();
         write(&mut self.scratch);
+        if self.scratch.is_empty() {
+            return;
+        }
         let length = u32::try_from(self.scratch.len() + 4).unwrap_or(u32::MAX);
         self.bytes.put_u8(b'd');
         self.bytes.put_u32(length);

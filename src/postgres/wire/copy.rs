@@ -1,4 +1,4 @@
-//! COPY in conversation: lines from the client, lines to the client.
+//! COPY in conversation: rows from the client, rows to the client.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::postgres::error::{Error, SqlState};
 use crate::postgres::session::{Answer, Bound, Prepared, Tag};
 use crate::postgres::sql::{Command, Source};
 use crate::postgres::types::Value;
-use crate::postgres::utility::{Copy, CopyIn, Format};
+use crate::postgres::utility::{Copy, CopyIn, Format, Rows, Writer};
 use crate::rt;
 
 /// Answers are sent once they fill so much.
@@ -22,16 +22,14 @@ impl Conversation<'_> {
         bound: Option<&Bound>,
         params: &[Value],
     ) -> Result<Answer, Stop> {
-        let command = prepared.source.as_ref().map(Source::command);
-        let statement = command.and_then(Command::as_sql);
-        let copy = match statement {
-            Some(statement) => self.session.prepare_copy(statement)?,
-            None => None,
+        let copy = match prepared.source.as_ref().map(Source::command) {
+            Some(Command::Copy(copy)) => Some(self.session.prepare_copy(copy)?),
+            _ => None,
         };
         match copy {
             None => Ok(self.session.run_bound(prepared, bound, params).await?),
             Some(Copy::In(copy)) => {
-                // Its lines are one statement.
+                // Its rows are one statement.
                 let statement_ns = std::mem::take(&mut self.session.cost.statement_ns);
                 rt::work(Duration::from_nanos(statement_ns)).await;
                 let copied = self.copy_in(&copy).await;
@@ -44,12 +42,22 @@ impl Conversation<'_> {
 
     async fn copy_out(&mut self, query: &Prepared, format: &Format) -> Result<Answer, Stop> {
         let answer = self.session.run(query, &[]).await?;
-        self.connection
-            .out
-            .copy_response(b'H', query.output().len());
-        for row in &answer.rows {
-            self.connection.out.copy_data(|out| format.write(row, out));
-            if self.connection.out.bytes.len() >= SEND_BYTES {
+        let columns = query.output().iter();
+        let writer = Writer {
+            format,
+            columns: columns
+                .map(|column| (column.name.as_str(), column.ty))
+                .collect(),
+            date_style: self.session.settings.date_style,
+        };
+        let out = &mut self.connection.out;
+        out.copy_response(b'H', writer.columns.len(), format.is_binary());
+        out.copy_data(|out| writer.header(out));
+        let rows = answer.rows.iter().map(|row| Some(&row[..]));
+        for (index, row) in rows.chain([None]).enumerate() {
+            let out = &mut self.connection.out;
+            out.copy_data(|out| writer.row(index == 0, row, out));
+            if out.bytes.len() >= SEND_BYTES {
                 self.connection.flush().await?;
             }
         }
@@ -62,14 +70,15 @@ impl Conversation<'_> {
 
     async fn copy_in(&mut self, copy: &CopyIn) -> Result<Answer, Stop> {
         let columns = copy.insert.params().len();
-        self.connection.out.copy_response(b'G', columns);
+        let out = &mut self.connection.out;
+        out.copy_response(b'G', columns, copy.is_binary());
         self.connection.flush().await?;
-        let mut lines = Lines::default();
+        let mut rows = copy.rows();
         let mut count = 0;
         loop {
             let (kind, body) = self.connection.message().await?;
             match Message::decode(kind, &body) {
-                Ok(Message::CopyData(data)) => lines.rest.extend_from_slice(data),
+                Ok(Message::CopyData(data)) => rows.feed(data),
                 Ok(Message::CopyDone) => break,
                 Ok(Message::CopyFail(why)) => return Err(failed(why).into()),
                 // The driver may have sent them along with the statement.
@@ -77,64 +86,29 @@ impl Conversation<'_> {
                 Err(error) => return Err(error.into()),
                 Ok(_) => return Err(unexpected(kind).into()),
             }
-            count += self.insert_lines(&mut lines, copy, false).await?;
+            count += self.insert_rows(&mut rows, copy, false).await?;
         }
-        count += self.insert_lines(&mut lines, copy, true).await?;
+        count += self.insert_rows(&mut rows, copy, true).await?;
         Ok(Answer {
             tag: Tag::Count("COPY", count),
             ..Answer::default()
         })
     }
 
-    /// Inserts the lines that are there as a whole; the last as well if it is.
-    async fn insert_lines(
+    /// Inserts the rows that are there as a whole.
+    async fn insert_rows(
         &mut self,
-        lines: &mut Lines,
+        rows: &mut Rows<'_>,
         copy: &CopyIn,
         last: bool,
     ) -> Result<u64, Stop> {
         let mut count = 0;
-        let mut at = 0;
-        while let Some((line, next)) = lines.line(at, last) {
-            at = next;
-            if lines.ended {
-                continue;
-            }
-            lines.number += 1;
-            let (text, number) = (&lines.rest[line], lines.number);
-            match copy.read(text, number)? {
-                None => lines.ended = true,
-                Some(values) => {
-                    let inserted = self.session.run(&copy.insert, &values).await;
-                    inserted.map_err(|error| copy.refused(error, text, number))?;
-                    count += 1;
-                }
-            }
+        while let Some(values) = rows.next(last)? {
+            let inserted = self.session.run(&copy.insert, &values).await;
+            inserted.map_err(|error| rows.refused(error))?;
+            count += 1;
         }
-        lines.rest.drain(..at);
         Ok(count)
-    }
-}
-
-/// What the client has sent and is not dealt with yet.
-#[derive(Default)]
-struct Lines {
-    rest: Vec<u8>,
-    /// How many lines there were.
-    number: u64,
-    /// The data has ended inside the data.
-    ended: bool,
-}
-
-impl Lines {
-    /// The line at a place, and where the next one begins.
-    fn line(&self, at: usize, last: bool) -> Option<(std::ops::Range<usize>, usize)> {
-        let rest = &self.rest[at..];
-        match rest.iter().position(|byte| *byte == b'\n') {
-            Some(length) => Some((at..at + length, at + length + 1)),
-            None if last && !rest.is_empty() => Some((at..self.rest.len(), self.rest.len())),
-            None => None,
-        }
     }
 }
 

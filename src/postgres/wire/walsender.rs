@@ -164,7 +164,7 @@ async fn stream(
         },
     };
     shared.replication.set_sender(pid, sender.clone());
-    connection.out.copy_response(b'W', 0);
+    connection.out.copy_response(b'W', 0, false);
     connection.flush().await?;
     let timeout = Duration::from_nanos(options.wal_sender_timeout_ns);
     let (mut heard, mut asked) = (rt::now(), false);

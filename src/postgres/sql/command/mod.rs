@@ -4,6 +4,7 @@
 
 mod concurrently;
 mod constraints;
+mod copy;
 mod create_as;
 mod lenient;
 mod maintenance;
@@ -15,6 +16,7 @@ use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, Word};
 
 pub(in crate::postgres) use constraints::SetConstraints;
+pub(in crate::postgres) use copy::{Copy, CopyOption, CopySource, CopyTarget, CopyValue};
 pub(super) use lenient::is_lenient;
 pub(in crate::postgres) use maintenance::{Maintenance, MaintenanceOption};
 pub(in crate::postgres) use reindex::Reindex;
@@ -30,6 +32,7 @@ pub(in crate::postgres) enum Command {
     /// VACUUM or ANALYZE.
     Maintenance(Maintenance),
     Reindex(Reindex),
+    Copy(Box<Copy>),
     SetConstraints(SetConstraints),
     /// DROP INDEX CONCURRENTLY.
     DropConcurrently(Box<Statement>),
@@ -62,6 +65,7 @@ impl Command {
                 names.any(|name| is_marked(&name.to_string()))
             }
             Command::Maintenance(maintenance) => maintenance.is_marked(),
+            Command::Copy(copy) => copy.is_marked(),
             Command::Reindex(reindex) => is_marked(&reindex.name.to_string()),
             Command::Refused(_) => false,
         }
@@ -149,6 +153,9 @@ fn parse_command(parser: &mut Parser<'_>) -> Parsing<Command> {
     }
     if let Some(reindex) = reindex::parse(parser)? {
         return Ok(Command::Reindex(reindex));
+    }
+    if let Some(copy) = copy::parse(parser)? {
+        return Ok(Command::Copy(Box::new(copy)));
     }
     if let Some(set) = constraints::parse(parser)? {
         return Ok(Command::SetConstraints(set));
