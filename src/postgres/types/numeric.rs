@@ -260,9 +260,19 @@ impl Numeric {
     /// The digits in groups of four, as the binary format has them: weight of
     /// the first group, groups, negative, scale.
     pub(super) fn groups(self) -> (i16, Vec<i16>, bool, u8) {
+        if self.is_zero() {
+            return (0, Vec::new(), false, self.scale);
+        }
         let padding = (4 - self.scale % 4) % 4;
-        let mut value = self.unscaled.unsigned_abs() * 10u128.pow(padding.into());
+        let mut value = self.unscaled.unsigned_abs();
         let mut groups = Vec::new();
+        if padding > 0 {
+            // The last group is filled up: all of the value might not have room.
+            let digits = 10u128.pow(u32::from(4 - padding));
+            let last = i16::try_from(value % digits).unwrap_or(0);
+            groups.push(last * 10i16.pow(padding.into()));
+            value /= digits;
+        }
         let fraction = i16::from((self.scale + padding) / 4);
         while value > 0 {
             groups.push(i16::try_from(value % 10_000).unwrap_or(0));

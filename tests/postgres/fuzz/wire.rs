@@ -19,7 +19,10 @@ const QUERIES: &[&str] = &[
     "BEGIN; UPDATE thing SET t = 'y' WHERE n = 1; ROLLBACK",
     "SELECT $1::int4, $2::text, $3::numeric, $4::timestamptz, $5::int4[], $6::jsonb",
     "COPY thing FROM STDIN",
+    "COPY thing FROM STDIN CSV",
+    "COPY thing FROM STDIN BINARY",
     "COPY thing TO STDOUT",
+    "COPY thing TO STDOUT CSV HEADER",
     "SELECT 1/0; SELECT 2",
     "LISTEN news; NOTIFY news, 'x'",
     "",
@@ -37,6 +40,15 @@ const VALUES: &[&[u8]] = &[
     b"\x01{\"a\":1}",
     b"\x7f\xff\xff\xff\xff\xff\xff\xff",
     b"\xff\xff\xff\xff",
+];
+
+/// Data of a COPY, whole or in part.
+const COPIED: &[&[u8]] = &[
+    b"8\tcopied\n",
+    b"9,\"co\npied\"\r\n",
+    b"\\.\n",
+    b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0",
+    b"\0\x02\0\0\0\x04\0\0\0\x0a\0\0\0\x01x\xff\xff",
 ];
 
 fn bind(draw: &mut Draw) -> Vec<u8> {
@@ -71,7 +83,7 @@ fn sent(draw: &mut Draw) -> Vec<u8> {
         6 => message(b'D', draw.pick(&[&b"P\0"[..], b"S\0", b"Ss\0"])),
         7 => message(b'E', draw.pick(&[&b"\0\0\0\0\0"[..], b"\0\0\0\0\x01"])),
         8 => message(b'C', draw.pick(&[&b"P\0"[..], b"Ss\0"])),
-        9 => message(draw.pick(b"dp"), b"8\tcopied\n"),
+        9 => message(draw.pick(b"dp"), pick::<&[u8]>(draw, COPIED)),
         10 => message(draw.pick(b"cH"), b""),
         _ => message(b'S', b""),
     }
