@@ -148,6 +148,18 @@ impl Backends {
         }
     }
 
+    /// The sessions that have a snapshot.
+    pub(super) fn with_snapshot(&self) -> Vec<Pid> {
+        let all = self.backends.iter();
+        let seeing = all.filter(|(_, backend)| backend.xmin.is_some());
+        seeing.map(|(pid, _)| *pid).collect()
+    }
+
+    /// The lock of the transaction that a session runs.
+    pub(super) fn transaction(&self, pid: Pid) -> Option<LockTag> {
+        self.backends.get(&pid)?.activity.transaction_lock()
+    }
+
     pub(super) fn xmin(&self, pid: Pid) -> Option<Xid> {
         self.backends.get(&pid)?.xmin
     }

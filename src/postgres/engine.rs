@@ -13,7 +13,7 @@ use parking_lot::{Mutex, MutexGuard};
 use super::backends::Backends;
 use super::catalog::system_name;
 use super::error::{Error, Result, SqlState};
-use super::locks::{Locks, Pid, WaitId};
+use super::locks::{LockTag, Locks, Pid, WaitId};
 use super::observer::{Observer, Wait};
 use super::options::{Bug, Options};
 use super::postmaster::Postmaster;
@@ -110,7 +110,9 @@ impl Shared {
     ) -> Option<WaitId> {
         let top = engine.clog.running(holder)?;
         let owner = engine.owners.get(&top).copied()?;
-        let id = engine.locks.await_end(holder, owner, pid);
+        let id = engine
+            .locks
+            .await_end(LockTag::Transaction(holder), owner, pid);
         self.note_wait(engine, pid, id, relation);
         Some(id)
     }

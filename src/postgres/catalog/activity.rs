@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::postgres::locks::LockTag;
+
 /// PostgreSQL's track_activity_query_size, but for its last byte.
 const QUERY_BYTES_MAX: usize = 1_023;
 
@@ -102,6 +104,12 @@ impl Activity {
     pub(in crate::postgres) fn begin_transaction(&mut self, at: i64) {
         self.transaction = Some(at);
         self.transactions += 1;
+    }
+
+    /// The lock that the transaction holds on itself, if one runs.
+    pub(in crate::postgres) fn transaction_lock(&self) -> Option<LockTag> {
+        self.transaction?;
+        Some(LockTag::Virtual(self.backend, self.transactions))
     }
 
     pub(in crate::postgres) fn end_transaction(&mut self) {

@@ -75,6 +75,14 @@ impl Object {
         }
     }
 
+    fn virtual_transaction(name: String) -> Object {
+        Object {
+            kind: "virtualxid",
+            virtual_transaction: Some(name),
+            ..Object::default()
+        }
+    }
+
     fn place(id: u32, page: u64, tuple: Option<u64>) -> Object {
         Object {
             kind: if tuple.is_some() { "tuple" } else { "page" },
@@ -135,7 +143,7 @@ fn rows(sight: &Sight<'_>) -> Vec<Row> {
     for lock in sight.engine.locks.listed() {
         let held = lock.waits_since.is_none();
         match lock.tag {
-            LockTag::Transaction(_) if held => continue,
+            tag if held && tag.is_transaction() => continue,
             LockTag::Relation(id) if held => {
                 for index in indexes(sight, id, &lock) {
                     rows.push(row(Object::relation(index), Holder::of(&lock)));
@@ -147,11 +155,7 @@ fn rows(sight: &Sight<'_>) -> Vec<Row> {
     }
     for (pid, (name, runs)) in &names {
         if *runs {
-            let object = Object {
-                kind: "virtualxid",
-                virtual_transaction: Some(name.clone()),
-                ..Object::default()
-            };
+            let object = Object::virtual_transaction(name.clone());
             rows.push(row(object, Holder::on_itself(*pid, true)));
         }
     }
@@ -226,6 +230,9 @@ fn object(sight: &Sight<'_>, tag: LockTag) -> Object {
             Object::place(table.0, page, Some(item))
         }
         LockTag::Transaction(xid) => Object::transaction(xid),
+        LockTag::Virtual(backend, local) => {
+            Object::virtual_transaction(format!("{backend}/{local}"))
+        }
         LockTag::Advisory(key) => {
             let [_, class, object, kind] = key.fields();
             Object {

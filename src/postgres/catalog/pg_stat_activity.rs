@@ -96,6 +96,7 @@ fn waits(sight: &Sight<'_>, pid: Pid, one: &Activity) -> WaitEvent {
             LockTag::Relation(_) => "relation",
             LockTag::Tuple(..) => "tuple",
             LockTag::Transaction(_) => "transactionid",
+            LockTag::Virtual(..) => "virtualxid",
             LockTag::Advisory(_) => "advisory",
         };
         return Some(("Lock", event));

@@ -503,8 +503,7 @@ fn place_of(scan: &Scan, table: &Table, index: usize) -> usize {
         return index;
     }
     let id = scan.table.indexes[index].id;
-    let mut indexes = table.def.indexes.iter();
-    indexes.position(|index| index.id == id).unwrap_or(index)
+    table.def.index(id).unwrap_or(index)
 }
 
 /// The values between which a range lies, each with whether it belongs to it.

@@ -150,7 +150,7 @@ impl<'a> InsertWork<'a> {
         });
         run.note_references(engine, id, Some((row_id, tid)), None, Some(&row));
         Ok(Entries {
-            table: id,
+            def: engine.table(id)?.def.clone(),
             id: row_id,
             old: None,
             new: row,
@@ -203,7 +203,8 @@ impl<'a> InsertWork<'a> {
             let indexes: Vec<usize> = if conflict.arbiters.is_empty() {
                 all.collect()
             } else {
-                conflict.arbiters.clone()
+                let ids = conflict.arbiters.iter();
+                ids.filter_map(|id| table.def.index(*id)).collect()
             };
             let top = run.transaction.xid;
             let found = indexes

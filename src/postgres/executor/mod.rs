@@ -13,6 +13,7 @@ mod delete;
 mod foreign_key;
 mod group;
 mod insert;
+mod outlast;
 mod query;
 mod reader;
 mod row_lock;
@@ -43,6 +44,7 @@ use super::types::{Row, Value};
 
 pub(super) use ddl::{define, define_for};
 pub(super) use foreign_key::{Event, check_deferred, check_due};
+pub(super) use outlast::Outlasting;
 
 /// How far a step got.
 enum Step<T> {

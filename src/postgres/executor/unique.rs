@@ -12,7 +12,7 @@ use crate::postgres::locks::WaitId;
 use crate::postgres::options::Bug;
 use crate::postgres::storage::clog::{Clog, Status, Xid};
 use crate::postgres::storage::heap::{Chain, RowId};
-use crate::postgres::storage::table::{IndexDef, Table, TableId};
+use crate::postgres::storage::table::{IndexDef, Table, TableDef, TableId};
 use crate::postgres::types::{Row, Value};
 
 /// What a unique index says about a key.
@@ -104,32 +104,36 @@ fn fate(chain: &Chain, clog: &Clog, top: Xid, def: &IndexDef, key: &[Value]) -> 
     Fate::With
 }
 
-/// Adds the index entries of a row from `*next` on, each after its check.
+/// Adds the index entries of a row from `*next` on, each after its check, as
+/// far as the indexes are still there.
 /// Entries of `unchanged` keys are there already; not all of them are.
 pub(super) fn add_entries(
     run: &Execution<'_>,
     engine: &mut Engine,
-    table_id: TableId,
+    entered: &TableDef,
     row: &Row,
     id: RowId,
     next: &mut usize,
-    unchanged: &dyn Fn(usize) -> bool,
+    unchanged: &dyn Fn(&IndexDef) -> bool,
 ) -> Result<Step<()>> {
     let top = run.transaction.xid;
     loop {
         let Engine {
             catalog, clog, ssi, ..
         } = engine;
-        let Some(table) = catalog.table_mut(table_id) else {
+        let Some(table) = catalog.table_mut(entered.id) else {
             return Ok(Step::Done(()));
         };
-        let index = *next;
-        let Some(def) = table.def.indexes.get(index) else {
+        let Some(def) = entered.indexes.get(*next) else {
             return Ok(Step::Done(()));
+        };
+        let Some(index) = table.def.index(def.id) else {
+            *next += 1;
+            continue;
         };
         if let Some(key) = def.try_key(row)? {
             let mut found = Key::Free;
-            if def.unique && !unchanged(index) {
+            if def.unique && !unchanged(def) {
                 found = look_up_key(table, clog, top, index, &key, Some(id));
             }
             // The planted bug: whoever is first to ask goes on.
@@ -150,7 +154,7 @@ pub(super) fn add_entries(
             if let Key::Taken(_) = found {
                 return Err(violation(table, index, &key));
             }
-            if !unchanged(index) {
+            if !unchanged(def) {
                 table.add_entry(index, key, id);
                 run.transaction.touched.index_writes.add(1);
             }

@@ -14,7 +14,7 @@ use crate::postgres::sql::{Context, Expr, Matching, Update, WaitPolicy, eval};
 use crate::postgres::storage::RowLockMode;
 use crate::postgres::storage::clog::Xid;
 use crate::postgres::storage::heap::RowId;
-use crate::postgres::storage::table::{TableDef, TableId};
+use crate::postgres::storage::table::{IndexDef, TableDef};
 use crate::postgres::transaction::RowChange;
 use crate::postgres::types::Row;
 
@@ -31,7 +31,9 @@ pub(super) struct UpdateWork<'a> {
 
 /// A row that is in the heap and whose index entries are being added.
 pub(super) struct Entries {
-    pub(super) table: TableId,
+    /// Its indexes are those that there were when the row came to be: one that
+    /// came since has the row, and one may go.
+    pub(super) def: Arc<TableDef>,
     pub(super) id: RowId,
     pub(super) old: Option<Row>,
     pub(super) new: Row,
@@ -45,21 +47,9 @@ impl Entries {
         if self.heap_only {
             return Ok(Step::Done(()));
         }
-        let def = engine.table(self.table)?.def.clone();
-        let (old, new) = (&self.old, &self.new);
-        let unchanged = |index: usize| {
-            old.as_ref()
-                .is_some_and(|old| def.indexes[index].same_key(old, new))
-        };
-        add_entries(
-            run,
-            engine,
-            self.table,
-            new,
-            self.id,
-            &mut self.next,
-            &unchanged,
-        )
+        let (def, old, new) = (&self.def, &self.old, &self.new);
+        let unchanged = |index: &IndexDef| old.as_ref().is_some_and(|old| index.same_key(old, new));
+        add_entries(run, engine, def, new, self.id, &mut self.next, &unchanged)
     }
 }
 
@@ -161,7 +151,7 @@ impl<'a> UpdateWork<'a> {
             if let Step::Wait(id) = entries.add(run, engine)? {
                 return Ok(Step::Wait(id));
             }
-            let table = engine.table(entries.table)?;
+            let table = engine.table(entries.def.id)?;
             let newest = table.heap.chain(entries.id).newest();
             tuple.rows[0] = match (self.plan.source.from.scan(0), newest) {
                 (Some(scan), Some(version)) => shown_row(scan, version),
@@ -277,7 +267,7 @@ pub(super) fn replace(
     let place = Some((target.row, tid));
     run.note_references(engine, target.table, place, old.as_ref(), Some(&new));
     Ok(Entries {
-        table: target.table,
+        def: engine.table(target.table)?.def.clone(),
         id: target.row,
         old,
         new,

@@ -330,6 +330,7 @@ fn describe(tag: LockTag) -> String {
             )
         }
         LockTag::Transaction(xid) => format!("transaction {}", xid.0),
+        LockTag::Virtual(backend, local) => format!("virtual transaction {backend}/{local}"),
         LockTag::Advisory(key) => {
             let [database, first, second, kind] = key.fields();
             format!("advisory lock [{database},{first},{second},{kind}]")

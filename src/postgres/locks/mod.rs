@@ -41,6 +41,9 @@ pub(super) enum LockTag {
     Tuple(TableId, RowId),
     /// Held by the transaction itself until it ends.
     Transaction(Xid),
+    /// Held by every transaction, with an id or without: the number of its
+    /// session, and its own in that.
+    Virtual(u32, u64),
     Advisory(AdvisoryKey),
 }
 
@@ -49,6 +52,12 @@ impl LockTag {
     /// holds it.
     fn stays(self) -> bool {
         matches!(self, LockTag::Relation(_))
+    }
+
+    /// True for what a transaction holds on itself, which is written down only
+    /// while somebody waits for it.
+    pub(super) fn is_transaction(self) -> bool {
+        matches!(self, LockTag::Transaction(_) | LockTag::Virtual(..))
     }
 }
 
@@ -134,8 +143,7 @@ impl Locks {
     }
 
     /// Waits for the end of a transaction that `owner` runs.
-    pub(super) fn await_end(&mut self, xid: Xid, owner: Pid, pid: Pid) -> WaitId {
-        let tag = LockTag::Transaction(xid);
+    pub(super) fn await_end(&mut self, tag: LockTag, owner: Pid, pid: Pid) -> WaitId {
         let lock = self.locks.entry(tag).or_default();
         if lock.granted.is_empty() {
             lock.grant(owner, LockMode::Exclusive);
@@ -174,8 +182,7 @@ impl Locks {
     }
 
     /// A transaction has ended: whoever waits for it goes on.
-    pub(super) fn transaction_ended(&mut self, xid: Xid) {
-        let tag = LockTag::Transaction(xid);
+    pub(super) fn transaction_ended(&mut self, tag: LockTag) {
         let Some(lock) = self.locks.remove(&tag) else {
             return;
         };
@@ -243,7 +250,7 @@ impl Locks {
     fn leave(&mut self, id: WaitId, tag: LockTag) {
         if let Some(lock) = self.locks.get_mut(&tag) {
             lock.remove(id);
-            let only_noted = matches!(tag, LockTag::Transaction(_)) && lock.queue.is_empty();
+            let only_noted = tag.is_transaction() && lock.queue.is_empty();
             if only_noted {
                 self.locks.remove(&tag);
             } else {
@@ -293,6 +300,20 @@ impl Locks {
             let ahead = ahead.filter(|queued| queued.mode.conflicts(wait.mode));
             pids.extend(ahead.map(|queued| queued.pid));
         }
+        pids
+    }
+
+    /// The sessions but for one that hold what this mode would exclude.
+    pub(super) fn holding_against(&self, tag: LockTag, mode: LockMode, but: Pid) -> Vec<Pid> {
+        let grants = self
+            .locks
+            .get(&tag)
+            .into_iter()
+            .flat_map(|lock| &lock.granted);
+        let excluded = grants.filter(|grant| grant.pid != but && grant.mode.conflicts(mode));
+        let mut pids: Vec<Pid> = excluded.map(|grant| grant.pid).collect();
+        pids.sort_unstable();
+        pids.dedup();
         pids
     }
 

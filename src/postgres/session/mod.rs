@@ -370,8 +370,15 @@ impl Session {
     }
 
     async fn run_utility(&mut self, command: &Command) -> Result<Answer> {
-        let statement = match command {
-            Command::Sql(statement) => statement,
+        let (statement, concurrently) = match command {
+            Command::Sql(statement) => {
+                let creates = matches!(&**statement, Statement::CreateIndex(create)
+                    if create.concurrently);
+                if creates {
+                    self.prevent_in_block("CREATE INDEX CONCURRENTLY")?;
+                }
+                (statement, creates)
+            }
             Command::Maintenance(command) => {
                 let name = if command.vacuum { "VACUUM" } else { "ANALYZE" };
                 self.prevent_in_recovery(name)?;
@@ -386,13 +393,10 @@ impl Session {
             Command::SetConstraints(command) => return self.set_constraints(command).await,
             Command::DropConcurrently(statement) => {
                 self.prevent_in_block("DROP INDEX CONCURRENTLY")?;
-                statement
+                (statement, true)
             }
             Command::Refused(refused) => return Err(refused.error()),
         };
-        if matches!(&**statement, Statement::CreateIndex(create) if create.concurrently) {
-            self.prevent_in_block("CREATE INDEX CONCURRENTLY")?;
-        }
         if let Some(answer) = utility::run(self, statement)? {
             return Ok(answer);
         }
@@ -411,7 +415,17 @@ impl Session {
         }
         let in_use = self.portals.tables();
         let (shared, transaction, settings) = self.in_transaction()?;
-        let defined = executor::define(shared, transaction, settings, &in_use, statement).await?;
+        transaction.take_snapshot(&mut shared.lock());
+        let defined = executor::define(
+            shared,
+            transaction,
+            settings,
+            &in_use,
+            statement,
+            concurrently,
+        )
+        .await?;
+        transaction.release_snapshot(&mut shared.lock());
         let defined = defined.ok_or_else(|| utility::unsupported(statement))?;
         Ok(Answer {
             notices: defined.notices,

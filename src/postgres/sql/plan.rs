@@ -471,8 +471,9 @@ pub(in crate::postgres) enum InsertSource {
 
 #[derive(Debug)]
 pub(in crate::postgres) struct OnConflict {
-    /// The unique indexes that count: all of them if none is named.
-    pub(in crate::postgres) arbiters: Vec<usize>,
+    /// The numbers of the unique indexes that count: all of them if none is
+    /// named.
+    pub(in crate::postgres) arbiters: Vec<u32>,
     pub(in crate::postgres) update: Option<ConflictUpdate>,
 }
 

@@ -241,6 +241,11 @@ impl TableDef {
         })
     }
 
+    /// Where an index of this number is.
+    pub(in crate::postgres) fn index(&self, id: u32) -> Option<usize> {
+        self.indexes.iter().position(|index| index.id == id)
+    }
+
     /// The largest number of the catalog that it uses.
     pub(in crate::postgres) fn last_id(&self) -> u32 {
         let indexes = self.indexes.iter().map(|index| index.id);
@@ -269,6 +274,9 @@ pub(in crate::postgres) struct Table {
     /// The names of the indexes that the transaction is dropping which has the
     /// table to itself: for all others they are there.
     pub(in crate::postgres) dropped: Vec<(Arc<str>, Xid)>,
+    /// The index that DROP INDEX CONCURRENTLY is about to drop: no new
+    /// statement uses it.
+    pub(in crate::postgres) retired: Option<u32>,
 }
 
 /// A table's contents, set aside by TRUNCATE.
@@ -287,6 +295,7 @@ impl Table {
             indexes,
             presence: Presence::since(created_by),
             dropped: Vec::new(),
+            retired: None,
         }
     }
 
@@ -306,19 +315,18 @@ impl Table {
     /// The definition as the transaction `top` sees it: CREATE INDEX keeps
     /// neither readers nor another CREATE INDEX away.
     pub(in crate::postgres) fn seen_by(&self, clog: &Clog, top: Xid) -> Arc<TableDef> {
-        let mut indexes = self.def.indexes.iter();
-        if indexes.all(|index| index.seen(clog, top)) {
+        let seen = |index: &IndexDef| index.seen(clog, top) && self.retired != Some(index.id);
+        if self.def.indexes.iter().all(seen) {
             return self.def.clone();
         }
         let mut def = (*self.def).clone();
-        def.indexes.retain(|index| index.seen(clog, top));
+        def.indexes.retain(seen);
         Arc::new(def)
     }
 
     /// Takes one index away.
     pub(in crate::postgres) fn remove_index(&mut self, id: u32) {
-        let mut indexes = self.def.indexes.iter();
-        if let Some(at) = indexes.position(|index| index.id == id) {
+        if let Some(at) = self.def.index(id) {
             let mut def = (*self.def).clone();
             def.indexes.remove(at);
             self.indexes.remove(at);
@@ -410,19 +418,30 @@ impl Table {
         if let Some(heap) = heap {
             self.heap = heap;
         }
-        let indexes = def.indexes.iter().map(|def| {
-            let mut index = Index::default();
-            for (id, chain) in self.heap.rows() {
-                for version in chain.versions() {
-                    if let Some(key) = def.key(&version.row) {
-                        index.insert(key, id);
-                    }
-                }
-            }
-            index
-        });
+        let indexes = def.indexes.iter().map(|def| self.filled(def));
         self.indexes = indexes.collect();
         self.def = def;
+    }
+
+    /// An index over all that is there.
+    fn filled(&self, def: &IndexDef) -> Index {
+        let mut index = Index::default();
+        for (id, chain) in self.heap.rows() {
+            for version in chain.versions() {
+                if let Some(key) = def.key(&version.row) {
+                    index.insert(key, id);
+                }
+            }
+        }
+        index
+    }
+
+    /// Adds an index after the others.
+    pub(in crate::postgres) fn add_index(&mut self, index: IndexDef) {
+        self.indexes.push(self.filled(&index));
+        let mut def = (*self.def).clone();
+        def.indexes.push(index);
+        self.def = Arc::new(def);
     }
 
     /// Empties the table, and returns what was in it.

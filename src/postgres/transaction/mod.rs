@@ -518,6 +518,7 @@ impl Transaction {
             engine.clog.release(csn);
             engine.backends.set_xmin(self.pid, None);
         }
+        let held = engine.backends.transaction(self.pid);
         if let Some(activity) = engine.backends.activity(self.pid) {
             activity.end_transaction();
         }
@@ -526,10 +527,13 @@ impl Transaction {
         }
         if self.xid.is_some() {
             engine.owners.remove(&self.xid);
-            engine.locks.transaction_ended(self.xid);
-            for xid in &self.subxids {
-                engine.locks.transaction_ended(*xid);
+            let xids = std::iter::once(self.xid).chain(self.subxids.iter().copied());
+            for xid in xids {
+                engine.locks.transaction_ended(LockTag::Transaction(xid));
             }
+        }
+        if let Some(tag) = held {
+            engine.locks.transaction_ended(tag);
         }
         let tuple_lock = self.tuple_lock.take();
         for (tag, mode) in self.locks.drain(..).chain(tuple_lock) {

@@ -10,6 +10,7 @@ use super::{Timing, Transaction};
 use crate::postgres::engine::{Engine, Shared};
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::executor::Event;
+use crate::postgres::locks::LockTag;
 use crate::postgres::settings::Mark;
 use crate::postgres::storage::clog::Xid;
 
@@ -138,7 +139,7 @@ impl Transaction {
         self.messages.truncate(level.messages);
         for xid in xids {
             engine.clog.abort(xid);
-            engine.locks.transaction_ended(xid);
+            engine.locks.transaction_ended(LockTag::Transaction(xid));
         }
         let tuple_lock = self.tuple_lock.take();
         for (tag, mode) in self.locks.drain(level.locks..).chain(tuple_lock) {

@@ -3,10 +3,12 @@
 //! There is nothing to rebuild: what is left is whom it waits for. PostgreSQL
 //! takes each index away from everybody, readers too, and a statement on the
 //! table looks at all of its indexes; so the table is locked like that.
+//! CONCURRENTLY keeps nobody away, and waits for all who may use the old index
+//! or lack in the new one.
 
 use crate::postgres::engine::Engine;
 use crate::postgres::error::{Error, Result, SqlState};
-use crate::postgres::executor::lock_relation;
+use crate::postgres::executor::{Outlasting, lock_relation};
 use crate::postgres::locks::{LockMode, LockTag};
 use crate::postgres::session::{Answer, Session};
 use crate::postgres::sql::{Reindex, object_name};
@@ -22,6 +24,7 @@ impl Session {
         }
         self.ensure_transaction()?;
         let (shared, transaction, settings) = self.in_transaction()?;
+        transaction.take_snapshot(&mut shared.lock());
         loop {
             let top = transaction.xid;
             let (id, indexed) = find(&shared.lock(), top, &name, command.index)?;
@@ -34,6 +37,22 @@ impl Session {
             lock_relation(shared, transaction, settings, tag, mode, &name).await?;
             if find(&shared.lock(), top, &name, command.index)? != (id, indexed) {
                 continue;
+            }
+            transaction.release_snapshot(&mut shared.lock());
+            if command.concurrently && indexed {
+                let others = Outlasting {
+                    shared,
+                    settings,
+                    pid: transaction.pid,
+                    table: id,
+                    name: &name,
+                };
+                // New indexes are made beside the old ones, which then go.
+                others.holders(LockMode::Share).await?;
+                others.holders(LockMode::Share).await?;
+                others.snapshots().await?;
+                others.holders(LockMode::AccessExclusive).await?;
+                others.holders(LockMode::AccessExclusive).await?;
             }
             let mut answer = Answer::word("REINDEX");
             if !indexed {

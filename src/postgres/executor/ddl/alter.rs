@@ -504,7 +504,7 @@ impl Work<'_> {
         let table = engine.table(id)?;
         self.rewrites_all(table);
         for index in &table.def.indexes {
-            check_index(table, &engine.clog, index)?;
+            check_index(table, &engine.clog, top, index)?;
         }
         Ok(())
     }

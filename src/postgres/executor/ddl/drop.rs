@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sqlparser::ast::{ObjectName, ObjectType};
 
 use super::Work;
-use crate::postgres::engine::Engine;
+use crate::postgres::engine::{Engine, Shared};
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::locks::LockMode;
 use crate::postgres::sql::object_name;
@@ -39,7 +39,44 @@ fn is_constraint(name: &str, table: &str) -> Error {
     ))
 }
 
-impl Work<'_> {
+/// CONCURRENTLY drops one index, on which nothing stands.
+pub(super) fn drops_one(names: &[ObjectName], cascade: bool) -> Result<()> {
+    let what = match (names.len(), cascade) {
+        (1, false) => return Ok(()),
+        (1, true) => "CASCADE",
+        _ => "dropping multiple objects",
+    };
+    Err(Error::new(
+        SqlState::FEATURE_NOT_SUPPORTED,
+        format!("DROP INDEX CONCURRENTLY does not support {what}"),
+    ))
+}
+
+/// An index that no new statement uses, until this is dropped.
+struct Retired<'a> {
+    shared: &'a Shared,
+    table: TableId,
+}
+
+impl Retired<'_> {
+    fn set(&self, index: Option<u32>) {
+        let mut engine = self.shared.lock();
+        if let Some(table) = engine.catalog.table_mut(self.table) {
+            table.retired = index;
+        }
+        // Statements are planned anew.
+        engine.catalog.changed();
+        engine.catalog.settled(1);
+    }
+}
+
+impl Drop for Retired<'_> {
+    fn drop(&mut self) {
+        self.set(None);
+    }
+}
+
+impl<'a> Work<'a> {
     pub(super) async fn drop_object(
         &mut self,
         kind: &ObjectType,
@@ -260,9 +297,16 @@ impl Work<'_> {
                 return Err(is_constraint(name, &found.name));
             }
             // Whoever had the table may have dropped the index, or not.
-            let lock = LockMode::AccessExclusive;
+            let lock = match self.concurrently {
+                true => LockMode::ShareUpdateExclusive,
+                false => LockMode::AccessExclusive,
+            };
             let Some(id) = self.lock_table(&found.name, lock).await? else {
                 continue;
+            };
+            let _retired = match self.concurrently {
+                true => Some(self.retire_index(id, name).await?),
+                false => None,
             };
             let mut engine = self.shared.lock();
             let before = engine.table(id)?.def.clone();
@@ -281,6 +325,19 @@ impl Work<'_> {
             self.transaction.defined(&mut engine, dropped);
             return Ok(true);
         }
+    }
+
+    /// Has no new statement use an index, and waits for those that may.
+    async fn retire_index(&mut self, id: TableId, name: &str) -> Result<Retired<'a>> {
+        let shared = self.shared;
+        let table = shared.lock().table(id)?.def.clone();
+        let index = table.indexes.iter().find(|index| *index.name == *name);
+        let retired = Retired { shared, table: id };
+        retired.set(index.map(|index| index.id));
+        let others = self.outlast(id, &table.name);
+        others.holders(LockMode::AccessExclusive).await?;
+        others.holders(LockMode::AccessExclusive).await?;
+        Ok(retired)
     }
 
     fn drop_sequence(&mut self, name: &str) -> Result<bool> {

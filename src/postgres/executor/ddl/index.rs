@@ -1,23 +1,25 @@
 //! CREATE INDEX.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use sqlparser::ast::{CreateIndex, Expr as Ast, IndexType};
 
+use super::super::{limits, wait};
 use super::constraint::{column_key, include_columns};
 use super::name::Kind;
 use super::table::unique_name;
-use super::{Work, analyser, live_rows};
+use super::{Work, analyser};
 use crate::postgres::engine::Engine;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::locks::LockMode;
 use crate::postgres::sql::{Expr, fold, object_name};
 use crate::postgres::storage::Xid;
 use crate::postgres::storage::clog::Clog;
-use crate::postgres::storage::table::{IndexDef, IndexKey, Table, TableDef};
+use crate::postgres::storage::heap::Chain;
+use crate::postgres::storage::table::{IndexDef, IndexKey, Table, TableDef, TableId};
 use crate::postgres::transaction::Definition;
-use crate::postgres::types::Value;
+use crate::postgres::types::{Row, Value};
 
 impl Work<'_> {
     pub(super) async fn create_index(&mut self, create: &CreateIndex) -> Result<()> {
@@ -29,7 +31,11 @@ impl Work<'_> {
             return Err(Error::unsupported("an index that is no B-tree"));
         }
         let table_name = object_name(&create.table_name)?;
-        let id = self.existing_table(&table_name, LockMode::Share).await?;
+        let mode = match self.concurrently {
+            true => LockMode::ShareUpdateExclusive,
+            false => LockMode::Share,
+        };
+        let id = self.existing_table(&table_name, mode).await?;
         self.refuse_in_use(id, "CREATE INDEX")?;
         let top = self.transaction.xid;
         let keys = {
@@ -53,37 +59,61 @@ impl Work<'_> {
                 })
             }
         };
-        let mut engine = self.claim(&[(name.clone(), Kind::Plain)]).await?;
-        let before = engine.table(id)?.def.clone();
-        let xid = self.transaction.xid(&mut engine);
+        drop(self.claim(&[(name.clone(), Kind::Plain)]).await?);
+        let def = self.shared.lock().table(id)?.def.clone();
         let predicate = match &create.predicate {
-            Some(predicate) => Some(
-                analyser(&engine, top)
-                    .for_table(&before)
-                    .predicate(predicate)?,
-            ),
+            Some(predicate) => {
+                let engine = self.shared.lock();
+                let analyser = analyser(&engine, top).for_table(&def);
+                Some(analyser.predicate(predicate)?)
+            }
             None => None,
         };
         let index = IndexDef {
-            id: engine.catalog.new_id(),
+            id: 0,
             name: name.as_str().into(),
             keys: keys.into_iter().map(|(key, _)| key).collect(),
-            include: include_columns(&before, &create.include)?,
+            include: include_columns(&def, &create.include)?,
             predicate,
             unique: create.unique,
             nulls_distinct: create.nulls_distinct != Some(false),
             constraint: None,
-            created_by: xid,
+            created_by: Xid::NONE,
         };
-        let table = engine.table(id)?;
-        self.reads_all(table, 1);
-        check_index(table, &engine.clog, &index)?;
-        let created = Definition::IndexCreated(id, index.id);
-        let mut def = (*before).clone();
-        def.indexes.push(index);
-        engine.table_mut(id)?.redefine(Arc::new(def), None);
-        self.transaction.defined(&mut engine, created);
-        Ok(())
+        if self.concurrently {
+            let others = self.outlast(id, &table_name);
+            // Those that write without knowing of the index; those that may
+            // not see what it is built from; those that see what it lacks.
+            others.holders(LockMode::Share).await?;
+            others.holders(LockMode::Share).await?;
+            others.snapshots().await?;
+        }
+        self.build(id, index).await
+    }
+
+    /// Makes an index over what is there by now.
+    async fn build(&mut self, id: TableId, mut index: IndexDef) -> Result<()> {
+        let pid = self.transaction.pid;
+        loop {
+            let waits = {
+                let mut engine = self.claim(&[(index.name.to_string(), Kind::Plain)]).await?;
+                let (table, top) = (engine.table(id)?, self.transaction.xid);
+                let name = table.def.name.clone();
+                let Some(open) = check_index(table, &engine.clog, top, &index)? else {
+                    self.reads_all(table, 1);
+                    index.id = engine.catalog.new_id();
+                    index.created_by = self.transaction.xid(&mut engine);
+                    let created = Definition::IndexCreated(id, index.id);
+                    engine.table_mut(id)?.add_index(index);
+                    self.transaction.defined(&mut engine, created);
+                    return Ok(());
+                };
+                self.shared.await_end(&mut engine, pid, open, &name)
+            };
+            if let Some(id) = waits {
+                wait(self.shared, pid, id, limits(self.settings)).await?;
+            }
+        }
     }
 }
 
@@ -160,17 +190,32 @@ fn show(ast: &Ast, expr: &Expr, def: &TableDef) -> String {
     format!("({ast})")
 }
 
-/// What is there must have keys, and different ones if the index is unique.
-pub(super) fn check_index(table: &Table, clog: &Clog, index: &IndexDef) -> Result<()> {
-    let mut seen = BTreeSet::new();
-    for row in live_rows(table, clog) {
-        let Some(key) = index.try_key(row)? else {
-            continue;
-        };
-        if !index.unique || (index.nulls_distinct && key.iter().any(Value::is_null)) {
-            continue;
+/// What is there must have keys, and different ones if the index is unique: a
+/// transaction is returned that the answer depends on.
+pub(super) fn check_index(
+    table: &Table,
+    clog: &Clog,
+    top: Xid,
+    index: &IndexDef,
+) -> Result<Option<Xid>> {
+    let mut seen: BTreeMap<Box<[Value]>, Option<Xid>> = BTreeMap::new();
+    for (_, chain) in table.heap.rows() {
+        let mut own = BTreeMap::new();
+        for (row, open) in possible_rows(chain, clog, top) {
+            if let Some(key) = index.try_key(row)? {
+                own.insert(key, open);
+            }
         }
-        if let Some(key) = seen.replace(key) {
+        for (key, open) in own {
+            if !index.unique || (index.nulls_distinct && key.iter().any(Value::is_null)) {
+                continue;
+            }
+            let Some(other) = seen.insert(key.clone(), open) else {
+                continue;
+            };
+            if let Some(xid) = open.or(other) {
+                return Ok(Some(xid));
+            }
             return Err(Error::new(
                 SqlState::UNIQUE_VIOLATION,
                 format!("could not create unique index \"{}\"", index.name),
@@ -180,5 +225,23 @@ pub(super) fn check_index(table: &Table, clog: &Clog, index: &IndexDef) -> Resul
             .constraint(&index.name));
         }
     }
-    Ok(())
+    Ok(None)
+}
+
+/// What a row is, or may be once another transaction has ended.
+fn possible_rows<'c>(
+    chain: &'c Chain,
+    clog: &'c Clog,
+    top: Xid,
+) -> impl Iterator<Item = (&'c Row, Option<Xid>)> {
+    let others = move |xid: Xid| clog.runs_beside(xid, top);
+    let versions = chain.versions();
+    let settled = versions.iter().rposition(|version| !others(version.xmin));
+    let possible = versions[settled.unwrap_or(0)..].iter();
+    possible.filter_map(move |version| {
+        let made = others(version.xmin).then_some(version.xmin);
+        let open = made.or_else(|| others(version.xmax).then_some(version.xmax));
+        let gone = version.xmax.is_some() && open.is_none();
+        (!gone).then_some((&version.row, open))
+    })
 }

@@ -17,7 +17,7 @@ mod view;
 
 use sqlparser::ast::Statement;
 
-use super::lock_relation;
+use super::{Outlasting, lock_relation};
 use crate::postgres::engine::{Engine, Shared};
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::locks::{LockMode, LockTag};
@@ -42,6 +42,8 @@ pub(super) struct Work<'a> {
     settings: &'a Settings,
     /// The tables that the session's own cursors read.
     in_use: &'a [TableId],
+    /// CONCURRENTLY: nobody is kept from the rows meanwhile.
+    concurrently: bool,
     notices: Vec<Error>,
 }
 
@@ -52,6 +54,7 @@ pub(in crate::postgres) async fn define(
     settings: &Settings,
     in_use: &[TableId],
     statement: &Statement,
+    concurrently: bool,
 ) -> Result<Option<Defined>> {
     let Some(tag) = tag(statement)? else {
         return Ok(None);
@@ -67,6 +70,7 @@ pub(in crate::postgres) async fn define(
         transaction,
         settings,
         in_use,
+        concurrently,
         notices: Vec::new(),
     };
     match statement {
@@ -94,6 +98,9 @@ pub(in crate::postgres) async fn define(
             cascade,
             ..
         } => {
+            if concurrently {
+                drop::drops_one(names, *cascade)?;
+            }
             for name in names {
                 work.drop_object(object_type, name, *if_exists, *cascade, names)
                     .await?;
@@ -123,6 +130,7 @@ pub(in crate::postgres) async fn define_for(
         transaction,
         settings,
         in_use: &[],
+        concurrently: false,
         notices: Vec::new(),
     };
     let made = work.create_table_for(name, columns, if_not_exists).await?;
@@ -200,6 +208,19 @@ impl Work<'_> {
         self.reads_all(table, table.indexes.len());
         let rows = table.heap.rows().count();
         self.transaction.touched.writes.add(rows);
+    }
+
+    /// Waits for others who use a table, and gives up the statement's snapshot
+    /// first.
+    fn outlast<'w>(&'w mut self, table: TableId, name: &'w str) -> Outlasting<'w> {
+        self.transaction.release_snapshot(&mut self.shared.lock());
+        Outlasting {
+            shared: self.shared,
+            settings: self.settings,
+            pid: self.transaction.pid,
+            table,
+            name,
+        }
     }
 
     fn notice(&mut self, code: SqlState, message: String) {

@@ -112,7 +112,7 @@ pub(super) fn verify(
     }
     for index in &def.indexes {
         if !before.indexes.iter().any(|other| other.id == index.id) {
-            check_index(table, &engine.clog, index)?;
+            check_index(table, &engine.clog, top, index)?;
         }
     }
     for check in def.checks.iter().filter(|check| check.valid) {

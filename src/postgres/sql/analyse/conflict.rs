@@ -30,8 +30,8 @@ impl Analyser<'_> {
                 let index = table
                     .indexes
                     .iter()
-                    .position(|i| *i.name == *name && i.is_constraint());
-                vec![index.ok_or_else(|| {
+                    .find(|i| *i.name == *name && i.is_constraint());
+                let index = index.ok_or_else(|| {
                     Error::new(
                         SqlState::UNDEFINED_OBJECT,
                         format!(
@@ -39,7 +39,8 @@ impl Analyser<'_> {
                             table.name
                         ),
                     )
-                })?]
+                })?;
+                vec![index.id]
             }
         };
         let update = match &conflict.action {
@@ -76,7 +77,7 @@ impl Analyser<'_> {
 
     /// The unique indexes over exactly these keys, whose predicate, if they
     /// have one, follows from the target's.
-    fn inferred(&mut self, table: &Arc<TableDef>, target: &InferredTarget) -> Result<Vec<usize>> {
+    fn inferred(&mut self, table: &Arc<TableDef>, target: &InferredTarget) -> Result<Vec<u32>> {
         let mut keys = Vec::new();
         for key in &target.keys {
             let key = self.expr(key)?;
@@ -99,11 +100,8 @@ impl Analyser<'_> {
                     .iter()
                     .all(|key| index.keys.iter().any(|own| own.expr == *key))
         };
-        let indexes = table.indexes.iter().enumerate();
-        let matching: Vec<usize> = indexes
-            .filter(|(_, index)| matches(index))
-            .map(|(position, _)| position)
-            .collect();
+        let indexes = table.indexes.iter().filter(|index| matches(index));
+        let matching: Vec<u32> = indexes.map(|index| index.id).collect();
         if matching.is_empty() {
             return Err(Error::new(
                 SqlState::INVALID_COLUMN_REFERENCE,
