@@ -206,7 +206,10 @@ impl Backends {
             backend.interrupt = None;
         }
         match state {
-            State::Idle => std::mem::take(&mut backend.inbox),
+            State::Idle => {
+                backend.read_to = self.told_to;
+                std::mem::take(&mut backend.inbox)
+            }
             _ => VecDeque::new(),
         }
     }
