@@ -637,7 +637,9 @@ fn attempt(
 ) -> Attempt {
     forget_stale_keys(context, command, args);
     if command.flags.has(Flags::SKIP_MONITOR) && matches!(command.handler, Handler::Script(_)) {
-        context.server.show_at_once(context.client, args, false);
+        context
+            .server
+            .show_at_once(context.client, command, args, false);
     }
     let attempt = dispatch(context, scripts, command, args);
     if !matches!(attempt, Attempt::Unfinished) {

@@ -41,6 +41,7 @@ mod persistence;
 mod propagation;
 mod pubsub;
 mod rdb;
+mod redaction;
 mod replication;
 mod reply;
 mod scripts;

@@ -33,13 +33,7 @@ pub(super) struct SlowLog {
 
 impl SlowLog {
     /// Notes a command, and drops what is more than `most`.
-    pub(super) fn note<T: AsRef<[u8]>>(
-        &mut self,
-        client: &Client,
-        args: &[T],
-        took: Duration,
-        most: usize,
-    ) {
+    pub(super) fn note(&mut self, client: &Client, args: &[&[u8]], took: Duration, most: usize) {
         self.entries.push_front(Entry {
             id: self.next_id,
             at: i64::try_from(rt::unix_time().as_secs()).unwrap_or(i64::MAX),
@@ -61,12 +55,12 @@ impl SlowLog {
     }
 }
 
-fn shortened<T: AsRef<[u8]>>(args: &[T]) -> Vec<Bytes> {
+fn shortened(args: &[&[u8]]) -> Vec<Bytes> {
     let shown = match args.len() > ARGS_MAX {
         true => ARGS_MAX - 1,
         false => args.len(),
     };
-    let mut short: Vec<Bytes> = args[..shown].iter().map(|arg| cut(arg.as_ref())).collect();
+    let mut short: Vec<Bytes> = args[..shown].iter().map(|arg| cut(arg)).collect();
     if shown < args.len() {
         short.push(format!("... ({} more arguments)", args.len() - shown).into());
     }

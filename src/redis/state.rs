@@ -15,6 +15,7 @@ use super::commands::{Command, Flags};
 use super::config::Config;
 use super::keyspace::Keyspace;
 use super::pubsub::PubSub;
+use super::redaction::redacted;
 use super::replication::HistoryId;
 use super::reply::Reply;
 use super::sentinel::Sentinel;
@@ -190,7 +191,8 @@ impl ServerState {
         let is_slow = limit.is_ok_and(|limit| took >= Duration::from_micros(limit));
         if is_slow && !command.flags.has(Flags::SKIP_SLOWLOG) {
             let most = self.config.slow_log_max;
-            self.slow_log.note(client, args, took, most);
+            self.slow_log
+                .note(client, &redacted(command, args), took, most);
         }
     }
 
@@ -223,11 +225,17 @@ impl ServerState {
         in_script: bool,
     ) {
         if !command.flags.has(Flags::UNMONITORED) {
-            self.show_at_once(client, args, in_script);
+            self.show_at_once(client, command, args, in_script);
         }
     }
 
-    pub(super) fn show_at_once(&mut self, client: &Client, args: &[&[u8]], in_script: bool) {
+    pub(super) fn show_at_once(
+        &mut self,
+        client: &Client,
+        command: &Command,
+        args: &[&[u8]],
+        in_script: bool,
+    ) {
         if self.monitors.is_empty() {
             return;
         }
@@ -240,9 +248,9 @@ impl ServerState {
             client.database
         )
         .into_bytes();
-        for arg in args {
+        for arg in redacted(command, args) {
             line.extend(b" \"");
-            for byte in *arg {
+            for byte in arg {
                 escape(&mut line, *byte);
             }
             line.push(b'"');
