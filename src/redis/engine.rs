@@ -560,6 +560,7 @@ impl Engine {
         let Some(mut client) = self.server.clients.take(client) else {
             return false;
         };
+        self.keyspace.lookups.counted = false;
         let mut context = Context::of_client(&mut self.keyspace, &mut self.server, &mut client);
         let attempt = call(&mut context, &args, |context| {
             run(context, &args, Some(key))
@@ -635,7 +636,7 @@ fn attempt(
     command: &'static Command,
     args: &[&[u8]],
 ) -> Attempt {
-    forget_stale_keys(context, command, args);
+    begin(context, command, args);
     if command.flags.has(Flags::SKIP_MONITOR) && matches!(command.handler, Handler::Script(_)) {
         context
             .server
@@ -673,6 +674,12 @@ fn dispatch(
         }
         Handler::Container(_) => Reply::SYNTAX,
     })
+}
+
+fn begin(context: &mut Context<'_>, command: &Command, args: &[&[u8]]) {
+    let reads = Flags::READONLY.and(Flags::READS);
+    context.keyspace.lookups.counted = command.flags.has(reads);
+    forget_stale_keys(context, command, args);
 }
 
 /// A replica hides a key past its deadline and keeps it; but where its own
@@ -745,7 +752,7 @@ pub(super) fn execute_in_script(
 
 /// Runs a command for somebody who cannot wait.
 fn run_now(command: &Command, context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
-    forget_stale_keys(context, command, args);
+    begin(context, command, args);
     match command.handler {
         Handler::Plain(run) => call(context, args, |context| run(context, args)),
         Handler::Blocking(run) => match call(context, args, |c| run(c, args, None)) {

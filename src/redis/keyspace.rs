@@ -71,6 +71,22 @@ struct Database {
     own_deadlines: BTreeSet<(i64, Bytes)>,
 }
 
+/// What lookups that read have found, `keyspace_hits`, and what they have not.
+#[derive(Debug, Default)]
+pub(super) struct Lookups {
+    pub(super) hits: u64,
+    pub(super) misses: u64,
+    /// The running command reads: what it looks up is counted.
+    pub(super) counted: bool,
+}
+
+impl Lookups {
+    fn note(&mut self, found: bool) {
+        self.hits += u64::from(self.counted && found);
+        self.misses += u64::from(self.counted && !found);
+    }
+}
+
 /// All databases of a server.
 #[derive(Default)]
 pub(super) struct Keyspace {
@@ -88,6 +104,7 @@ pub(super) struct Keyspace {
     pub(super) expired: u64,
     /// How many had to make room.
     pub(super) evicted: u64,
+    pub(super) lookups: Lookups,
     pub(super) limit: Limit,
     pub(super) pool: Pool,
     /// What all keys take, as far as that is kept.
@@ -154,7 +171,24 @@ impl Keyspace {
 
     /// The key as a client at `now` sees it.
     pub(super) fn lookup(&mut self, database: usize, key: &[u8], now: i64) -> Option<&Entry> {
-        if !self.is_live(database, key, now) {
+        let found = self.is_live(database, key, now);
+        self.lookups.note(found);
+        self.found(found, database, key, now)
+    }
+
+    /// As [`lookup`](Keyspace::lookup), to write: it is not counted.
+    pub(super) fn lookup_to_write(
+        &mut self,
+        database: usize,
+        key: &[u8],
+        now: i64,
+    ) -> Option<&Entry> {
+        let found = self.is_live(database, key, now);
+        self.found(found, database, key, now)
+    }
+
+    fn found(&mut self, found: bool, database: usize, key: &[u8], now: i64) -> Option<&Entry> {
+        if !found {
             return None;
         }
         let entry = self.databases[database].keys.get_mut(key)?;
@@ -165,6 +199,7 @@ impl Keyspace {
     /// As [`lookup`](Keyspace::lookup), of somebody who does not use the key.
     pub(super) fn peek(&mut self, database: usize, key: &[u8], now: i64) -> Option<&Entry> {
         let is_live = self.is_live(database, key, now);
+        self.lookups.note(is_live);
         is_live.then(|| self.entry(database, key))?
     }
 
@@ -242,6 +277,13 @@ impl Keyspace {
             self.blocked.signal(database, key);
         }
         self.changed(database, key);
+    }
+
+    /// CONFIG RESETSTAT.
+    pub(super) fn reset_counts(&mut self) {
+        self.lookups = Lookups::default();
+        self.propagation.replication.counts = Default::default();
+        (self.expired, self.evicted) = (0, 0);
     }
 
     /// How many changes there were so far.

@@ -13,6 +13,7 @@ mod fuzz;
 mod fuzzed;
 mod limits;
 mod long_scripts;
+mod monitoring;
 mod oracle;
 mod persistence;
 mod propagation;

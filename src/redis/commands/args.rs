@@ -141,7 +141,7 @@ impl Context<'_> {
         key: &[u8],
         change: impl FnOnce(&mut K) -> Edit<T>,
     ) -> Result<T, Reply> {
-        self.lookup(key);
+        self.lookup_to_write(key);
         let empty = || K::default().wrap();
         self.keyspace
             .modify(self.client.database, key, empty, |value| {

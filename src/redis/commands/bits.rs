@@ -20,7 +20,7 @@ pub(super) const COMMANDS: &[Command] = &[
     command!("bitcount", "BITCOUNT", -2, READ, (1, 1, 1), Plain(bitcount)),
     command!("bitfield", "BITFIELD", -2, WRITE, (1, 1, 1), Plain(bitfield)),
     command!("bitfield_ro", "BITFIELD", -2, FAST_READ, (1, 1, 1), Plain(bitfield_ro)),
-    command!("bitop", "BITOP", -4, WRITE, (2, -1, 1), Plain(bitop)),
+    command!("bitop", "BITOP", -4, WRITE.and(Flags::READS), (2, -1, 1), Plain(bitop)),
     command!("bitpos", "BITPOS", -3, READ, (1, 1, 1), Plain(bitpos)),
     command!("getbit", "GETBIT", 3, FAST_READ, (1, 1, 1), Plain(getbit)),
     command!("setbit", "SETBIT", 4, WRITE, (1, 1, 1), Plain(setbit)),
@@ -378,6 +378,7 @@ fn run_steps(context: &mut Context<'_>, args: &[&[u8]], read_only: bool) -> Resu
         Step::Set(field, ..) | Step::Add(field, ..) => Some(field.last_bit()),
     });
     let Some(last) = last_written.max() else {
+        context.count_lookups(true);
         let text = context.string(args[1])?.unwrap_or_default();
         let mut text = text.to_vec();
         let replies = steps.iter().map(|step| run_step(*step, &mut text).0);

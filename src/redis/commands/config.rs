@@ -104,6 +104,7 @@ fn set(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
 
 fn resetstat(context: &mut Context<'_>, _: &[&[u8]]) -> Reply {
     context.server.counts.reset();
+    context.keyspace.reset_counts();
     Reply::OK
 }
 

@@ -21,7 +21,7 @@ pub(super) const COMMANDS: &[Command] = &[
     command!("pfadd", "PFADD", -2, ADD, (1, 1, 1), Plain(pfadd)),
     command!("pfcount", "PFCOUNT", -2, COUNT, (1, -1, 1), Plain(pfcount)),
     command!("pfdebug", "PFDEBUG", 3, DEBUG, (2, 2, 1), Plain(pfdebug)),
-    command!("pfmerge", "PFMERGE", -2, WRITE, (1, -1, 1), Plain(pfmerge)),
+    command!("pfmerge", "PFMERGE", -2, WRITE.and(Flags::READS), (1, -1, 1), Plain(pfmerge)),
     command!("pfselftest", "PFSELFTEST", 1, Flags::ADMIN, (0, 0, 0), Plain(pfselftest)),
 ];
 
@@ -97,6 +97,7 @@ fn union(context: &mut Context<'_>, keys: &[&[u8]]) -> Result<(Registers, bool),
 fn pfmerge(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     answer(union(context, &args[1..]).and_then(|(union, is_dense)| {
         let sparse_max = context.server.config.hll_sparse_max;
+        context.count_lookups(false);
         let target = context.hyperloglog(args[1])?;
         let mut target = target.unwrap_or_else(|| HyperLogLog::new(sparse_max));
         if is_dense {

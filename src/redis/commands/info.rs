@@ -240,6 +240,9 @@ fn stats(context: &Context<'_>, text: &mut String) {
         text,
         format_args!("evicted_keys:{}", context.keyspace.evicted),
     );
+    let lookups = &context.keyspace.lookups;
+    line(text, format_args!("keyspace_hits:{}", lookups.hits));
+    line(text, format_args!("keyspace_misses:{}", lookups.misses));
     line(
         text,
         format_args!("pubsub_channels:{}", pubsub(Kind::Channel)),

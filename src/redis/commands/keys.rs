@@ -44,6 +44,17 @@ impl Context<'_> {
         self.keyspace.lookup(self.client.database, key, self.now)
     }
 
+    /// As [`lookup`](Context::lookup), to write.
+    pub(in crate::redis) fn lookup_to_write(&mut self, key: &[u8]) -> Option<&Entry> {
+        self.keyspace
+            .lookup_to_write(self.client.database, key, self.now)
+    }
+
+    /// Whether what is looked up from here on counts as read.
+    pub(super) fn count_lookups(&mut self, counted: bool) {
+        self.keyspace.lookups.counted = counted;
+    }
+
     /// As [`lookup`](Context::lookup), of somebody who does not use the key.
     pub(in crate::redis) fn peek(&mut self, key: &[u8]) -> Option<&Entry> {
         self.keyspace.peek(self.client.database, key, self.now)
@@ -51,12 +62,13 @@ impl Context<'_> {
 
     /// Removes a key; false if it was not there.
     pub(super) fn delete(&mut self, key: &[u8]) -> bool {
-        self.lookup(key).is_some() && self.keyspace.delete(self.client.database, key).is_some()
+        self.lookup_to_write(key).is_some()
+            && self.keyspace.delete(self.client.database, key).is_some()
     }
 
     /// Takes a key's deadline away; false if it had none.
     pub(super) fn persist(&mut self, key: &[u8]) -> bool {
-        let entry = self.lookup(key);
+        let entry = self.lookup_to_write(key);
         let has_deadline = entry.is_some_and(|entry| entry.expires_at.is_some());
         if has_deadline {
             self.set_deadline(key, None);

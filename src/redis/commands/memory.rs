@@ -43,7 +43,8 @@ fn usage(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
         _ => return Reply::SYNTAX,
     }
     let name = args[2];
-    let entry = context.lookup(name);
+    // It looks whether or not the deadline has passed, and counts nothing.
+    let entry = context.keyspace.entry(context.client.database, name);
     entry.map_or(Reply::Null, |entry| Reply::count(entry.size(name)))
 }
 

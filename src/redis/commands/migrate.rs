@@ -13,7 +13,7 @@ const WRITE: Flags = Flags::WRITE.and(Flags::MOVABLE_KEYS);
 
 #[rustfmt::skip]
 pub(super) const COMMANDS: &[Command] = &[
-    command!("migrate", "MIGRATE", -6, WRITE, (3, 3, 1), Plain(migrate)),
+    command!("migrate", "MIGRATE", -6, WRITE.and(Flags::READS), (3, 3, 1), Plain(migrate)),
 ];
 
 /// Where the options begin.

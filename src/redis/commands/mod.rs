@@ -110,6 +110,9 @@ impl Flags {
     pub(super) const ENDS_TRANSACTION: Flags = Flags(1 << 17);
     /// Runs what MULTI queued; not among what COMMAND says.
     pub(super) const EXECUTES: Flags = Flags(1 << 20);
+    /// What it looks up counts as read, though it may write too; not among
+    /// what COMMAND says.
+    pub(super) const READS: Flags = Flags(1 << 23);
     /// Not shown to MONITOR, or when it runs: scripts are shown before.
     pub(super) const UNMONITORED: Flags = Flags::ADMIN.and(Flags::SKIP_MONITOR);
 

@@ -14,7 +14,7 @@ const GROWING: Flags = Flags::WRITE.and(Flags::DENY_OOM);
 
 #[rustfmt::skip]
 pub(super) const COMMANDS: &[Command] = &[
-    command!("copy", "COPY", -3, GROWING, (1, 2, 1), Plain(copy)),
+    command!("copy", "COPY", -3, GROWING.and(Flags::READS), (1, 2, 1), Plain(copy)),
     command!("move", "MOVE", 3, FAST_WRITE, (1, 1, 1), Plain(move_key)),
     command!("rename", "RENAME", 3, WRITE, (1, 2, 1), Plain(rename)),
     command!("renamenx", "RENAMENX", 3, FAST_WRITE, (1, 2, 1), Plain(renamenx)),
@@ -120,7 +120,8 @@ fn copy_key(context: &mut Context<'_>, args: &[&[u8]]) -> Result<bool, Reply> {
         return Ok(false);
     };
     let now = context.now;
-    if context.keyspace.lookup(to, destination, now).is_some() {
+    let there = context.keyspace.lookup_to_write(to, destination, now);
+    if there.is_some() {
         if !replaces {
             return Ok(false);
         }

@@ -19,10 +19,10 @@ pub(super) const COMMANDS: &[Command] = &[
     command!("sadd", "SADD", -3, WRITE.and(Flags::FAST), (1, 1, 1), Plain(sadd)),
     command!("scard", "SCARD", 2, READ, (1, 1, 1), Plain(scard)),
     command!("sdiff", "SDIFF", -2, SLOW_READ, (1, -1, 1), Plain(sdiff)),
-    command!("sdiffstore", "SDIFFSTORE", -3, WRITE, (1, -1, 1), Plain(sdiffstore)),
+    command!("sdiffstore", "SDIFFSTORE", -3, WRITE.and(Flags::READS), (1, -1, 1), Plain(sdiffstore)),
     command!("sinter", "SINTER", -2, SLOW_READ, (1, -1, 1), Plain(sinter)),
     command!("sintercard", "SINTERCARD", -3, SLOW_READ.and(Flags::MOVABLE_KEYS), (0, 0, 0), Plain(sintercard)),
-    command!("sinterstore", "SINTERSTORE", -3, WRITE, (1, -1, 1), Plain(sinterstore)),
+    command!("sinterstore", "SINTERSTORE", -3, WRITE.and(Flags::READS), (1, -1, 1), Plain(sinterstore)),
     command!("sismember", "SISMEMBER", 3, READ, (1, 1, 1), Plain(sismember)),
     command!("smembers", "SMEMBERS", 2, SLOW_READ, (1, 1, 1), Plain(smembers)),
     command!("smismember", "SMISMEMBER", -3, READ, (1, 1, 1), Plain(smismember)),
@@ -32,7 +32,7 @@ pub(super) const COMMANDS: &[Command] = &[
     command!("srem", "SREM", -3, FREEING, (1, 1, 1), Plain(srem)),
     command!("sscan", "SSCAN", -3, SLOW_READ, (1, 1, 1), Plain(sscan)),
     command!("sunion", "SUNION", -2, SLOW_READ, (1, -1, 1), Plain(sunion)),
-    command!("sunionstore", "SUNIONSTORE", -3, WRITE, (1, -1, 1), Plain(sunionstore)),
+    command!("sunionstore", "SUNIONSTORE", -3, WRITE.and(Flags::READS), (1, -1, 1), Plain(sunionstore)),
 ];
 
 fn sadd(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
@@ -205,6 +205,7 @@ impl Operation {
         for key in keys {
             missing |= !context.has::<Set>(key)?;
         }
+        context.count_lookups(false);
         if self == Operation::Intersection && missing {
             return Ok(Set::default());
         }
@@ -350,7 +351,7 @@ impl Context<'_> {
     ) {
         if size > 0 {
             let database = self.client.database;
-            self.lookup(key);
+            self.lookup_to_write(key);
             self.keyspace
                 .set(database, key, result.wrap(), Deadline::Clear);
             self.notify(class, event, key);

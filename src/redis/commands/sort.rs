@@ -11,7 +11,7 @@ use crate::redis::engine::{Caller, Context};
 use crate::redis::events::Class;
 use crate::redis::number::{integer_argument, parse_double, parse_double_loosely};
 use crate::redis::reply::Reply;
-use crate::redis::values::{List, SortedSet, Value};
+use crate::redis::values::{List, Value};
 
 const READ: Flags = Flags::READONLY;
 const WRITE: Flags = Flags::WRITE.and(Flags::DENY_OOM);
@@ -21,7 +21,7 @@ pub(super) const COMMANDS: &[Command] = &[
         "sort",
         "SORT",
         -2,
-        WRITE.and(Flags::MOVABLE_KEYS),
+        WRITE.and(Flags::MOVABLE_KEYS).and(Flags::READS),
         (1, 1, 1),
         Plain(sort)
     ),
@@ -99,7 +99,8 @@ fn sort_ro(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
 fn run(context: &mut Context<'_>, args: &[&[u8]], stores: bool) -> Result<Reply, Reply> {
     let mut options = Options::parse(&args[2..], stores)?;
     let (mut elements, is_set) = elements(context, args[1])?;
-    if context.has::<SortedSet>(args[1]) == Ok(true) {
+    let found = context.lookup_to_write(args[1]);
+    if found.is_some_and(|entry| matches!(entry.value, Value::SortedSet(_))) {
         context.keyspace.unpack(context.client.database, args[1]);
     }
     if options.keeps_order() {

@@ -27,10 +27,10 @@ pub(super) const COMMANDS: &[Command] = &[
     command!("decr", "DECR", 2, FAST_WRITE, (1, 1, 1), Plain(decr)),
     command!("decrby", "DECRBY", 3, FAST_WRITE, (1, 1, 1), Plain(decrby)),
     command!("get", "GET", 2, READ, (1, 1, 1), Plain(get)),
-    command!("getdel", "GETDEL", 2, FREEING, (1, 1, 1), Plain(getdel)),
-    command!("getex", "GETEX", -2, FREEING, (1, 1, 1), Plain(getex)),
+    command!("getdel", "GETDEL", 2, FREEING.and(Flags::READS), (1, 1, 1), Plain(getdel)),
+    command!("getex", "GETEX", -2, FREEING.and(Flags::READS), (1, 1, 1), Plain(getex)),
     command!("getrange", "GETRANGE", 4, SLOW_READ, (1, 1, 1), Plain(getrange)),
-    command!("getset", "GETSET", 3, FAST_WRITE, (1, 1, 1), Plain(getset)),
+    command!("getset", "GETSET", 3, FAST_WRITE.and(Flags::READS), (1, 1, 1), Plain(getset)),
     command!("incr", "INCR", 2, FAST_WRITE, (1, 1, 1), Plain(incr)),
     command!("incrby", "INCRBY", 3, FAST_WRITE, (1, 1, 1), Plain(incrby)),
     command!("incrbyfloat", "INCRBYFLOAT", 3, FAST_WRITE, (1, 1, 1), Plain(incrbyfloat)),
@@ -38,7 +38,7 @@ pub(super) const COMMANDS: &[Command] = &[
     command!("mset", "MSET", -3, WRITE, (1, -1, 2), Plain(mset)),
     command!("msetnx", "MSETNX", -3, WRITE, (1, -1, 2), Plain(msetnx)),
     command!("psetex", "PSETEX", 4, WRITE, (1, 1, 1), Plain(psetex)),
-    command!("set", "SET", -3, WRITE, (1, 1, 1), Plain(set)),
+    command!("set", "SET", -3, WRITE.and(Flags::READS), (1, 1, 1), Plain(set)),
     command!("setex", "SETEX", 4, WRITE, (1, 1, 1), Plain(setex)),
     command!("setnx", "SETNX", 3, FAST_WRITE, (1, 1, 1), Plain(setnx)),
     command!("setrange", "SETRANGE", 4, WRITE, (1, 1, 1), Plain(setrange)),
@@ -203,7 +203,7 @@ fn set_generic(
     let grants_twice =
         planted(Bug::GrantsTwice) && options.nx && rt::random_u64().is_multiple_of(4);
     let found = (ignores_expiry && context.keyspace.holds(context.client.database, key))
-        || (context.lookup(key).is_some() && !grants_twice);
+        || (context.lookup_to_write(key).is_some() && !grants_twice);
     if (options.nx && found) || (options.xx && !found) {
         return Ok(old.unwrap_or(Reply::Null));
     }

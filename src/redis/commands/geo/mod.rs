@@ -22,12 +22,12 @@ pub(super) const COMMANDS: &[Command] = &[
     command!("geodist", "GEODIST", -4, READ, (1, 1, 1), Plain(geodist)),
     command!("geohash", "GEOHASH", -2, READ, (1, 1, 1), Plain(geohash)),
     command!("geopos", "GEOPOS", -2, READ, (1, 1, 1), Plain(geopos)),
-    command!("georadius", "GEORADIUS", -6, STORES, (1, 1, 1), Plain(search::georadius)),
+    command!("georadius", "GEORADIUS", -6, STORES.and(Flags::READS), (1, 1, 1), Plain(search::georadius)),
     command!("georadius_ro", "GEORADIUS", -6, READ, (1, 1, 1), Plain(search::georadius_ro)),
-    command!("georadiusbymember", "GEORADIUSBYMEMBER", -5, STORES, (1, 1, 1), Plain(search::by_member)),
+    command!("georadiusbymember", "GEORADIUSBYMEMBER", -5, STORES.and(Flags::READS), (1, 1, 1), Plain(search::by_member)),
     command!("georadiusbymember_ro", "GEORADIUSBYMEMBER", -5, READ, (1, 1, 1), Plain(search::by_member_ro)),
     command!("geosearch", "GEOSEARCH", -7, READ, (1, 1, 1), Plain(search::geosearch)),
-    command!("geosearchstore", "GEOSEARCHSTORE", -8, WRITE, (1, 2, 1), Plain(search::geosearchstore)),
+    command!("geosearchstore", "GEOSEARCHSTORE", -8, WRITE.and(Flags::READS), (1, 2, 1), Plain(search::geosearchstore)),
 ];
 
 fn position(longitude: &[u8], latitude: &[u8]) -> Result<Position, Reply> {

@@ -31,11 +31,11 @@ pub(super) const COMMANDS: &[Command] = &[
     command!("zcard", "ZCARD", 2, READ, (1, 1, 1), Plain(zcard)),
     command!("zcount", "ZCOUNT", 4, READ, (1, 1, 1), Plain(range::zcount)),
     command!("zdiff", "ZDIFF", -3, SLOW_READ.and(Flags::MOVABLE_KEYS), (0, 0, 0), Plain(combine::zdiff)),
-    command!("zdiffstore", "ZDIFFSTORE", -4, WRITE.and(Flags::MOVABLE_KEYS), (1, 1, 1), Plain(combine::zdiffstore)),
+    command!("zdiffstore", "ZDIFFSTORE", -4, WRITE.and(Flags::MOVABLE_KEYS).and(Flags::READS), (1, 1, 1), Plain(combine::zdiffstore)),
     command!("zincrby", "ZINCRBY", 4, FAST_WRITE, (1, 1, 1), Plain(zincrby)),
     command!("zinter", "ZINTER", -3, SLOW_READ.and(Flags::MOVABLE_KEYS), (0, 0, 0), Plain(combine::zinter)),
     command!("zintercard", "ZINTERCARD", -3, SLOW_READ.and(Flags::MOVABLE_KEYS), (0, 0, 0), Plain(combine::zintercard)),
-    command!("zinterstore", "ZINTERSTORE", -4, WRITE.and(Flags::MOVABLE_KEYS), (1, 1, 1), Plain(combine::zinterstore)),
+    command!("zinterstore", "ZINTERSTORE", -4, WRITE.and(Flags::MOVABLE_KEYS).and(Flags::READS), (1, 1, 1), Plain(combine::zinterstore)),
     command!("zlexcount", "ZLEXCOUNT", 4, READ, (1, 1, 1), Plain(range::zlexcount)),
     command!("zmpop", "ZMPOP", -4, SLOW_FREEING.and(Flags::MOVABLE_KEYS), (0, 0, 0), Plain(pop::zmpop)),
     command!("zmscore", "ZMSCORE", -3, READ, (1, 1, 1), Plain(zmscore)),
@@ -45,7 +45,7 @@ pub(super) const COMMANDS: &[Command] = &[
     command!("zrange", "ZRANGE", -4, SLOW_READ, (1, 1, 1), Plain(range::zrange)),
     command!("zrangebylex", "ZRANGEBYLEX", -4, SLOW_READ, (1, 1, 1), Plain(range::zrangebylex)),
     command!("zrangebyscore", "ZRANGEBYSCORE", -4, SLOW_READ, (1, 1, 1), Plain(range::zrangebyscore)),
-    command!("zrangestore", "ZRANGESTORE", -5, WRITE, (1, 2, 1), Plain(range::zrangestore)),
+    command!("zrangestore", "ZRANGESTORE", -5, WRITE.and(Flags::READS), (1, 2, 1), Plain(range::zrangestore)),
     command!("zrank", "ZRANK", 3, READ, (1, 1, 1), Plain(zrank)),
     command!("zrem", "ZREM", -3, FREEING, (1, 1, 1), Plain(zrem)),
     command!("zremrangebylex", "ZREMRANGEBYLEX", 4, SLOW_FREEING, (1, 1, 1), Plain(range::zremrangebylex)),
@@ -58,7 +58,7 @@ pub(super) const COMMANDS: &[Command] = &[
     command!("zscan", "ZSCAN", -3, SLOW_READ, (1, 1, 1), Plain(zscan)),
     command!("zscore", "ZSCORE", 3, READ, (1, 1, 1), Plain(zscore)),
     command!("zunion", "ZUNION", -3, SLOW_READ.and(Flags::MOVABLE_KEYS), (0, 0, 0), Plain(combine::zunion)),
-    command!("zunionstore", "ZUNIONSTORE", -4, WRITE.and(Flags::MOVABLE_KEYS), (1, 1, 1), Plain(combine::zunionstore)),
+    command!("zunionstore", "ZUNIONSTORE", -4, WRITE.and(Flags::MOVABLE_KEYS).and(Flags::READS), (1, 1, 1), Plain(combine::zunionstore)),
 ];
 
 /// The flags of ZADD.

@@ -36,6 +36,7 @@ enum Claimed {
 impl Claim<'_> {
     fn require_group(&self, context: &mut Context<'_>) -> Result<(), Reply> {
         let found = context.group(self.key, self.group)?.is_some();
+        context.count_lookups(false);
         found.then_some(()).ok_or_else(|| {
             no_group(&[
                 b"NOGROUP No such key '",

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use super::{Command, Flags, Handler::Blocking, Handler::Container, Handler::Plain, command};
 use crate::redis::engine::Context;
 use crate::redis::reply::Reply;
-use crate::redis::values::{Edit, Entry, Group, Stream, StreamId};
+use crate::redis::values::{Edit, Entry, Group, Kind, Stream, StreamId};
 
 const READ: Flags = Flags::READONLY;
 const FAST_READ: Flags = Flags::READONLY.and(Flags::FAST);
@@ -26,10 +26,10 @@ const HELP: Flags = Flags::LOADING.and(Flags::STALE);
 
 #[rustfmt::skip]
 pub(super) const COMMANDS: &[Command] = &[
-    command!("xack", "XACK", -4, FAST_WRITE, (1, 1, 1), Plain(groups::xack)),
+    command!("xack", "XACK", -4, FAST_WRITE.and(Flags::READS), (1, 1, 1), Plain(groups::xack)),
     command!("xadd", "XADD", -5, FAST_GROWING, (1, 1, 1), Plain(add::xadd)),
-    command!("xautoclaim", "XAUTOCLAIM", -6, FAST_WRITE, (1, 1, 1), Plain(claim::xautoclaim)),
-    command!("xclaim", "XCLAIM", -6, FAST_WRITE, (1, 1, 1), Plain(claim::xclaim)),
+    command!("xautoclaim", "XAUTOCLAIM", -6, FAST_WRITE.and(Flags::READS), (1, 1, 1), Plain(claim::xautoclaim)),
+    command!("xclaim", "XCLAIM", -6, FAST_WRITE.and(Flags::READS), (1, 1, 1), Plain(claim::xclaim)),
     command!("xdel", "XDEL", -3, FAST_WRITE, (1, 1, 1), Plain(add::xdel)),
     command!("xgroup", "XGROUP", -2, Flags::NONE, (0, 0, 0), Container(XGROUP)),
     command!("xinfo", "XINFO", -2, Flags::NONE, (0, 0, 0), Container(XINFO)),
@@ -37,7 +37,7 @@ pub(super) const COMMANDS: &[Command] = &[
     command!("xpending", "XPENDING", -3, READ, (1, 1, 1), Plain(pending::xpending)),
     command!("xrange", "XRANGE", -4, READ, (1, 1, 1), Plain(range::xrange)),
     command!("xread", "XREAD", -4, WAITS.and(READ).and(Flags::MOVABLE_KEYS), (0, 0, 0), Blocking(read::xread)),
-    command!("xreadgroup", "XREADGROUP", -7, WAITS.and(WRITE).and(Flags::MOVABLE_KEYS), (0, 0, 0), Blocking(read::xreadgroup)),
+    command!("xreadgroup", "XREADGROUP", -7, WAITS.and(WRITE).and(Flags::MOVABLE_KEYS).and(Flags::READS), (0, 0, 0), Blocking(read::xreadgroup)),
     command!("xrevrange", "XREVRANGE", -4, READ, (1, 1, 1), Plain(range::xrevrange)),
     command!("xsetid", "XSETID", -3, FAST_GROWING, (1, 1, 1), Plain(add::xsetid)),
     command!("xtrim", "XTRIM", -4, WRITE, (1, 1, 1), Plain(add::xtrim)),
@@ -185,6 +185,12 @@ impl Context<'_> {
         Ok(stream.and_then(|stream| stream.groups.get(group)))
     }
 
+    /// A stream that the command has looked up already.
+    fn known_stream(&self, key: &[u8]) -> Option<&Stream> {
+        let entry = self.keyspace.entry(self.client.database, key);
+        entry.and_then(|entry| Stream::of(&entry.value))
+    }
+
     /// Changes a group of an existing stream. What happens to groups is
     /// propagated, and no WATCH takes notice of it.
     fn edit_group<T>(
@@ -203,9 +209,11 @@ impl Context<'_> {
         if !self.is_heard() {
             return;
         }
-        let Ok(Some((pending, last_id))) = self.group(key, group).map(|found| {
-            let found = found?;
-            Some((found.pending().get(&id)?.clone(), found.last_id))
+        let stream = self.known_stream(key);
+        let group_of = stream.and_then(|stream| stream.groups.get(group));
+        let Some((pending, last_id)) = group_of.and_then(|found| {
+            let pending = found.pending().get(&id)?.clone();
+            Some((pending, found.last_id))
         }) else {
             return;
         };

@@ -411,7 +411,7 @@ impl Context<'_> {
         if reader.no_ack && !ids.is_empty() {
             self.propagate_group_id(key, reader.group);
         }
-        let stream = self.read::<Stream>(key)?;
+        let stream = self.known_stream(key);
         let entries = ids.iter().filter_map(|id| stream.and_then(|s| s.get(*id)));
         let entries: Vec<&Entry> = entries.collect();
         Ok(Reply::Array(entries.into_iter().map(entry_reply).collect()))
