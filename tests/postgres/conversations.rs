@@ -321,6 +321,37 @@ const CONVERSATIONS: &[(&str, &str)] = &[
          S",
     ),
     (
+        "the types of parameters",
+        "Q CREATE TABLE t (id int, name varchar(9), c char(3), n numeric(5,2), at timestamptz, d date, tags text[])
+         P a|SELECT 1 FROM t WHERE name = $1 AND c = $2 AND n > $3 AND at < $4 AND d = $5 AND tags = $6|
+         D Sa
+         P b|SELECT 1 FROM t WHERE name IN ($1, $2) OR name LIKE $3 OR id = ANY($4) OR $5 = ANY(tags)|
+         D Sb
+         P c|INSERT INTO t (name, c, tags) VALUES ($1, $2, $3)|
+         D Sc
+         P d|UPDATE t SET name = $1, n = n + $2 WHERE coalesce(name, $3) = $4|
+         D Sd
+         P e|SELECT CASE WHEN name = 'x' THEN name ELSE $1 END, at + $2, d - $3, d + $4::int, id + $5, n * $6 FROM t|
+         D Se
+         P f|SELECT name BETWEEN $1 AND $2, name || $3, lower($4), $5 IS DISTINCT FROM name FROM t|
+         D Sf
+         P g|SELECT id, $1 AS x FROM t UNION ALL SELECT 1, name FROM t LIMIT $2 OFFSET $3|
+         D Sg
+         P h|SELECT lower($1, $2)|2278,25
+         D Sh
+         B |h||x,ABC|
+         E |0
+         P i|SELECT count($1)|2278
+         P j|SELECT $1 = name FROM t|1043
+         D Sj
+         P k|SELECT $1 = c, name = c FROM t|1042
+         D Sk
+         S
+         P i|SELECT abs($1, $2, $3)|2278,2278,23
+         D Si
+         S",
+    ),
+    (
         "settings are told",
         "Q SET application_name = 'x'
          Q BEGIN; SET application_name = 'y'; ROLLBACK
@@ -416,7 +447,12 @@ fn encode(line: &str) -> Vec<u8> {
     let fields: Vec<&str> = rest.split('|').collect();
     let body = match kind {
         "Q" => cstring(&unescape(rest)),
-        "P" => [cstring(fields[0]), cstring(fields[1]), vec![0, 0]].concat(),
+        "P" => {
+            let types = counted(&list(fields[2]), |oid| {
+                oid.parse::<u32>().unwrap().to_be_bytes().to_vec()
+            });
+            [cstring(fields[0]), cstring(fields[1]), types].concat()
+        }
         "B" => [
             cstring(fields[0]),
             cstring(fields[1]),

@@ -32,7 +32,12 @@ impl Analyser<'_> {
         }
         let mut arguments = Vec::new();
         for argument in plain_arguments(call)? {
-            arguments.push(self.expr(argument)?);
+            let argument = self.expr(argument)?;
+            // A driver declares so the result of a function that it calls.
+            let is_result = argument.ty == Type::Void && matches!(argument.expr, Expr::Param(_));
+            if !is_result {
+                arguments.push(argument);
+            }
         }
         let here = |error| placed(error, first_character(&call.name));
         let listed = matches!(name.as_str(), "coalesce" | "greatest" | "least");

@@ -162,7 +162,8 @@ impl Analyser<'_> {
         operator: &str,
     ) -> Result<(Expr, Expr, Type)> {
         let ty = match Analyser::common(left.ty, right.ty) {
-            Some(Type::Unknown) => Type::Text,
+            // varchar has no operators of its own.
+            Some(Type::Unknown | Type::Varchar) => Type::Text,
             Some(Type::Array(Type::Unknown)) => Type::Array(&Type::Text),
             Some(ty) => ty,
             None => return Err(no_operator(left.ty, operator, right.ty)),
