@@ -161,13 +161,21 @@ fn bulk(input: &[u8], start: usize, limits: Limits) -> Result<Option<Range<usize
     Ok((input.len() >= range.end + 2).then_some(range))
 }
 
-/// The digits of the length line at `start`, and where the line ends.
+/// The digits of the length line at `start`, and where the line ends. Most have
+/// one or two.
 fn length_line<'a>(
     input: &'a [u8],
     start: usize,
     too_long: &str,
 ) -> Result<Option<(&'a [u8], usize)>, Reply> {
     let rest = input.get(start..).unwrap_or_default();
+    match *rest {
+        [_, b'0'..=b'9', b'\r', _, ..] => return Ok(Some((&rest[1..2], start + 4))),
+        [_, b'0'..=b'9', b'0'..=b'9', b'\r', _, ..] => {
+            return Ok(Some((&rest[1..3], start + 5)));
+        }
+        _ => {}
+    }
     match find(rest, b'\r') {
         Some(end) if end + 1 < rest.len() => Ok(Some((&rest[1.min(end)..end], start + end + 2))),
         None if rest.len() > LINE_MAX => Err(protocol_error(too_long)),
