@@ -81,7 +81,7 @@ fn serve(lua: &Lua, run: &Function, yielder: &Yielder<Go, Came>, first: Go) -> m
         lua.set_named_registry_value(PAUSE, pause)?;
         let mut go = first;
         while let Go::Run(Call { script, keys, args }) = go {
-            let ended = run.call((&**script.0.function, keys, args));
+            let ended = run.call((&*script.0.function, keys, args));
             go = yielder.suspend(Came::Ended(ended));
         }
         Ok(())

@@ -5,8 +5,7 @@
 //! and a log; the functions that it registers are then called by FCALL.
 
 use bytes::Bytes;
-use mlua::{MultiValue, Value};
-use send_wrapper::SendWrapper;
+use mlua::{Lua, MultiValue, Value};
 
 use super::flags::ScriptFlags;
 use super::host::{Host, Loading, raise};
@@ -226,13 +225,13 @@ fn header(code: &[u8]) -> Result<(String, &[u8]), Reply> {
 }
 
 /// `redis.register_function`: a name and a function, or a table with both.
-pub(super) fn register(host: &Host, args: &MultiValue) -> mlua::Result<()> {
+pub(super) fn register(host: &Host, lua: &Lua, args: &MultiValue) -> mlua::Result<()> {
     if !host.is_loading() {
         return raise("ERR redis.register_function can only be called on FUNCTION LOAD command");
     }
     let registered = match (args.front(), args.get(1), args.len()) {
-        (Some(first), None, 1) => named(first)?,
-        (Some(first), Some(second), 2) => positional(first, second)?,
+        (Some(first), None, 1) => named(lua, first)?,
+        (Some(first), Some(second), 2) => positional(lua, first, second)?,
         _ => return raise("ERR wrong number of arguments to redis.register_function"),
     };
     if !is_name(registered.name.as_bytes()) {
@@ -244,7 +243,7 @@ pub(super) fn register(host: &Host, args: &MultiValue) -> mlua::Result<()> {
     }
 }
 
-fn positional(name: &Value, callback: &Value) -> mlua::Result<Registered> {
+fn positional(lua: &Lua, name: &Value, callback: &Value) -> mlua::Result<Registered> {
     let Some(name) = text(name) else {
         return raise("ERR first argument to redis.register_function must be a string");
     };
@@ -255,11 +254,11 @@ fn positional(name: &Value, callback: &Value) -> mlua::Result<Registered> {
         name: String::from_utf8_lossy(&name).into_owned(),
         description: None,
         flags: ScriptFlags::default(),
-        function: Callable::new(SendWrapper::new(function.clone())),
+        function: lua.create_registry_value(function)?.into(),
     })
 }
 
-fn named(table: &Value) -> mlua::Result<Registered> {
+fn named(lua: &Lua, table: &Value) -> mlua::Result<Registered> {
     let Value::Table(table) = table else {
         return raise(
             "ERR calling redis.register_function with a single argument is only applicable to \
@@ -320,7 +319,7 @@ fn named(table: &Value) -> mlua::Result<Registered> {
         name,
         description,
         flags,
-        function: Callable::new(SendWrapper::new(function)),
+        function: lua.create_registry_value(function)?.into(),
     })
 }
 

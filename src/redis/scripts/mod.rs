@@ -30,7 +30,6 @@ use bytes::Bytes;
 use indexmap::IndexMap;
 use mlua::Value;
 use rustc_hash::FxBuildHasher;
-use send_wrapper::SendWrapper;
 
 use super::commands::Rest;
 use super::engine::Context;
@@ -44,8 +43,8 @@ use host::{Host, Session, Stopped};
 use vm::{Slot, TICK, Vm};
 
 type Map<K, V> = IndexMap<K, V, FxBuildHasher>;
-/// A function of an interpreter, which lives on the thread of that one.
-type Callable = Arc<SendWrapper<mlua::Function>>;
+/// A function of an interpreter, which keeps it in its registry.
+type Callable = Arc<mlua::RegistryKey>;
 
 /// The scripts that a server knows, and what runs them.
 pub(super) struct Scripts {
@@ -186,7 +185,7 @@ impl Scripts {
         let compiled = Compiled(Arc::new(Script {
             kind: Kind::Script,
             name: name.clone(),
-            function: Callable::new(SendWrapper::new(function)),
+            function: function.into(),
             flags,
         }));
         self.by_text

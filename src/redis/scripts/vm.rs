@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock};
 use bstr::BStr;
 use bytes::Bytes;
 use mlua::{
-    ChunkMode, Either, Function, HookTriggers, Lua, LuaOptions, MultiValue, StdLib, Table, Value,
-    VmState,
+    ChunkMode, Either, Function, HookTriggers, Lua, LuaOptions, MultiValue, RegistryKey, StdLib,
+    Table, Value, VmState,
 };
 use send_wrapper::SendWrapper;
 
@@ -148,12 +148,15 @@ impl Vm {
         came
     }
 
-    pub(super) fn compile(&self, text: &[u8]) -> Result<Function, Reply> {
-        self.chunk(text, SCRIPT_NAME).map_err(|message| {
+    pub(super) fn compile(&self, text: &[u8]) -> Result<RegistryKey, Reply> {
+        let function = self.chunk(text, SCRIPT_NAME).map_err(|message| {
             Reply::error_from(
                 format!("ERR Error compiling script (new function): {message}").into(),
             )
-        })
+        })?;
+        self.lua
+            .create_registry_value(function)
+            .map_err(not_started)
     }
 
     /// Runs a library, which registers its functions with the host.
@@ -232,7 +235,7 @@ fn host_functions(lua: &Lua, host: &Arc<Host>) -> mlua::Result<Table> {
     };
     table.raw_set("randomseed", lua.create_function(seed)?)?;
     let here = host.clone();
-    let register = move |_: &Lua, args: MultiValue| functions::register(&here, &args);
+    let register = move |lua: &Lua, args: MultiValue| functions::register(&here, lua, &args);
     table.raw_set("register_function", lua.create_function(register)?)?;
     let sha1hex = |lua: &Lua, args: MultiValue| host::sha1hex(lua, &args);
     table.raw_set("sha1hex", lua.create_function(sha1hex)?)?;
