@@ -252,7 +252,10 @@ impl End {
         let is_all = self.outbox.is_empty();
         let of_these = |(at, _): &(usize, Label)| is_all || *at < length;
         let count = self.labels.partition_point(of_these);
-        let labels = self.labels.drain(..count).map(|(_, label)| label).collect();
+        let mut labels = Labels::new();
+        for (_, label) in self.labels.drain(..count) {
+            labels.push(label);
+        }
         for (at, _) in &mut self.labels {
             *at -= length;
         }

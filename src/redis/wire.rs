@@ -101,7 +101,11 @@ impl Parser {
     /// The arguments of the command that [`next`](Parser::next) found.
     pub(super) fn arguments<'a>(&'a self, input: &'a [u8]) -> SmallVec<[&'a [u8]; 8]> {
         if self.inline.is_empty() {
-            self.ranges.iter().map(|r| &input[r.clone()]).collect()
+            let mut arguments = SmallVec::new();
+            for range in &self.ranges {
+                arguments.push(&input[range.clone()]);
+            }
+            arguments
         } else {
             self.inline.iter().map(Vec::as_slice).collect()
         }
