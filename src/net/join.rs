@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker, ready};
 use parking_lot::Mutex;
 use pin_project_lite::pin_project;
 
-use super::task::Tag;
+use super::task::{Tag, Work};
 
 /// The task ended without a value: it was aborted, or its node was killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -27,13 +27,16 @@ pub(super) enum Outcome<T> {
 
 type Shared<T> = Arc<Mutex<Outcome<T>>>;
 
-/// A future that keeps its output for whoever waits, and the place for it.
-pub(super) fn split<F: Future>(
-    future: F,
-) -> (impl Future<Output = ()> + use<F>, Shared<F::Output>) {
+/// A future that keeps its output for whoever waits, and the place for it. It
+/// is boxed at once: futures are large, and each move is a copy.
+pub(super) fn split<F>(future: F) -> (Work, Shared<F::Output>)
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
     let outcome = Arc::new(Mutex::new(Outcome::Running(None)));
     let ending = Ending(outcome.clone());
-    (Kept { future, ending }, outcome)
+    (Box::pin(Kept { future, ending }), outcome)
 }
 
 pin_project! {

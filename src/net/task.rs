@@ -115,12 +115,15 @@ impl Wake for Tag {
     }
 }
 
+/// What a task does.
+pub(super) type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// A task as it is handed around: it is not in the table while it is polled.
 pub(super) struct Task {
     tag: Arc<Tag>,
     pub(super) waker: Waker,
     pub(super) place: Place,
-    pub(super) future: Pin<Box<dyn Future<Output = ()> + Send>>,
+    pub(super) future: Work,
 }
 
 /// What is to be done with a task that was ready.
@@ -163,7 +166,7 @@ impl Tasks {
         world::READY.with_borrow_mut(Vec::clear);
     }
 
-    fn add(&mut self, place: Place, future: Pin<Box<dyn Future<Output = ()> + Send>>) -> Arc<Tag> {
+    fn add(&mut self, place: Place, future: Work) -> Arc<Tag> {
         self.made += 1;
         let number = self.made;
         let entry = self.table.vacant_entry();
@@ -275,7 +278,6 @@ impl Network {
     {
         let is_current = self.0.state.lock().node(place.node).incarnation == place.incarnation;
         let (future, outcome) = join::split(future);
-        let future = Box::pin(future);
         let begun = Tasks::with(|tasks| match is_current && tasks.open {
             true => Ok(tasks.add(place, future)),
             false => Err(future),
