@@ -6,6 +6,7 @@ mod style;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use self::check::refuse_unhonoured;
@@ -67,13 +68,17 @@ pub(super) struct Mark {
 
 impl Settings {
     pub(super) fn new(user: &str, database: &str) -> Settings {
-        let mut settings = Settings {
+        /// What every session begins with.
+        static FRESH: LazyLock<Settings> = LazyLock::new(|| {
+            let mut settings = Settings::default();
+            settings.refresh();
+            settings
+        });
+        Settings {
             user: user.to_owned(),
             database: database.to_owned(),
-            ..Settings::default()
-        };
-        settings.refresh();
-        settings
+            ..FRESH.clone()
+        }
     }
 
     /// Takes the settings of a start-up message. What is not known there is
