@@ -87,8 +87,12 @@ impl Vm {
 
     fn new(host: Arc<Host>, kind: Kind) -> mlua::Result<Vm> {
         let libraries = StdLib::TABLE | StdLib::STRING | StdLib::MATH;
-        let lua = Lua::new_with(libraries, LuaOptions::new().catch_rust_panics(false))?;
-        lua.gc_set_pause(GARBAGE_PAUSE);
+        let begun = Lua::new_with(libraries, LuaOptions::new().catch_rust_panics(false))?;
+        begun.gc_set_pause(GARBAGE_PAUSE);
+        // mlua collects the garbage when its first handle goes: now there is
+        // least of it, and the prelude is loaded before Lua does so again.
+        let lua = begun.clone();
+        drop(begun);
         let functions = host_functions(&lua, &host)?;
         functions.raw_set("is_for_functions", kind == Kind::Function)?;
         let prelude: Table = prelude(&lua)?.call(functions)?;
