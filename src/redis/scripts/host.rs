@@ -292,7 +292,10 @@ impl Host {
                 }
             }
         }
-        let args: Words<&[u8]> = texts.iter().map(Argument::as_slice).collect();
+        let mut args: Words<&[u8]> = SmallVec::new();
+        for text in &texts {
+            args.push(text.as_slice());
+        }
         let Running {
             keyspace,
             server,
