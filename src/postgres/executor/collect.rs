@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 
 use super::Execution;
 use super::reader::{Reader, outer_frame};
@@ -64,14 +64,12 @@ pub(super) fn collect(
     from: &Node,
     at_most: usize,
 ) -> Result<Vec<Tuple>> {
-    let mut tuple = Tuple {
-        rows: outer.into(),
-        origins: smallvec![None; outer.len()],
-    };
-    let size = from.end().max(outer.len());
-    if tuple.rows.len() < size {
-        tuple.rows.resize(size, Row::from([]));
-        tuple.origins.resize(size, None);
+    let mut tuple = Tuple::default();
+    for slot in 0..from.end().max(outer.len()) {
+        tuple
+            .rows
+            .push(outer.get(slot).cloned().unwrap_or_default());
+        tuple.origins.push(None);
     }
     let mut collector = Collector {
         reader,

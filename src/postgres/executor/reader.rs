@@ -74,7 +74,7 @@ impl<'r, 'a> Reader<'r, 'a> {
 pub(super) fn outer_frame(rows: &[Row], base: usize) -> Vec<Row> {
     let mut outer: Vec<Row> = rows.iter().take(base).cloned().collect();
     if outer.len() < base {
-        outer.resize(base, Row::from([]));
+        outer.resize(base, Row::default());
     }
     outer
 }

@@ -200,11 +200,11 @@ impl Session {
         if self.transaction.is_none() {
             self.look_at_recovery();
             let start = current_timestamp();
-            let mut transaction = Transaction::new(self.pid, start);
+            let mut transaction = Box::new(Transaction::new(self.pid, start));
             let modes = self.settings.default_modes();
             transaction.set_modes(modes)?;
             self.settings.set_modes(Some(modes));
-            self.transaction = Some(Box::new(transaction));
+            self.transaction = Some(transaction);
             if let Some(activity) = self.shared.lock().backends.activity(self.pid) {
                 activity.begin_transaction(start);
             }

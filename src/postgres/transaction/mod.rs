@@ -424,16 +424,16 @@ impl Transaction {
 
     /// The changes as an observer sees them.
     fn observed(&self, engine: &Engine) -> SmallVec<[Change; 1]> {
-        let rows = self.steps.iter().filter_map(|step| match step {
-            Step::Row(change) => Some(change),
-            Step::Definition(_) => None,
-        });
-        rows.filter_map(|change| {
-            let def = &engine.catalog.table(change.table)?.def;
-            let row = |side: &Option<(Tid, Row)>| side.as_ref().map(|(_, row)| row.clone());
-            Some(Change::of(def, row(&change.old), row(&change.new)))
-        })
-        .collect()
+        let row = |side: &Option<(Tid, Row)>| side.as_ref().map(|(_, row)| row.clone());
+        let mut changes = SmallVec::new();
+        for step in &self.steps {
+            if let Step::Row(change) = step
+                && let Some(table) = engine.catalog.table(change.table)
+            {
+                changes.push(Change::of(&table.def, row(&change.old), row(&change.new)));
+            }
+        }
+        changes
     }
 
     /// What was dropped goes; what was set aside too.
