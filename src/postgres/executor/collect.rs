@@ -54,6 +54,8 @@ pub(super) struct Collector<'c> {
     /// What does not depend on rows and was computed once, by slot.
     hashed: BTreeMap<usize, Arc<Hashed>>,
     sources: BTreeMap<usize, Arc<Vec<Row>>>,
+    /// The source that need not give more rows than this.
+    cut: Option<(usize, usize)>,
 }
 
 /// Every combination of rows that meets all conditions, after those of
@@ -79,6 +81,7 @@ pub(super) fn collect(
         tuple,
         hashed: BTreeMap::new(),
         sources: BTreeMap::new(),
+        cut: innermost(from).map(|slot| (slot, at_most)),
     };
     // Most look for one row.
     let mut found = Vec::with_capacity(1);
@@ -90,6 +93,19 @@ pub(super) fn collect(
         })?;
     }
     Ok(found)
+}
+
+/// The source of which every row makes one of the result.
+fn innermost(node: &Node) -> Option<usize> {
+    match node {
+        Node::Rows(source) if source.filter.is_empty() => Some(source.slot),
+        Node::Join(join)
+            if join.kind == JoinKind::Inner && join.on.is_empty() && join.filter.is_empty() =>
+        {
+            innermost(&join.right)
+        }
+        _ => None,
+    }
 }
 
 /// True if a tuple still meets all conditions: EvalPlanQual's question. The
@@ -242,6 +258,8 @@ impl<'c> Collector<'c> {
         if let Some(rows) = self.sources.get(&source.slot) {
             return Ok(rows.clone());
         }
+        let cut = self.cut.filter(|(slot, _)| *slot == source.slot);
+        let enough = cut.map_or(usize::MAX, |(_, enough)| enough);
         let (rows, once) = match &source.rows {
             Rows::Cte(index) => (self.reader.run.cte(*index), true),
             Rows::Catalog(table) => {
@@ -250,11 +268,15 @@ impl<'c> Collector<'c> {
             }
             Rows::Query(plan) => {
                 let outer = outer_frame(&self.tuple.rows, plan.base);
-                let rows = super::query::evaluate(self.reader, &plan.query, &outer, usize::MAX)?;
+                let rows = super::query::evaluate(self.reader, &plan.query, &outer, enough)?;
                 (Arc::new(rows), !plan.correlated)
             }
             Rows::Function(call) => {
-                let value = eval(call, &self.tuple.rows, &self.context)?;
+                let context = Context {
+                    rows_wanted: enough,
+                    ..self.context
+                };
+                let value = eval(call, &self.tuple.rows, &context)?;
                 (
                     Arc::new(function_rows(value, source.width)),
                     call.slots() == 0,

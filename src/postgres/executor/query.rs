@@ -23,7 +23,7 @@ pub(super) fn evaluate(
 ) -> Result<Vec<Row>> {
     match query {
         Query::Values(rows) => rows.iter().map(|row| reader.row(row, outer)).collect(),
-        Query::Set(operation) => set_operation(reader, operation, outer),
+        Query::Set(operation) => set_operation(reader, operation, outer, at_most),
         Query::Select(select) => {
             let (offset, limit) = bounds(reader, select, outer)?;
             let limit = limit.min(at_most);
@@ -216,16 +216,23 @@ fn set_operation(
     reader: &Reader<'_, '_>,
     operation: &SetOperation,
     outer: &[Row],
+    at_most: usize,
 ) -> Result<Vec<Row>> {
+    if operation.kind == SetKind::Union && operation.all {
+        let mut rows = evaluate(reader, &operation.left, outer, at_most)?;
+        let rest = at_most.saturating_sub(rows.len());
+        if rest > 0 {
+            rows.extend(evaluate(reader, &operation.right, outer, rest)?);
+        }
+        return Ok(rows);
+    }
     let left = evaluate(reader, &operation.left, outer, usize::MAX)?;
     let right = evaluate(reader, &operation.right, outer, usize::MAX)?;
     if operation.kind == SetKind::Union {
         let mut rows = left;
         rows.extend(right);
-        if !operation.all {
-            let mut seen = BTreeSet::new();
-            rows.retain(|row| seen.insert(row.clone()));
-        }
+        let mut seen = BTreeSet::new();
+        rows.retain(|row| seen.insert(row.clone()));
         return Ok(rows);
     }
     let mut counts: BTreeMap<Row, usize> = BTreeMap::new();

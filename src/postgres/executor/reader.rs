@@ -57,6 +57,7 @@ impl<'r, 'a> Reader<'r, 'a> {
             params: self.run.params,
             session: Some(&self.session),
             database: Some(self),
+            rows_wanted: usize::MAX,
         }
     }
 

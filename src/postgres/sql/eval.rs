@@ -30,6 +30,8 @@ pub(in crate::postgres) struct Context<'a> {
     /// None where only what never changes may be asked: index expressions.
     pub(in crate::postgres) session: Option<&'a SessionView<'a>>,
     pub(in crate::postgres) database: Option<&'a dyn Database>,
+    /// How many rows of a set are enough.
+    pub(in crate::postgres) rows_wanted: usize,
 }
 
 /// The session and transaction in which an expression is evaluated.
@@ -88,6 +90,7 @@ impl<'a> Context<'a> {
         params: &[],
         session: None,
         database: None,
+        rows_wanted: usize::MAX,
     };
 
     pub(in crate::postgres) fn session(&self) -> Result<&'a SessionView<'a>> {

@@ -206,6 +206,9 @@ fn series(from: i64, to: i64, step: i64, context: &Context<'_>) -> Result<Value>
     let mut values = Vec::new();
     let mut at = Some(from);
     while let Some(value) = at.filter(|at| if step > 0 { *at <= to } else { *at >= to }) {
+        if values.len() >= context.rows_wanted {
+            break;
+        }
         context.spend(KEPT)?;
         values.push(Value::Int(value));
         at = value.checked_add(step);
@@ -226,7 +229,7 @@ fn numeric_series(a: &[Value], context: &Context<'_>) -> Result<Value> {
     let up = step > Numeric::from_int(0);
     let mut values = Vec::new();
     let mut at = from;
-    while if up { at <= to } else { at >= to } {
+    while values.len() < context.rows_wanted && if up { at <= to } else { at >= to } {
         context.spend(KEPT)?;
         values.push(Value::Numeric(Arc::new(at)));
         at = at.add(step)?;

@@ -325,6 +325,9 @@ fn series(a: &[Value], context: &Context<'_>) -> Result<Value> {
     let mut values = Vec::new();
     let mut at = Some(from);
     while let Some(value) = at.filter(|at| if up { *at <= to } else { *at >= to }) {
+        if values.len() >= context.rows_wanted {
+            break;
+        }
         context.spend(KEPT)?;
         values.push(match &a[0] {
             Value::Local(_) => Value::Local(value),
