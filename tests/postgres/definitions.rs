@@ -19,11 +19,12 @@ struct Case {
 }
 
 /// Asked of every server: what there is. Sequences may have left numbers out.
-const SCHEMA: [&str; 3] = [
+const SCHEMA: [&str; 4] = [
     "SELECT relname, relkind, relnatts FROM pg_class WHERE relnamespace = 2200 ORDER BY relname",
     "SELECT table_name, column_name, udt_name, is_nullable FROM information_schema.columns
      ORDER BY table_name, ordinal_position",
     "SELECT tablename, indexname FROM pg_indexes ORDER BY tablename, indexname",
+    "SELECT description FROM pg_description ORDER BY description",
 ];
 
 const ALONE: Case = Case {
@@ -44,12 +45,17 @@ const ALONE: Case = Case {
         ALTER TABLE t DROP COLUMN more
         ALTER TABLE t RENAME COLUMN name TO title
         CREATE VIEW v AS SELECT n, title FROM t WHERE n > 1
+        COMMENT ON VIEW v IS 'some'
         CREATE TABLE c (t int REFERENCES t ON DELETE CASCADE)
         INSERT INTO c VALUES (1), (2)
         DELETE FROM t WHERE n = 20
         ALTER TABLE t RENAME TO u
         DROP VIEW v
         CREATE SEQUENCE s
+        ALTER SEQUENCE s MINVALUE -90 INCREMENT -1 RESTART -1
+        COMMENT ON SEQUENCE s IS 'falls'
+        COMMENT ON COLUMN u.title IS 'once a name'
+        ALTER TABLE u RENAME CONSTRAINT t_pkey TO u_pkey
         DROP INDEX t_n
         TRUNCATE c
         INSERT INTO c VALUES (1)

@@ -77,7 +77,7 @@ const REFUSED: &[(&str, &str)] = &[
         "",
     ),
     (
-        "COMMENT ON TABLE item IS 'what is sold'; SELECT 2",
+        "COMMENT ON DATABASE postgres IS 'what is sold'; SELECT 2",
         "COMMENT",
     ),
     (

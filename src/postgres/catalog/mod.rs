@@ -12,6 +12,7 @@ mod pg_am;
 mod pg_attribute;
 mod pg_class;
 mod pg_database;
+mod pg_description;
 mod pg_index;
 mod pg_indexes;
 mod pg_locks;
@@ -84,6 +85,7 @@ fn all() -> impl Iterator<Item = &'static SystemTable> {
         &pg_attribute::TABLE,
         &pg_class::TABLE,
         &pg_database::TABLE,
+        &pg_description::TABLE,
         &pg_index::TABLE,
         &pg_indexes::TABLE,
         &pg_locks::TABLE,

@@ -1,7 +1,7 @@
 //! pg_attribute: the columns of tables.
 
 use super::{SystemTable, count, int, text};
-use crate::postgres::storage::table::TableDef;
+use crate::postgres::storage::table::{Generated, TableDef};
 use crate::postgres::types::Type::{Bool, Char, Int2, Int4, Name, Oid};
 use crate::postgres::types::{Row, Value};
 
@@ -30,8 +30,9 @@ fn of_table(def: &TableDef) -> Vec<Row> {
     let columns = def.columns.iter().enumerate();
     columns
         .map(|(index, column)| {
-            let identity = match column.sequence {
-                Some(_) if column.generated.is_some() => "a",
+            let identity = match column.generated {
+                Some(Generated::Identity) => "a",
+                _ if column.identity => "d",
                 _ => "",
             };
             Row::from([

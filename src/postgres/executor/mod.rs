@@ -42,7 +42,7 @@ use super::storage::table::TableId;
 use super::transaction::Transaction;
 use super::types::{Row, Value};
 
-pub(super) use ddl::{define, define_for};
+pub(super) use ddl::{Defined, alter_sequence, define, define_for};
 pub(super) use foreign_key::{Event, check_deferred, check_due};
 pub(super) use outlast::Outlasting;
 

@@ -11,7 +11,7 @@ use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::sql::{
     Context, Database, Expr, SessionView, SubPlan, eval_all, eval_row, relation_name,
 };
-use crate::postgres::storage::sequence::SequenceId;
+use crate::postgres::storage::sequence::{SequenceDef, SequenceId};
 use crate::postgres::types::{Row, Value};
 
 /// The eyes of a statement, while the engine is locked.
@@ -128,9 +128,9 @@ impl Database for Reader<'_, '_> {
                 format!("column \"{column}\" of relation \"{table}\" does not exist"),
             ));
         };
-        let id = found.def.columns[index].sequence;
-        let def = id.and_then(|id| self.engine.catalog.sequence(id));
-        Ok(def.map(|def| def.name.to_string()))
+        let owned = self.engine.catalog.owned_sequences(found.def.id);
+        let of_column = |def: &&Arc<SequenceDef>| def.is_of(&found.def.columns[index]);
+        Ok(owned.iter().find(of_column).map(|def| def.name.to_string()))
     }
 
     fn has_relation(&self, name: &str) -> bool {
@@ -138,6 +138,10 @@ impl Database for Reader<'_, '_> {
         self.engine
             .catalog
             .has_relation(name, &self.engine.clog, top)
+    }
+
+    fn comment(&self, oid: u32, column: usize) -> Option<Arc<str>> {
+        self.engine.catalog.comment(oid, column).cloned()
     }
 
     fn relation_number(&self, name: &str) -> Option<u32> {

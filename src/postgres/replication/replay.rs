@@ -288,6 +288,10 @@ impl Replayer {
         def: &Arc<SequenceDef>,
         presence: Presence,
     ) {
+        if shared.sequences.lock().redefine(def) {
+            engine.catalog.replace_sequence(def.clone());
+            return;
+        }
         engine.catalog.reserve(def.id.0);
         engine.catalog.add_sequence(def.clone(), presence);
         let reserved = self.reserved.remove(&def.id);

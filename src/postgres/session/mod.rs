@@ -19,7 +19,7 @@ use super::catalog::State;
 use super::cost::{Cost, ENDLESS};
 use super::engine::Shared;
 use super::error::{Error, Result, SqlState};
-use super::executor::{self, Execution, Outcome};
+use super::executor::{self, Defined, Execution, Outcome};
 use super::interrupted::interruptible;
 use super::locks::Pid;
 use super::options::{Bug, SynchronousCommit};
@@ -73,6 +73,15 @@ impl Answer {
         Answer {
             tag: Tag::Word(tag),
             ..Answer::default()
+        }
+    }
+}
+
+impl From<Defined> for Answer {
+    fn from(defined: Defined) -> Answer {
+        Answer {
+            notices: defined.notices,
+            ..Answer::word(defined.tag)
         }
     }
 }
@@ -391,6 +400,13 @@ impl Session {
             // Only a client's own message starts it.
             Command::Copy(_) => return Err(Error::unsupported("COPY here")),
             Command::SetConstraints(command) => return self.set_constraints(command).await,
+            Command::AlterSequence(alter) => {
+                self.ensure_transaction()?;
+                let (shared, transaction, settings) = self.in_transaction()?;
+                transaction.begin_snapshot(shared).await;
+                let altered = executor::alter_sequence(shared, transaction, settings, alter);
+                return Ok(altered.await?.into());
+            }
             Command::DropConcurrently(statement) => {
                 self.prevent_in_block("DROP INDEX CONCURRENTLY")?;
                 (statement, true)
@@ -427,10 +443,7 @@ impl Session {
         .await?;
         transaction.release_snapshot(&mut shared.lock());
         let defined = defined.ok_or_else(|| utility::unsupported(statement))?;
-        Ok(Answer {
-            notices: defined.notices,
-            ..Answer::word(defined.tag)
-        })
+        Ok(defined.into())
     }
 
     /// Locks a plan's tables, and runs it.

@@ -77,6 +77,9 @@ pub(in crate::postgres) trait Database {
     /// True if there is a relation of this name.
     fn has_relation(&self, name: &str) -> bool;
 
+    /// What is said of a relation, or of one of its columns, from 1.
+    fn comment(&self, oid: u32, column: usize) -> Option<Arc<str>>;
+
     /// The number of the relation of this name.
     fn relation_number(&self, name: &str) -> Option<u32>;
 

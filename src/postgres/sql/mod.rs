@@ -22,6 +22,7 @@ mod target;
 
 pub(super) use analyse::{Analyser, column_type, find_rows, fold, located, object_name};
 pub(super) use client::{Direction, is_move_only};
+pub(super) use command::{AlterSequence, SequenceOf, SequenceOption};
 pub(super) use command::{Command, Maintenance, MaintenanceOption, Reindex, SetConstraints};
 pub(super) use command::{Copy, CopyOption, CopySource, CopyTarget, CopyValue};
 pub(super) use eval::{Context, Database, SessionView, arithmetic, current_timestamp};

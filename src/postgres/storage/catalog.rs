@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::clog::{Clog, Status, Xid};
 use super::sequence::{SequenceDef, SequenceId};
-use super::table::{ForeignKey, Table, TableId};
+use super::table::{Commented, ForeignKey, Table, TableId};
 use crate::postgres::types::Type;
 
 /// Since when something is there, and until when.
@@ -63,6 +63,17 @@ pub(in crate::postgres) struct View {
     pub(in crate::postgres) columns: ViewColumns,
     /// The tables that it reads.
     pub(in crate::postgres) tables: Vec<TableId>,
+    pub(in crate::postgres) comment: Option<Arc<str>>,
+}
+
+/// A relation of any kind.
+#[derive(Debug)]
+pub(in crate::postgres) enum Relation {
+    Table(TableId),
+    View(u32),
+    Sequence(Arc<SequenceDef>),
+    /// An index, by its table and its own number.
+    Index(TableId, u32),
 }
 
 /// Everything that has a name, by number.
@@ -241,6 +252,13 @@ impl Catalog {
         self.sequences.insert(def.id, (def, presence));
     }
 
+    /// Puts a definition in the place of a sequence's own.
+    pub(in crate::postgres) fn replace_sequence(&mut self, def: Arc<SequenceDef>) {
+        if let Some((old, _)) = self.sequences.get_mut(&def.id) {
+            *old = def;
+        }
+    }
+
     pub(in crate::postgres) fn remove_sequence(&mut self, id: SequenceId) {
         self.sequences.remove(&id);
     }
@@ -335,16 +353,67 @@ impl Catalog {
         clog: &Clog,
         top: Xid,
     ) -> Option<u32> {
-        let table = self.find(name, clog, top).map(|table| table.def.id.0);
-        let sequence = || self.find_sequence(name, clog, top).map(|def| def.id.0);
-        let index = || {
-            let mut indexes = self.of_index(name, clog, top)?.def.indexes.iter();
-            indexes
-                .find(|index| *index.name == *name)
-                .map(|index| index.id)
+        Some(match self.relation(name, clog, top)? {
+            Relation::Table(TableId(id)) | Relation::View(id) | Relation::Index(_, id) => id,
+            Relation::Sequence(def) => def.id.0,
+        })
+    }
+
+    /// The table, index, view or sequence of this name.
+    pub(in crate::postgres) fn relation(
+        &self,
+        name: &str,
+        clog: &Clog,
+        top: Xid,
+    ) -> Option<Relation> {
+        let table = self.find(name, clog, top);
+        let table = table.map(|table| Relation::Table(table.def.id));
+        let sequence = || {
+            let found = self.find_sequence(name, clog, top);
+            found.map(|def| Relation::Sequence(def.clone()))
         };
-        let view = || self.view_id(name, clog, top);
+        let index = || {
+            let def = &self.of_index(name, clog, top)?.def;
+            let index = def.indexes.iter().find(|index| *index.name == *name)?;
+            Some(Relation::Index(def.id, index.id))
+        };
+        let view = || self.view_id(name, clog, top).map(Relation::View);
         table.or_else(view).or_else(sequence).or_else(index)
+    }
+
+    /// What is said of a relation, or of one of its columns, from 1.
+    pub(in crate::postgres) fn comment(&self, id: u32, column: usize) -> Option<&Arc<str>> {
+        if let Some(table) = self.tables.get(&TableId(id)) {
+            let def = &table.def;
+            return match column.checked_sub(1) {
+                None => def.comments.get(&Commented::Table),
+                Some(index) => {
+                    let name = def.columns.get(index)?.name.clone();
+                    def.comments.get(&Commented::Column(name))
+                }
+            };
+        }
+        if column > 0 {
+            return None;
+        }
+        if let Some((view, _)) = self.views.get(&id) {
+            return view.comment.as_ref();
+        }
+        if let Some((def, _)) = self.sequences.get(&SequenceId(id)) {
+            return def.comment.as_ref();
+        }
+        let mut tables = self.tables.values();
+        tables.find_map(|table| table.def.comments.get(&Commented::Index(id)))
+    }
+
+    /// Says something of a view: what was said before.
+    pub(in crate::postgres) fn comment_view(
+        &mut self,
+        id: u32,
+        comment: Option<Arc<str>>,
+    ) -> Option<Arc<str>> {
+        let (view, _) = self.views.get_mut(&id)?;
+        std::mem::replace(&mut view.comment, comment)
     }
 
     /// The name of the table, index, view or sequence of this number.

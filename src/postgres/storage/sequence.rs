@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::table::TableId;
+use super::table::{Column, TableId};
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::locks::Pid;
 use crate::postgres::types::Type;
@@ -24,12 +24,15 @@ pub(in crate::postgres) struct SequenceDef {
     pub(in crate::postgres) id: SequenceId,
     pub(in crate::postgres) name: Arc<str>,
     pub(in crate::postgres) start: i64,
+    /// The integer type of its numbers.
+    pub(in crate::postgres) ty: Type,
     pub(in crate::postgres) increment: i64,
     pub(in crate::postgres) min: i64,
     pub(in crate::postgres) max: i64,
     pub(in crate::postgres) cycle: bool,
     /// The table and column that own it: it goes with them.
     pub(in crate::postgres) owner: Option<(TableId, Arc<str>)>,
+    pub(in crate::postgres) comment: Option<Arc<str>>,
 }
 
 impl SequenceDef {
@@ -41,13 +44,26 @@ impl SequenceDef {
             start: 1,
             increment: 1,
             min: 1,
-            max: match ty {
-                Type::Int2 => i16::MAX.into(),
-                Type::Int4 => i32::MAX.into(),
-                _ => i64::MAX,
-            },
+            ty,
+            max: SequenceDef::bounds(ty).1,
             cycle: false,
             owner: None,
+            comment: None,
+        }
+    }
+
+    /// True if it goes with this column of its owner.
+    pub(in crate::postgres) fn is_of(&self, column: &Column) -> bool {
+        let owner = self.owner.as_ref();
+        owner.is_some_and(|(_, name)| *name == column.name || column.sequence == Some(self.id))
+    }
+
+    /// The least and the largest number of a type.
+    pub(in crate::postgres) fn bounds(ty: Type) -> (i64, i64) {
+        match ty {
+            Type::Int2 => (i16::MIN.into(), i16::MAX.into()),
+            Type::Int4 => (i32::MIN.into(), i32::MAX.into()),
+            _ => (i64::MIN, i64::MAX),
         }
     }
 }
@@ -55,17 +71,22 @@ impl SequenceDef {
 #[derive(Debug, Clone)]
 struct Sequence {
     def: Arc<SequenceDef>,
-    /// What was handed out last; None if the start is next.
+    /// The number before the next; None if the start is next.
     last: Option<i64>,
+    /// True if that was handed out.
+    called: bool,
     /// What the log has reserved, in the direction of counting.
     reserved: Option<i64>,
 }
 
-/// The numbers of a sequence, as a transaction sets them aside.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::postgres) struct SequenceState {
-    last: Option<i64>,
-    reserved: Option<i64>,
+/// A sequence as a transaction sets it aside that changes it.
+#[derive(Debug, Clone)]
+pub(in crate::postgres) struct SequenceState(Sequence);
+
+impl SequenceState {
+    pub(in crate::postgres) fn def(&self) -> &Arc<SequenceDef> {
+        &self.0.def
+    }
 }
 
 /// Every sequence of the server.
@@ -91,6 +112,7 @@ impl Sequences {
     pub(in crate::postgres) fn create(&mut self, def: Arc<SequenceDef>) {
         let sequence = Sequence {
             last: None,
+            called: false,
             reserved: None,
             def,
         };
@@ -103,12 +125,26 @@ impl Sequences {
 
     /// Starts after what the log had reserved.
     pub(in crate::postgres) fn restore(&mut self, def: Arc<SequenceDef>, reserved: Option<i64>) {
+        let called = reserved.is_some_and(|last| (def.min..=def.max).contains(&last));
         let sequence = Sequence {
             last: reserved,
+            called,
             reserved,
             def,
         };
         self.sequences.insert(sequence.def.id, sequence);
+    }
+
+    /// Gives a sequence the definition that another server has given it; false
+    /// if there is no such sequence.
+    pub(in crate::postgres) fn redefine(&mut self, def: &Arc<SequenceDef>) -> bool {
+        match self.sequences.get_mut(&def.id) {
+            Some(sequence) => {
+                sequence.def = def.clone();
+                true
+            }
+            None => false,
+        }
     }
 
     /// Notes what another server has reserved; false if there is no such
@@ -118,6 +154,7 @@ impl Sequences {
             return false;
         };
         sequence.last = Some(reserved);
+        sequence.called = true;
         sequence.reserved = Some(reserved);
         true
     }
@@ -144,6 +181,7 @@ impl Sequences {
         let sequence = self.sequences.get_mut(&id).ok_or_else(missing)?;
         let value = sequence.following()?;
         sequence.last = Some(value);
+        sequence.called = true;
         let up = sequence.def.increment > 0;
         let beyond = |reserved: i64| {
             if up {
@@ -211,13 +249,7 @@ impl Sequences {
                 ),
             ));
         }
-        let last = if called {
-            value
-        } else {
-            value.saturating_sub(def.increment)
-        };
-        sequence.last = Some(last);
-        sequence.reserved = Some(last);
+        let last = sequence.go_on_from(value, called);
         self.unlogged.push((id, last));
         if called {
             self.current.insert((pid, id), value);
@@ -228,26 +260,42 @@ impl Sequences {
 
     /// Starts over: what it was before, to be put back by a rollback.
     pub(in crate::postgres) fn restart(&mut self, id: SequenceId) -> Option<SequenceState> {
-        let sequence = self.sequences.get_mut(&id)?;
-        let before = SequenceState {
-            last: sequence.last,
-            reserved: sequence.reserved,
-        };
-        let first = sequence.def.start.saturating_sub(sequence.def.increment);
-        sequence.last = Some(first);
-        sequence.reserved = Some(first);
-        self.unlogged.push((id, first));
-        Some(before)
+        let def = self.sequences.get(&id)?.def.clone();
+        let start = def.start;
+        self.alter(def, Some(start))
     }
 
-    /// Undoes `restart`.
-    pub(in crate::postgres) fn put_back(&mut self, id: SequenceId, state: SequenceState) {
+    /// Gives a sequence another definition, and begins again with a number if
+    /// there is one: what it was before, to be put back by a rollback.
+    pub(in crate::postgres) fn alter(
+        &mut self,
+        def: Arc<SequenceDef>,
+        restart: Option<i64>,
+    ) -> Option<SequenceState> {
+        let id = def.id;
+        let sequence = self.sequences.get_mut(&id)?;
+        let before = sequence.clone();
+        sequence.def = def;
+        let called = restart.is_none() && before.called;
+        let value = restart.unwrap_or_else(|| before.last_value());
+        let last = sequence.go_on_from(value, called);
+        self.unlogged.push((id, last));
+        Some(SequenceState(before))
+    }
+
+    /// Undoes `alter`.
+    pub(in crate::postgres) fn put_back(&mut self, state: SequenceState) {
+        let SequenceState(before) = state;
+        let (id, start) = (before.def.id, before.def.start);
         if let Some(sequence) = self.sequences.get_mut(&id) {
-            sequence.last = state.last;
-            sequence.reserved = state.reserved;
-            let logged = state.reserved.unwrap_or(sequence.def.start);
-            self.unlogged.push((id, logged));
+            self.unlogged.push((id, before.reserved.unwrap_or(start)));
+            *sequence = before;
         }
+    }
+
+    /// The last number that was handed out, or the first that will be.
+    pub(in crate::postgres) fn last_value(&self, id: SequenceId) -> Option<i64> {
+        self.sequences.get(&id).map(Sequence::last_value)
     }
 
     /// What must reach the log before the next commit.
@@ -257,6 +305,28 @@ impl Sequences {
 }
 
 impl Sequence {
+    fn last_value(&self) -> i64 {
+        match self.last {
+            None => self.def.start,
+            Some(last) if self.called => last,
+            Some(last) => last.saturating_add(self.def.increment),
+        }
+    }
+
+    /// The next number is the one after `value`, or itself if it was not
+    /// `called`. Returns what the log is to know.
+    fn go_on_from(&mut self, value: i64, called: bool) -> i64 {
+        let last = if called {
+            value
+        } else {
+            value.saturating_sub(self.def.increment)
+        };
+        self.last = Some(last);
+        self.called = called;
+        self.reserved = Some(last);
+        last
+    }
+
     fn following(&self) -> Result<i64> {
         let def = &self.def;
         let Some(last) = self.last else {

@@ -1,5 +1,6 @@
 //! A table: its definition, its rows, its indexes, kept in step.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::catalog::Presence;
@@ -27,6 +28,8 @@ pub(in crate::postgres) struct Column {
     pub(in crate::postgres) default: Option<Expr>,
     /// Takes no other value than its default.
     pub(in crate::postgres) generated: Option<Generated>,
+    /// True for an identity column, whether it takes other values or not.
+    pub(in crate::postgres) identity: bool,
     /// The sequence that a serial or identity column owns.
     pub(in crate::postgres) sequence: Option<SequenceId>,
 }
@@ -209,6 +212,15 @@ pub(in crate::postgres) struct ForeignKey {
     pub(in crate::postgres) valid: bool,
 }
 
+/// What of a table somebody has commented on.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::postgres) enum Commented {
+    Table,
+    Column(Arc<str>),
+    /// An index by its number.
+    Index(u32),
+}
+
 /// What a table is. Replaced as a whole when it changes.
 #[derive(Debug, Clone)]
 pub(in crate::postgres) struct TableDef {
@@ -218,11 +230,18 @@ pub(in crate::postgres) struct TableDef {
     pub(in crate::postgres) checks: Vec<Check>,
     pub(in crate::postgres) indexes: Vec<IndexDef>,
     pub(in crate::postgres) foreign_keys: Vec<ForeignKey>,
+    pub(in crate::postgres) comments: BTreeMap<Commented, Arc<str>>,
 }
 
 impl TableDef {
     pub(in crate::postgres) fn column(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|column| &*column.name == name)
+    }
+
+    /// The identity column of a sequence.
+    pub(in crate::postgres) fn identity_of(&self, sequence: SequenceId) -> Option<&Column> {
+        let mut identities = self.columns.iter().filter(|column| column.identity);
+        identities.find(|column| column.sequence == Some(sequence))
     }
 
     /// The columns that are computed, and how.

@@ -31,9 +31,12 @@ pub(in crate::postgres) enum Definition {
     Truncated(TableId, Box<Contents>),
     SequenceCreated(SequenceId),
     SequenceDropped(SequenceId),
-    SequenceRestarted(SequenceId, SequenceState),
+    /// A sequence begins again, or has another definition.
+    SequenceAltered(SequenceState),
     ViewCreated(u32),
     ViewDropped(u32),
+    /// What was said of a view before.
+    ViewCommented(u32, Option<Arc<str>>),
 }
 
 /// Logs a table as it is, in the place of what was there.
@@ -85,9 +88,13 @@ impl Definition {
                 let def = engine.catalog.sequence(*id).cloned();
                 entries.extend(def.map(Entry::DefineSequence));
             }
+            Definition::SequenceAltered(state) => {
+                let def = engine.catalog.sequence(state.def().id).cloned();
+                let changed = def.filter(|def| !Arc::ptr_eq(def, state.def()));
+                entries.extend(changed.map(Entry::DefineSequence));
+            }
             Definition::SequenceDropped(id) => entries.push(Entry::DropSequence(*id)),
-            Definition::SequenceRestarted(..) => {}
-            Definition::ViewCreated(id) => {
+            Definition::ViewCreated(id) | Definition::ViewCommented(id, _) => {
                 let view = engine.catalog.view_by_id(*id).cloned();
                 entries.extend(view.map(|view| Entry::DefineView(*id, view)));
             }
@@ -144,11 +151,15 @@ impl Definition {
                 shared.sequences.lock().remove(id);
             }
             Definition::SequenceDropped(id) => engine.catalog.drop_sequence(id, Xid::NONE),
-            Definition::SequenceRestarted(id, state) => {
-                shared.sequences.lock().put_back(id, state);
+            Definition::SequenceAltered(state) => {
+                engine.catalog.replace_sequence(state.def().clone());
+                shared.sequences.lock().put_back(state);
             }
             Definition::ViewCreated(id) => engine.catalog.remove_view(id),
             Definition::ViewDropped(id) => engine.catalog.drop_view(id, Xid::NONE),
+            Definition::ViewCommented(id, before) => {
+                engine.catalog.comment_view(id, before);
+            }
         }
     }
 }

@@ -92,6 +92,7 @@ impl CreateAs {
             not_null: false,
             default: None,
             generated: None,
+            identity: false,
             sequence: None,
         });
         Ok(columns.collect())

@@ -29,11 +29,13 @@ pub const FILES: &[(&str, &str)] = &[
     ("constraints", include_str!("constraints.sql")),
     ("deferred", include_str!("deferred.sql")),
     ("definitions", include_str!("definitions.sql")),
+    ("comments", include_str!("comments.sql")),
     ("complaints", include_str!("complaints.sql")),
     ("drivers", include_str!("drivers.sql")),
     ("generated", include_str!("generated.sql")),
     ("maintenance", include_str!("maintenance.sql")),
     ("parameters", include_str!("parameters.sql")),
+    ("sequences", include_str!("sequences.sql")),
     ("settings", include_str!("settings.sql")),
     ("tables", include_str!("tables.sql")),
 ];

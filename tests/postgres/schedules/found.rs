@@ -348,4 +348,17 @@ pub const SCHEDULES: &[(&str, &str)] = &[
         a: DROP TABLE sold -> 0
         ",
     ),
+    (
+        "a comment on a sequence leaves it as the transaction that it waited for made it",
+        "
+        a: BEGIN -> 0
+        a: ALTER SEQUENCE orders_id_seq INCREMENT 5 -> 0
+        b: COMMENT ON SEQUENCE orders_id_seq IS 'numbers' -> waits
+        a: COMMIT -> 0
+        b: ... COMMENT ON SEQUENCE orders_id_seq IS 'numbers' -> 0
+        a: SELECT nextval('orders_id_seq') -> (1) 1
+        a: SELECT nextval('orders_id_seq') -> (6) 1
+        a: SELECT obj_description('orders_id_seq'::regclass, 'pg_class') -> (numbers) 1
+        ",
+    ),
 ];

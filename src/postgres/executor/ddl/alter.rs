@@ -2,6 +2,8 @@
 //! in PostgreSQL; every other form takes the strongest, where PostgreSQL takes
 //! weaker ones for some.
 
+use std::sync::Arc;
+
 use sqlparser::ast::{
     AlterColumnOperation, AlterTable, AlterTableOperation, DataType, DropBehavior, Expr as Ast,
     Ident, RenameTableNameKind, SqlOption, TableConstraint,
@@ -11,24 +13,17 @@ use super::constraint::{Constraint, has_constraint};
 use super::index::check_index;
 use super::table::{define_column, define_computed};
 use super::verify::verify;
-use super::{Work, already_exists, analyser, live_rows, undefined_table};
+use super::{Work, already_exists, analyser, live_rows, no_column, undefined_table};
 use crate::postgres::engine::Engine;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::locks::LockMode;
 use crate::postgres::sql::{Context, Expr, column_type, eval, fold, object_name};
-use crate::postgres::storage::table::{Check, Column, Generated, Table, TableDef, TableId};
+use crate::postgres::storage::sequence::SequenceDef;
+use crate::postgres::storage::table::{
+    Check, Column, Commented, Generated, Table, TableDef, TableId,
+};
 use crate::postgres::transaction::Definition;
 use crate::postgres::types::{Row, Value};
-
-fn no_column(def: &TableDef, name: &str) -> Error {
-    Error::new(
-        SqlState::UNDEFINED_COLUMN,
-        format!(
-            "column \"{name}\" of relation \"{}\" does not exist",
-            def.name
-        ),
-    )
-}
 
 fn column_of(def: &TableDef, name: &Ident) -> Result<usize> {
     let name = fold(name);
@@ -148,6 +143,10 @@ impl Work<'_> {
             } => self.redefine(id, |def| {
                 rename_column(def, old_column_name, new_column_name)
             }),
+            AlterTableOperation::RenameConstraint { old_name, new_name } => {
+                self.rename_constraint(id, &fold(old_name), &fold(new_name))
+                    .await
+            }
             AlterTableOperation::RenameTable {
                 table_name: RenameTableNameKind::To(new) | RenameTableNameKind::As(new),
             } => {
@@ -302,6 +301,44 @@ impl Work<'_> {
         })
     }
 
+    /// A constraint that is an index takes it along.
+    async fn rename_constraint(&mut self, id: TableId, old: &str, new: &str) -> Result<()> {
+        let def = self.shared.lock().table(id)?.def.clone();
+        if !has_constraint(&def, old) {
+            return Err(Error::new(
+                SqlState::UNDEFINED_OBJECT,
+                format!(
+                    "constraint \"{old}\" for table \"{}\" does not exist",
+                    def.name
+                ),
+            ));
+        }
+        let is_index = def.indexes.iter().any(|index| *index.name == *old);
+        if is_index && self.taken(new, false)? {
+            return Err(already_exists(new));
+        }
+        if has_constraint(&def, new) {
+            return Err(Error::new(
+                SqlState::DUPLICATE_OBJECT,
+                format!(
+                    "constraint \"{new}\" for relation \"{}\" already exists",
+                    def.name
+                ),
+            ));
+        }
+        self.redefine(id, |def| {
+            let checks = def.checks.iter_mut().map(|check| &mut check.name);
+            let keys = def.foreign_keys.iter_mut().map(|key| &mut key.name);
+            let indexes = def.indexes.iter_mut().map(|index| &mut index.name);
+            for name in checks.chain(keys).chain(indexes) {
+                if **name == *old {
+                    *name = new.into();
+                }
+            }
+            Ok(())
+        })
+    }
+
     fn drop_column(&mut self, id: TableId, name: &Ident, if_exists: bool) -> Result<()> {
         let mut engine = self.shared.lock();
         let mut def = (*engine.table(id)?.def).clone();
@@ -326,13 +363,16 @@ impl Work<'_> {
                 "DROP COLUMN in a table that a foreign key refers to by this or a later column",
             ));
         }
-        let sequence = def.columns[gone].sequence;
+        let owned = engine.catalog.owned_sequences(id);
+        let column = def.columns[gone].clone();
         without_column(&mut def, gone);
         self.rewrite(&mut engine, id, def, |row| {
             let kept = row.iter().enumerate().filter(|(index, _)| *index != gone);
             Ok(kept.map(|(_, value)| value.clone()).collect())
         })?;
-        if let Some(sequence) = sequence {
+        let of_column = |def: &&Arc<SequenceDef>| def.is_of(&column);
+        for def in owned.iter().filter(of_column) {
+            let sequence = def.id;
             let xid = self.transaction.xid(&mut engine);
             engine.catalog.drop_sequence(sequence, xid);
             let dropped = Definition::SequenceDropped(sequence);
@@ -510,12 +550,12 @@ impl Work<'_> {
     }
 }
 
-/// A generated column has no default to set or drop.
+/// A generated or identity column has no default to set or drop.
 fn refuse_generated(def: &TableDef, column: &Column, drop: Option<&str>) -> Result<()> {
     let (what, instead) = match column.generated {
-        None => return Ok(()),
-        Some(Generated::Identity) => ("an identity column", "IDENTITY"),
         Some(Generated::Stored) => ("a generated column", "EXPRESSION"),
+        _ if column.identity => ("an identity column", "IDENTITY"),
+        _ => return Ok(()),
     };
     let (name, table) = (&column.name, &def.name);
     let message = format!("column \"{name}\" of relation \"{table}\" is {what}");
@@ -602,6 +642,9 @@ fn rename_column(def: &mut TableDef, old: &Ident, new: &Ident) -> Result<()> {
             }
         }
     }
+    let comment = def.comments.remove(&Commented::Column(old_name.into()));
+    let on = Commented::Column(new.as_str().into());
+    def.comments.extend(comment.map(|comment| (on, comment)));
     def.columns[index].name = new.as_str().into();
     Ok(())
 }
@@ -611,7 +654,8 @@ fn without_column(def: &mut TableDef, gone: usize) {
     let uses = |expr: &Expr| {
         expr.any(&mut |part| matches!(part, Expr::Column { column, .. } if *column == gone))
     };
-    def.columns.remove(gone);
+    let column = def.columns.remove(gone);
+    def.comments.remove(&Commented::Column(column.name));
     def.checks.retain(|check| !uses(&check.condition));
     def.foreign_keys.retain(|key| !key.columns.contains(&gone));
     def.indexes.retain(|index| {

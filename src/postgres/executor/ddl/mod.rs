@@ -5,6 +5,7 @@
 //! by a rollback.
 
 mod alter;
+mod comment;
 mod constraint;
 mod drop;
 mod index;
@@ -22,10 +23,10 @@ use crate::postgres::engine::{Engine, Shared};
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::locks::{LockMode, LockTag};
 use crate::postgres::settings::Settings;
-use crate::postgres::sql::Analyser;
+use crate::postgres::sql::{AlterSequence, Analyser, SequenceOf};
 use crate::postgres::storage::Xid;
 use crate::postgres::storage::clog::{Clog, Status};
-use crate::postgres::storage::table::{Column, Table, TableId};
+use crate::postgres::storage::table::{Column, Table, TableDef, TableId};
 use crate::postgres::transaction::Transaction;
 use crate::postgres::types::Row;
 
@@ -59,12 +60,7 @@ pub(in crate::postgres) async fn define(
     let Some(tag) = tag(statement)? else {
         return Ok(None);
     };
-    if transaction.read_only {
-        return Err(Error::new(
-            SqlState::READ_ONLY_SQL_TRANSACTION,
-            format!("cannot execute {tag} in a read-only transaction"),
-        ));
-    }
+    may_define(transaction, tag)?;
     let mut work = Work {
         shared,
         transaction,
@@ -106,6 +102,15 @@ pub(in crate::postgres) async fn define(
                     .await?;
             }
         }
+        Statement::Comment {
+            object_type,
+            object_name,
+            comment,
+            if_exists: false,
+        } => {
+            work.comment(*object_type, object_name, comment.as_deref())
+                .await?;
+        }
         Statement::Truncate(truncate) => work.truncate(truncate).await?,
         other => return Err(Error::unsupported(first_words(other))),
     }
@@ -113,6 +118,43 @@ pub(in crate::postgres) async fn define(
         tag,
         notices: work.notices,
     }))
+}
+
+/// Runs an ALTER SEQUENCE, or an ALTER TABLE that comes to one.
+pub(in crate::postgres) async fn alter_sequence(
+    shared: &Shared,
+    transaction: &mut Transaction,
+    settings: &Settings,
+    alter: &AlterSequence,
+) -> Result<Defined> {
+    let tag = match alter.of {
+        SequenceOf::Name(_) => "ALTER SEQUENCE",
+        SequenceOf::Column(..) => "ALTER TABLE",
+    };
+    may_define(transaction, tag)?;
+    let mut work = Work {
+        shared,
+        transaction,
+        settings,
+        in_use: &[],
+        concurrently: false,
+        notices: Vec::new(),
+    };
+    work.alter_sequence(alter).await?;
+    Ok(Defined {
+        tag,
+        notices: work.notices,
+    })
+}
+
+fn may_define(transaction: &Transaction, tag: &str) -> Result<()> {
+    match transaction.read_only {
+        false => Ok(()),
+        true => Err(Error::new(
+            SqlState::READ_ONLY_SQL_TRANSACTION,
+            format!("cannot execute {tag} in a read-only transaction"),
+        )),
+    }
 }
 
 /// Makes the table of a CREATE TABLE AS: false if it was there already. A
@@ -152,6 +194,7 @@ fn tag(statement: &Statement) -> Result<Option<&'static str>> {
             ObjectType::View => "DROP VIEW",
             other => return Err(Error::unsupported(format!("DROP {other}"))),
         },
+        Statement::Comment { .. } => "COMMENT",
         Statement::Truncate(_) => "TRUNCATE TABLE",
         _ => return Ok(None),
     }))
@@ -163,6 +206,16 @@ fn first_words(statement: &Statement) -> String {
         .take(2)
         .collect::<Vec<_>>()
         .join(" ")
+}
+
+fn no_column(def: &TableDef, name: &str) -> Error {
+    Error::new(
+        SqlState::UNDEFINED_COLUMN,
+        format!(
+            "column \"{name}\" of relation \"{}\" does not exist",
+            def.name
+        ),
+    )
 }
 
 fn undefined_table(name: &str) -> Error {
@@ -227,6 +280,13 @@ impl Work<'_> {
         self.notices.push(Error::new(code, message));
     }
 
+    /// Locks a relation of any kind.
+    async fn lock(&mut self, id: TableId, mode: LockMode, name: &str) -> Result<()> {
+        let (shared, settings) = (self.shared, self.settings);
+        let tag = LockTag::Relation(id);
+        lock_relation(shared, self.transaction, settings, tag, mode, name).await
+    }
+
     /// Finds a table, locks it, and makes sure that it is still the one.
     async fn lock_table(&mut self, name: &str, mode: LockMode) -> Result<Option<TableId>> {
         loop {
@@ -239,9 +299,7 @@ impl Work<'_> {
             let Some(id) = found else {
                 return Ok(None);
             };
-            let tag = LockTag::Relation(id);
-            let (shared, settings) = (self.shared, self.settings);
-            lock_relation(shared, self.transaction, settings, tag, mode, name).await?;
+            self.lock(id, mode, name).await?;
             if find(&self.shared.lock()) == Some(id) {
                 return Ok(Some(id));
             }

@@ -1,5 +1,6 @@
 //! CREATE TABLE.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parking_lot::MutexGuard;
@@ -14,7 +15,7 @@ use super::{Work, analyser};
 use crate::postgres::engine::Engine;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::locks::{LockMode, LockTag};
-use crate::postgres::sql::{Expr, column_type, fold, object_name};
+use crate::postgres::sql::{Expr, SequenceOption, column_type, fold, object_name};
 use crate::postgres::storage::Xid;
 use crate::postgres::storage::sequence::{SequenceDef, SequenceId};
 use crate::postgres::storage::table::{Column, Generated, Table, TableDef, TableId};
@@ -56,6 +57,7 @@ impl<'a> Work<'a> {
             checks: Vec::new(),
             indexes: Vec::new(),
             foreign_keys: Vec::new(),
+            comments: BTreeMap::new(),
         };
         let mut sequences = Vec::new();
         for column in &create.columns {
@@ -123,6 +125,7 @@ impl<'a> Work<'a> {
             checks: Vec::new(),
             indexes: Vec::new(),
             foreign_keys: Vec::new(),
+            comments: BTreeMap::new(),
         };
         for column in columns {
             check_column_name(&def, &column.name)?;
@@ -235,6 +238,7 @@ pub(super) fn define_column(
         not_null: false,
         default: None,
         generated: None,
+        identity: false,
         sequence: None,
     };
     if serial.is_some() {
@@ -261,6 +265,7 @@ pub(super) fn define_column(
                 }
                 let always = matches!(how, GeneratedAs::Always);
                 column.generated = always.then_some(Generated::Identity);
+                column.identity = true;
                 let options = sequence_options.as_deref().unwrap_or(&[]);
                 let sequence = own_sequence(engine, top, def, &mut column, sequences, options)?;
                 sequences.push(sequence);
@@ -366,7 +371,8 @@ fn own_sequence(
     };
     let name = unique_name(&base, taken);
     let mut sequence = SequenceDef::new(id, &name, column.ty);
-    apply_options(&mut sequence, options, column.ty)?;
+    let options: Vec<SequenceOption> = options.iter().map(SequenceOption::of).collect();
+    apply_options(&mut sequence, &options, true)?;
     sequence.owner = Some((def.id, column.name.clone()));
     column.not_null = true;
     column.sequence = Some(id);

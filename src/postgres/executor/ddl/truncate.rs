@@ -82,7 +82,7 @@ impl Work<'_> {
             for def in engine.catalog.owned_sequences(id) {
                 let before = self.shared.sequences.lock().restart(def.id);
                 if let Some(before) = before {
-                    let restarted = Definition::SequenceRestarted(def.id, before);
+                    let restarted = Definition::SequenceAltered(before);
                     self.transaction.defined(&mut engine, restarted);
                 }
             }

@@ -45,6 +45,8 @@ impl Work<'_> {
             None => self.claim(&[(name.clone(), Kind::WithRowType)]).await?,
         };
         let xid = self.transaction.xid(&mut engine);
+        let replaced_view = replaced.and_then(|old| engine.catalog.view_by_id(old));
+        let comment = replaced_view.and_then(|view| view.comment.clone());
         if let Some(old) = replaced {
             engine.catalog.drop_view(old, xid);
             self.transaction
@@ -55,6 +57,7 @@ impl Work<'_> {
             query: Arc::new((*create.query).clone()),
             columns,
             tables,
+            comment,
         };
         let id = engine.catalog.new_id();
         engine.catalog.add_view(id, view, Presence::since(xid));

@@ -10,6 +10,7 @@ mod lenient;
 mod maintenance;
 mod refused;
 mod reindex;
+mod sequence;
 
 use sqlparser::ast::{Ident, Statement};
 use sqlparser::parser::{Parser, ParserError};
@@ -20,6 +21,7 @@ pub(in crate::postgres) use copy::{Copy, CopyOption, CopySource, CopyTarget, Cop
 pub(super) use lenient::is_lenient;
 pub(in crate::postgres) use maintenance::{Maintenance, MaintenanceOption};
 pub(in crate::postgres) use reindex::Reindex;
+pub(in crate::postgres) use sequence::{AlterSequence, SequenceOf, SequenceOption};
 
 use super::reserved::{is_marked, unmarked};
 use crate::postgres::error::Error;
@@ -34,6 +36,7 @@ pub(in crate::postgres) enum Command {
     Reindex(Reindex),
     Copy(Box<Copy>),
     SetConstraints(SetConstraints),
+    AlterSequence(Box<AlterSequence>),
     /// DROP INDEX CONCURRENTLY.
     DropConcurrently(Box<Statement>),
     /// A statement of PostgreSQL's that this server does not run.
@@ -67,6 +70,7 @@ impl Command {
             Command::Maintenance(maintenance) => maintenance.is_marked(),
             Command::Copy(copy) => copy.is_marked(),
             Command::Reindex(reindex) => is_marked(&reindex.name.to_string()),
+            Command::AlterSequence(alter) => alter.is_marked(),
             Command::Refused(_) => false,
         }
     }
@@ -113,6 +117,7 @@ const FIRST_WORDS: &[&str] = &[
     "alter",
     "begin",
     "close",
+    "comment",
     "commit",
     "copy",
     "create",
@@ -156,6 +161,9 @@ fn parse_command(parser: &mut Parser<'_>) -> Parsing<Command> {
     }
     if let Some(copy) = copy::parse(parser)? {
         return Ok(Command::Copy(Box::new(copy)));
+    }
+    if let Some(alter) = sequence::parse(parser)? {
+        return Ok(Command::AlterSequence(Box::new(alter)));
     }
     if let Some(set) = constraints::parse(parser)? {
         return Ok(Command::SetConstraints(set));

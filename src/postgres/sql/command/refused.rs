@@ -3,7 +3,7 @@
 
 use sqlparser::parser::Parser;
 
-use super::{peek_word, reindex};
+use super::{peek_word, reindex, sequence};
 
 /// Statements by their first words, other than CREATE, ALTER and DROP.
 const STATEMENTS: &[&str] = &[
@@ -39,6 +39,15 @@ const STATEMENTS: &[&str] = &[
     "ALTER VIEW",
     "CREATE UNLOGGED SEQUENCE",
     "DROP OWNED",
+];
+
+/// What COMMENT may be about.
+const COMMENTED: &[&str] = &[
+    "COMMENT ON COLUMN",
+    "COMMENT ON INDEX",
+    "COMMENT ON SEQUENCE",
+    "COMMENT ON TABLE",
+    "COMMENT ON VIEW",
 ];
 
 /// What CREATE, ALTER and DROP may be about and are not here.
@@ -99,8 +108,12 @@ pub(super) fn name(parser: &Parser<'_>) -> Option<String> {
         let mut words = words.split(' ').enumerate();
         words.all(|(nth, word)| peek_word(parser, at + nth, word))
     };
+    if COMMENTED.iter().any(|words| starts(words, 0)) {
+        return None;
+    }
     if let Some(statement) = STATEMENTS.iter().find(|words| starts(words, 0)) {
-        return (!reindex::is_next(parser)).then(|| (*statement).to_owned());
+        let runs = reindex::is_next(parser) || sequence::is_next(parser);
+        return (!runs).then(|| (*statement).to_owned());
     }
     let verbs = ["CREATE", "ALTER", "DROP"];
     let verb = verbs.into_iter().find(|verb| starts(verb, 0))?;

@@ -142,6 +142,18 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
     Builtin::new("pg_type_is_visible", &[Oid], Bool, |_, _| {
         Ok(Value::Bool(true))
     }),
+    Builtin::new("obj_description", &[Oid, Name], Text, |a, c| {
+        match text(&a[1])? {
+            "pg_class" => described(&a[0], 0, c),
+            _ => Ok(Value::Null),
+        }
+    }),
+    Builtin::new("obj_description", &[Oid], Text, |a, c| {
+        described(&a[0], 0, c)
+    }),
+    Builtin::new("col_description", &[Oid, Int4], Text, |a, c| {
+        described(&a[0], int(&a[1])?, c)
+    }),
     Builtin::new("format_type", &[Oid, Int4], Text, |a, _| {
         let oid = u32::try_from(int(&a[0])?).unwrap_or(0);
         Ok(Value::text(Type::from_oid(oid).map_or("???", Type::name)))
@@ -155,6 +167,16 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
         })
     }),
 ];
+
+/// What COMMENT has said of a relation, or of one of its columns.
+fn described(oid: &Value, column: i64, context: &Context<'_>) -> Result<Value> {
+    let (oid, column) = (u32::try_from(int(oid)?), usize::try_from(column));
+    let (Ok(oid), Ok(column)) = (oid, column) else {
+        return Ok(Value::Null);
+    };
+    let comment = context.database()?.comment(oid, column);
+    Ok(comment.map_or(Value::Null, Value::Text))
+}
 
 /// How far a standby is; NULL on a server that never was one.
 fn standby_lsn(server: &Shared, which: fn((Lsn, Lsn)) -> Lsn) -> Value {
