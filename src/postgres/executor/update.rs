@@ -277,17 +277,20 @@ pub(super) fn replace(
 }
 
 /// How strongly the old version is held from now on: a lock of our own, if it
-/// is the only one on the row, stays as strong as it was.
+/// is the only one on the row, stays as strong as it was; and FOR UPDATE does
+/// whichever subtransaction took it (KEYS_UPDATED covers all of a multixact).
 fn kept_mode(engine: &Engine, target: &Target, xid: Xid, mode: RowLockMode) -> Result<RowLockMode> {
     let lockers = engine.table(target.table)?.heap.chain(target.row).lockers();
-    let others = lockers
-        .iter()
-        .any(|l| l.xid != xid && engine.clog.running(l.xid).is_some());
-    if others {
-        return Ok(mode);
+    let mut strongest = mode;
+    let mut others = false;
+    for locker in lockers {
+        if engine.clog.running(locker.xid).is_some() {
+            others |= locker.xid != xid;
+            strongest = strongest.max(locker.mode);
+        }
     }
-    let own = lockers.iter().filter(|locker| locker.xid == xid);
-    Ok(own.map(|locker| locker.mode).fold(mode, RowLockMode::max))
+    let kept = !others || strongest == RowLockMode::Update;
+    Ok(if kept { strongest } else { mode })
 }
 
 /// The first row with the assignments done, all from the old values.

@@ -58,6 +58,23 @@ impl SortedSet {
         self.large = true;
     }
 
+    /// Keeps it as a small one is kept, if it is one.
+    pub(in crate::redis) fn pack(&mut self, compact: &Compact) {
+        let short = |(member, _): (&Bytes, f64)| member.len() <= compact.sorted_set_bytes;
+        if self.len() > compact.sorted_set_members || !self.iter().all(short) {
+            return;
+        }
+        self.large = false;
+        let zeros: Vec<Bytes> = self
+            .iter()
+            .filter(|(_, score)| *score == 0.0)
+            .map(|(member, _)| member.clone())
+            .collect();
+        for member in zeros {
+            self.set(&member, 0.0, compact);
+        }
+    }
+
     pub(in crate::redis) fn score(&self, member: &[u8]) -> Option<f64> {
         self.scores.get(member).copied()
     }

@@ -204,6 +204,7 @@ impl Query {
 
     fn union(&self, compact: &Compact) -> SortedSet {
         let mut result = SortedSet::default();
+        result.unpack();
         for source in &self.sources {
             for (member, score) in source.value.members() {
                 let score = not_nan(score * source.weight);
@@ -225,6 +226,7 @@ impl Query {
         };
         let (first, others) = (&self.sources[0], &self.sources[1..]);
         let mut result = SortedSet::default();
+        result.unpack();
         for (member, score) in first.value.members() {
             let start = not_nan(score * first.weight);
             let score = others.iter().try_fold(start, |score, other| {
@@ -244,6 +246,7 @@ impl Query {
     fn difference(&self, compact: &Compact) -> SortedSet {
         let (first, others) = (&self.sources[0], &self.sources[1..]);
         let mut result = SortedSet::default();
+        result.unpack();
         for (member, score) in first.value.members() {
             if others
                 .iter()
@@ -275,7 +278,9 @@ fn store(context: &mut Context<'_>, args: &[&[u8]], operation: Operation) -> Rep
     let (event, compact) = (operation.stored_event(), context.server.config.compact);
     answer(
         Query::parse(context, &args[2..], operation, Goal::Store, event).map(|query| {
-            let result = query.run(operation, &compact);
+            let mut result = query.run(operation, &compact);
+            // It grows as a large one, and is made small at the end.
+            result.pack(&compact);
             let size = result.len();
             context.store(args[1], result, size, Class::ZSET, event);
             Reply::count(size)
