@@ -28,7 +28,9 @@ pub(super) fn cast_name(
     };
     Some(match (value, to) {
         (Value::Int(oid), _) => Ok(name_of(*oid, database)),
-        (Value::Text(text), Type::Regclass) => named(text, database),
+        (Value::Text(text) | Value::Padded(text), Type::Regclass) => {
+            named(text.trim_end_matches(' '), database)
+        }
         (Value::Text(text), _) => number_of(text, database).map(Value::Int),
         (other, _) => Ok(other.clone()),
     })

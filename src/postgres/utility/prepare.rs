@@ -117,7 +117,12 @@ impl Session {
 
 /// `SELECT given[0]::types[0], ...`
 fn casts(given: &[Ast], types: &[Type]) -> Result<Statement> {
-    let items: Vec<String> = types.iter().map(|ty| format!("NULL::{ty}")).collect();
+    // A parameter has no length: `character` alone would be one of 1.
+    let null = |ty: &Type| match ty {
+        Type::Bpchar => "NULL::bpchar".to_owned(),
+        ty => format!("NULL::{ty}"),
+    };
+    let items: Vec<String> = types.iter().map(null).collect();
     let parsed = parse(&format!("SELECT {}", items.join(", ")))?;
     let mut statement = parsed.statements.first().and_then(Command::as_sql).cloned();
     if let Some(Statement::Query(query)) = &mut statement

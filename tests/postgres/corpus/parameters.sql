@@ -114,3 +114,8 @@ EXECUTE ab(NULL);
 EXECUTE bs(true);
 EXECUTE v('a');
 EXECUTE j(1);
+PREPARE da(char(9)) AS SELECT col_description($1::regclass, 2), $1::regclass;
+EXECUTE da('par');
+SELECT 'par'::char(9)::regclass, 'nosuch '::char(9)::regclass;
+PREPARE db(char(2), varchar(2), numeric(3, 1), char) AS SELECT $1, $2, $3, $4;
+EXECUTE db('abcd', 'abcd', 1234.567, 'wxyz');

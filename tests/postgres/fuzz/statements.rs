@@ -387,7 +387,9 @@ impl Survivor {
             return "gone".to_owned();
         };
         // Somebody may have been told to end a session, this one.
-        let Some(mut usable) = self.0.ask("SELECT 1").await else {
+        // It may wait for a safe snapshot, with a timeout that was taken away.
+        let asked = rt::timeout(PATIENCE, self.0.ask("SELECT 1")).await;
+        let Ok(Some(mut usable)) = asked else {
             *self = Survivor::new().await;
             return "gone".to_owned();
         };
