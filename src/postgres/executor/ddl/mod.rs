@@ -48,6 +48,23 @@ pub(super) struct Work<'a> {
     notices: Vec<Error>,
 }
 
+impl<'a> Work<'a> {
+    fn new(
+        shared: &'a Shared,
+        transaction: &'a mut Transaction,
+        settings: &'a Settings,
+    ) -> Work<'a> {
+        Work {
+            shared,
+            transaction,
+            settings,
+            in_use: &[],
+            concurrently: false,
+            notices: Vec::new(),
+        }
+    }
+}
+
 /// Runs a statement that defines something; None if it is of another kind.
 pub(in crate::postgres) async fn define(
     shared: &Shared,
@@ -62,12 +79,9 @@ pub(in crate::postgres) async fn define(
     };
     may_define(transaction, tag)?;
     let mut work = Work {
-        shared,
-        transaction,
-        settings,
         in_use,
         concurrently,
-        notices: Vec::new(),
+        ..Work::new(shared, transaction, settings)
     };
     match statement {
         Statement::CreateTable(create) => work.create_table(create).await?,
@@ -132,14 +146,7 @@ pub(in crate::postgres) async fn alter_sequence(
         SequenceOf::Column(..) => "ALTER TABLE",
     };
     may_define(transaction, tag)?;
-    let mut work = Work {
-        shared,
-        transaction,
-        settings,
-        in_use: &[],
-        concurrently: false,
-        notices: Vec::new(),
-    };
+    let mut work = Work::new(shared, transaction, settings);
     work.alter_sequence(alter).await?;
     Ok(Defined {
         tag,
@@ -167,14 +174,7 @@ pub(in crate::postgres) async fn define_for(
     columns: Vec<Column>,
     if_not_exists: bool,
 ) -> Result<(bool, Vec<Error>)> {
-    let mut work = Work {
-        shared,
-        transaction,
-        settings,
-        in_use: &[],
-        concurrently: false,
-        notices: Vec::new(),
-    };
+    let mut work = Work::new(shared, transaction, settings);
     let made = work.create_table_for(name, columns, if_not_exists).await?;
     Ok((made, work.notices))
 }
