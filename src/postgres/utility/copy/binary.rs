@@ -16,17 +16,17 @@ pub(super) fn write_header(out: &mut Vec<u8>) {
     out.extend_from_slice(&[0; 8]);
 }
 
-pub(super) fn write_row(types: &[Type], row: &[Value], out: &mut Vec<u8>) {
+pub(super) fn write_row(types: impl Iterator<Item = Type>, row: &[Value], out: &mut Vec<u8>) {
     let count = i16::try_from(row.len()).unwrap_or(i16::MAX);
     out.extend_from_slice(&count.to_be_bytes());
-    for (ty, value) in types.iter().zip(row) {
+    for (ty, value) in types.zip(row) {
         if value.is_null() {
             out.extend_from_slice(&(-1_i32).to_be_bytes());
             continue;
         }
         let start = out.len();
         out.extend_from_slice(&[0; 4]);
-        to_binary(*ty, value, out);
+        to_binary(ty, value, out);
         let length = i32::try_from(out.len() - start - 4).unwrap_or(i32::MAX);
         out[start..start + 4].copy_from_slice(&length.to_be_bytes());
     }

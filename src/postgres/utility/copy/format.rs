@@ -365,8 +365,8 @@ impl Writer<'_> {
         }
         match (row, self.format.is_binary()) {
             (Some(row), true) => {
-                let types: Vec<Type> = self.columns.iter().map(|(_, ty)| *ty).collect();
-                binary::write_row(&types, row, out);
+                let types = self.columns.iter().map(|(_, ty)| *ty);
+                binary::write_row(types, row, out);
             }
             (Some(row), false) => self.values(row, out),
             (None, true) => binary::write_end(out),
