@@ -209,18 +209,16 @@ impl<'a> InsertWork<'a> {
             let top = run.transaction.xid;
             let found = indexes
                 .into_iter()
-                .map(|index| Ok((index, look_up(table, &engine.clog, top, index, row, None)?)))
-                .find(|found| !matches!(found, Ok((_, Key::Free))))
+                .map(|index| look_up(table, &engine.clog, top, index, row, None))
+                .find(|found| !matches!(found, Ok(Key::Free)))
                 .transpose()?;
-            if let Some((index, Key::Taken(existing))) = found
+            if let Some(Key::Taken(existing)) = found
                 && run.shared.options.on_conflict_reads
             {
                 let chain = table.heap.chain(existing);
-                run.reads.index(table.def.indexes[index].id);
                 let (clog, snapshot) = (&engine.clog, &run.snapshot);
                 run.reads.looked_up(table_id, chain, clog, snapshot);
             }
-            let found = found.map(|(_, key)| key);
             match found {
                 None | Some(Key::Free) => {
                     // The row that was waited for is gone, and the place in

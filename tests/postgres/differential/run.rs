@@ -217,7 +217,7 @@ async fn say(
     let text = text.replace(TIMEOUT, &format!("{}ms", watch.short().as_millis()));
     lane.busy = true;
     drop(rt::spawn(async move {
-        let said = shown(client.simple_query(&text).await, text.contains("ORDER BY"));
+        let said = shown(client.simple_query(&text).await, &text);
         *answer.lock() = Some(said);
     }));
     settle(lanes, watch).await;
@@ -261,7 +261,7 @@ async fn settle(lanes: &[Lane], watch: &Watch<'_>) {
                     return;
                 }
                 let asked = observer.simple_query(&question).await;
-                if shown(asked, true) == format!("({undone}) 1") {
+                if shown(asked, &question) == format!("({undone}) 1") {
                     return;
                 }
             }
@@ -270,9 +270,9 @@ async fn settle(lanes: &[Lane], watch: &Watch<'_>) {
     }
 }
 
-/// Rows, then the tag's count; or the SQLSTATE and the message. Rows without
-/// an order are sorted.
-fn shown(result: Result<Vec<SimpleQueryMessage>, tokio_postgres::Error>, ordered: bool) -> String {
+/// Each statement's rows, then its tag's count; or the SQLSTATE and the
+/// message. Rows that no ORDER BY of their statement orders are sorted.
+fn shown(result: Result<Vec<SimpleQueryMessage>, tokio_postgres::Error>, sql: &str) -> String {
     let messages = match result {
         Ok(messages) => messages,
         Err(error) => {
@@ -282,21 +282,25 @@ fn shown(result: Result<Vec<SimpleQueryMessage>, tokio_postgres::Error>, ordered
             );
         }
     };
+    let mut statements = sql.split(';');
     let mut rows = Vec::new();
-    let mut counts = String::new();
+    let mut said = Vec::new();
     for message in &messages {
         match message {
             SimpleQueryMessage::Row(row) => {
                 let values = (0..row.len()).map(|at| row.get(at).unwrap_or("NULL"));
                 rows.push(format!("({})", values.collect::<Vec<_>>().join(",")));
             }
-            SimpleQueryMessage::CommandComplete(count) => counts += &count.to_string(),
+            SimpleQueryMessage::CommandComplete(count) => {
+                let statement = statements.next().unwrap_or_default();
+                if !statement.contains("ORDER BY") {
+                    rows.sort();
+                }
+                said.append(&mut rows);
+                said.push(count.to_string());
+            }
             _ => {}
         }
     }
-    if !ordered {
-        rows.sort();
-    }
-    rows.push(counts);
-    rows.join(" ")
+    said.join(" ")
 }

@@ -31,22 +31,38 @@ const ON_CONFLICT: &str = "
     b: COMMIT
     ";
 
+/// ON CONFLICT reads the row that it meets, not what is beside it: a key that
+/// comes later is none of its business.
+const ON_CONFLICT_BESIDE: &str = "
+    a: BEGIN ISOLATION LEVEL SERIALIZABLE
+    a: INSERT INTO stock VALUES ('b', 9) ON CONFLICT (sku) DO UPDATE SET left_over = 9
+    b: BEGIN ISOLATION LEVEL SERIALIZABLE
+    b: SELECT count(*) FROM stock
+    a: COMMIT
+    b: INSERT INTO stock VALUES ('d', 1)
+    b: COMMIT
+    ";
+
 #[test]
 fn on_conflict_reads_nothing_unless_it_is_told_to() {
     let told = |on_conflict_reads| Options {
         on_conflict_reads,
         ..Options::default()
     };
-    for (options, last) in [
-        (Options::default(), "b: COMMIT -> 0\n"),
-        (told(true), "-> 40001\n"),
+    for (options, schedule, last) in [
+        (told(false), ON_CONFLICT, "b: COMMIT -> 0\n"),
+        (told(true), ON_CONFLICT, "-> 40001\n"),
+        (told(false), ON_CONFLICT_BESIDE, "b: COMMIT -> 0\n"),
+        (told(true), ON_CONFLICT_BESIDE, "b: COMMIT -> 0\n"),
     ] {
-        let transcript = simulated(options, STOCK, ON_CONFLICT);
+        let transcript = simulated(options, STOCK, schedule);
         assert!(transcript.ends_with(last), "{transcript}");
     }
     if let Some(real) = Real::start() {
-        let same = simulated(real.options(), STOCK, ON_CONFLICT);
-        assert_eq!(real.transcript(STOCK, ON_CONFLICT), same);
+        for schedule in [ON_CONFLICT, ON_CONFLICT_BESIDE] {
+            let same = simulated(real.options(), STOCK, schedule);
+            assert_eq!(real.transcript(STOCK, schedule), same);
+        }
     }
 }
 
