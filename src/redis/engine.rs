@@ -372,18 +372,32 @@ impl Engine {
         if self.unfinished.is_some() {
             return false;
         }
-        // A replica has what its primary has, whatever it takes.
-        let is_replica = self.keyspace.propagation.replication.is_replica();
-        if self.keyspace.limit.bytes == 0 || is_replica {
-            self.keyspace.full_at = None;
-            return false;
-        }
-        let has_room = self.keyspace.make_room(wall_clock_ms());
-        self.keyspace.propagation.flush(Unit::Loose);
-        self.publish_events();
+        let has_room = self.make_room();
         self.keyspace.full_at = (!has_room).then(|| self.keyspace.dirty());
         let queued = client.transaction.is_some() && !flags.has(Flags::ENDS_TRANSACTION);
         !has_room && (queued || gate::any_has(client, flags, Flags::DENY_OOM))
+    }
+
+    /// Evicts what there is no room for; false if that is not enough.
+    fn make_room(&mut self) -> bool {
+        // A replica has what its primary has, whatever it takes.
+        let is_replica = self.keyspace.propagation.replication.is_replica();
+        if self.keyspace.limit.bytes == 0 || is_replica || self.is_loading() {
+            return true;
+        }
+        let has_room = self.keyspace.make_room(wall_clock_ms());
+        self.tell_of_removed();
+        has_room
+    }
+
+    /// Keeps a `maxmemory` that was set, before anybody else asks for
+    /// anything.
+    pub(super) fn keep_new_limit(&mut self) {
+        if self.keyspace.has_new_limit && !self.is_in_script() {
+            self.keyspace.has_new_limit = false;
+            self.make_room();
+            self.serve_blocked();
+        }
     }
 
     /// Until when CLIENT PAUSE or a failover holds the command back.
@@ -586,6 +600,13 @@ impl Engine {
             return;
         }
         self.keyspace.expire_due(wall_clock_ms());
+        self.tell_of_removed();
+        self.serve_blocked();
+    }
+
+    /// Tells the file, the replicas and who listens of keys that went by
+    /// themselves.
+    fn tell_of_removed(&mut self) {
         self.keyspace.propagation.flush(Unit::Loose);
         self.publish_events();
     }

@@ -106,6 +106,8 @@ pub(super) struct Keyspace {
     pub(super) evicted: u64,
     pub(super) lookups: Lookups,
     pub(super) limit: Limit,
+    /// `maxmemory` was set, and keys may have to go for it.
+    pub(super) has_new_limit: bool,
     pub(super) pool: Pool,
     /// What all keys take, as far as that is kept.
     bytes: usize,

@@ -228,6 +228,7 @@ impl Shared {
             self.end(engine);
             return;
         }
+        engine.keep_new_limit();
         replication::advance(self, &mut engine);
         replication::follow(self, &mut engine);
         engine.feed_replicas();

@@ -84,7 +84,10 @@ fn set(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
                 context.server.clients.wake_all();
             }
             context.keyspace.events.selected = context.server.config.events;
-            context.keyspace.limit_memory(context.server.config.memory);
+            let limit = context.server.config.memory;
+            context.keyspace.has_new_limit |=
+                limit.bytes > 0 && limit.bytes != context.keyspace.limit.bytes;
+            context.keyspace.limit_memory(limit);
             if settings
                 .iter()
                 .any(|(name, _)| name.eq_ignore_ascii_case("requirepass"))

@@ -213,9 +213,8 @@ fn set_generic(
     if let Deadline::At(_) = deadline {
         context.notify(Class::GENERIC, "expire", key);
     }
-    match (options.expire, deadline) {
-        (Some(Expire::At(_, Unit::Milliseconds)), _) => {}
-        (Some(_), Deadline::At(when)) => propagate_set_at(context, key, value, when),
+    match deadline {
+        Deadline::At(when) => propagate_set_at(context, key, value, when),
         _ if options.get => propagate_without_get(context, args),
         _ => {}
     }
