@@ -162,7 +162,7 @@ fn rows(sight: &Sight<'_>) -> Vec<Row> {
     for (xid, pid) in transactions(sight) {
         rows.push(row(Object::transaction(xid), Holder::on_itself(pid, false)));
     }
-    for (pid, sequence) in sight.shared.sequences.lock().used() {
+    for (pid, sequence) in sight.shared.sequences.lock().unlisted() {
         let holder = Holder {
             pid,
             mode: LockMode::RowExclusive.to_string(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Execution;
+use super::{Execution, acquire_relation};
 use crate::postgres::backends::Interrupt;
 use crate::postgres::catalog::WaitEvent;
 use crate::postgres::engine::Shared;
@@ -10,17 +10,23 @@ use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::locks::{AdvisoryKey, LockMode, LockTag, Pid, Request, wait};
 use crate::postgres::settings::Scope;
 use crate::postgres::sql::{AdvisoryLock, Call, System};
+use crate::postgres::storage::sequence::SequenceId;
 use crate::postgres::types::Value;
 use crate::rt;
 
 /// What others see of a session that sleeps.
 const PG_SLEEP: WaitEvent = Some(("Timeout", "PgSleep"));
 
-/// Does what a call asks for, which may take time, and returns its value.
-pub(super) async fn perform(run: &mut Execution<'_>, call: &Call) -> Result<Value> {
+/// Does what a call asks for, which may take time, and returns its value if it
+/// has one.
+pub(super) async fn perform(run: &mut Execution<'_>, call: &Call) -> Result<Option<Value>> {
     let arguments = &call.arguments;
     let void = Value::text("");
-    Ok(match call.function {
+    Ok(Some(match call.function {
+        System::LockSequence => {
+            lock_sequence(run, arguments).await?;
+            return Ok(None);
+        }
         System::Sleep => {
             if let Some(Value::Float(seconds)) = arguments.first() {
                 let time = Duration::try_from_secs_f64(seconds.max(0.0));
@@ -56,7 +62,7 @@ pub(super) async fn perform(run: &mut Execution<'_>, call: &Call) -> Result<Valu
             Value::Float(run.shared.lock().backends.notification_queue_usage())
         }
         System::Promote => promote(run.shared, arguments).await?,
-    })
+    }))
 }
 
 /// pg_promote(wait, wait_seconds): true once the server is a primary, or if it
@@ -98,6 +104,20 @@ fn mode(shared: bool) -> LockMode {
     } else {
         LockMode::Exclusive
     }
+}
+
+/// Waits for a sequence that somebody alters. A savepoint that is rolled back
+/// leaves the lock where it is.
+async fn lock_sequence(run: &mut Execution<'_>, arguments: &[Value]) -> Result<()> {
+    let number = arguments.first().and_then(Value::as_int);
+    let id = SequenceId(number.and_then(|id| id.try_into().ok()).unwrap_or(0));
+    let (shared, pid) = (run.shared, run.transaction.pid);
+    let (tag, mode) = (LockTag::sequence(id), LockMode::RowExclusive);
+    let def = shared.lock().catalog.sequence(id).cloned();
+    let name = def.as_ref().map_or("", |def| &def.name);
+    acquire_relation(shared, pid, run.settings, tag, mode, name).await?;
+    shared.sequences.lock().hold_listed(id, pid);
+    Ok(())
 }
 
 async fn lock_advisory(run: &mut Execution<'_>, lock: AdvisoryLock, tag: LockTag) -> Result<Value> {

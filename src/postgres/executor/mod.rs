@@ -32,12 +32,13 @@ use self::foreign_key::References;
 use super::cost::ROUND;
 use super::engine::{Engine, Shared};
 use super::error::{Error, Result, SqlState};
-use super::locks::{Indexes, LockMode, LockTag, Request, WaitId, WaitLimits, wait};
+use super::locks::{Indexes, LockMode, LockTag, Pid, Request, WaitId, WaitLimits, wait};
 use super::options::Bug;
 use super::settings::Settings;
 use super::sql::{Action, Calls, CteBody, Plan};
 use super::ssi::{Read, Reads};
 use super::storage::clog::{Snapshot, Xid};
+use super::storage::sequence::SequenceId;
 use super::storage::table::TableId;
 use super::transaction::Transaction;
 use super::types::{Row, Value};
@@ -235,9 +236,27 @@ pub(super) async fn lock_relation(
     if transaction.holds(tag, mode) {
         return Ok(());
     }
-    let pid = transaction.pid;
+    acquire_relation(shared, transaction.pid, settings, tag, mode, name).await?;
+    transaction.keep_lock(tag, mode);
+    Ok(())
+}
+
+/// Takes a lock on a relation, for the caller to keep.
+async fn acquire_relation(
+    shared: &Shared,
+    pid: Pid,
+    settings: &Settings,
+    tag: LockTag,
+    mode: LockMode,
+    name: &str,
+) -> Result<()> {
     let request = {
         let mut engine = shared.lock();
+        if let LockTag::Relation(table) = tag
+            && mode.conflicts(LockMode::RowExclusive)
+        {
+            list_sequence_locks(shared, &mut engine, SequenceId(table.0));
+        }
         let request = engine.locks.acquire(tag, mode, pid);
         if let Request::Queued(id) = request {
             shared.note_wait(&engine, pid, id, name);
@@ -245,12 +264,18 @@ pub(super) async fn lock_relation(
         request
     };
     match request {
-        Request::Granted => {}
-        Request::Deadlock(error) => return Err(error),
-        Request::Queued(id) => wait(shared, pid, id, limits(settings)).await?,
+        Request::Granted => Ok(()),
+        Request::Deadlock(error) => Err(error),
+        Request::Queued(id) => wait(shared, pid, id, limits(settings)).await,
     }
-    transaction.keep_lock(tag, mode);
-    Ok(())
+}
+
+/// Gets the locks of those who use a sequence into the lock table.
+fn list_sequence_locks(shared: &Shared, engine: &mut Engine, id: SequenceId) {
+    for pid in shared.sequences.lock().list(id) {
+        let tag = LockTag::sequence(id);
+        engine.locks.grant(tag, LockMode::RowExclusive, pid);
+    }
 }
 
 /// Takes the locks of a plan that are there for the taking: true if that is

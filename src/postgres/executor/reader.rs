@@ -8,6 +8,7 @@ use super::query::evaluate;
 use crate::postgres::catalog::Sight;
 use crate::postgres::engine::Engine;
 use crate::postgres::error::{Error, Result, SqlState};
+use crate::postgres::locks::{LockMode, LockTag};
 use crate::postgres::sql::{
     Context, Database, Expr, SessionView, SubPlan, eval_all, eval_row, relation_name,
 };
@@ -94,6 +95,12 @@ impl Database for Reader<'_, '_> {
             cached.insert(plan.id, found.clone());
         }
         Ok(found)
+    }
+
+    fn may_use(&self, sequence: SequenceId) -> bool {
+        let (tag, pid) = (LockTag::sequence(sequence), self.run.transaction.pid);
+        self.engine.locks.is_free(tag, LockMode::RowExclusive, pid)
+            || self.run.shared.sequences.lock().is_used(sequence, pid)
     }
 
     fn sequence(&self, name: &str) -> Result<SequenceId> {

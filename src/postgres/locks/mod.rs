@@ -28,6 +28,7 @@ pub(super) use wait::{WaitLimits, wait};
 
 use super::storage::clog::Xid;
 use super::storage::heap::RowId;
+use super::storage::sequence::SequenceId;
 use super::storage::table::TableId;
 
 /// A session's process id.
@@ -48,6 +49,11 @@ pub(super) enum LockTag {
 }
 
 impl LockTag {
+    /// Sequences are relations.
+    pub(super) fn sequence(id: SequenceId) -> LockTag {
+        LockTag::Relation(TableId(id.0))
+    }
+
     /// True for what is locked again and again: it is kept though nobody
     /// holds it.
     fn stays(self) -> bool {
@@ -112,6 +118,11 @@ impl Locks {
             lock.grant(pid, mode);
         }
         available
+    }
+
+    /// Notes a lock that has been held without being noted here.
+    pub(super) fn grant(&mut self, tag: LockTag, mode: LockMode, pid: Pid) {
+        self.locks.entry(tag).or_default().grant(pid, mode);
     }
 
     /// True if a lock could be taken at once.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::expr::{Arithmetic, Comparison, Expr, Sublink, Truth};
-use super::functions::like;
+use super::functions::{like, sequence};
 use super::plan::SubPlan;
 use super::registry::cast_name;
 use super::system::Calls;
@@ -67,6 +67,9 @@ pub(in crate::postgres) trait Database {
     /// The rows of a subquery, of which the first `at_most` are enough; `rows`
     /// are those of the queries around it.
     fn subquery(&self, plan: &SubPlan, rows: &[Row], at_most: usize) -> Result<Arc<Vec<Row>>>;
+
+    /// True if a sequence may be used: nobody is altering it.
+    fn may_use(&self, sequence: SequenceId) -> bool;
 
     /// The sequence of a name.
     fn sequence(&self, name: &str) -> Result<SequenceId>;
@@ -255,15 +258,19 @@ fn eval_construct(expr: &Expr, rows: &[Row], context: &Context<'_>) -> Result<Va
         } => limit(eval(operand, rows, context)?, *ty, *modifier, *explicit)?,
         Expr::Array(list) => Value::Array(eval_all(list, rows, context)?.into()),
         Expr::Call(builtin, arguments) => {
-            builtin.call(&eval_all(arguments, rows, context)?, context)?
+            let arguments = eval_all(arguments, rows, context)?;
+            match context.session.filter(|_| builtin.volatile) {
+                Some(session) => session.calls.once(|| builtin.call(&arguments, context))?,
+                None => builtin.call(&arguments, context)?,
+            }
         }
         Expr::System(function, arguments) => {
             let arguments = eval_all(arguments, rows, context)?;
             context.session()?.calls.call(*function, arguments)?
         }
         Expr::NextValue(id) => {
-            let session = context.session()?;
-            Value::Int(session.sequences.lock().next(*id, session.pid)?)
+            let calls = context.session()?.calls;
+            calls.once(|| sequence::next(*id, context))?
         }
         Expr::Subquery(plan, link) => subquery(plan, link, rows, context)?,
         _ => Value::Null,

@@ -3,8 +3,9 @@
 //! They may have to wait, and nothing may wait inside an expression, where
 //! the engine is locked. So a call ends the evaluation; the executor does
 //! what it asks for, and runs the statement again from its start, with the
-//! answers so far at hand. A statement is the same on its snapshot however
-//! often it is begun, so this cannot be told from waiting in place.
+//! answers so far at hand, as are the values of all volatile functions. A
+//! statement is the same on its snapshot however often it is begun, so this
+//! cannot be told from waiting in place.
 
 use std::cell::{Cell, RefCell};
 
@@ -16,7 +17,9 @@ use crate::postgres::types::{Type, Value};
 pub(in crate::postgres) enum System {
     Sleep,
     AdvisoryLock(AdvisoryLock),
-    AdvisoryUnlock { shared: bool },
+    AdvisoryUnlock {
+        shared: bool,
+    },
     AdvisoryUnlockAll,
     SetConfig,
     Notify,
@@ -27,6 +30,8 @@ pub(in crate::postgres) enum System {
     IsBlocked,
     NotificationQueueUsage,
     Promote,
+    /// To wait for a sequence that somebody alters; it gives nothing.
+    LockSequence,
 }
 
 impl System {
@@ -73,19 +78,38 @@ impl Calls {
         if strict && arguments.iter().any(Value::is_null) {
             return Ok(Value::Null);
         }
-        let at = self.next.get();
-        if let Some(answer) = self.answers.borrow().get(at) {
-            self.next.set(at + 1);
-            return Ok(answer.clone());
+        match self.known() {
+            Some(answer) => Ok(answer),
+            None => Err(self.ask(function, arguments)),
         }
+    }
+
+    /// What a volatile function gives, asked once however often the statement
+    /// is begun.
+    pub(super) fn once(&self, function: impl FnOnce() -> Result<Value>) -> Result<Value> {
+        if let Some(value) = self.known() {
+            return Ok(value);
+        }
+        let value = function()?;
+        self.answers.borrow_mut().push(value.clone());
+        self.next.set(self.next.get() + 1);
+        Ok(value)
+    }
+
+    fn known(&self) -> Option<Value> {
+        let at = self.next.get();
+        let answer = self.answers.borrow().get(at)?.clone();
+        self.next.set(at + 1);
+        Some(answer)
+    }
+
+    /// Leaves a call to be done: the error that ends the evaluation.
+    pub(super) fn ask(&self, function: System, arguments: Vec<Value>) -> Error {
         self.pending.replace(Some(Call {
             function,
             arguments,
         }));
-        Err(Error::new(
-            SqlState("XX000"),
-            "a function call is waiting to be done",
-        ))
+        Error::new(SqlState("XX000"), "a function call is waiting to be done")
     }
 
     /// The call that ended the evaluation.
@@ -93,9 +117,9 @@ impl Calls {
         self.pending.take()
     }
 
-    /// Notes an answer, for when the statement is begun again.
-    pub(in crate::postgres) fn answer(&self, answer: Value) {
-        self.answers.borrow_mut().push(answer);
+    /// Notes an answer, if there is one, for when the statement is begun again.
+    pub(in crate::postgres) fn answer(&self, answer: Option<Value>) {
+        self.answers.borrow_mut().extend(answer);
         self.next.set(0);
     }
 }

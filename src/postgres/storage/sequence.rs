@@ -3,7 +3,7 @@
 //! As in PostgreSQL a sequence logs 32 numbers ahead, so a crash skips what
 //! was reserved and not handed out, and never hands a number out twice.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::table::{Column, TableId};
@@ -97,8 +97,9 @@ pub(in crate::postgres) struct Sequences {
     /// What each session was handed last, by sequence and of all.
     current: BTreeMap<(Pid, SequenceId), i64>,
     last: BTreeMap<Pid, SequenceId>,
-    /// Those that each session's transaction has used, which locks them.
-    used: BTreeMap<Pid, BTreeSet<SequenceId>>,
+    /// Those that each session's transaction has used, which locks them in
+    /// ROW EXCLUSIVE mode; true if the lock is in the lock table by now.
+    used: BTreeMap<Pid, BTreeMap<SequenceId, bool>>,
 }
 
 fn missing() -> Error {
@@ -159,15 +160,51 @@ impl Sequences {
         true
     }
 
-    /// Which sequences are used by the transactions of which sessions.
-    pub(in crate::postgres) fn used(&self) -> impl Iterator<Item = (Pid, SequenceId)> {
-        let used = self.used.iter();
-        used.flat_map(|(pid, ids)| ids.iter().map(|id| (*pid, *id)))
+    /// Notes that a session's transaction uses a sequence.
+    pub(in crate::postgres) fn hold(&mut self, id: SequenceId, pid: Pid) {
+        self.used.entry(pid).or_default().entry(id).or_insert(false);
     }
 
-    /// A session's transaction has ended.
-    pub(in crate::postgres) fn end_transaction(&mut self, pid: Pid) {
-        self.used.remove(&pid);
+    /// As [`Sequences::hold`], with the lock in the lock table.
+    pub(in crate::postgres) fn hold_listed(&mut self, id: SequenceId, pid: Pid) {
+        self.used.entry(pid).or_default().insert(id, true);
+    }
+
+    pub(in crate::postgres) fn is_used(&self, id: SequenceId, pid: Pid) -> bool {
+        let used = self.used.get(&pid);
+        used.is_some_and(|used| used.contains_key(&id))
+    }
+
+    /// Who holds which locks that are not in the lock table.
+    pub(in crate::postgres) fn unlisted(&self) -> impl Iterator<Item = (Pid, SequenceId)> {
+        let used = self.used.iter();
+        used.flat_map(|(pid, used)| {
+            let unlisted = used.iter().filter(|(_, listed)| !**listed);
+            unlisted.map(|(id, _)| (*pid, *id))
+        })
+    }
+
+    /// Whose locks on a sequence have to get into the lock table, before
+    /// somebody asks there for one that they exclude.
+    pub(in crate::postgres) fn list(&mut self, id: SequenceId) -> Vec<Pid> {
+        let mut pids = Vec::new();
+        for (pid, used) in &mut self.used {
+            if let Some(listed @ false) = used.get_mut(&id) {
+                *listed = true;
+                pids.push(*pid);
+            }
+        }
+        pids
+    }
+
+    /// A session's transaction has ended: its locks that are in the lock table.
+    pub(in crate::postgres) fn end_transaction(
+        &mut self,
+        pid: Pid,
+    ) -> impl Iterator<Item = SequenceId> + use<> {
+        let used = self.used.remove(&pid).unwrap_or_default();
+        used.into_iter()
+            .filter_map(|(id, listed)| listed.then_some(id))
     }
 
     /// Forgets a session.
@@ -199,7 +236,6 @@ impl Sequences {
         }
         self.current.insert((pid, id), value);
         self.last.insert(pid, id);
-        self.used.entry(pid).or_default().insert(id);
         Ok(value)
     }
 
@@ -213,14 +249,14 @@ impl Sequences {
         })
     }
 
-    /// lastval
-    pub(in crate::postgres) fn last(&self, pid: Pid) -> Result<i64> {
+    /// lastval, and of which sequence.
+    pub(in crate::postgres) fn last(&self, pid: Pid) -> Result<(SequenceId, i64)> {
         let id = self
             .last
             .get(&pid)
             .filter(|id| self.sequences.contains_key(id));
-        let value = id.and_then(|id| self.current.get(&(pid, *id)));
-        value.copied().ok_or_else(|| {
+        let last = id.and_then(|id| Some((*id, *self.current.get(&(pid, *id))?)));
+        last.ok_or_else(|| {
             Error::new(
                 SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
                 "lastval is not yet defined in this session",
@@ -254,7 +290,6 @@ impl Sequences {
         if called {
             self.current.insert((pid, id), value);
         }
-        self.used.entry(pid).or_default().insert(id);
         Ok(())
     }
 

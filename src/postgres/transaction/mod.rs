@@ -512,7 +512,7 @@ impl Transaction {
 
     /// Gives back every lock and the snapshot.
     fn end(&mut self, shared: &Shared, engine: &mut Engine) {
-        shared.sequences.lock().end_transaction(self.pid);
+        let sequences = shared.sequences.lock().end_transaction(self.pid);
         self.release_snapshot(engine);
         for csn in self.portal_snapshots.drain(..).chain(self.snapshot.take()) {
             engine.clog.release(csn);
@@ -536,7 +536,8 @@ impl Transaction {
             engine.locks.transaction_ended(tag);
         }
         let tuple_lock = self.tuple_lock.take();
-        for (tag, mode) in self.locks.drain(..).chain(tuple_lock) {
+        let sequences = sequences.map(|id| (LockTag::sequence(id), LockMode::RowExclusive));
+        for (tag, mode) in self.locks.drain(..).chain(tuple_lock).chain(sequences) {
             engine.locks.release(tag, mode, self.pid);
         }
         engine.vacuum();

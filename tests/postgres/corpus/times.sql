@@ -48,3 +48,4 @@ SELECT date_trunc('week', '2000-01-01'::timestamp - interval '2451543 days');
 SELECT to_timestamp('NaN');
 SELECT to_timestamp(1e20);
 SELECT to_timestamp('-Infinity'), to_timestamp(-210866803200), to_timestamp(9224318015999), to_timestamp(1.5);
+WITH t AS (SELECT clock_timestamp() AS before, pg_sleep(0.05), clock_timestamp() AS after) SELECT after - before >= interval '50 ms' AS slept FROM t;

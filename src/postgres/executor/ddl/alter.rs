@@ -108,8 +108,8 @@ impl Work<'_> {
             } => {
                 let cascade = *drop_behavior == Some(DropBehavior::Cascade);
                 for column in column_names {
-                    self.drop_computed(id, column, cascade)?;
-                    self.drop_column(id, column, *if_exists)?;
+                    self.drop_computed(id, column, cascade).await?;
+                    self.drop_column(id, column, *if_exists).await?;
                 }
                 Ok(())
             }
@@ -339,19 +339,20 @@ impl Work<'_> {
         })
     }
 
-    fn drop_column(&mut self, id: TableId, name: &Ident, if_exists: bool) -> Result<()> {
-        let mut engine = self.shared.lock();
-        let mut def = (*engine.table(id)?.def).clone();
+    async fn drop_column(&mut self, id: TableId, name: &Ident, if_exists: bool) -> Result<()> {
+        let mut def = (*self.shared.lock().table(id)?.def).clone();
         let Some(gone) = def.column(&fold(name)) else {
             let error = no_column(&def, &fold(name));
             if !if_exists {
                 return Err(error);
             }
             let message = format!("{}, skipping", error.fields().message);
-            drop(engine);
             self.notice(SqlState::SUCCESSFUL_COMPLETION, message);
             return Ok(());
         };
+        let column = def.columns[gone].clone();
+        self.lock_owned_sequences(id, Some(&column)).await?;
+        let mut engine = self.shared.lock();
         let referred = engine
             .catalog
             .references(id, &engine.clog, self.transaction.xid);
@@ -364,7 +365,6 @@ impl Work<'_> {
             ));
         }
         let owned = engine.catalog.owned_sequences(id);
-        let column = def.columns[gone].clone();
         without_column(&mut def, gone);
         self.rewrite(&mut engine, id, def, |row| {
             let kept = row.iter().enumerate().filter(|(index, _)| *index != gone);
@@ -383,7 +383,7 @@ impl Work<'_> {
 
     /// Drops the columns that are computed from one that goes, if that is
     /// asked for.
-    fn drop_computed(&mut self, id: TableId, name: &Ident, cascade: bool) -> Result<()> {
+    async fn drop_computed(&mut self, id: TableId, name: &Ident, cascade: bool) -> Result<()> {
         let def = self.shared.lock().table(id)?.def.clone();
         let (name, table) = (fold(name), &def.name);
         let Some(gone) = def.column(&name) else {
@@ -415,7 +415,8 @@ impl Work<'_> {
         for computed in names {
             let message = format!("drop cascades to column {computed} of table {table}");
             self.notice(SqlState::SUCCESSFUL_COMPLETION, message);
-            self.drop_column(id, &Ident::with_quote('"', computed), false)?;
+            let computed = Ident::with_quote('"', computed);
+            self.drop_column(id, &computed, false).await?;
         }
         Ok(())
     }

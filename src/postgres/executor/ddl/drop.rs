@@ -89,7 +89,7 @@ impl<'a> Work<'a> {
         let (word, found) = match kind {
             ObjectType::Table => ("table", self.drop_table(&name, cascade, together).await?),
             ObjectType::Index => ("index", self.drop_index(&name).await?),
-            ObjectType::Sequence => ("sequence", self.drop_sequence(&name)?),
+            ObjectType::Sequence => ("sequence", self.drop_sequence(&name).await?),
             _ => ("view", self.drop_view(&name)),
         };
         if found {
@@ -143,6 +143,7 @@ impl<'a> Work<'a> {
         self.refuse_in_use(id, "DROP TABLE")?;
         self.refuse_views(id, name, cascade)?;
         self.drop_references(id, name, cascade, together).await?;
+        self.lock_owned_sequences(id, None).await?;
         let mut engine = self.shared.lock();
         if let Some(sxact) = self.transaction.ssi {
             engine.ssi.remove_table(sxact, id)?;
@@ -340,16 +341,16 @@ impl<'a> Work<'a> {
         Ok(retired)
     }
 
-    fn drop_sequence(&mut self, name: &str) -> Result<bool> {
-        let mut engine = self.shared.lock();
-        let top = self.transaction.xid;
-        let Some(def) = engine
-            .catalog
-            .find_sequence(name, &engine.clog, top)
-            .cloned()
-        else {
+    async fn drop_sequence(&mut self, name: &str) -> Result<bool> {
+        if !matches!(self.kind_of(name), Some("sequence")) {
             return Ok(false);
+        }
+        let def = match self.lock_sequence(name, LockMode::AccessExclusive).await {
+            // It was dropped meanwhile.
+            Err(error) if error.code() == SqlState::UNDEFINED_TABLE => return Ok(false),
+            found => found?,
         };
+        let mut engine = self.shared.lock();
         if let Some((table, column)) = &def.owner {
             let table = engine.table(*table)?.def.name.to_string();
             return Err(Error::new(

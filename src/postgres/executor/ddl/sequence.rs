@@ -15,7 +15,7 @@ use crate::postgres::sql::{
 use crate::postgres::storage::Xid;
 use crate::postgres::storage::catalog::Presence;
 use crate::postgres::storage::sequence::{SequenceDef, SequenceId};
-use crate::postgres::storage::table::{Generated, TableId};
+use crate::postgres::storage::table::{Column, Generated, TableId};
 use crate::postgres::transaction::Definition;
 use crate::postgres::types::Type;
 
@@ -56,8 +56,7 @@ impl Work<'_> {
             .defined(engine, Definition::SequenceCreated(id));
     }
 
-    /// Changes a sequence. Another that would change it waits; numbers are
-    /// handed out meanwhile, which PostgreSQL does not do.
+    /// Changes a sequence. Others that would change it or use it wait.
     pub(super) async fn alter_sequence(&mut self, alter: &AlterSequence) -> Result<()> {
         match self.altered(alter).await {
             Err(error) if alter.if_exists && error.code() == SqlState::UNDEFINED_TABLE => {
@@ -133,6 +132,22 @@ impl Work<'_> {
                 return Ok(def);
             }
         }
+    }
+
+    /// Locks the sequences that go, or begin again, with a table or a column
+    /// of it.
+    pub(super) async fn lock_owned_sequences(
+        &mut self,
+        table: TableId,
+        column: Option<&Column>,
+    ) -> Result<()> {
+        let owned = self.shared.lock().catalog.owned_sequences(table);
+        let of_column = |def: &&Arc<SequenceDef>| column.is_none_or(|column| def.is_of(column));
+        for def in owned.iter().filter(of_column) {
+            let id = TableId(def.id.0);
+            self.lock(id, LockMode::AccessExclusive, &def.name).await?;
+        }
+        Ok(())
     }
 
     /// The sequence of a name; an error for another relation.

@@ -48,6 +48,9 @@ impl Work<'_> {
         }
         let restart = truncate.identity == Some(TruncateIdentityOption::Restart);
         for id in tables {
+            if restart {
+                self.lock_owned_sequences(id, None).await?;
+            }
             self.empty(id, restart)?;
         }
         Ok(())

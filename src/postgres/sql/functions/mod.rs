@@ -8,6 +8,7 @@ mod array;
 mod json;
 mod math;
 mod pattern;
+pub(super) mod sequence;
 mod system;
 mod text;
 mod time;
@@ -170,6 +171,7 @@ fn named(name: &str) -> impl Iterator<Item = &'static Builtin> {
         json::FUNCTIONS,
         array::FUNCTIONS,
         pattern::FUNCTIONS,
+        sequence::FUNCTIONS,
         system::FUNCTIONS,
     ];
     families

@@ -55,17 +55,6 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
             Value::Null
         })
     }),
-    Builtin::new("nextval", &[Regclass], Int8, |a, c| {
-        let id = sequence(&a[0], c)?;
-        let session = c.session()?;
-        session.may_write("nextval()")?;
-        session
-            .sequences
-            .lock()
-            .next(id, session.pid)
-            .map(Value::Int)
-    })
-    .volatile(),
     Builtin::new("pg_is_in_recovery", &[], Bool, |_, c| {
         Ok(Value::Bool(c.session()?.server.replication.in_recovery()))
     })
@@ -100,29 +89,6 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
         let distance = i128::from(left.0) - i128::from(right.0);
         Ok(Value::Int(i64::try_from(distance).unwrap_or(i64::MAX)))
     }),
-    Builtin::new("currval", &[Regclass], Int8, |a, c| {
-        let (id, name) = (sequence(&a[0], c)?, text(&a[0])?);
-        let session = c.session()?;
-        session
-            .sequences
-            .lock()
-            .current(id, session.pid, name)
-            .map(Value::Int)
-    })
-    .volatile(),
-    Builtin::new("lastval", &[], Int8, |_, c| {
-        let session = c.session()?;
-        session.sequences.lock().last(session.pid).map(Value::Int)
-    })
-    .volatile(),
-    Builtin::new("setval", &[Regclass, Int8], Int8, |a, c| {
-        set_sequence(a, true, c)
-    })
-    .volatile(),
-    Builtin::new("setval", &[Regclass, Int8, Bool], Int8, |a, c| {
-        set_sequence(a, a[2].as_bool() == Some(true), c)
-    })
-    .volatile(),
     Builtin::new("pg_get_serial_sequence", &[Text, Text], Text, |a, c| {
         let name = c.database()?.owned_sequence(text(&a[0])?, text(&a[1])?)?;
         Ok(name.map_or(Value::Null, |name| {
@@ -203,25 +169,6 @@ fn lsn(value: &Value) -> Result<Lsn> {
         let message = format!("invalid input syntax for type pg_lsn: \"{written}\"");
         Error::new(state, message)
     })
-}
-
-fn sequence(
-    name: &Value,
-    context: &Context<'_>,
-) -> Result<crate::postgres::storage::sequence::SequenceId> {
-    context.database()?.sequence(text(name)?)
-}
-
-fn set_sequence(a: &[Value], called: bool, context: &Context<'_>) -> Result<Value> {
-    let (id, value) = (sequence(&a[0], context)?, int(&a[1])?);
-    let session = context.session()?;
-    session.may_write("setval()")?;
-    let name = text(&a[0])?;
-    session
-        .sequences
-        .lock()
-        .set(id, session.pid, name, value, called)?;
-    Ok(Value::Int(value))
 }
 
 /// A version 4 UUID from the node's own randomness.
