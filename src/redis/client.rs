@@ -90,7 +90,38 @@ pub(super) enum Replies {
     Skip,
 }
 
+/// What a client is sent without having asked.
+#[derive(Debug, Clone)]
+pub(super) enum Push {
+    Message(Reply),
+    /// The parts of a push that RESP2 has nothing like.
+    OnlyV3(Vec<Reply>),
+    /// Keys that changed. In RESP2, whom another client redirects to gets them
+    /// as a message if it subscribes to anything.
+    Invalid {
+        keys: Reply,
+        redirected: bool,
+    },
+}
+
 impl Client {
+    /// What is sent, if anything is.
+    pub(super) fn form_of(&self, push: Push) -> Option<Reply> {
+        let is_v3 = self.resp == Resp::V3;
+        match push {
+            Push::Message(message) => Some(message),
+            Push::OnlyV3(parts) => is_v3.then_some(Reply::Push(parts)),
+            Push::Invalid { keys, .. } if is_v3 => {
+                Some(Reply::Push(vec![Reply::bulk("invalidate"), keys]))
+            }
+            Push::Invalid { keys, redirected } => {
+                let channel = Reply::bulk("__redis__:invalidate");
+                let message = Reply::Push(vec![Reply::bulk("message"), channel, keys]);
+                (redirected && self.subscribes()).then_some(message)
+            }
+        }
+    }
+
     /// Writes the reply to a command.
     pub(super) fn answer(&mut self, reply: &Reply, label: Label) {
         match self.replies {

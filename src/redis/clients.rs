@@ -6,7 +6,7 @@
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
-use super::client::{Client, ClientId};
+use super::client::{Client, ClientId, Push};
 use super::reply::Reply;
 use crate::rt::Label;
 
@@ -16,7 +16,7 @@ pub(super) struct Clients {
     all: IndexMap<ClientId, Option<Box<Client>>, FxBuildHasher>,
     last_id: ClientId,
     /// Sent to clients whose commands run.
-    to_running: Vec<(ClientId, Reply, Label)>,
+    to_running: Vec<(ClientId, Push, Label)>,
 }
 
 impl Clients {
@@ -68,9 +68,34 @@ impl Clients {
     pub(super) fn push(&mut self, id: ClientId, message: &Reply, label: Label) {
         match self.all.get_mut(&id) {
             Some(Some(client)) => client.push(message, label),
-            Some(None) => self.to_running.push((id, message.clone(), label)),
+            Some(None) => {
+                let message = Push::Message(message.clone());
+                self.to_running.push((id, message, label));
+            }
             None => {}
         }
+    }
+
+    /// Sends a client what not everybody gets in the same form.
+    pub(super) fn tell(&mut self, id: ClientId, push: Push, label: Label) {
+        match self.all.get_mut(&id) {
+            Some(Some(client)) => {
+                if let Some(message) = client.form_of(push) {
+                    client.push(&message, label);
+                }
+            }
+            Some(None) => self.to_running.push((id, push, label)),
+            None => {}
+        }
+    }
+
+    /// Whether a client is there, and not about to go.
+    pub(super) fn is_connected(&self, id: ClientId) -> bool {
+        let client = self.all.get(&id);
+        client.is_some_and(|client| {
+            let client = client.as_ref();
+            client.is_none_or(|client| !client.closing && !client.killed)
+        })
     }
 
     /// Sends a client bytes that are no replies.
@@ -82,24 +107,31 @@ impl Clients {
 
     /// Hands a client that is out what was sent to it.
     pub(super) fn hand_over(&mut self, client: &mut Client) {
-        for (message, label) in self.take_sent_to(client.id) {
-            client.push(&message, label);
+        for (push, label) in self.take_sent_to(client.id) {
+            if let Some(message) = client.form_of(push) {
+                client.push(&message, label);
+            }
         }
     }
 
     /// What was sent to a client that is out; the labels are its already.
     pub(super) fn take_pushes(&mut self, client: &mut Client) -> Vec<Reply> {
-        let sent = self.take_sent_to(client.id);
-        client.labels.extend(sent.iter().map(|(_, label)| *label));
-        sent.into_iter().map(|(message, _)| message).collect()
+        let mut pushes = Vec::new();
+        for (push, label) in self.take_sent_to(client.id) {
+            if let Some(message) = client.form_of(push) {
+                client.labels.push(label);
+                pushes.push(message);
+            }
+        }
+        pushes
     }
 
-    fn take_sent_to(&mut self, client: ClientId) -> Vec<(Reply, Label)> {
+    fn take_sent_to(&mut self, client: ClientId) -> Vec<(Push, Label)> {
         if self.to_running.is_empty() {
             return Vec::new();
         }
         let sent = self.to_running.extract_if(.., |(id, _, _)| *id == client);
-        sent.map(|(_, message, label)| (message, label)).collect()
+        sent.map(|(_, push, label)| (push, label)).collect()
     }
 
     /// Has everyone look again at whether they may go on.

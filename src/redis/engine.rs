@@ -265,6 +265,7 @@ impl Engine {
             self.keyspace.blocked.remove(ticket);
         }
         self.keyspace.watches.remove(id);
+        self.keyspace.tracking.disable(id);
         self.server.pubsub.forget(&mut client);
         self.server.monitors.shift_remove(&id);
         self.keyspace.propagation.replication.detach(id);
@@ -272,7 +273,24 @@ impl Engine {
 
     /// Runs one request of a client.
     pub(super) fn execute(&mut self, client: &mut Box<Client>, args: &[&[u8]]) -> Executed {
-        let (command, flags) = match self.admit(client, args) {
+        let executed = self.run_or_refuse(client, args);
+        let tracking = &mut self.keyspace.tracking;
+        if !tracking.is_idle()
+            && matches!(executed, Executed::Done)
+            && client.transaction.is_none()
+            && !args[0].eq_ignore_ascii_case(b"CLIENT")
+            && let Some(mode) = tracking.mode_mut(client.id)
+        {
+            mode.caching = false;
+        }
+        executed
+    }
+
+    fn run_or_refuse(&mut self, client: &mut Box<Client>, args: &[&[u8]]) -> Executed {
+        let admitted = self.admit(client, args);
+        // What was evicted for it.
+        self.server.clients.hand_over(client);
+        let (command, flags) = match admitted {
             Ok(admitted) => admitted,
             Err((reply, label)) => {
                 let reply = gate::refuse(&mut self.keyspace, client, args, reply);
@@ -451,8 +469,10 @@ impl Engine {
                 self.server.counts.ran(command.name, &reply);
                 self.server.counts.scripts = self.scripts.len();
                 client.answer(&reply, command.reply_label);
+                self.server.tell_later(&mut self.keyspace, client);
                 if self.unfinished.is_none() {
                     self.serve_blocked();
+                    self.server.clients.hand_over(client);
                 }
             }
             Attempt::Wait(wait) => {
@@ -493,6 +513,7 @@ impl Engine {
         let client = self.server.clients.take(unfinished.client);
         let mut client = client.unwrap_or_default();
         self.keyspace.client = Some(client.address.clone());
+        self.keyspace.tracking.current = Some(unfinished.client);
         let mut context = Context::of_client(&mut self.keyspace, &mut self.server, &mut client);
         let attempt = match self.scripts.go_on(&mut context) {
             Progress::Paused => Attempt::Unfinished,
@@ -509,6 +530,7 @@ impl Engine {
         }
         self.conclude(&mut client, unfinished.command, &args, attempt);
         self.keyspace.client = None;
+        self.keyspace.tracking.current = None;
         client.wake.notify_one();
         self.server.clients.put_back(client);
         if self.unfinished.is_none() {
@@ -575,6 +597,9 @@ impl Engine {
             return false;
         };
         self.keyspace.lookups.counted = false;
+        let tracking = &mut self.keyspace.tracking;
+        tracking.writer = Some(client.id);
+        let caller = tracking.current.replace(client.id);
         let mut context = Context::of_client(&mut self.keyspace, &mut self.server, &mut client);
         let attempt = call(&mut context, &args, |context| {
             run(context, &args, Some(key))
@@ -590,6 +615,8 @@ impl Engine {
             }
             unblock(&mut self.keyspace, &mut client, &reply);
         }
+        self.server.tell_later(&mut self.keyspace, &mut client);
+        self.keyspace.tracking.current = caller;
         self.server.clients.put_back(client);
         served
     }
@@ -613,10 +640,17 @@ impl Engine {
 
     /// Publishes what happened to keys on no client's behalf.
     pub(super) fn publish_events(&mut self) {
-        let events = &mut self.keyspace.events;
-        self.server
-            .pubsub
-            .publish_events(&mut self.server.clients, events);
+        self.server.tell(&mut self.keyspace, None);
+    }
+
+    /// Tells those who track keys what they are told between two batches.
+    pub(super) fn tell_trackers(&mut self) {
+        let tracking = &mut self.keyspace.tracking;
+        if !tracking.is_idle() {
+            let clients = &mut self.server.clients;
+            tracking.limit(clients, self.server.config.tracked_keys_max);
+            tracking.broadcast(clients);
+        }
     }
 
     /// Ends the wait of a client whose time is up.
@@ -658,12 +692,14 @@ fn attempt(
     args: &[&[u8]],
 ) -> Attempt {
     begin(context, command, args);
+    declare_keys(context, command, args);
     if command.flags.has(Flags::SKIP_MONITOR) && matches!(command.handler, Handler::Script(_)) {
         context
             .server
             .show_at_once(context.client, command, args, false);
     }
     let attempt = dispatch(context, scripts, command, args);
+    remember_reads(context, command, args);
     if !matches!(attempt, Attempt::Unfinished) {
         context.server.show(context.client, command, args, false);
     }
@@ -700,7 +736,37 @@ fn dispatch(
 fn begin(context: &mut Context<'_>, command: &Command, args: &[&[u8]]) {
     let reads = Flags::READONLY.and(Flags::READS);
     context.keyspace.lookups.counted = command.flags.has(reads);
+    let is_client = context.caller == Caller::Client;
+    context.keyspace.tracking.writer = is_client.then_some(context.client.id);
     forget_stale_keys(context, command, args);
+}
+
+/// Notes the keys of a command that runs a script, if its client tracks: they
+/// count as read once the script has called anything that reads.
+fn declare_keys(context: &mut Context<'_>, command: &Command, args: &[&[u8]]) {
+    let tracking = &mut context.keyspace.tracking;
+    if matches!(command.handler, Handler::Script(_)) && tracking.mode(context.client.id).is_some() {
+        let keys = commands::keys_of(command, args).unwrap_or_default();
+        let keys = keys.into_iter().map(Bytes::copy_from_slice);
+        tracking.declared = keys.collect();
+    }
+}
+
+/// Notes what a client that tracks has read.
+fn remember_reads(context: &mut Context<'_>, command: &Command, args: &[&[u8]]) {
+    let (tracking, client) = (&mut context.keyspace.tracking, context.client.id);
+    if !command.flags.has(Flags::READONLY) || !tracking.remembers(client) {
+        return;
+    }
+    match (context.caller, command.handler) {
+        (Caller::Client, Handler::Script(_)) => {}
+        (Caller::Script, _) => tracking.remember_declared(client),
+        (Caller::Client, _) => {
+            for key in commands::keys_of(command, args).unwrap_or_default() {
+                tracking.remember(client, key);
+            }
+        }
+    }
 }
 
 /// A replica hides a key past its deadline and keeps it; but where its own
@@ -766,6 +832,7 @@ pub(super) fn execute_in_script(
     }
     debug_assert!(!command.flags.has(Flags::NO_SCRIPT));
     let reply = run_now(command, context, args);
+    remember_reads(context, command, args);
     context.server.show(context.client, command, args, true);
     context.server.counts.ran(command.name, &reply);
     reply

@@ -4,6 +4,7 @@
 use bytes::Bytes;
 
 use super::engine::Context;
+use super::tracking::Stale;
 
 /// Kinds of events, as letters of `notify-keyspace-events`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -88,7 +89,7 @@ impl Class {
     }
 }
 
-/// One event, to be published once the command is done with the keyspace.
+/// One event that is published.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct KeyEvent {
     pub(super) database: usize,
@@ -96,22 +97,29 @@ pub(super) struct KeyEvent {
     pub(super) key: Bytes,
 }
 
+/// What somebody is told of, once the command is done with the keyspace.
+#[derive(Debug)]
+pub(super) enum Event {
+    OfKey(KeyEvent),
+    Stale(Stale),
+}
+
 /// The events that somebody may want to hear of.
 #[derive(Debug, Default)]
 pub(super) struct Events {
     /// What `notify-keyspace-events` selects.
     pub(super) selected: Class,
-    pub(super) pending: Vec<KeyEvent>,
+    pub(super) pending: Vec<Event>,
 }
 
 impl Events {
     pub(super) fn note(&mut self, class: Class, name: &'static str, database: usize, key: &[u8]) {
         if self.selected.has(class) {
-            self.pending.push(KeyEvent {
+            self.pending.push(Event::OfKey(KeyEvent {
                 database,
                 name,
                 key: Bytes::copy_from_slice(key),
-            });
+            }));
         }
     }
 }

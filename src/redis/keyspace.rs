@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::blocked::Blocked;
 use super::bug::Bug;
 use super::client::ClientId;
-use super::events::{Class, Events};
+use super::events::{Class, Event, Events};
 use super::eviction::{Limit, Pool, Usage};
 use super::memory;
 use super::observer::{Change, Held, Moment, Observer};
@@ -20,6 +20,7 @@ use super::pause::Pause;
 use super::persistence::Store;
 use super::propagation::Propagation;
 use super::rdb::Snapshot;
+use super::tracking::Tracking;
 use super::values::{Edit, Made, Table, Value};
 use super::wall_clock_ms;
 use super::watch::Watches;
@@ -129,6 +130,8 @@ pub(super) struct Keyspace {
     pub(super) watches: Watches,
     /// Who waits for which key.
     pub(super) blocked: Blocked,
+    /// Who may have read which key.
+    pub(super) tracking: Tracking,
 }
 
 impl Keyspace {
@@ -301,7 +304,7 @@ impl Keyspace {
     /// Whatever happens to a key on a client's behalf comes by here.
     fn changed(&mut self, database: usize, key: &[u8]) {
         self.dirty += 1;
-        self.touch(database, key);
+        self.touch(database, key, self.tracking.writer);
         if self.limit.bytes > 0 {
             self.measure(database, key);
         }
@@ -359,13 +362,22 @@ impl Keyspace {
             self.tell(database, &key, &entry, |o, change| o.evicted(change));
             self.propagation.removed(database, &key);
             self.evicted += 1;
+            self.touch(database, &key, None);
             self.events.note(Class::EVICTED, "evicted", database, &key);
-            self.touch(database, &key);
         }
     }
 
-    /// Tells those who watch a key.
-    fn touch(&mut self, database: usize, key: &[u8]) {
+    /// Tells those who watch a key, and those who have read it, that somebody
+    /// or nobody changed it.
+    fn touch(&mut self, database: usize, key: &[u8], by: Option<ClientId>) {
+        self.spoil_watches(database, key);
+        if !self.tracking.is_idle() {
+            let stale = self.tracking.changed(key, by);
+            self.events.pending.extend(stale.map(Event::Stale));
+        }
+    }
+
+    fn spoil_watches(&mut self, database: usize, key: &[u8]) {
         if !self.watches.is_empty() {
             let exists = self.holds(database, key);
             self.watches.touch(database, key, exists);
@@ -463,7 +475,7 @@ impl Keyspace {
             self.propagation.removed(database, &key);
             self.expired += 1;
             self.events.note(Class::EXPIRED, "expired", database, &key);
-            self.touch(database, &key);
+            self.touch(database, &key, None);
         }
     }
 
@@ -567,6 +579,18 @@ impl Keyspace {
 
     /// Removes every key of a database.
     pub(super) fn flush(&mut self, database: usize) {
+        self.remove_all(database);
+        self.forget_what_was_read();
+    }
+
+    fn forget_what_was_read(&mut self) {
+        if !self.tracking.is_idle() {
+            let stale = self.tracking.flushed();
+            self.events.pending.push(Event::Stale(stale));
+        }
+    }
+
+    fn remove_all(&mut self, database: usize) {
         let Some(space) = self.databases.get_mut(database) else {
             return;
         };
@@ -574,15 +598,17 @@ impl Keyspace {
         for (key, entry) in flushed.keys.iter() {
             self.bytes = self.bytes.saturating_sub(entry.bytes);
             self.tell(database, key, entry, |o, change| o.deleted(change));
-            self.changed(database, key);
+            self.dirty += 1;
+            self.spoil_watches(database, key);
             self.blocked.signal(database, key);
         }
     }
 
     pub(super) fn flush_all(&mut self) {
         for database in 0..self.databases.len() {
-            self.flush(database);
+            self.remove_all(database);
         }
+        self.forget_what_was_read();
     }
 
     /// Makes two databases change places, for everybody who uses them.
@@ -600,8 +626,9 @@ impl Keyspace {
         });
         for database in [first, second] {
             for key in self.keys(database).cloned().collect::<Vec<_>>() {
-                self.changed(database, &key);
-                self.changed(first + second - database, &key);
+                self.dirty += 2;
+                self.spoil_watches(database, &key);
+                self.spoil_watches(first + second - database, &key);
             }
             for key in self.blocked.waited_for(database) {
                 self.blocked.signal(database, &key);

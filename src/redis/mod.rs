@@ -50,6 +50,7 @@ mod session;
 mod slow_log;
 mod state;
 mod tap;
+mod tracking;
 mod transaction;
 mod values;
 mod watch;
@@ -229,6 +230,7 @@ impl Shared {
             return;
         }
         engine.keep_new_limit();
+        engine.tell_trackers();
         replication::advance(self, &mut engine);
         replication::follow(self, &mut engine);
         engine.feed_replicas();

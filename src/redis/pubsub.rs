@@ -6,7 +6,7 @@ use rustc_hash::FxBuildHasher;
 
 use super::client::{Client, ClientId};
 use super::clients::Clients;
-use super::events::{Class, Events};
+use super::events::{Class, KeyEvent};
 use super::glob;
 use super::reply::Reply;
 use crate::rt::Label;
@@ -194,22 +194,19 @@ impl PubSub {
         listeners.len()
     }
 
-    /// Publishes what happened to keys.
-    pub(super) fn publish_events(&self, clients: &mut Clients, events: &mut Events) {
-        let selected = events.selected;
-        for event in events.pending.drain(..) {
-            let channel = |kind: &str, what: &[u8]| {
-                let mut channel = format!("__{kind}@{}__:", event.database).into_bytes();
-                channel.extend_from_slice(what);
-                channel
-            };
-            let name = event.name.as_bytes();
-            if selected.has(Class::KEYSPACE) {
-                self.publish(clients, &channel("keyspace", &event.key), name);
-            }
-            if selected.has(Class::KEYEVENT) {
-                self.publish(clients, &channel("keyevent", name), &event.key);
-            }
+    /// Publishes what happened to a key, in the ways that are selected.
+    pub(super) fn publish_event(&self, clients: &mut Clients, selected: Class, event: &KeyEvent) {
+        let channel = |kind: &str, what: &[u8]| {
+            let mut channel = format!("__{kind}@{}__:", event.database).into_bytes();
+            channel.extend_from_slice(what);
+            channel
+        };
+        let name = event.name.as_bytes();
+        if selected.has(Class::KEYSPACE) {
+            self.publish(clients, &channel("keyspace", &event.key), name);
+        }
+        if selected.has(Class::KEYEVENT) {
+            self.publish(clients, &channel("keyevent", name), &event.key);
         }
     }
 }

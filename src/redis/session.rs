@@ -125,8 +125,10 @@ impl Session {
         };
         engine.give_up(&mut client);
         engine.keyspace.client = Some(client.address.clone());
+        engine.keyspace.tracking.current = Some(client.id);
         let postponed = self.run_all(&mut engine, &mut client);
         engine.keyspace.client = None;
+        engine.keyspace.tracking.current = None;
         client.labels.drain(..).for_each(label);
         if !client.output.is_empty() {
             client.active_at = wall_clock_ms();

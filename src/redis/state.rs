@@ -13,6 +13,7 @@ use super::client::{Client, ClientId};
 use super::clients::Clients;
 use super::commands::{Command, Flags};
 use super::config::Config;
+use super::events::Event;
 use super::keyspace::Keyspace;
 use super::pubsub::PubSub;
 use super::redaction::redacted;
@@ -196,12 +197,33 @@ impl ServerState {
         }
     }
 
-    /// Publishes what commands did to keys, and hands the running client what
-    /// was sent to it.
+    /// Tells everybody what happened to keys. The running client is told what
+    /// to forget of them once it has its reply.
+    pub(super) fn tell(&mut self, keyspace: &mut Keyspace, running: Option<ClientId>) {
+        let Keyspace {
+            events, tracking, ..
+        } = keyspace;
+        let (clients, selected) = (&mut self.clients, events.selected);
+        for event in events.pending.drain(..) {
+            match event {
+                Event::OfKey(event) => self.pubsub.publish_event(clients, selected, &event),
+                Event::Stale(stale) => tracking.tell(clients, running, stale),
+            }
+        }
+    }
+
+    /// Tells everybody, and hands the running client what was sent to it.
     pub(super) fn publish_events(&mut self, keyspace: &mut Keyspace, running: &mut Client) {
-        let events = &mut keyspace.events;
-        self.pubsub.publish_events(&mut self.clients, events);
+        self.tell(keyspace, Some(running.id));
         self.clients.hand_over(running);
+    }
+
+    /// Tells a client that has its reply what it had to be told later.
+    pub(super) fn tell_later(&mut self, keyspace: &mut Keyspace, client: &mut Client) {
+        if !keyspace.tracking.has_told_all() {
+            keyspace.tracking.tell_later(&mut self.clients, client.id);
+            self.clients.hand_over(client);
+        }
     }
 
     /// What was sent to the running client, published by what it has done so
@@ -211,8 +233,7 @@ impl ServerState {
         keyspace: &mut Keyspace,
         running: &mut Client,
     ) -> Vec<Reply> {
-        let events = &mut keyspace.events;
-        self.pubsub.publish_events(&mut self.clients, events);
+        self.tell(keyspace, Some(running.id));
         self.clients.take_pushes(running)
     }
 

@@ -90,7 +90,7 @@ impl Side {
             command = command.replace(&format!("{{{name}}}"), id);
         }
         let before = if what == '!' { self.blocked() } else { 0 };
-        let (client, id) = self.clients.get_mut(&name).unwrap();
+        let (client, _) = self.clients.get_mut(&name).unwrap();
         let reply = match what {
             ':' => client.call(&words(&command)),
             '<' => client.reply(),
@@ -111,10 +111,18 @@ impl Side {
             Ok(text) => text,
             Err(binary) => binary.as_bytes().escape_ascii().to_string(),
         };
-        if command.contains("CLIENT ID") || command.contains("HELLO") {
-            return reply.replace(&format!(":{id}\r\n"), ":{id}\r\n");
+        without_origin(self.without_ids(&command, reply))
+    }
+
+    /// A reply that tells ids of clients, with their names in place of those.
+    fn without_ids(&self, command: &str, mut reply: String) -> String {
+        let tell_ids = ["CLIENT ID", "HELLO", "GETREDIR", "TRACKINGINFO"];
+        if tell_ids.iter().any(|word| command.contains(word)) || reply.contains("redir-broken") {
+            for (name, (_, id)) in &self.clients {
+                reply = reply.replace(&format!(":{id}\r\n"), &format!(":{{{name}}}\r\n"));
+            }
         }
-        without_origin(reply)
+        reply
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::tracking::{caching, getredir, redirection, tracking, trackinginfo};
 use super::{Command, Flags, Handler::Container, Handler::Plain, command};
 use crate::redis::acl::DEFAULT;
 use crate::redis::client::{Client, Replies};
@@ -99,11 +100,15 @@ fn describe(context: &Context<'_>, client: &Client) -> String {
     let seconds = |since: i64| (context.now - since).max(0) / 1000;
     let mut flags = String::new();
     let watches = context.keyspace.watches.is_watching(client.id);
+    let tracks = context.keyspace.tracking.mode(client.id);
     for (letter, applies) in [
         ('O', context.server.monitors.contains(&client.id)),
         ('P', client.subscribes()),
         ('x', client.transaction.is_some()),
         ('b', client.waits()),
+        ('t', tracks.is_some()),
+        ('R', tracks.is_some_and(|mode| mode.redirect_is_broken)),
+        ('B', tracks.is_some_and(|mode| mode.broadcast)),
         ('d', watches && context.keyspace.watches.is_dirty(client.id)),
         ('c', client.closing),
         ('e', client.no_evict),
@@ -122,7 +127,7 @@ fn describe(context: &Context<'_>, client: &Client) -> String {
     let mut line = format!(
         "id={} addr={} laddr={} fd=8 name={} age={} idle={} flags={flags} db={} sub={} psub={} \
          ssub={} multi={queued} qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 \
-         omem={} tot-mem=0 events=r cmd={} user={} redir=-1 resp={}",
+         omem={} tot-mem=0 events=r cmd={} user={} redir={} resp={}",
         client.id,
         client.address,
         client.local_address,
@@ -137,6 +142,7 @@ fn describe(context: &Context<'_>, client: &Client) -> String {
         client.output.len(),
         client.last_command.unwrap_or("NULL"),
         String::from_utf8_lossy(client.user.as_deref().unwrap_or(DEFAULT)),
+        redirection(tracks),
         client.resp.either(2, 3),
     );
     line.push('\n');
@@ -374,36 +380,6 @@ fn unblock_client(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     Reply::Integer(blocked.into())
 }
 
-/// Invalidation messages are not simulated.
-fn tracking(_: &mut Context<'_>, args: &[&[u8]]) -> Reply {
-    match args[2] {
-        word if is("off", word) => Reply::OK,
-        word if is("on", word) => {
-            Reply::error("ERR CLIENT TRACKING is not part of this simulation of Redis")
-        }
-        _ => Reply::SYNTAX,
-    }
-}
-
-fn caching(_: &mut Context<'_>, _: &[&[u8]]) -> Reply {
-    Reply::error(
-        "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or \
-         OPTOUT mode enabled",
-    )
-}
-
-fn getredir(_: &mut Context<'_>, _: &[&[u8]]) -> Reply {
-    Reply::Integer(-1)
-}
-
-fn trackinginfo(_: &mut Context<'_>, _: &[&[u8]]) -> Reply {
-    Reply::Map(vec![
-        (Reply::bulk("flags"), Reply::Set(vec![Reply::bulk("off")])),
-        (Reply::bulk("redirect"), Reply::Integer(-1)),
-        (Reply::bulk("prefixes"), Reply::Array(Vec::new())),
-    ])
-}
-
 fn help(_: &mut Context<'_>, _: &[&[u8]]) -> Reply {
     Reply::help(
         "CLIENT",
@@ -422,6 +398,13 @@ fn help(_: &mut Context<'_>, _: &[&[u8]]) -> Reply {
             "    Hold commands back for so many milliseconds.",
             "REPLY (ON|OFF|SKIP)",
             "    Whether this connection gets replies.",
+            "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]] [OPTIN] [OPTOUT]",
+            "         [NOLOOP]",
+            "    Be told which keys have changed that this connection has read.",
+            "CACHING (YES|NO)",
+            "    Whether what the next command reads counts, with OPTIN or OPTOUT.",
+            "TRACKINGINFO / GETREDIR",
+            "    What this connection has asked for, and who is told.",
             "UNBLOCK <clientid> [TIMEOUT|ERROR]",
             "    End the wait of a blocked connection.",
         ],

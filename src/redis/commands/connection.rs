@@ -65,9 +65,15 @@ fn quit(context: &mut Context<'_>, _: &[&[u8]]) -> Reply {
 /// Makes the connection as it was when it came.
 fn reset(context: &mut Context<'_>, _: &[&[u8]]) -> Reply {
     context.leave_transaction();
-    let Context { server, client, .. } = context;
+    let Context {
+        keyspace,
+        server,
+        client,
+        ..
+    } = context;
     server.pubsub.forget(client);
     server.monitors.shift_remove(&client.id);
+    keyspace.tracking.disable(client.id);
     client.authenticated = server.acl.is_open();
     client.user = None;
     client.database = 0;

@@ -153,7 +153,8 @@ fn clients(context: &Context<'_>, text: &mut String) {
         format_args!("maxclients:{}", server.config.clients_max),
     );
     line(text, format_args!("blocked_clients:{blocked}"));
-    line(text, format_args!("tracking_clients:0"));
+    let [tracking, ..] = context.keyspace.tracking.counts();
+    line(text, format_args!("tracking_clients:{tracking}"));
 }
 
 fn memory(context: &Context<'_>, text: &mut String) {
@@ -172,6 +173,7 @@ fn memory(context: &Context<'_>, text: &mut String) {
         text,
         format_args!("number_of_cached_scripts:{}", context.server.counts.scripts),
     );
+    line(text, format_args!("mem_not_counted_for_evict:0"));
     line(text, format_args!("lazyfree_pending_objects:0"));
 }
 
@@ -262,6 +264,10 @@ fn stats(context: &Context<'_>, text: &mut String) {
         text,
         format_args!("slave_expires_tracked_keys:{own_deadlines}"),
     );
+    let [_, keys, readers, prefixes] = context.keyspace.tracking.counts();
+    line(text, format_args!("tracking_total_keys:{keys}"));
+    line(text, format_args!("tracking_total_items:{readers}"));
+    line(text, format_args!("tracking_total_prefixes:{prefixes}"));
     line(
         text,
         format_args!(

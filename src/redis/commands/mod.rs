@@ -39,6 +39,7 @@ mod sort;
 mod sorted_sets;
 mod streams;
 mod strings;
+mod tracking;
 mod transactions;
 
 pub(super) use catalogue::{CATEGORIES, facts};

@@ -186,6 +186,8 @@ fn publish(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     }
     context.propagate_to_replicas(args);
     let server = &mut *context.server;
+    // In a script, what it did before comes first.
+    server.tell(context.keyspace, Some(context.client.id));
     Reply::count(server.pubsub.publish(&mut server.clients, args[1], args[2]))
 }
 

@@ -71,6 +71,8 @@ pub(super) struct Config {
     pub(super) serve_stale: bool,
     /// `maxmemory` and how it is kept.
     pub(super) memory: Limit,
+    /// `tracking-table-max-keys`; 0 is no limit.
+    pub(super) tracked_keys_max: usize,
     /// `hll-sparse-max-bytes`
     pub(super) hll_sparse_max: usize,
     /// `hash-max-listpack-entries` and its kin.
@@ -103,6 +105,7 @@ impl Default for Config {
                 lfu_decay_minutes: 1,
                 ..Limit::default()
             },
+            tracked_keys_max: 1_000_000,
             hll_sparse_max: 3000,
             compact: Compact::default(),
             slow_after_us: 10_000,
@@ -228,6 +231,7 @@ impl Config {
             lfu_log_factor: self.integer("lfu-log-factor").unsigned_abs(),
             lfu_decay_minutes: self.integer("lfu-decay-time"),
         };
+        self.tracked_keys_max = self.size("tracking-table-max-keys");
         self.hll_sparse_max = self.size("hll-sparse-max-bytes");
         self.compact = Compact {
             hash_fields: self.size("hash-max-listpack-entries"),

@@ -6,8 +6,7 @@
 //! machine (threads, files, logs, TLS, defragmentation, `lazyfree-*`, `hz`),
 //! `slowlog-*` and `latency-*` (no command takes time), `save`, `appendonly`
 //! and `appendfsync` (a server's persistence is given when it starts), `bind`
-//! and `port`, `maxmemory-clients`, `list-*`, `tracking-table-max-keys` and
-//! `cluster-*`.
+//! and `port`, `maxmemory-clients`, `list-*` and `cluster-*`.
 
 use super::Kind::{Bool, Integer, Memory, MemoryOrPercent, OneOf, Text};
 use super::Parameter;
