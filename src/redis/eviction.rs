@@ -100,6 +100,16 @@ impl Usage {
         }
     }
 
+    /// Of a key that was not used for so many seconds, or so often.
+    pub(super) fn restored(now: i64, idle: Option<i64>, frequency: Option<u8>) -> Usage {
+        let idle_ms = idle.unwrap_or(0).saturating_mul(1000);
+        Usage {
+            at: now.saturating_sub(idle_ms),
+            frequency: frequency.unwrap_or(FREQUENCY_AT_FIRST),
+            ..Usage::new(now)
+        }
+    }
+
     /// Notes an access.
     pub(super) fn touch(&mut self, now: i64, limit: &Limit) {
         if limit.policy.order() == Order::Lfu {
@@ -134,24 +144,30 @@ impl Usage {
 /// How many candidates are remembered.
 const POOL: usize = 16;
 
-/// The good candidates so far, the best last.
 #[derive(Debug, Default)]
-pub(super) struct Pool(Vec<(i64, usize, Bytes)>);
+pub(super) struct Pool {
+    /// The good candidates so far, the best last.
+    candidates: Vec<(i64, usize, Bytes)>,
+    /// Which database had to give a random key last.
+    database: usize,
+}
 
 impl Pool {
     fn add(&mut self, candidate: (i64, usize, Bytes)) {
         // It may have aged since it was drawn before.
-        self.0
+        self.candidates
             .retain(|(_, database, key)| (*database, key) != (candidate.1, &candidate.2));
-        let place = self.0.partition_point(|other| other.0 < candidate.0);
-        if self.0.len() == POOL {
+        let place = self
+            .candidates
+            .partition_point(|other| other.0 < candidate.0);
+        if self.candidates.len() == POOL {
             if place == 0 {
                 return;
             }
-            self.0.remove(0);
-            self.0.insert(place - 1, candidate);
+            self.candidates.remove(0);
+            self.candidates.insert(place - 1, candidate);
         } else {
-            self.0.insert(place, candidate);
+            self.candidates.insert(place, candidate);
         }
     }
 }
@@ -186,12 +202,13 @@ impl Keyspace {
         true
     }
 
+    /// Of one database after the other.
     fn random_victim(&mut self) -> Option<(usize, Bytes)> {
-        (0..DATABASES).find_map(|database| {
-            Some((
-                database,
-                self.draw_key(database, self.limit.policy.is_volatile())?,
-            ))
+        (0..DATABASES).find_map(|_| {
+            self.pool.database = (self.pool.database + 1) % DATABASES;
+            let database = self.pool.database;
+            let key = self.draw_key(database, self.limit.policy.is_volatile())?;
+            Some((database, key))
         })
     }
 
@@ -209,7 +226,7 @@ impl Keyspace {
             }
         }
         // What was a candidate may be gone, or no longer be one.
-        while let Some((_, database, key)) = self.pool.0.pop() {
+        while let Some((_, database, key)) = self.pool.candidates.pop() {
             let entry = self.entry(database, &key);
             if entry.is_some_and(|entry| !limit.policy.is_volatile() || entry.expires_at.is_some())
             {

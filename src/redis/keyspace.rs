@@ -284,6 +284,13 @@ impl Keyspace {
         self.changed(database, key);
     }
 
+    /// Says when and how often a key was used.
+    pub(super) fn set_usage(&mut self, database: usize, key: &[u8], usage: Usage) {
+        if let Some(entry) = self.database(database).keys.get_mut(key) {
+            entry.usage = usage;
+        }
+    }
+
     /// CONFIG RESETSTAT.
     pub(super) fn reset_counts(&mut self) {
         self.lookups = Lookups::default();
@@ -333,7 +340,6 @@ impl Keyspace {
             return;
         }
         self.limit = limit;
-        self.pool = Pool::default();
         for database in 0..self.databases.len() {
             for key in self.keys(database).cloned().collect::<Vec<_>>() {
                 self.measure(database, &key);

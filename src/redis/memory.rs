@@ -17,7 +17,7 @@ pub(super) const SERVER: usize = 876_224;
 
 /// An entry of a hash table and its place in it, of which a table has half as
 /// many again.
-const ENTRY: usize = 32 + 12;
+pub(super) const ENTRY: usize = 32 + 12;
 /// An object's header.
 const OBJECT: usize = 16;
 /// A listpack's header and end, and what each element has besides its bytes.

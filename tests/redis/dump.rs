@@ -137,3 +137,32 @@ fn broken_payloads_are_refused() {
         }
     }
 }
+
+/// What RESTORE says of a value's use, and what is known of it then under a
+/// policy that counts uses or time.
+#[test]
+fn a_restored_value_was_used_as_it_is_said() {
+    let Some(real) = RealRedis::start() else {
+        return;
+    };
+    let mut sides = [real.connect(), Raw::open(&serve_on_a_thread())];
+    for policy in ["allkeys-lru", "allkeys-lfu"] {
+        for option in ["", "IDLETIME 1000", "FREQ 100", "FREQ 256", "IDLETIME -1"] {
+            let [real, simulated] = sides.each_mut().map(|side| {
+                side.call(&words("FLUSHALL"));
+                side.call(&words(&format!("CONFIG SET maxmemory-policy {policy}")));
+                side.call(&words("SET text hello"));
+                let mut restore = words("RESTORE copy 0");
+                restore.push(payload(side, "text"));
+                restore.extend(words(option));
+                let mut replies = side.call(&restore);
+                for question in ["OBJECT FREQ copy", "OBJECT IDLETIME copy"] {
+                    replies.extend(side.call(&words(question)));
+                }
+                // A second may have begun meanwhile.
+                String::from_utf8_lossy(&replies).replace(":1001", ":1000")
+            });
+            assert_eq!(simulated, real, "{policy} {option}");
+        }
+    }
+}

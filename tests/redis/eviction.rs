@@ -192,3 +192,28 @@ fn each_policy_drops_what_it_says() {
         }
     }
 }
+
+/// Random keys are taken from one database after the other.
+#[test]
+fn every_database_gives_random_keys() {
+    let mut server = Raw::open(&serve_on_a_thread());
+    for database in [0, 5] {
+        server.call(&words(&format!("SELECT {database}")));
+        for number in 0..50 {
+            server.call(&words(&format!("SET {number} {}", "x".repeat(1000))));
+        }
+    }
+    server.call(&words("CONFIG SET maxmemory-policy allkeys-random"));
+    server.call(&words(&format!(
+        "CONFIG SET maxmemory {}",
+        876_224 + 60 * 1200
+    )));
+    let left: Vec<i64> = [0, 5]
+        .map(|database| {
+            server.call(&words(&format!("SELECT {database}")));
+            let size = String::from_utf8(server.call(&words("DBSIZE"))).unwrap();
+            size.trim()[1..].parse().unwrap()
+        })
+        .into();
+    assert!((left[0] - left[1]).abs() <= 1 && left[0] < 40, "{left:?}");
+}

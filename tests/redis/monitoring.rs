@@ -75,3 +75,79 @@ fn passwords_are_not_logged() {
         assert_eq!(simulated, real, "{command}");
     }
 }
+
+/// A reply's names and the numbers behind `calls`, in any order: how long a
+/// command took is not compared.
+fn histograms(reply: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(reply).into_owned();
+    let mut lines = text.lines();
+    let mut histograms = Vec::new();
+    let mut name = String::new();
+    while let Some(line) = lines.next() {
+        match line {
+            "calls" => {
+                let calls = lines.next().unwrap_or_default();
+                histograms.push(format!("{name}{calls}"));
+            }
+            line if line.starts_with(['*', '$', ':']) => {}
+            line => line.clone_into(&mut name),
+        }
+    }
+    histograms.sort();
+    histograms
+}
+
+#[test]
+fn histograms_count_the_same_calls() {
+    let Some(real) = RealRedis::start() else {
+        return;
+    };
+    let mut pair = Pair::open(&real, &serve_on_a_thread());
+    let calls = [
+        "CONFIG RESETSTAT",
+        "SET k v",
+        "SET l v",
+        "GET k",
+        "CLIENT ID",
+        "CLIENT GETNAME",
+        "NOSUCH k",
+        "GET",
+    ];
+    for call in calls {
+        pair.call(&words(call));
+    }
+    let questions = [
+        "LATENCY HISTOGRAM set get",
+        "LATENCY HISTOGRAM client nosuch hset",
+        "LATENCY HISTOGRAM client|id",
+        "LATENCY HISTOGRAM",
+    ];
+    for question in questions {
+        let [real, simulated] = pair.call(&words(question)).map(|reply| histograms(&reply));
+        assert_eq!(simulated, real, "{question}");
+        assert!(!real.is_empty(), "{question}");
+    }
+}
+
+#[test]
+fn memory_stats_has_the_fields_of_the_real_server() {
+    let Some(real) = RealRedis::start() else {
+        return;
+    };
+    let mut pair = Pair::open(&real, &serve_on_a_thread());
+    for command in ["SET k v", "SELECT 3", "SET k v EX 1000", "SET l v"] {
+        pair.call(&words(command));
+    }
+    let [real, simulated] = pair.call(&words("MEMORY STATS")).map(|reply| {
+        let text = String::from_utf8_lossy(&reply).into_owned();
+        let names = text
+            .lines()
+            .filter(|line| line.starts_with(|c: char| c.is_ascii_lowercase()));
+        let keys = text.lines().skip_while(|line| *line != "keys.count").nth(1);
+        (
+            names.map(str::to_owned).collect::<Vec<_>>(),
+            keys.map(str::to_owned),
+        )
+    });
+    assert_eq!(simulated, real);
+}

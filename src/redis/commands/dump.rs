@@ -4,6 +4,7 @@ use super::args::{answer, is};
 use super::{Command, Flags, Handler::Plain, command};
 use crate::redis::engine::Context;
 use crate::redis::events::Class;
+use crate::redis::eviction::Usage;
 use crate::redis::keyspace::Deadline;
 use crate::redis::number::integer_argument;
 use crate::redis::rdb::{self, Broken};
@@ -27,18 +28,20 @@ fn dump(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     })
 }
 
-/// The options of RESTORE. How long ago and how often the value was used is
-/// checked and forgotten.
+/// The options of RESTORE.
 #[derive(Debug, Default)]
 struct Options {
     replaces: bool,
     absolute: bool,
+    /// For how many seconds the value was not used.
+    idle: Option<i64>,
+    /// How often it was used, on the scale of LFU.
+    frequency: Option<u8>,
 }
 
 impl Options {
     fn parse(mut args: &[&[u8]]) -> Result<Options, Reply> {
         let mut options = Options::default();
-        let (mut idle, mut frequency) = (false, false);
         while let Some((option, rest)) = args.split_first() {
             args = match rest {
                 _ if is(option, "REPLACE") => {
@@ -49,20 +52,16 @@ impl Options {
                     options.absolute = true;
                     rest
                 }
-                [value, rest @ ..] if is(option, "IDLETIME") && !frequency => {
-                    if integer_argument(value)? < 0 {
-                        return Err(Reply::error("ERR Invalid IDLETIME value, must be >= 0"));
-                    }
-                    idle = true;
+                [value, rest @ ..] if is(option, "IDLETIME") && options.frequency.is_none() => {
+                    let idle = Some(integer_argument(value)?).filter(|idle| *idle >= 0);
+                    let why = Reply::error("ERR Invalid IDLETIME value, must be >= 0");
+                    options.idle = Some(idle.ok_or(why)?);
                     rest
                 }
-                [value, rest @ ..] if is(option, "FREQ") && !idle => {
-                    if !(0..=255).contains(&integer_argument(value)?) {
-                        return Err(Reply::error(
-                            "ERR Invalid FREQ value, must be >= 0 and <= 255",
-                        ));
-                    }
-                    frequency = true;
+                [value, rest @ ..] if is(option, "FREQ") && options.idle.is_none() => {
+                    let why = Reply::error("ERR Invalid FREQ value, must be >= 0 and <= 255");
+                    let frequency = u8::try_from(integer_argument(value)?);
+                    options.frequency = Some(frequency.map_err(|_| why)?);
                     rest
                 }
                 _ => return Err(Reply::SYNTAX),
@@ -104,9 +103,10 @@ fn restore_key(context: &mut Context<'_>, args: &[&[u8]]) -> Result<Reply, Reply
         return Ok(Reply::OK);
     }
     let deadline = expires_at.map_or(Deadline::Clear, Deadline::At);
-    context
-        .keyspace
-        .set(context.client.database, key, value, deadline);
+    let database = context.client.database;
+    context.keyspace.set(database, key, value, deadline);
+    let usage = Usage::restored(now, options.idle, options.frequency);
+    context.keyspace.set_usage(database, key, usage);
     context.notify(Class::GENERIC, "restore", key);
     if let Some(when) = expires_at.filter(|_| !options.absolute) {
         let when = when.to_string();

@@ -2,12 +2,13 @@
 //!
 //! Commands take no time of the clock that they would be measured by, but for
 //! scripts that run for long: those the slow log has, and the others where
-//! `slowlog-log-slower-than` is 0.
+//! `slowlog-log-slower-than` is 0. LATENCY HISTOGRAM says how many there were,
+//! all within a microsecond.
 
 use bytes::Bytes;
 
 use super::args::answer;
-use super::{Command, Flags, Handler::Container, Handler::Plain, command};
+use super::{Command, Flags, Handler::Container, Handler::Plain, by_full_name, command, every};
 use crate::redis::engine::Context;
 use crate::redis::number::parse_integer;
 use crate::redis::reply::Reply;
@@ -60,8 +61,31 @@ fn zero(_: &mut Context<'_>, _: &[&[u8]]) -> Reply {
     Reply::Integer(0)
 }
 
-fn histogram(_: &mut Context<'_>, _: &[&[u8]]) -> Reply {
-    Reply::Map(Vec::new())
+/// Of all commands, or of those that are named with their subcommands.
+fn histogram(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
+    let commands: Vec<&Command> = match &args[2..] {
+        [] => every().collect(),
+        names => {
+            let named = names.iter().filter_map(|name| by_full_name(name));
+            let with_subcommands =
+                named.flat_map(|command| std::iter::once(command).chain(command.subcommands()));
+            with_subcommands.collect()
+        }
+    };
+    let measured = commands.into_iter().filter_map(|command| {
+        let calls = context.server.counts.by_command.get(command.name)?.calls;
+        let calls = Reply::Integer(i64::try_from(calls).unwrap_or(i64::MAX));
+        let within_a_microsecond = vec![(Reply::Integer(1), calls.clone())];
+        let histogram = vec![
+            (Reply::bulk("calls"), calls),
+            (
+                Reply::bulk("histogram_usec"),
+                Reply::Map(within_a_microsecond),
+            ),
+        ];
+        Some((Reply::bulk(command.name), Reply::Map(histogram)))
+    });
+    Reply::Map(measured.collect())
 }
 
 fn latency_graph(_: &mut Context<'_>, args: &[&[u8]]) -> Reply {
