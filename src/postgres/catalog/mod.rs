@@ -9,8 +9,10 @@ mod activity;
 mod information_schema;
 mod never;
 mod pg_am;
+mod pg_attrdef;
 mod pg_attribute;
 mod pg_class;
+mod pg_constraint;
 mod pg_database;
 mod pg_description;
 mod pg_index;
@@ -23,6 +25,7 @@ mod pg_stat_activity;
 mod pg_stat_replication;
 mod pg_tables;
 mod pg_type;
+mod ruleutils;
 
 use std::fmt;
 use std::sync::Arc;
@@ -35,6 +38,7 @@ use super::types::{Row, Type, Value};
 
 pub(super) use activity::{Activity, State, WaitEvent};
 pub(super) use pg_roles::role_name;
+pub(super) use ruleutils::{Shown, show};
 
 /// A table or view of the system catalog.
 pub(super) struct SystemTable {
@@ -82,8 +86,10 @@ impl Sight<'_> {
 fn all() -> impl Iterator<Item = &'static SystemTable> {
     let single = [
         &pg_am::TABLE,
+        &pg_attrdef::TABLE,
         &pg_attribute::TABLE,
         &pg_class::TABLE,
+        &pg_constraint::TABLE,
         &pg_database::TABLE,
         &pg_description::TABLE,
         &pg_index::TABLE,

@@ -359,7 +359,8 @@ impl Event {
                         }
                         (Referential::SetDefault, _) => child.columns[*own]
                             .default
-                            .clone()
+                            .as_deref()
+                            .cloned()
                             .unwrap_or(Expr::Const(Value::Null)),
                         _ => Expr::Const(Value::Null),
                     };

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Execution;
 use super::query::evaluate;
 use crate::postgres::catalog::Sight;
+use crate::postgres::catalog::{Shown, show};
 use crate::postgres::engine::Engine;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::locks::{LockMode, LockTag};
@@ -154,6 +155,10 @@ impl Database for Reader<'_, '_> {
     fn relation_number(&self, name: &str) -> Option<u32> {
         let (engine, top) = (self.engine, self.run.transaction.xid);
         engine.catalog.relation_number(name, &engine.clog, top)
+    }
+
+    fn definition(&self, what: Shown<'_>, pretty: bool) -> Option<String> {
+        show(self.engine, self.run.transaction.xid, what, pretty)
     }
 
     fn relation_name(&self, oid: u32) -> Option<String> {

@@ -10,6 +10,7 @@ use super::functions::{like, sequence};
 use super::plan::SubPlan;
 use super::registry::cast_name;
 use super::system::Calls;
+use crate::postgres::catalog::Shown;
 use crate::postgres::cost::Effort;
 use crate::postgres::engine::Shared;
 use crate::postgres::error::{Error, Result, SqlState};
@@ -85,6 +86,9 @@ pub(in crate::postgres) trait Database {
 
     /// The number of the relation of this name.
     fn relation_number(&self, name: &str) -> Option<u32>;
+
+    /// The text of a definition, if there is one.
+    fn definition(&self, what: Shown<'_>, pretty: bool) -> Option<String>;
 
     /// The name of the relation of this number.
     fn relation_name(&self, oid: u32) -> Option<String>;
@@ -272,6 +276,7 @@ fn eval_construct(expr: &Expr, rows: &[Row], context: &Context<'_>) -> Result<Va
             let calls = context.session()?.calls;
             calls.once(|| sequence::next(*id, context))?
         }
+        Expr::Written(inner) => eval(inner, rows, context)?,
         Expr::Subquery(plan, link) => subquery(plan, link, rows, context)?,
         _ => Value::Null,
     })

@@ -85,6 +85,10 @@ pub(in crate::postgres) enum Expr {
     /// A function that does something, or looks at the server.
     System(System, Vec<Expr>),
     NextValue(SequenceId),
+    /// In a text of its own: a cast that somebody wrote, a call with words
+    /// between its arguments, a CASE with an operand. Of no other meaning than
+    /// what it is around.
+    Written(Box<Expr>),
     Subquery(Arc<SubPlan>, Sublink),
 }
 
@@ -155,6 +159,7 @@ macro_rules! for_each_part {
             Expr::Const(_) | Expr::Param(_) | Expr::Column { .. } | Expr::NextValue(_) => {}
             Expr::Not(operand)
             | Expr::Negate(_, operand)
+            | Expr::Written(operand)
             | Expr::Is { operand, .. }
             | Expr::Cast { operand, .. }
             | Expr::Limit { operand, .. } => visit(operand),

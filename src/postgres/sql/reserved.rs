@@ -153,6 +153,80 @@ const FUNCTIONS: &[&str] = &[
     "verbose",
 ];
 
+/// Those that may name neither a function nor a type, only a column or table;
+/// and of the reserved ones those that the parser keeps.
+const OTHERS: &[&str] = &[
+    "between",
+    "bigint",
+    "bit",
+    "boolean",
+    "char",
+    "character",
+    "coalesce",
+    "current_catalog",
+    "current_date",
+    "current_role",
+    "current_schema",
+    "current_time",
+    "current_timestamp",
+    "current_user",
+    "dec",
+    "decimal",
+    "default",
+    "exists",
+    "extract",
+    "float",
+    "greatest",
+    "grouping",
+    "inout",
+    "int",
+    "integer",
+    "interval",
+    "least",
+    "localtime",
+    "localtimestamp",
+    "national",
+    "nchar",
+    "none",
+    "normalize",
+    "nullif",
+    "numeric",
+    "on",
+    "out",
+    "overlay",
+    "position",
+    "precision",
+    "real",
+    "row",
+    "session_user",
+    "setof",
+    "smallint",
+    "substring",
+    "time",
+    "timestamp",
+    "treat",
+    "trim",
+    "values",
+    "varchar",
+    "xmlattributes",
+    "xmlconcat",
+    "xmlelement",
+    "xmlexists",
+    "xmlforest",
+    "xmlnamespaces",
+    "xmlparse",
+    "xmlpi",
+    "xmlroot",
+    "xmlserialize",
+    "xmltable",
+];
+
+/// True if a name of these letters has to stand in quotes to be safe.
+pub(super) fn is_keyword(name: &str) -> bool {
+    let lists = [RESERVED, FUNCTIONS, OTHERS];
+    lists.iter().any(|list| list.binary_search(&name).is_ok())
+}
+
 /// Marks the reserved words, but for what stands after its table.
 pub(super) fn mark(tokens: &mut [TokenWithSpan]) {
     let mut qualified = false;

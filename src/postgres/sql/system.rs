@@ -35,6 +35,35 @@ pub(in crate::postgres) enum System {
 }
 
 impl System {
+    /// What it is called.
+    pub(in crate::postgres) fn name(self) -> String {
+        let locks = |lock: AdvisoryLock| {
+            let try_only = if lock.try_only { "try_" } else { "" };
+            let transaction = if lock.transaction { "xact_" } else { "" };
+            let shared = if lock.shared { "_shared" } else { "" };
+            format!("pg_{try_only}advisory_{transaction}lock{shared}")
+        };
+        let name = match self {
+            System::AdvisoryLock(lock) => return locks(lock),
+            System::Sleep => "pg_sleep",
+            System::AdvisoryUnlock { shared: false } => "pg_advisory_unlock",
+            System::AdvisoryUnlock { shared: true } => "pg_advisory_unlock_shared",
+            System::AdvisoryUnlockAll => "pg_advisory_unlock_all",
+            System::SetConfig => "set_config",
+            System::Notify => "pg_notify",
+            System::CancelBackend => "pg_cancel_backend",
+            System::TerminateBackend => "pg_terminate_backend",
+            System::BlockingPids => "pg_blocking_pids",
+            System::SafeSnapshotBlockingPids => "pg_safe_snapshot_blocking_pids",
+            System::IsBlocked => "pg_isolation_test_session_is_blocked",
+            System::NotificationQueueUsage => "pg_notification_queue_usage",
+            System::Promote => "pg_promote",
+            // It is asked for by such a call alone.
+            System::LockSequence => "nextval",
+        };
+        name.to_owned()
+    }
+
     /// The types of the keys of an advisory lock, if it takes any.
     pub(in crate::postgres) fn keys(self, arguments: usize) -> impl Iterator<Item = Type> {
         let keys = match self {

@@ -1,6 +1,7 @@
 //! A table: its definition, its rows, its indexes, kept in step.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use super::catalog::Presence;
@@ -17,6 +18,42 @@ use crate::postgres::types::{Row, Type, Value};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(in crate::postgres) struct TableId(pub(in crate::postgres) u32);
 
+/// What a definition has a server compute. It stands for the expression that
+/// is evaluated.
+#[derive(Debug, Clone)]
+pub(in crate::postgres) struct Formula {
+    expr: Expr,
+    /// As it was written, with every conversion: what is shown.
+    pub(in crate::postgres) written: Expr,
+}
+
+impl Formula {
+    pub(in crate::postgres) fn new(expr: Expr, written: Expr) -> Formula {
+        Formula { expr, written }
+    }
+
+    /// Changes both of its forms alike.
+    pub(in crate::postgres) fn rewrite(&mut self, replace: &mut dyn FnMut(&Expr) -> Option<Expr>) {
+        self.expr.rewrite(replace);
+        self.written.rewrite(replace);
+    }
+}
+
+impl From<Expr> for Formula {
+    /// An expression that is shown as it is.
+    fn from(expr: Expr) -> Formula {
+        Formula::new(expr.clone(), expr)
+    }
+}
+
+impl Deref for Formula {
+    type Target = Expr;
+
+    fn deref(&self) -> &Expr {
+        &self.expr
+    }
+}
+
 /// A column of a table.
 #[derive(Debug, Clone)]
 pub(in crate::postgres) struct Column {
@@ -25,7 +62,7 @@ pub(in crate::postgres) struct Column {
     /// varchar(n), numeric(p,s): PostgreSQL's encoding, -1 for none.
     pub(in crate::postgres) modifier: i32,
     pub(in crate::postgres) not_null: bool,
-    pub(in crate::postgres) default: Option<Expr>,
+    pub(in crate::postgres) default: Option<Formula>,
     /// Takes no other value than its default.
     pub(in crate::postgres) generated: Option<Generated>,
     /// True for an identity column, whether it takes other values or not.
@@ -45,18 +82,24 @@ pub(in crate::postgres) enum Generated {
 }
 
 impl Column {
+    /// True if the catalog knows of a default: an identity column has none.
+    pub(in crate::postgres) fn has_default(&self) -> bool {
+        self.default.is_some() && !self.identity
+    }
+
     /// How it is computed from other columns, if it is.
     pub(in crate::postgres) fn computed(&self) -> Option<&Expr> {
         let stored = self.generated == Some(Generated::Stored);
-        self.default.as_ref().filter(|_| stored)
+        self.default.as_deref().filter(|_| stored)
     }
 }
 
 /// A CHECK constraint.
 #[derive(Debug, Clone)]
 pub(in crate::postgres) struct Check {
+    pub(in crate::postgres) id: u32,
     pub(in crate::postgres) name: Arc<str>,
-    pub(in crate::postgres) condition: Expr,
+    pub(in crate::postgres) condition: Formula,
     /// False for NOT VALID: rows from before may break it.
     pub(in crate::postgres) valid: bool,
 }
@@ -65,7 +108,11 @@ pub(in crate::postgres) struct Check {
 #[derive(Debug, Clone)]
 pub(in crate::postgres) struct IndexKey {
     /// Over the row of its table, in slot 0.
-    pub(in crate::postgres) expr: Expr,
+    pub(in crate::postgres) expr: Formula,
+    pub(in crate::postgres) ty: Type,
+    /// DESC
+    pub(in crate::postgres) descending: bool,
+    pub(in crate::postgres) nulls_first: bool,
     /// As details show it.
     pub(in crate::postgres) text: String,
 }
@@ -73,7 +120,7 @@ pub(in crate::postgres) struct IndexKey {
 impl IndexKey {
     /// The column that it is, if it is no expression.
     pub(in crate::postgres) fn column(&self) -> Option<usize> {
-        match self.expr {
+        match *self.expr {
             Expr::Column { column, .. } => Some(column),
             _ => None,
         }
@@ -96,7 +143,7 @@ pub(in crate::postgres) struct IndexDef {
     /// Columns that INCLUDE adds: they are no part of the key.
     pub(in crate::postgres) include: Vec<usize>,
     /// A partial index has only the rows of which this is true.
-    pub(in crate::postgres) predicate: Option<Expr>,
+    pub(in crate::postgres) predicate: Option<Formula>,
     pub(in crate::postgres) unique: bool,
     /// False for NULLS NOT DISTINCT.
     pub(in crate::postgres) nulls_distinct: bool,
@@ -196,6 +243,7 @@ pub(in crate::postgres) enum Referential {
 /// A FOREIGN KEY constraint, in the table that refers.
 #[derive(Debug, Clone)]
 pub(in crate::postgres) struct ForeignKey {
+    pub(in crate::postgres) id: u32,
     pub(in crate::postgres) name: Arc<str>,
     pub(in crate::postgres) columns: Vec<usize>,
     pub(in crate::postgres) parent: TableId,
@@ -268,7 +316,10 @@ impl TableDef {
     /// The largest number of the catalog that it uses.
     pub(in crate::postgres) fn last_id(&self) -> u32 {
         let indexes = self.indexes.iter().map(|index| index.id);
-        indexes.fold(self.id.0, u32::max)
+        let checks = self.checks.iter().map(|check| check.id);
+        let foreign_keys = self.foreign_keys.iter().map(|key| key.id);
+        let all = indexes.chain(checks).chain(foreign_keys);
+        all.fold(self.id.0, u32::max)
     }
 
     /// True if a foreign key could refer to the column: an update of it

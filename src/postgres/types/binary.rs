@@ -26,6 +26,11 @@ pub(in crate::postgres) fn to_binary(ty: Type, value: &Value, out: &mut Vec<u8>)
         Value::Numeric(value) => write_numeric(**value, out),
         Value::Real(value) => out.extend_from_slice(&value.to_be_bytes()),
         Value::Text(_) if ty == Type::Tid => write_tid(value, out),
+        Value::Text(text) if ty.vector_of().is_some() => {
+            let numbers = text.split_whitespace().filter_map(|word| word.parse().ok());
+            let numbers: Vec<Value> = numbers.map(Value::Int).collect();
+            write_array(element_of(ty), 0, &numbers, out);
+        }
         Value::Text(_) | Value::Padded(_) => write_text(value, out),
         Value::Json(_) => {
             out.push(1);
@@ -33,7 +38,7 @@ pub(in crate::postgres) fn to_binary(ty: Type, value: &Value, out: &mut Vec<u8>)
         }
         Value::Bytes(bytes) => out.extend_from_slice(bytes),
         Value::Date(days) => out.extend_from_slice(&days.to_be_bytes()),
-        Value::Array(values) => write_array(ty, values, out),
+        Value::Array(values) => write_array(element_of(ty), 1, values, out),
         Value::Timestamp(micros) | Value::Local(micros) | Value::Time(micros) => {
             out.extend_from_slice(&micros.to_be_bytes())
         }
@@ -54,11 +59,15 @@ fn write_tid(value: &Value, out: &mut Vec<u8>) {
     out.extend_from_slice(&number.parse().unwrap_or(0u16).to_be_bytes());
 }
 
-fn write_array(ty: Type, values: &[Value], out: &mut Vec<u8>) {
-    let element = match ty {
+fn element_of(ty: Type) -> Type {
+    match ty {
         Type::Array(element) => *element,
-        _ => Type::Text,
-    };
+        other => other.vector_of().unwrap_or(Type::Text),
+    }
+}
+
+/// An array of one dimension that begins at `first`.
+fn write_array(element: Type, first: i32, values: &[Value], out: &mut Vec<u8>) {
     let length = |length: usize| i32::try_from(length).unwrap_or(i32::MAX).to_be_bytes();
     let dimensions = i32::from(!values.is_empty());
     let nulls = i32::from(values.iter().any(Value::is_null));
@@ -69,7 +78,7 @@ fn write_array(ty: Type, values: &[Value], out: &mut Vec<u8>) {
         return;
     }
     out.extend_from_slice(&length(values.len()));
-    out.extend_from_slice(&1i32.to_be_bytes());
+    out.extend_from_slice(&first.to_be_bytes());
     for value in values {
         if value.is_null() {
             out.extend_from_slice(&(-1i32).to_be_bytes());
@@ -225,6 +234,8 @@ pub(in crate::postgres) fn from_binary(ty: Type, bytes: &[u8], parameter: usize)
         Type::Timestamp => Value::Local(read_timestamp(bytes, parameter)?),
         Type::Timestamptz => Value::Timestamp(read_timestamp(bytes, parameter)?),
         Type::Tid
+        | Type::Int2vector
+        | Type::Oidvector
         | Type::Regclass
         | Type::Record
         | Type::Any

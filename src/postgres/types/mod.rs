@@ -138,6 +138,10 @@ types! {
     Cid "cid" 29 4 1012;
     /// tid: a version's place in its table
     Tid "tid" 27 6 1010;
+    /// int2vector: columns by number, in the system catalog; its text
+    Int2vector "int2vector" 22 -1 1006;
+    /// oidvector: objects by number, in the system catalog; its text
+    Oidvector "oidvector" 30 -1 1013;
     /// regclass: a relation by name
     Regclass "regclass" 2205 4 2210;
     /// What pg_sleep returns.
@@ -185,6 +189,15 @@ impl Type {
         }
     }
 
+    /// What a vector of the system catalog has in it.
+    pub(super) fn vector_of(self) -> Option<Type> {
+        match self {
+            Type::Int2vector => Some(Type::Int2),
+            Type::Oidvector => Some(Type::Oid),
+            _ => None,
+        }
+    }
+
     pub(super) fn is_integer(self) -> bool {
         matches!(self, Type::Int2 | Type::Int4 | Type::Int8)
     }
@@ -194,6 +207,30 @@ impl Type {
     }
 
     /// True for the numbers of the catalog, which are integers of their own.
+    /// Its name with the size that a modifier says, as format_type has it.
+    pub(super) fn with_modifier(self, modifier: i32) -> String {
+        let (element, suffix) = match self {
+            Type::Array(element) => (*element, "[]"),
+            own => (own, ""),
+        };
+        let named = match (element, modifier) {
+            (Type::Bpchar, ..=-1) => "bpchar".to_owned(),
+            (_, ..=-1) => element.name().to_owned(),
+            (Type::Numeric, _) => {
+                let (precision, scale) = ((modifier - 4) >> 16, (modifier - 4) & 0x7ff);
+                format!("numeric({precision},{scale})")
+            }
+            (Type::Varchar | Type::Bpchar, _) => format!("{}({})", element.name(), modifier - 4),
+            (Type::Timestamp | Type::Timestamptz | Type::Time, _) => {
+                let name = element.name();
+                let (name, zone) = name.split_once(' ').unwrap_or((name, ""));
+                format!("{name}({modifier}) {zone}")
+            }
+            _ => element.name().to_owned(),
+        };
+        named + suffix
+    }
+
     pub(super) fn is_catalog_number(self) -> bool {
         matches!(self, Type::Oid | Type::Xid | Type::Cid)
     }

@@ -180,6 +180,8 @@ pub(in crate::postgres) fn from_text(ty: Type, text: &str) -> Result<Value> {
             .ok_or_else(|| invalid(ty, text)),
         Type::Void => Ok(Value::text("")),
         Type::Tid
+        | Type::Int2vector
+        | Type::Oidvector
         | Type::Regclass
         | Type::Text
         | Type::Varchar

@@ -31,6 +31,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("definitions", include_str!("definitions.sql")),
     ("comments", include_str!("comments.sql")),
     ("complaints", include_str!("complaints.sql")),
+    ("deparsed", include_str!("deparsed.sql")),
     ("drivers", include_str!("drivers.sql")),
     ("generated", include_str!("generated.sql")),
     ("maintenance", include_str!("maintenance.sql")),

@@ -10,7 +10,7 @@ use sqlparser::ast::{
 };
 
 use super::constraint::{Constraint, has_constraint};
-use super::index::check_index;
+use super::index::{check_index, key_text};
 use super::table::{define_column, define_computed};
 use super::verify::verify;
 use super::{Work, already_exists, analyser, live_rows, no_column, undefined_table};
@@ -20,7 +20,7 @@ use crate::postgres::locks::LockMode;
 use crate::postgres::sql::{Context, Expr, column_type, eval, fold, object_name};
 use crate::postgres::storage::sequence::SequenceDef;
 use crate::postgres::storage::table::{
-    Check, Column, Commented, Generated, Table, TableDef, TableId,
+    Check, Column, Commented, Formula, Generated, Table, TableDef, TableId,
 };
 use crate::postgres::transaction::Definition;
 use crate::postgres::types::{Row, Value};
@@ -215,7 +215,7 @@ impl Work<'_> {
             let (sequences, pid) = (&self.shared.sequences, self.transaction.pid);
             let start = self.transaction.start;
             self.rewrite(&mut engine, id, def, |row| {
-                let value = match &column.default {
+                let value = match column.default.as_deref() {
                     None => Value::Null,
                     Some(computed) if column.computed().is_some() => {
                         eval(computed, std::slice::from_ref(row), &Context::IMMUTABLE)?
@@ -226,7 +226,7 @@ impl Work<'_> {
                 Ok(row.iter().cloned().chain([value]).collect())
             })?;
             // A default that is the same for all rows, PostgreSQL keeps once.
-            let sequence = matches!(column.default, Some(Expr::NextValue(_)));
+            let sequence = matches!(column.default.as_deref(), Some(Expr::NextValue(_)));
             if sequence || column.computed().is_some() {
                 self.rewrites_all(engine.table(id)?);
             }
@@ -464,7 +464,7 @@ impl Work<'_> {
                 };
                 self.redefine(id, |def| {
                     let index = column_of(def, name)?;
-                    def.columns[index].default = Some(default);
+                    def.columns[index].default = default;
                     Ok(())
                 })
             }
@@ -518,7 +518,7 @@ impl Work<'_> {
         })?;
         if let Some(default) = def.columns[index].default.take() {
             let column = &mut def.columns[index];
-            let default = analyser(&engine, top).converted_default(default, from, column)?;
+            let default = analyser(&engine, top).converted_default(&default, from, column)?;
             column.default = Some(default);
         }
         let uses = |expr: &Expr| {
@@ -527,7 +527,7 @@ impl Work<'_> {
         let typed = def.checks.iter().any(|check| uses(&check.condition))
             || def.indexes.iter().any(|index| {
                 let mut keys = index.keys.iter();
-                index.predicate.as_ref().is_some_and(&uses)
+                index.predicate.as_deref().is_some_and(&uses)
                     || keys.any(|key| key.column().is_none() && uses(&key.expr))
             });
         // All integers are stored, and compared, alike.
@@ -636,17 +636,14 @@ fn rename_column(def: &mut TableDef, old: &Ident, new: &Ident) -> Result<()> {
             ),
         ));
     }
-    for index_def in &mut def.indexes {
-        for key in &mut index_def.keys {
-            if key.column() == Some(index) {
-                key.text.clone_from(&new);
-            }
-        }
-    }
     let comment = def.comments.remove(&Commented::Column(old_name.into()));
     let on = Commented::Column(new.as_str().into());
     def.comments.extend(comment.map(|comment| (on, comment)));
     def.columns[index].name = new.as_str().into();
+    let keys = def.indexes.iter_mut().flat_map(|index| &mut index.keys);
+    for key in keys {
+        key.text = key_text(&def.columns, &key.expr);
+    }
     Ok(())
 }
 
@@ -662,14 +659,14 @@ fn without_column(def: &mut TableDef, gone: usize) {
     def.indexes.retain(|index| {
         !index.keys.iter().any(|key| uses(&key.expr))
             && !index.include.contains(&gone)
-            && !index.predicate.as_ref().is_some_and(uses)
+            && !index.predicate.as_deref().is_some_and(uses)
     });
     let shift = |column: &mut usize| {
         if *column > gone {
             *column -= 1;
         }
     };
-    let shift_expr = |expr: &mut Expr| {
+    let shift_expr = |expr: &mut Formula| {
         expr.rewrite(&mut |part| match part {
             Expr::Column { slot, column } if *column > gone => Some(Expr::Column {
                 slot: *slot,

@@ -8,6 +8,7 @@ use sqlparser::ast::{
     ReferentialAction, TableConstraint,
 };
 
+use super::index::key_text;
 use super::table::unique_name;
 use super::{analyser, undefined_table};
 use crate::postgres::engine::Engine;
@@ -15,7 +16,7 @@ use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::sql::{Expr, fold, object_name};
 use crate::postgres::storage::Xid;
 use crate::postgres::storage::table::{
-    Check, ForeignKey, IndexDef, IndexKey, KeyConstraint, Referential, TableDef, TableId,
+    Check, ForeignKey, Formula, IndexDef, IndexKey, KeyConstraint, Referential, TableDef, TableId,
 };
 
 /// A constraint as it was written.
@@ -281,7 +282,7 @@ impl<'a> Constraint<'a> {
 
     fn add_check(
         &self,
-        engine: &Engine,
+        engine: &mut Engine,
         top: Xid,
         def: &mut TableDef,
         condition: &Ast,
@@ -307,6 +308,7 @@ impl<'a> Constraint<'a> {
         }
         let name = unique_name(&base, |name| has_constraint(def, name));
         def.checks.push(Check {
+            id: engine.catalog.new_id(),
             name: name.as_str().into(),
             condition,
             valid: self.valid,
@@ -318,7 +320,7 @@ impl<'a> Constraint<'a> {
 
     fn add_reference(
         &self,
-        engine: &Engine,
+        engine: &mut Engine,
         def: &mut TableDef,
         key: &ForeignKeyConstraint,
         column: Option<usize>,
@@ -371,6 +373,7 @@ impl<'a> Constraint<'a> {
             }
         };
         def.foreign_keys.push(ForeignKey {
+            id: engine.catalog.new_id(),
             name: name.as_str().into(),
             columns,
             parent: parent.id,
@@ -453,9 +456,13 @@ fn column_names<'c>(def: &TableDef, columns: impl Iterator<Item = &'c usize>) ->
 
 /// A column as the key of an index.
 pub(super) fn column_key(def: &TableDef, column: usize) -> IndexKey {
+    let expr = Formula::from(Expr::Column { slot: 0, column });
     IndexKey {
-        expr: Expr::Column { slot: 0, column },
-        text: def.columns[column].name.to_string(),
+        ty: def.columns[column].ty,
+        descending: false,
+        nulls_first: false,
+        text: key_text(&def.columns, &expr),
+        expr,
     }
 }
 

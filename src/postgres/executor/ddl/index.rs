@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use sqlparser::ast::{CreateIndex, Expr as Ast, IndexType};
+use sqlparser::ast::{CreateIndex, Expr as Ast, IndexType, OrderByOptions, OrderBySort};
 
 use super::super::{limits, wait};
 use super::constraint::{column_key, include_columns};
@@ -13,11 +13,13 @@ use super::{Work, analyser};
 use crate::postgres::engine::Engine;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::locks::LockMode;
-use crate::postgres::sql::{Expr, fold, object_name};
+use crate::postgres::sql::{Deparser, fold, object_name};
 use crate::postgres::storage::Xid;
 use crate::postgres::storage::clog::Clog;
 use crate::postgres::storage::heap::Chain;
-use crate::postgres::storage::table::{IndexDef, IndexKey, Table, TableDef, TableId};
+use crate::postgres::storage::table::{
+    Column, Formula, IndexDef, IndexKey, Table, TableDef, TableId,
+};
 use crate::postgres::transaction::Definition;
 use crate::postgres::types::{Row, Value};
 
@@ -135,10 +137,11 @@ fn keys(
                     format!("column \"{folded}\" does not exist"),
                 ));
             };
-            keys.push((column_key(def, index), folded));
+            let key = ordered(column_key(def, index), &column.column.options);
+            keys.push((key, folded));
             continue;
         }
-        let value = analyser(engine, top).for_table(def).index_key(ast)?;
+        let (expr, ty) = analyser(engine, top).for_table(def).index_key(ast)?;
         let name = match ast {
             Ast::Function(call) => object_name(&call.name).unwrap_or_default(),
             Ast::Cast { expr, .. } => match strip(expr) {
@@ -147,14 +150,33 @@ fn keys(
             },
             _ => "expr".to_owned(),
         };
-        let text = show(ast, &value.expr, def);
         let key = IndexKey {
-            expr: value.expr,
-            text,
+            ty,
+            descending: false,
+            nulls_first: false,
+            text: key_text(&def.columns, &expr),
+            expr,
         };
-        keys.push((key, name));
+        keys.push((ordered(key, &column.column.options), name));
     }
     Ok(keys)
+}
+
+/// A key as details name it.
+pub(super) fn key_text(columns: &[Column], key: &Formula) -> String {
+    // No key asks for the next number.
+    let unnamed = |_| String::new();
+    Deparser::new(columns, &unnamed, true).key(&key.written)
+}
+
+/// A key in the order that was asked for.
+fn ordered(key: IndexKey, options: &OrderByOptions) -> IndexKey {
+    let descending = matches!(options.sort, Some(OrderBySort::Desc));
+    IndexKey {
+        descending,
+        nulls_first: options.nulls_first.unwrap_or(descending),
+        ..key
+    }
 }
 
 fn strip(ast: &Ast) -> &Ast {
@@ -162,32 +184,6 @@ fn strip(ast: &Ast) -> &Ast {
         Ast::Nested(inner) => strip(inner),
         other => other,
     }
-}
-
-/// An expression as PostgreSQL writes it in details: calls as they are, with
-/// the casts of their arguments; all else in parentheses.
-fn show(ast: &Ast, expr: &Expr, def: &TableDef) -> String {
-    if let (Ast::Function(call), Expr::Call(builtin, arguments)) = (ast, expr) {
-        let shown = arguments
-            .iter()
-            .enumerate()
-            .map(|(index, argument)| match argument {
-                Expr::Column { column, .. } => {
-                    let own = &def.columns[*column];
-                    let wanted = builtin.argument(index);
-                    if own.ty == wanted || !wanted.is_string() {
-                        own.name.to_string()
-                    } else {
-                        format!("{}::{wanted}", own.name)
-                    }
-                }
-                Expr::Const(value) => format!("'{value}'"),
-                _ => ast.to_string(),
-            });
-        let shown: Vec<String> = shown.collect();
-        return format!("{}({})", call.name, shown.join(", "));
-    }
-    format!("({ast})")
 }
 
 /// What is there must have keys, and different ones if the index is unique: a

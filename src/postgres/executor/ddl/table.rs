@@ -249,7 +249,7 @@ pub(super) fn define_column(
         match &option.option {
             ColumnOption::NotNull => column.not_null = true,
             ColumnOption::Default(value) => {
-                column.default = Some(analyser(engine, top).default(value, &column)?);
+                column.default = analyser(engine, top).default(value, &column)?;
             }
             ColumnOption::Generated {
                 generated_as: how @ (GeneratedAs::Always | GeneratedAs::ByDefault),
@@ -376,7 +376,7 @@ fn own_sequence(
     sequence.owner = Some((def.id, column.name.clone()));
     column.not_null = true;
     column.sequence = Some(id);
-    column.default = Some(Expr::NextValue(id));
+    column.default = Some(Expr::NextValue(id).into());
     Ok(sequence)
 }
 

@@ -121,6 +121,9 @@ impl Analyser<'_> {
         for (index, argument) in arguments.iter().enumerate() {
             let found = match (builtin.argument(index), argument.ty) {
                 (Type::AnyArray, Type::Array(of)) => *of,
+                (Type::AnyArray, vector) if vector.vector_of().is_some() => {
+                    vector.vector_of().unwrap_or(Type::Unknown)
+                }
                 (Type::AnyElement, ty) => ty,
                 _ => continue,
             };
@@ -144,6 +147,10 @@ impl Analyser<'_> {
                         Type::Json => self.coerce(argument, Type::Jsonb, Coercion::Assignment)?,
                         _ => argument.expr,
                     }
+                }
+                // PostgreSQL has most functions of integers for every width.
+                ty if self.as_written && ty.is_integer() && argument.ty.is_integer() => {
+                    argument.expr
                 }
                 ty => self.implicit(argument, concrete(ty))?,
             });

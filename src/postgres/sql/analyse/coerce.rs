@@ -54,6 +54,17 @@ impl Analyser<'_> {
                 format!("cannot cast type {from} to {to}"),
             ));
         }
+        if self.as_written {
+            let cast = Box::new(Expr::Cast {
+                operand: Box::new(expr),
+                from,
+                to,
+            });
+            return Ok(match how {
+                Coercion::Explicit => Expr::Written(cast),
+                _ => *cast,
+            });
+        }
         Ok(match expr {
             // All integers and most strings are stored alike; a cast that is
             // written keeps an index from being used.
@@ -92,6 +103,9 @@ impl Analyser<'_> {
             Expr::Const(value) => {
                 if let Value::Text(text) = value {
                     *value = from_text(to, text)?;
+                }
+                if self.as_written {
+                    return Ok(literal(expr, to));
                 }
             }
             Expr::Param(index) => self.deduce(*index, to)?,
@@ -141,7 +155,11 @@ impl Analyser<'_> {
                         format!("relation \"{text}\" does not exist"),
                     ));
                 }
-                Ok(Expr::Const(Value::Text(quote_ident(&name).into())))
+                let named = Expr::Const(Value::Text(quote_ident(&name).into()));
+                Ok(match self.as_written {
+                    true => literal(named, Type::Regclass),
+                    false => named,
+                })
             }
             Expr::Param(index) if from == Type::Unknown => {
                 self.deduce(*index, Type::Text)?;
@@ -175,6 +193,9 @@ impl Analyser<'_> {
     pub(super) fn any(&mut self, value: Typed) -> Result<Typed> {
         if let (Expr::Param(index), Type::Unknown) = (&value.expr, value.ty) {
             self.untyped.push(*index);
+            return Ok(value);
+        }
+        if self.as_written && value.ty == Type::Unknown {
             return Ok(value);
         }
         self.settle(value)
@@ -256,6 +277,15 @@ impl Analyser<'_> {
     }
 }
 
+/// A constant that says of what type it is.
+pub(super) fn literal(constant: Expr, ty: Type) -> Expr {
+    Expr::Cast {
+        operand: Box::new(constant),
+        from: Type::Unknown,
+        to: ty,
+    }
+}
+
 /// Holds a value to the size of its type.
 pub(super) fn with_limit(expr: Expr, ty: Type, modifier: i32, explicit: bool) -> Expr {
     if modifier < 0 {
@@ -288,8 +318,8 @@ fn wider(left: Type, right: Type) -> Type {
 /// True if there is such a conversion in such a place.
 pub(super) fn convertible(from: Type, to: Type, how: Coercion) -> bool {
     use Type::{
-        Array, Bool, Bytea, Date, Int4, Int8, Interval, Json, Jsonb, Oid, Regclass, Time,
-        Timestamp, Timestamptz, Xid,
+        Array, Bool, Bytea, Date, Int2vector, Int4, Int8, Interval, Json, Jsonb, Oid, Oidvector,
+        Regclass, Time, Timestamp, Timestamptz, Xid,
     };
     if from == to || (from.is_string() && to.is_string()) {
         return true;
@@ -299,6 +329,8 @@ pub(super) fn convertible(from: Type, to: Type, how: Coercion) -> bool {
     }
     match (from, to) {
         (Array(from), Array(to)) => convertible(*from, *to, how),
+        (Int2vector, Array(to)) => convertible(Type::Int2, *to, how),
+        (Oidvector, Array(to)) => convertible(Oid, *to, how),
         (Date, Timestamp | Timestamptz) | (Timestamp, Timestamptz) | (Time, Interval) => true,
         (Timestamp | Timestamptz, Date | Time)
         | (Timestamptz, Timestamp)

@@ -92,13 +92,13 @@ impl Analyser<'_> {
             let covered = index
                 .predicate
                 .as_ref()
-                .is_none_or(|wanted| wanted.clone().conjuncts().iter().all(implied));
+                .is_none_or(|wanted| (**wanted).clone().conjuncts().iter().all(implied));
             index.unique
                 && covered
                 && index.keys.iter().all(|key| keys.contains(&key.expr))
                 && keys
                     .iter()
-                    .all(|key| index.keys.iter().any(|own| own.expr == *key))
+                    .all(|key| index.keys.iter().any(|own| *own.expr == *key))
         };
         let indexes = table.indexes.iter().filter(|index| matches(index));
         let matching: Vec<u32> = indexes.map(|index| index.id).collect();

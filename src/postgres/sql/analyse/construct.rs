@@ -9,7 +9,7 @@ use super::coerce::{Coercion, with_limit};
 use super::operator::{no_operator, row};
 use super::{Analyser, Typed, column_type};
 use crate::postgres::error::{Error, Result, SqlState};
-use crate::postgres::sql::expr::Expr;
+use crate::postgres::sql::expr::{Comparison, Expr};
 use crate::postgres::types::{Type, Value, from_text};
 
 impl Analyser<'_> {
@@ -44,13 +44,22 @@ impl Analyser<'_> {
                 expr,
                 field: CeilFloorKind::DateTimeField(DateTimeField::NoDateTime),
             } => self.named("floor", &[&**expr]),
-            Ast::Position { expr, r#in } => self.named("position", &[&**r#in, &**expr]),
+            Ast::Position { expr, r#in } => {
+                let value = self.named("position", &[&**r#in, &**expr])?;
+                Ok(self.written(value))
+            }
             Ast::Substring {
                 expr,
                 substring_from,
                 substring_for,
-                ..
-            } => self.substring(expr, substring_from.as_deref(), substring_for.as_deref()),
+                special,
+                shorthand,
+            } => {
+                let (from, length) = (substring_from.as_deref(), substring_for.as_deref());
+                let name = if *shorthand { "substr" } else { "substring" };
+                let value = self.substring(name, expr, from, length)?;
+                Ok(if *special { value } else { self.written(value) })
+            }
             Ast::Trim {
                 trim_where,
                 trim_what,
@@ -60,12 +69,16 @@ impl Analyser<'_> {
                 let listed = trim_characters.as_ref().and_then(|list| list.first());
                 let mut arguments: Vec<&Ast> = vec![&**expr];
                 arguments.extend(trim_what.as_deref().or(listed));
-                self.named(trim_name(*trim_where), &arguments)
+                let value = self.named(trim_name(*trim_where), &arguments)?;
+                Ok(self.written(value))
             }
             Ast::AtTimeZone {
                 timestamp,
                 time_zone,
-            } => self.named("timezone", &[&**time_zone, &**timestamp]),
+            } => {
+                let value = self.named("timezone", &[&**time_zone, &**timestamp])?;
+                Ok(self.written(value))
+            }
             // There is one collation, that of bytes.
             Ast::Collate { expr, collation } => {
                 let name = collation.to_string();
@@ -90,10 +103,28 @@ impl Analyser<'_> {
         let name = name.trim_matches('\'').to_owned();
         let from = self.expr(expr)?;
         let field = Typed::new(Expr::Const(Value::text(&name)), Type::Text);
-        self.call("extract", vec![field, from])
+        let value = self.call("extract", vec![field, from])?;
+        Ok(self.written(value))
     }
 
-    fn substring(&mut self, expr: &Ast, from: Option<&Ast>, length: Option<&Ast>) -> Result<Typed> {
+    /// Notes that something was written in a form of its own.
+    pub(super) fn written(&self, value: Typed) -> Typed {
+        match self.as_written {
+            true => Typed {
+                expr: Expr::Written(Box::new(value.expr)),
+                ..value
+            },
+            false => value,
+        }
+    }
+
+    fn substring(
+        &mut self,
+        name: &str,
+        expr: &Ast,
+        from: Option<&Ast>,
+        length: Option<&Ast>,
+    ) -> Result<Typed> {
         let mut arguments = vec![self.expr(expr)?];
         arguments.push(match from {
             Some(from) => self.expr(from)?,
@@ -102,7 +133,7 @@ impl Analyser<'_> {
         if let Some(length) = length {
             arguments.push(self.expr(length)?);
         }
-        self.call("substring", arguments)
+        self.call(name, arguments)
     }
 
     fn in_list(&mut self, operand: &Ast, list: &[Ast], negated: bool) -> Result<Typed> {
@@ -117,6 +148,9 @@ impl Analyser<'_> {
             }));
         }
         let operand = self.expr(operand)?;
+        if self.as_written {
+            return self.in_written(operand, list, negated);
+        }
         let mut items = Vec::new();
         let mut ty = operand.ty;
         for item in list {
@@ -145,14 +179,50 @@ impl Analyser<'_> {
         }))
     }
 
-    fn between(&mut self, operand: &Ast, negated: bool, low: &Ast, high: &Ast) -> Result<Typed> {
-        let low = self.binary(operand, &BinaryOperator::GtEq, low)?.expr;
-        let high = self.binary(operand, &BinaryOperator::LtEq, high)?.expr;
-        let both = Expr::And(vec![low, high]);
-        Ok(Typed::boolean(if negated {
-            Expr::Not(Box::new(both))
+    /// IN as it is kept: a comparison with an array of what is the same for
+    /// all rows, if there are several, and with each of the others.
+    fn in_written(&mut self, operand: Typed, list: &[Ast], negated: bool) -> Result<Typed> {
+        let items = list.iter().map(|item| self.expr(item));
+        let items = items.collect::<Result<Vec<Typed>>>()?;
+        let comparison = match negated {
+            true => Comparison::NotEqual,
+            false => Comparison::Equal,
+        };
+        let mut parts = Vec::new();
+        let reads = |item: &Typed| !item.expr.columns().is_empty();
+        let (mut others, constants): (Vec<_>, Vec<_>) = items.iter().cloned().partition(reads);
+        if constants.len() > 1 {
+            let own = operand.clone();
+            let (mut list, ty) = self.unify([vec![own], constants].concat(), "IN")?;
+            list.remove(0);
+            let array = ty.array();
+            let array = array.ok_or_else(|| Error::unsupported("a list of arrays"))?;
+            let array = Typed::new(Expr::Array(list), array);
+            let part = self.quantified_by(operand.clone(), comparison, array, negated)?;
+            parts.push(part.expr);
         } else {
-            both
+            others = items;
+        }
+        for item in others {
+            parts.push(self.compare(comparison, operand.clone(), item)?.expr);
+        }
+        Ok(Typed::boolean(match parts.len() {
+            1 => parts.remove(0),
+            _ if negated => Expr::And(parts),
+            _ => Expr::Or(parts),
+        }))
+    }
+
+    fn between(&mut self, operand: &Ast, negated: bool, low: &Ast, high: &Ast) -> Result<Typed> {
+        let (above, below) = match negated {
+            true => (BinaryOperator::Lt, BinaryOperator::Gt),
+            false => (BinaryOperator::GtEq, BinaryOperator::LtEq),
+        };
+        let low = self.binary(operand, &above, low)?.expr;
+        let high = self.binary(operand, &below, high)?.expr;
+        Ok(Typed::boolean(match negated {
+            true => Expr::Or(vec![low, high]),
+            false => Expr::And(vec![low, high]),
         }))
     }
 
@@ -162,7 +232,11 @@ impl Analyser<'_> {
         if let (Ast::Array(array), Type::Array(_)) = (operand, ty)
             && array.elem.is_empty()
         {
-            return Ok(Typed::new(Expr::Array(Vec::new()), ty));
+            let empty = Typed::new(Expr::Array(Vec::new()), ty);
+            return Ok(match self.as_written {
+                true => Typed::new(super::coerce::literal(empty.expr, ty), ty),
+                false => empty,
+            });
         }
         let operand = self.expr(operand)?;
         let expr = self.coerce(operand, ty, Coercion::Explicit)?;
@@ -229,7 +303,11 @@ impl Analyser<'_> {
             arms: tests.into_iter().zip(results).collect(),
             otherwise: Box::new(otherwise),
         };
-        Ok(Typed::new(expr, ty))
+        let value = Typed::new(expr, ty);
+        Ok(match operand {
+            Some(_) => self.written(value),
+            None => value,
+        })
     }
 
     fn array(&mut self, elements: &[Ast]) -> Result<Typed> {
@@ -260,6 +338,15 @@ impl Analyser<'_> {
             };
             let index = self.expr(index)?;
             value = match value.ty {
+                Type::Int2vector | Type::Oidvector => {
+                    let array = value.ty.vector_of().and_then(Type::array);
+                    let array = array.unwrap_or(Type::Unknown);
+                    let value = Typed::new(self.implicit(value, array)?, array);
+                    let one = Typed::new(Expr::Const(Value::Int(1)), Type::Int4);
+                    // A vector begins at 0.
+                    let index = self.operate(&BinaryOperator::Plus, index, one)?;
+                    self.call("[]", vec![value, index])?
+                }
                 Type::Array(_) => {
                     if !index.ty.is_number() && index.ty != Type::Unknown {
                         return Err(Error::new(

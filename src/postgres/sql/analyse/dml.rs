@@ -409,7 +409,7 @@ impl Analyser<'_> {
 
 /// What a column has before it is computed, if it is.
 fn default_of(column: &Column) -> Expr {
-    let default = column.default.as_ref();
+    let default = column.default.as_deref();
     let default = default.filter(|_| column.computed().is_none());
     default.cloned().unwrap_or(Expr::Const(Value::Null))
 }

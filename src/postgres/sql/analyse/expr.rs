@@ -29,7 +29,8 @@ impl Analyser<'_> {
                     called @ ("current_schema" | "current_catalog")
                         if name.quote_style.is_none() =>
                     {
-                        self.call(called, Vec::new())
+                        let value = self.call(called, Vec::new())?;
+                        Ok(self.written(value))
                     }
                     _ => Err(error),
                 }
@@ -49,8 +50,14 @@ impl Analyser<'_> {
             Ast::IsNotTrue(operand) => self.is(operand, Truth::True, true),
             Ast::IsFalse(operand) => self.is(operand, Truth::False, false),
             Ast::IsNotFalse(operand) => self.is(operand, Truth::False, true),
-            Ast::IsUnknown(operand) => self.is(operand, Truth::Null, false),
-            Ast::IsNotUnknown(operand) => self.is(operand, Truth::Null, true),
+            Ast::IsUnknown(operand) => {
+                let value = self.is(operand, Truth::Null, false)?;
+                Ok(self.written(value))
+            }
+            Ast::IsNotUnknown(operand) => {
+                let value = self.is(operand, Truth::Null, true)?;
+                Ok(self.written(value))
+            }
             Ast::IsDistinctFrom(left, right) => self.distinct_from(left, right, false),
             Ast::IsNotDistinctFrom(left, right) => self.distinct_from(left, right, true),
             Ast::Like {
@@ -273,9 +280,22 @@ impl Analyser<'_> {
             _ => {}
         }
         let (operand, array) = (self.expr(left)?, self.expr(right)?);
+        self.quantified_by(operand, comparison, array, all)
+    }
+
+    /// A comparison with the elements of an array.
+    pub(super) fn quantified_by(
+        &mut self,
+        operand: Typed,
+        comparison: Comparison,
+        array: Typed,
+        all: bool,
+    ) -> Result<Typed> {
         let element = match array.ty {
             Type::Array(element) => *element,
             Type::Unknown => operand.ty,
+            Type::Int2vector => Type::Int2,
+            Type::Oidvector => Type::Oid,
             _ => {
                 return Err(Error::new(
                     SqlState("42809"),
@@ -285,17 +305,23 @@ impl Analyser<'_> {
         };
         let ty = match Analyser::common(operand.ty, element) {
             Some(Type::Unknown) => Type::Text,
+            Some(Type::Varchar) if self.as_written => Type::Text,
             Some(ty) => ty,
             None => {
-                return Err(super::operator::no_operator(
-                    operand.ty,
-                    &op.to_string(),
-                    element,
-                ));
+                let sign = super::operator::comparison_sign(comparison);
+                return Err(super::operator::no_operator(operand.ty, sign, element));
             }
         };
-        let wanted = ty.array().ok_or_else(|| Error::unsupported("this array"))?;
-        let operand = self.implicit(operand, ty)?;
+        let as_it_is = |own: Type| self.as_written && self.meets_as_it_is(own, ty);
+        let own = if as_it_is(element) { element } else { ty };
+        let wanted = own
+            .array()
+            .ok_or_else(|| Error::unsupported("this array"))?;
+        let own = match as_it_is(operand.ty) {
+            true => operand.ty,
+            false => ty,
+        };
+        let operand = self.implicit(operand, own)?;
         let array = self.implicit(array, wanted)?;
         Ok(Typed::boolean(Expr::Quantified {
             comparison,

@@ -94,6 +94,9 @@ pub(in crate::postgres) struct Analyser<'a> {
     ctes: Vec<Cte>,
     named: Vec<Named>,
     tables: Vec<(TableId, LockMode)>,
+    /// Keeps an expression as it was written, to be shown: nothing is
+    /// computed beforehand, and every conversion stands in it.
+    as_written: bool,
 }
 
 /// The slot that stands for a list of aggregates until they have a place.
@@ -118,6 +121,7 @@ impl<'a> Analyser<'a> {
             ctes: Vec::new(),
             named: Vec::new(),
             tables: Vec::new(),
+            as_written: false,
         }
     }
 

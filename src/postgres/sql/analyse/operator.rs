@@ -58,7 +58,12 @@ impl Analyser<'_> {
         self.arithmetic(arithmetic, op, left, right)
     }
 
-    fn compare(&mut self, comparison: Comparison, left: Typed, right: Typed) -> Result<Typed> {
+    pub(super) fn compare(
+        &mut self,
+        comparison: Comparison,
+        left: Typed,
+        right: Typed,
+    ) -> Result<Typed> {
         let sign = comparison_sign(comparison);
         let (left, right, ty) = self.meet(left, right, sign)?;
         if matches!(ty, Type::Json | Type::Void | Type::Record) {
@@ -125,7 +130,10 @@ impl Analyser<'_> {
         let name = format!("argument of {op}");
         // Chains of one operator are as long as their text: no recursion.
         let mut sides = vec![right];
-        let mut rest = left;
+        let mut rest = match self.as_written {
+            true => bare(left),
+            false => left,
+        };
         while let Ast::BinaryOp {
             left,
             op: inner,
@@ -134,7 +142,10 @@ impl Analyser<'_> {
             && inner == op
         {
             sides.push(right);
-            rest = left;
+            rest = match self.as_written {
+                true => bare(left),
+                false => left,
+            };
         }
         sides.push(rest);
         let mut parts = Vec::new();
@@ -142,6 +153,7 @@ impl Analyser<'_> {
             let value = self.expr(side)?;
             let part = self.boolean(value, &name)?;
             match (part, op) {
+                (part, _) if self.as_written => parts.push(part),
                 (Expr::And(inner), BinaryOperator::And) => parts.extend(inner),
                 (Expr::Or(inner), BinaryOperator::Or) => parts.extend(inner),
                 (part, _) => parts.push(part),
@@ -171,18 +183,24 @@ impl Analyser<'_> {
         if ty == Type::Xid && !matches!(operator, "=" | "<>") {
             return Err(no_operator(left.ty, operator, right.ty));
         }
-        // Integers of any width compare as they are.
-        let ty_of = |side: &Typed| {
-            if side.ty.is_integer() && (ty.is_integer() || ty == Type::Xid) {
-                side.ty
-            } else {
-                ty
-            }
+        let own = |side: &Typed| match self.meets_as_it_is(side.ty, ty) {
+            true => side.ty,
+            false => ty,
         };
-        let (left_ty, right_ty) = (ty_of(&left), ty_of(&right));
+        let (left_ty, right_ty) = (own(&left), own(&right));
         let left = self.coerce(left, left_ty, Coercion::Implicit)?;
         let right = self.coerce(right, right_ty, Coercion::Implicit)?;
         Ok((left, right, ty))
+    }
+
+    /// True if an operator takes this type beside another, of which `common`
+    /// has come.
+    pub(super) fn meets_as_it_is(&self, own: Type, common: Type) -> bool {
+        let float = |ty: Type| matches!(ty, Type::Float4 | Type::Float8);
+        // Integers of any width compare as they are.
+        let integers = own.is_integer() && (common.is_integer() || common == Type::Xid);
+        let written = (own.is_time() && common.is_time()) || (float(own) && float(common));
+        integers || (self.as_written && written)
     }
 
     fn concat(&mut self, left: Typed, right: Typed) -> Result<Typed> {
@@ -194,13 +212,24 @@ impl Analyser<'_> {
         if !types.iter().any(|ty| ty.is_string()) {
             return Err(no_operator(left.ty, "||", right.ty));
         }
-        let left = self.coerce(left, Type::Text, Coercion::Explicit)?;
-        let right = self.coerce(right, Type::Text, Coercion::Explicit)?;
+        let left = self.concatenated(left)?;
+        let right = self.concatenated(right)?;
         self.custom(
             "||",
             Typed::new(left, Type::Text),
             Typed::new(right, Type::Text),
         )
+    }
+
+    /// One side of `||`, which takes any type beside a text.
+    fn concatenated(&mut self, side: Typed) -> Result<Expr> {
+        if self.as_written && side.ty != Type::Unknown {
+            return match side.ty.is_string() {
+                true => self.implicit(side, Type::Text),
+                false => Ok(side.expr),
+            };
+        }
+        self.coerce(side, Type::Text, Coercion::Explicit)
     }
 
     fn arithmetic(
@@ -211,6 +240,11 @@ impl Analyser<'_> {
         right: Typed,
     ) -> Result<Typed> {
         if let Some((left_ty, right_ty, ty)) = time_result(arithmetic, left.ty, right.ty) {
+            let factor = |operand: Type| match operand.is_integer() && ty == Type::Interval {
+                true if self.as_written => Type::Float8,
+                _ => operand,
+            };
+            let (left_ty, right_ty) = (factor(left_ty), factor(right_ty));
             let left = self.implicit(left, left_ty)?;
             let right = self.implicit(right, right_ty)?;
             let expr = Expr::Arithmetic(arithmetic, ty, Box::new(left), Box::new(right));
@@ -240,9 +274,14 @@ impl Analyser<'_> {
         // json is taken apart by its meaning, and stays json.
         let json = left.ty == Type::Json && matches!(sign, "->" | "->>" | "#>" | "#>>");
         if json {
-            let expr = self.coerce(left, Type::Jsonb, Coercion::Assignment)?;
+            let expr = match self.as_written {
+                true => left.expr,
+                false => self.coerce(left, Type::Jsonb, Coercion::Assignment)?,
+            };
             let value = self.custom(sign, Typed::new(expr, Type::Jsonb), right)?;
-            return Ok(if value.ty == Type::Jsonb {
+            return Ok(if value.ty == Type::Jsonb && self.as_written {
+                Typed::new(value.expr, Type::Json)
+            } else if value.ty == Type::Jsonb {
                 let expr = self.coerce(value, Type::Json, Coercion::Assignment)?;
                 Typed::new(expr, Type::Json)
             } else {
@@ -295,6 +334,14 @@ impl Analyser<'_> {
     }
 }
 
+/// What stands in parentheses.
+fn bare(ast: &Ast) -> &Ast {
+    match ast {
+        Ast::Nested(inner) => bare(inner),
+        other => other,
+    }
+}
+
 /// The parts of a row constructor.
 pub(super) fn row(ast: &Ast) -> Option<&[Ast]> {
     match ast {
@@ -335,7 +382,7 @@ fn named(name: &[String]) -> Result<BinaryOperator> {
     })
 }
 
-fn comparison_sign(comparison: Comparison) -> &'static str {
+pub(super) fn comparison_sign(comparison: Comparison) -> &'static str {
     match comparison {
         Comparison::Equal => "=",
         Comparison::NotEqual => "<>",

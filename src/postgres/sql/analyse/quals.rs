@@ -108,7 +108,8 @@ impl Costs<'_> {
             | Expr::Is { .. }
             | Expr::Case { .. }
             | Expr::Coalesce(_)
-            | Expr::Array(_) => 0,
+            | Expr::Array(_)
+            | Expr::Written(_) => 0,
             Expr::Compare(..)
             | Expr::Distinct { .. }
             | Expr::Arithmetic(..)

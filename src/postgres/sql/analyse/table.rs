@@ -11,8 +11,8 @@ use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::sql::expr::Expr;
 use crate::postgres::sql::plan::SYSTEM_COLUMNS;
 use crate::postgres::storage::catalog::ViewColumns;
-use crate::postgres::storage::table::{Column, Generated, TableDef, TableId};
-use crate::postgres::types::Type;
+use crate::postgres::storage::table::{Column, Formula, Generated, TableDef, TableId};
+use crate::postgres::types::{Type, Value};
 
 impl Analyser<'_> {
     /// The columns of this table are in sight.
@@ -25,10 +25,23 @@ impl Analyser<'_> {
         self
     }
 
+    /// Analyses something as it is evaluated, and as it was written.
+    fn both(&mut self, analyse: impl Fn(&mut Self) -> Result<Expr>) -> Result<Formula> {
+        let expr = analyse(self)?;
+        self.as_written = true;
+        let written = analyse(self);
+        self.as_written = false;
+        Ok(Formula::new(expr, written?))
+    }
+
     /// The condition of a CHECK constraint.
-    pub(in crate::postgres) fn check(mut self, condition: &Ast, table: &TableDef) -> Result<Expr> {
+    pub(in crate::postgres) fn check(
+        mut self,
+        condition: &Ast,
+        table: &TableDef,
+    ) -> Result<Formula> {
         self.enter("check constraints");
-        let condition = self.condition(condition, "CHECK")?;
+        let condition = self.both(|a| a.condition(condition, "CHECK"))?;
         refuse_subqueries(&condition, "check constraint")?;
         if let Some(name) = system_column(&condition, table) {
             return Err(Error::new(
@@ -39,8 +52,12 @@ impl Analyser<'_> {
         Ok(condition)
     }
 
-    /// The default of a column.
-    pub(in crate::postgres) fn default(mut self, value: &Ast, column: &Column) -> Result<Expr> {
+    /// The default of a column; None if it is plainly NULL.
+    pub(in crate::postgres) fn default(
+        mut self,
+        value: &Ast,
+        column: &Column,
+    ) -> Result<Option<Formula>> {
         self.enter("DEFAULT expressions");
         if matches!(value, Ast::Identifier(_) | Ast::CompoundIdentifier(_)) {
             return Err(Error::new(
@@ -48,10 +65,18 @@ impl Analyser<'_> {
                 "cannot use column reference in DEFAULT expression",
             ));
         }
-        let value = self.expr(value)?;
-        let expr = self.assign_default(value, column)?;
-        refuse_subqueries(&expr, "DEFAULT expression")?;
-        Ok(expr)
+        let default = self.both(|a| {
+            let value = a.expr(value)?;
+            a.assign_default(value, column)
+        })?;
+        refuse_subqueries(&default, "DEFAULT expression")?;
+        let null = match &default.written {
+            Expr::Cast { operand, from, .. } => {
+                *from == Type::Unknown && **operand == Expr::Const(Value::Null)
+            }
+            _ => false,
+        };
+        Ok((!null).then_some(default))
     }
 
     /// What a generated column is computed from: other columns of its row.
@@ -60,12 +85,12 @@ impl Analyser<'_> {
         value: &Ast,
         column: &Column,
         table: &TableDef,
-    ) -> Result<Expr> {
+    ) -> Result<Formula> {
         let invalid = |message| Error::new(SqlState::INVALID_OBJECT_DEFINITION, message);
         self.enter("column generation expressions");
-        let value = self.expr(value)?;
-        refuse_subqueries(&value.expr, "column generation expression")?;
-        if let Some(name) = system_column(&value.expr, table) {
+        let expr = self.expr(value)?.expr;
+        refuse_subqueries(&expr, "column generation expression")?;
+        if let Some(name) = system_column(&expr, table) {
             return Err(Error::new(
                 SqlState::INVALID_COLUMN_REFERENCE,
                 format!("cannot use system column \"{name}\" in column generation expression"),
@@ -73,17 +98,20 @@ impl Analyser<'_> {
         }
         let is_generated =
             |index: &usize| table.columns[*index].generated == Some(Generated::Stored);
-        if let Some(index) = value.expr.columns().into_iter().find(is_generated) {
+        if let Some(index) = expr.columns().into_iter().find(is_generated) {
             let name = &table.columns[index].name;
             let message =
                 format!("cannot use generated column \"{name}\" in column generation expression");
             return Err(invalid(message)
                 .detail("A generated column cannot reference another generated column."));
         }
-        if is_mutable(&value.expr) {
+        if is_mutable(&expr) {
             return Err(invalid("generation expression is not immutable".to_owned()));
         }
-        self.assign_default(value, column)
+        self.both(|a| {
+            let value = a.expr(value)?;
+            a.assign_default(value, column)
+        })
     }
 
     /// Converts a default for its column.
@@ -96,18 +124,22 @@ impl Analyser<'_> {
     }
 
     /// A key of an index.
-    pub(in crate::postgres) fn index_key(mut self, key: &Ast) -> Result<Typed> {
+    pub(in crate::postgres) fn index_key(mut self, key: &Ast) -> Result<(Formula, Type)> {
         self.enter("index expressions");
         let value = self.expr(key)?;
-        let value = self.settle(value)?;
-        immutable(&value.expr, "index expression")?;
-        Ok(value)
+        let ty = self.settle(value)?.ty;
+        let value = self.both(|a| {
+            let value = a.expr(key)?;
+            Ok(a.settle(value)?.expr)
+        })?;
+        immutable(&value, "index expression")?;
+        Ok((value, ty))
     }
 
     /// The predicate of a partial index.
-    pub(in crate::postgres) fn predicate(mut self, predicate: &Ast) -> Result<Expr> {
+    pub(in crate::postgres) fn predicate(mut self, predicate: &Ast) -> Result<Formula> {
         self.enter("index predicates");
-        let condition = self.condition(predicate, "WHERE")?;
+        let condition = self.both(|a| a.condition(predicate, "WHERE"))?;
         immutable(&condition, "index predicate")?;
         Ok(condition)
     }
@@ -123,17 +155,18 @@ impl Analyser<'_> {
     /// The default of a column that had type `from` until now.
     pub(in crate::postgres) fn converted_default(
         mut self,
-        default: Expr,
+        default: &Formula,
         from: Type,
         column: &Column,
-    ) -> Result<Expr> {
-        let value = Typed {
-            expr: default,
-            ty: from,
-            modifier: -1,
-            at: 0,
-        };
-        let converted = self.assign(value, column, "default expression");
+    ) -> Result<Formula> {
+        let converted = self.both(|a| {
+            let expr = match a.as_written {
+                true => &default.written,
+                false => &**default,
+            };
+            let value = Typed::new(expr.clone(), from);
+            a.assign(value, column, "default expression")
+        });
         converted.map_err(|error| {
             if error.code() != SqlState::DATATYPE_MISMATCH {
                 return error;

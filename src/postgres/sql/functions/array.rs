@@ -125,6 +125,18 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
             .cloned()
             .unwrap_or(Value::Null))
     }),
+    // A vector begins at 0.
+    Builtin::new(
+        "generate_subscripts",
+        &[Type::Int2vector, Int4],
+        Int4,
+        |a, _| {
+            let length = text(&a[0])?.split_whitespace().count();
+            let length = if int(&a[1])? == 1 { length } else { 0 };
+            Ok(Value::Array((0..length).map(count).collect()))
+        },
+    )
+    .with(Kind::Set),
     Builtin::new("generate_subscripts", &[AnyArray, Int4], Int4, |a, _| {
         let length = if int(&a[1])? == 1 {
             elements(&a[0])?.len()

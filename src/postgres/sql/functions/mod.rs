@@ -24,7 +24,7 @@ pub(in crate::postgres) use json::to_json;
 pub(in crate::postgres) use pattern::like;
 pub(in crate::postgres) use system::not_immutable;
 pub(in crate::postgres) use text::append;
-pub(super) use text::quote_ident;
+pub(in crate::postgres) use text::quote_ident;
 
 /// A function, or an operator under its own sign.
 pub(in crate::postgres) struct Builtin {
@@ -145,6 +145,13 @@ impl Builtin {
         Ok(value)
     }
 
+    /// True if it is called by a sign.
+    pub(in crate::postgres) fn is_operator(&self) -> bool {
+        !self
+            .name
+            .starts_with(|c: char| c.is_ascii_alphabetic() || c == '_' || c == '[')
+    }
+
     /// The type that it takes as argument `index`.
     pub(in crate::postgres) fn argument(&self, index: usize) -> Type {
         let last = self.arguments.len().saturating_sub(1);
@@ -198,7 +205,7 @@ pub(in crate::postgres) fn resolve(
         _ if from == to || from == Type::Unknown => true,
         Type::Any => true,
         Type::AnyElement => !matches!(from, Type::Array(_)),
-        Type::AnyArray => matches!(from, Type::Array(_)),
+        Type::AnyArray => matches!(from, Type::Array(_)) || from.vector_of().is_some(),
         _ => castable(from, to),
     };
     let all_fit = |builtin: &&Builtin| {
@@ -213,6 +220,7 @@ pub(in crate::postgres) fn resolve(
         let mut elements = arguments.iter().enumerate().filter_map(|(index, ty)| {
             match (builtin.argument(index), *ty) {
                 (Type::AnyArray, Type::Array(of)) if *of != Type::Unknown => Some(*of),
+                (Type::AnyArray, vector) => vector.vector_of(),
                 (Type::AnyElement, ty) if ty != Type::Unknown => Some(ty),
                 _ => None,
             }

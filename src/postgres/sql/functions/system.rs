@@ -1,7 +1,7 @@
 //! Functions about the session, the server and its objects.
 
 use super::{Builtin, int, text};
-use crate::postgres::catalog::role_name;
+use crate::postgres::catalog::{Shown, role_name};
 use crate::postgres::engine::Shared;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::sql::{Context, VERSION};
@@ -121,8 +121,37 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
         described(&a[0], int(&a[1])?, c)
     }),
     Builtin::new("format_type", &[Oid, Int4], Text, |a, _| {
-        let oid = u32::try_from(int(&a[0])?).unwrap_or(0);
-        Ok(Value::text(Type::from_oid(oid).map_or("???", Type::name)))
+        let (Some(number), modifier) = (a[0].as_int(), a[1].as_int()) else {
+            return Ok(Value::Null);
+        };
+        let modifier = modifier.map(|modifier| i32::try_from(modifier).unwrap_or(-1));
+        let ty = Type::from_oid(u32::try_from(number).unwrap_or(0));
+        Ok(Value::text(&match (ty, modifier) {
+            _ if number == 0 => "-".to_owned(),
+            (None, _) => "???".to_owned(),
+            (Some(ty), None) => ty.name().to_owned(),
+            (Some(ty), Some(modifier)) => ty.with_modifier(modifier),
+        }))
+    })
+    .for_nulls(),
+    Builtin::new("pg_get_expr", &[Text, Oid], Text, |a, c| {
+        definition(Shown::Node(text(&a[0])?), false, c)
+    }),
+    Builtin::new("pg_get_expr", &[Text, Oid, Bool], Text, |a, c| {
+        definition(Shown::Node(text(&a[0])?), is_true(&a[2]), c)
+    }),
+    Builtin::new("pg_get_indexdef", &[Oid], Text, |a, c| {
+        definition(Shown::Index(oid(&a[0])?, 0), false, c)
+    }),
+    Builtin::new("pg_get_indexdef", &[Oid, Int4, Bool], Text, |a, c| {
+        let column = usize::try_from(int(&a[1])?).unwrap_or(usize::MAX);
+        definition(Shown::Index(oid(&a[0])?, column), is_true(&a[2]), c)
+    }),
+    Builtin::new("pg_get_constraintdef", &[Oid], Text, |a, c| {
+        definition(Shown::Constraint(oid(&a[0])?), false, c)
+    }),
+    Builtin::new("pg_get_constraintdef", &[Oid, Bool], Text, |a, c| {
+        definition(Shown::Constraint(oid(&a[0])?), is_true(&a[1]), c)
     }),
     Builtin::new("to_regclass", &[Text], Regclass, |a, c| {
         let name = text(&a[0])?;
@@ -133,6 +162,19 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
         })
     }),
 ];
+
+fn definition(what: Shown<'_>, pretty: bool, context: &Context<'_>) -> Result<Value> {
+    let shown = context.database()?.definition(what, pretty);
+    Ok(shown.map_or(Value::Null, |shown| Value::Text(shown.into())))
+}
+
+fn oid(value: &Value) -> Result<u32> {
+    Ok(u32::try_from(int(value)?).unwrap_or(0))
+}
+
+fn is_true(value: &Value) -> bool {
+    value.as_bool() == Some(true)
+}
 
 /// What COMMENT has said of a relation, or of one of its columns.
 fn described(oid: &Value, column: i64, context: &Context<'_>) -> Result<Value> {

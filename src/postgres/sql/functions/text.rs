@@ -2,6 +2,7 @@
 
 use super::{Builtin, Kind, count, int, text};
 use crate::postgres::error::{Error, Result, SqlState};
+use crate::postgres::sql::reserved::is_keyword;
 use crate::postgres::types::{Type, Value, write_text};
 
 use Type::{Any, Bytea, Int4, Text};
@@ -17,6 +18,13 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
     Builtin::new("initcap", &[Text], Text, |a, _| map(&a[0], initcap)),
     Builtin::new("length", &[Text], Int4, |a, _| {
         Ok(count(text(&a[0])?.chars().count()))
+    }),
+    Builtin::new("length", &[Type::Bpchar], Int4, |a, _| padded_length(&a[0])),
+    Builtin::new("char_length", &[Type::Bpchar], Int4, |a, _| {
+        padded_length(&a[0])
+    }),
+    Builtin::new("character_length", &[Type::Bpchar], Int4, |a, _| {
+        padded_length(&a[0])
     }),
     Builtin::new("length", &[Bytea], Int4, |a, _| bytes_length(&a[0])),
     Builtin::new("char_length", &[Text], Int4, |a, _| {
@@ -113,6 +121,12 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
         decode(text(&a[0])?, text(&a[1])?)
     }),
 ];
+
+/// The blanks that pad a text are no part of it.
+fn padded_length(value: &Value) -> Result<Value> {
+    let significant = text(value)?.trim_end_matches(' ');
+    Ok(count(significant.chars().count()))
+}
 
 /// PostgreSQL's limit on one text: 1 GB with its header.
 const SIZE_MAX: usize = (1 << 30) - 5;
@@ -321,10 +335,11 @@ fn split_part(a: &[Value], _: &crate::postgres::sql::Context<'_>) -> Result<Valu
     Ok(Value::text(part.unwrap_or(&"")))
 }
 
-pub(in crate::postgres::sql) fn quote_ident(name: &str) -> String {
+/// A name as SQL has to have it: in quotes if it would not be read as one.
+pub(in crate::postgres) fn quote_ident(name: &str) -> String {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     let starts = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
-    if starts && name.chars().all(plain) {
+    if starts && name.chars().all(plain) && !is_keyword(name) {
         name.to_owned()
     } else {
         format!("\"{}\"", name.replace('"', "\"\""))
