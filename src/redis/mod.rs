@@ -216,10 +216,11 @@ impl Shared {
         if let Some(aof) = &mut engine.keyspace.propagation.aof {
             aof.write();
         }
+        // First of all, nobody new is let in.
+        self.ended.notify_one();
         for client in engine.server.clients.iter_mut() {
             client.kill();
         }
-        self.ended.notify_one();
     }
 
     /// What a server does between a batch of commands and their replies: the

@@ -159,12 +159,14 @@ impl Spec {
         if !self.flags.contains(&"variable_flags") {
             return &self.flags;
         }
-        let has = |word: &[u8]| args[1..].iter().any(|arg| arg.eq_ignore_ascii_case(word));
-        let (is_set, gets) = (args[0].eq_ignore_ascii_case(b"SET"), has(b"GET"));
-        match (is_set, gets, has(b"SET") || has(b"INCRBY")) {
-            (true, false, _) => &["OW", "update"],
-            (false, _, false) => &["RO", "access"],
-            (true, true, _) | (false, _, true) => &["RW", "access", "update"],
+        let is_set = args[0].eq_ignore_ascii_case(b"SET");
+        let mut options = args.iter().skip(3);
+        if is_set && !options.any(|option| option.eq_ignore_ascii_case(b"GET")) {
+            &["OW", "update"]
+        } else if !is_set && only_gets(args) {
+            &["RO", "access"]
+        } else {
+            &["RW", "access", "update"]
         }
     }
 
@@ -262,7 +264,32 @@ impl Spec {
     }
 }
 
+/// Whether BITFIELD is asked to read and nothing else; what cannot be told is
+/// taken to write.
+fn only_gets(args: &[&[u8]]) -> bool {
+    let mut rest = args.get(2..).unwrap_or_default();
+    while let Some((word, values)) = rest.split_first() {
+        rest = match values {
+            [_, _, rest @ ..] if word.eq_ignore_ascii_case(b"GET") => rest,
+            [_, rest @ ..] if word.eq_ignore_ascii_case(b"OVERFLOW") => rest,
+            _ => return false,
+        };
+    }
+    true
+}
+
 impl Facts {
+    /// Whether any of the arguments can be a key.
+    pub(super) fn has_keys(&self) -> bool {
+        self.specs_of_keys().next().is_some()
+    }
+
+    /// Channels of shards are found as keys are, and are none.
+    fn specs_of_keys(&self) -> impl Iterator<Item = &Spec> {
+        let specs = self.specs.iter();
+        specs.filter(|spec| !spec.flags.contains(&"not_key"))
+    }
+
     /// The keys that a call names.
     pub(in crate::redis) fn keys(&self, args: &[&[u8]]) -> Vec<KeyUse> {
         let of_spec = |spec: &Spec| {
@@ -276,7 +303,7 @@ impl Facts {
                 writes,
             })
         };
-        self.specs.iter().flat_map(of_spec).collect()
+        self.specs_of_keys().flat_map(of_spec).collect()
     }
 
     /// The keys of a call, each with what is done to it.
@@ -291,7 +318,7 @@ impl Facts {
             });
             keys.collect::<Vec<Reply>>()
         };
-        self.specs.iter().flat_map(of_spec).collect()
+        self.specs_of_keys().flat_map(of_spec).collect()
     }
 
     /// What COMMAND INFO tells at its end: categories, tips, keys.

@@ -376,7 +376,13 @@ fn unblock_client(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     };
     let client = u64::try_from(id).ok();
     let client = client.and_then(|id| context.server.clients.get_mut(id));
-    let blocked = client.is_some_and(|client| unblock(context.keyspace, client, &reply));
+    let Some(client) = client else {
+        return Reply::Integer(0);
+    };
+    let blocked = unblock(context.keyspace, client, &reply);
+    if blocked && let Some(command) = client.last_command {
+        context.server.counts.failed_late(command, &reply);
+    }
     Reply::Integer(blocked.into())
 }
 

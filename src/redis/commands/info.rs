@@ -25,7 +25,7 @@ pub(super) const COMMANDS: &[Command] = &[command!(
 type Section = fn(&Context<'_>, &mut String);
 
 /// Name, heading, whether INFO alone shows it, and its lines.
-const SECTIONS: [(&str, &str, bool, Section); 12] = [
+const SECTIONS: [(&str, &str, bool, Section); 13] = [
     ("server", "Server", true, server),
     ("clients", "Clients", true, clients),
     ("memory", "Memory", true, memory),
@@ -35,6 +35,7 @@ const SECTIONS: [(&str, &str, bool, Section); 12] = [
     ("cpu", "CPU", true, cpu),
     ("commandstats", "Commandstats", false, commandstats),
     ("errorstats", "Errorstats", true, errorstats),
+    ("latencystats", "Latencystats", false, latencystats),
     ("cluster", "Cluster", true, cluster),
     ("keyspace", "Keyspace", true, keyspace),
     ("sentinel", "Sentinel", true, sentinel),
@@ -242,6 +243,7 @@ fn stats(context: &Context<'_>, text: &mut String) {
         text,
         format_args!("evicted_keys:{}", context.keyspace.evicted),
     );
+    line(text, format_args!("evicted_clients:0"));
     let lookups = &context.keyspace.lookups;
     line(text, format_args!("keyspace_hits:{}", lookups.hits));
     line(text, format_args!("keyspace_misses:{}", lookups.misses));
@@ -405,6 +407,24 @@ fn commandstats(context: &Context<'_>, text: &mut String) {
 fn errorstats(context: &Context<'_>, text: &mut String) {
     for (code, count) in &context.server.counts.errors {
         line(text, format_args!("errorstat_{code}:count={count}"));
+    }
+}
+
+/// No command has taken more than a nanosecond, which is the least that Redis
+/// measures.
+fn latencystats(context: &Context<'_>, text: &mut String) {
+    let config = &context.server.config;
+    if config.text("latency-tracking") == "no" {
+        return;
+    }
+    let percentiles = config.text("latency-tracking-info-percentiles");
+    let percentiles = percentiles.split_whitespace();
+    let each: Vec<String> = percentiles.map(|p| format!("p{p}=0.001")).collect();
+    let each = each.join(",");
+    for (name, stats) in &context.server.counts.by_command {
+        if stats.calls > 0 {
+            line(text, format_args!("latency_percentiles_usec_{name}:{each}"));
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! COMMAND GETKEYS: which arguments of a command are keys.
 
 use super::args::{answer, bulk, is};
-use super::{Command, find, migrate};
+use super::catalogue::Facts;
+use super::{Command, facts, find, migrate};
 use crate::redis::engine::Context;
 use crate::redis::number::parse_integer;
 use crate::redis::reply::Reply;
@@ -36,9 +37,10 @@ pub(in crate::redis) fn keys_of<'a>(
             return keys.map(<[_]>::to_vec).ok_or(INVALID);
         }
         "xread" | "xreadgroup" => return streams(args).ok_or(INVALID),
-        _ => {
+        name => {
             let error = Reply::error("ERR The command has no key arguments");
-            return fixed.ok_or(error);
+            let has_keys = facts(name).is_some_and(Facts::has_keys);
+            return fixed.filter(|_| has_keys).ok_or(error);
         }
     };
     let count = parse_integer(args[counted_at]).and_then(|count| usize::try_from(count).ok());

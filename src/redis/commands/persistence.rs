@@ -1,7 +1,8 @@
 //! Dumps and the append-only file.
 //!
 //! A background save is done when its reply goes out, so none is ever under
-//! way when the next is asked for.
+//! way when the next is asked for; one in a transaction is said to be for
+//! later.
 
 use super::{Command, Flags, Handler::Plain, command};
 use crate::redis::engine::Context;
@@ -41,7 +42,10 @@ pub(super) const COMMANDS: &[Command] = &[
 
 fn bgrewriteaof(context: &mut Context<'_>, _: &[&[u8]]) -> Reply {
     context.keyspace.rewrite_log();
-    Reply::status("Background append only file rewriting started")
+    match context.client.deny_blocking {
+        true => Reply::status("Background append only file rewriting scheduled"),
+        false => Reply::status("Background append only file rewriting started"),
+    }
 }
 
 fn bgsave(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
@@ -51,7 +55,10 @@ fn bgsave(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
         _ => return Reply::SYNTAX,
     }
     context.keyspace.save();
-    Reply::status("Background saving started")
+    match context.client.deny_blocking {
+        true => Reply::status("Background saving scheduled"),
+        false => Reply::status("Background saving started"),
+    }
 }
 
 fn save(context: &mut Context<'_>, _: &[&[u8]]) -> Reply {

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use super::events::Class;
 use super::eviction::Limit;
-use super::number::parse_integer;
+use super::number::{parse_double, parse_integer};
 use super::values::Compact;
 use super::wire::BULK_MAX;
 pub(super) use output_limits::{Class as OutputClass, OutputLimit, OutputLimits};
@@ -305,9 +305,27 @@ impl Parameter {
                 }
                 Ok(words.join(" "))
             }
+            "latency-tracking-info-percentiles" => percentiles(value),
             _ => Ok(value.to_owned()),
         }
     }
+}
+
+/// Numbers up to a hundred, with no more than six digits behind the point.
+fn percentiles(value: &str) -> Result<String, String> {
+    let mut kept = Vec::new();
+    for word in value.split_whitespace() {
+        let percentile = parse_double(word.as_bytes())
+            .ok_or("Invalid latency-tracking-info-percentiles parameters")?;
+        if !(0.0..=100.0).contains(&percentile) {
+            let why = "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]";
+            return Err(why.to_owned());
+        }
+        let digits = format!("{percentile:.6}");
+        let digits = digits.trim_end_matches('0').trim_end_matches('.');
+        kept.push(digits.to_owned());
+    }
+    Ok(kept.join(" "))
 }
 
 fn within(number: i64, least: i64, most: i64) -> Result<String, String> {

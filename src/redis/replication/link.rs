@@ -22,8 +22,8 @@ use crate::rt::{self, Stream};
 /// Between two attempts to connect, and between two acknowledgements.
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// Between two looks at whether a script is over that holds the stream up.
-const SCRIPT_PERIOD: Duration = Duration::from_millis(10);
+/// Between two looks at whether what holds the stream up is over.
+const HELD_PERIOD: Duration = Duration::from_millis(10);
 
 /// How much is read at a time.
 const READ_BYTES: usize = 16 * 1024;
@@ -222,7 +222,7 @@ impl Link {
                 self.enter(LinkState::Sync)?;
                 let bytes = self.snapshot(stream).await?;
                 while self.with(|engine| Ok(engine.is_in_script()))? {
-                    rt::sleep(SCRIPT_PERIOD).await;
+                    rt::sleep(HELD_PERIOD).await;
                 }
                 self.with(|engine| {
                     let compact = &engine.server.config.compact;
@@ -280,9 +280,6 @@ impl Link {
                     return Err(Broken::Again);
                 }
                 incoming.take(&self.input);
-                if engine.is_in_script() {
-                    return Ok(None);
-                }
                 engine.run_stream(&mut incoming).map_err(|_| Broken::Again)
             })?;
             self.input.clear();
@@ -295,9 +292,9 @@ impl Link {
                     self.with(|engine| Ok(engine.keyspace.propagation.replication.stream.offset))?;
                 self.acknowledge(stream, offset).await?;
             }
-            let held = self.with(|engine| Ok(engine.is_in_script()))?;
+            let held = self.with(|engine| Ok(engine.holds_stream_up()))?;
             let look_again = if held {
-                rt::now() + SCRIPT_PERIOD
+                rt::now() + HELD_PERIOD
             } else {
                 next_ack
             };

@@ -173,6 +173,12 @@ impl Engine {
         }
     }
 
+    /// Whether the stream waits, for the end of a script or a pause. Redis lets
+    /// pings pass as long as there is no write among them.
+    pub(super) fn holds_stream_up(&self) -> bool {
+        self.is_in_script() || self.keyspace.paused().is_some()
+    }
+
     /// Runs what came from the primary. If it asked to be told, answers up to
     /// which offset that was.
     pub(super) fn run_stream(&mut self, incoming: &mut Incoming) -> Result<Option<u64>, Reply> {
@@ -185,7 +191,9 @@ impl Engine {
         let mut whole = 0;
         let selected = |engine: &Engine| engine.keyspace.propagation.replication.stream.database();
         applier.select(selected(self).unwrap_or_default());
-        while let Some((args, taken)) = applier.next(input)? {
+        while !self.holds_stream_up()
+            && let Some((args, taken)) = applier.next(input)?
+        {
             whole += taken;
             let is = |index: usize, word: &[u8]| {
                 args.get(index)
