@@ -209,6 +209,14 @@ impl Error {
         )
     }
 
+    /// A command that a transaction which only reads does not run.
+    pub(super) fn read_only(command: &str) -> Error {
+        Error::new(
+            SqlState::READ_ONLY_SQL_TRANSACTION,
+            format!("cannot execute {command} in a read-only transaction"),
+        )
+    }
+
     /// The class of the error.
     pub fn code(&self) -> SqlState {
         self.0.code

@@ -31,7 +31,7 @@ use smallvec::SmallVec;
 use self::foreign_key::References;
 use super::cost::ROUND;
 use super::engine::{Engine, Shared};
-use super::error::{Error, Result, SqlState};
+use super::error::{Error, Result};
 use super::locks::{Indexes, LockMode, LockTag, Pid, Request, WaitId, WaitLimits, wait};
 use super::options::Bug;
 use super::settings::Settings;
@@ -311,7 +311,7 @@ pub(super) async fn execute(run: &mut Execution<'_>, plan: &Plan) -> Result<Outc
     if run.transaction.read_only
         && let Some(command) = plan.writes()
     {
-        return Err(read_only(command));
+        return Err(Error::read_only(command));
     }
     loop {
         let place = run.transaction.place();
@@ -387,11 +387,4 @@ async fn run_cte(run: &mut Execution<'_>, index: usize, body: &CteBody) -> Resul
         working = fresh(found.rows);
     }
     Ok(Arc::new(result))
-}
-
-fn read_only(command: &str) -> Error {
-    Error::new(
-        SqlState::READ_ONLY_SQL_TRANSACTION,
-        format!("cannot execute {command} in a read-only transaction"),
-    )
 }

@@ -193,6 +193,14 @@ impl Session {
         self.block != Block::None || self.several
     }
 
+    /// Refuses what changes anything in a transaction that only reads.
+    pub(super) fn prevent_where_read_only(&self, command: &str) -> Result<()> {
+        match self.modes().read_only {
+            Some(true) => Err(Error::read_only(command)),
+            _ => Ok(()),
+        }
+    }
+
     /// Refuses what must not share its transaction with anything.
     pub(super) fn prevent_in_block(&self, what: &str) -> Result<()> {
         if !self.goes_on() && self.transaction.is_none() {
@@ -384,6 +392,7 @@ impl Session {
                 let creates = matches!(&**statement, Statement::CreateIndex(create)
                     if create.concurrently);
                 if creates {
+                    self.prevent_where_read_only("CREATE INDEX")?;
                     self.prevent_in_block("CREATE INDEX CONCURRENTLY")?;
                 }
                 (statement, creates)
@@ -408,6 +417,7 @@ impl Session {
                 return Ok(altered.await?.into());
             }
             Command::DropConcurrently(statement) => {
+                self.prevent_where_read_only("DROP INDEX")?;
                 self.prevent_in_block("DROP INDEX CONCURRENTLY")?;
                 (statement, true)
             }

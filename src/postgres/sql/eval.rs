@@ -55,10 +55,7 @@ impl SessionView<'_> {
     pub(in crate::postgres) fn may_write(&self, command: &str) -> Result<()> {
         match self.read_only {
             false => Ok(()),
-            true => Err(Error::new(
-                SqlState::READ_ONLY_SQL_TRANSACTION,
-                format!("cannot execute {command} in a read-only transaction"),
-            )),
+            true => Err(Error::read_only(command)),
         }
     }
 }

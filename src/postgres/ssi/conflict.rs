@@ -125,6 +125,25 @@ impl Ssi {
             .try_for_each(|target| self.check_in(id, target))
     }
 
+    /// What was read of a table's rows, if they move, and of those of its
+    /// indexes that go, counts as a read of the whole table from now on.
+    pub(in crate::postgres) fn coarsen(&mut self, table: TableId, rows: bool, indexes: &[u32]) {
+        let concerned = |target: &Target| match target {
+            Target::Page(other, _) | Target::Tuple(other, _) => rows && *other == table,
+            Target::Index(index) => indexes.contains(index),
+            Target::Relation(_) => false,
+        };
+        let targets: Vec<Target> = self.locks.keys().copied().filter(concerned).collect();
+        for target in targets {
+            for id in self.locks.remove(&target).unwrap_or_default() {
+                if let Some(reader) = self.sxacts.get_mut(&id) {
+                    reader.targets.remove(target);
+                }
+                self.lock(id, Target::Relation(table));
+            }
+        }
+    }
+
     fn begin_write(&mut self, id: SxactId) -> Result<()> {
         if self.get(id)?.doomed {
             return Err(failure(

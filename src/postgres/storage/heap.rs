@@ -327,6 +327,33 @@ impl Heap {
         Ok(heap)
     }
 
+    /// The newest version of every row that is there.
+    pub(in crate::postgres) fn live(&self, clog: &Clog) -> impl Iterator<Item = &Version> {
+        self.slots.iter().filter_map(|chain| {
+            let newest = chain.newest()?;
+            let gone =
+                newest.xmax.is_some() && !matches!(clog.status(newest.xmax), Status::Aborted);
+            (!gone).then_some(newest)
+        })
+    }
+
+    /// A new heap with every row changed, as rows that a transaction adds:
+    /// older snapshots see none of them.
+    pub(in crate::postgres) fn renewed<E>(
+        &self,
+        clog: &Clog,
+        (xid, command): (Xid, u32),
+        mut change: impl FnMut(&Row) -> Result<Row, E>,
+    ) -> Result<Heap, E> {
+        let mut live: Vec<&Version> = self.live(clog).collect();
+        live.sort_unstable_by_key(|version| version.tid);
+        let mut heap = Heap::default();
+        for version in live {
+            heap.insert(xid, command, change(&version.row)?);
+        }
+        Ok(heap)
+    }
+
     fn free_if_empty(&mut self, id: RowId) {
         let chain = self.chain_mut(id);
         if chain.versions.is_empty() {

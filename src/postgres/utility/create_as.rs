@@ -129,15 +129,7 @@ impl Session {
         let Some(create) = CreateAs::of(statement)? else {
             return Ok(None);
         };
-        if self.modes().read_only == Some(true) {
-            return Err(Error::new(
-                SqlState::READ_ONLY_SQL_TRANSACTION,
-                format!(
-                    "cannot execute {} in a read-only transaction",
-                    create.statement
-                ),
-            ));
-        }
+        self.prevent_where_read_only(create.statement)?;
         let query = self.prepare(Some(create.query()), None, &[])?;
         let columns = create.table_columns(query.output())?;
         let (shared, transaction, settings) = self.in_transaction()?;

@@ -78,18 +78,23 @@ impl Statements<'_> {
 
     pub fn sequence(&mut self) -> String {
         let n = self.number();
-        match self.draw.within(0..7) {
+        match self.draw.within(0..12) {
             0..3 => "SELECT nextval('s')".to_owned(),
             3 => "SELECT currval('s')".to_owned(),
             4 => format!("SELECT setval('s', {n})"),
             5 => format!("INSERT INTO b SELECT nextval('s'), id, v FROM a WHERE id = {n}"),
+            6 => format!("UPDATE a SET k = nextval('s') WHERE id <= {n} RETURNING id, k"),
+            7 => format!("SELECT nextval('s'), pg_advisory_xact_lock({n}), nextval('s')"),
+            8 => "ALTER SEQUENCE s MAXVALUE 4 CYCLE".to_owned(),
+            9 => format!("ALTER SEQUENCE s RESTART WITH {n}"),
+            10 => format!("ALTER SEQUENCE s INCREMENT {n} NO MAXVALUE"),
             _ => "SELECT lastval()".to_owned(),
         }
     }
 
     pub fn define(&mut self) -> String {
         let n = self.number();
-        match self.draw.within(0..24) {
+        match self.draw.within(0..37) {
             0 | 1 => "TRUNCATE b",
             2 => "TRUNCATE a, b",
             3 => "TRUNCATE a",
@@ -110,6 +115,20 @@ impl Statements<'_> {
             20 => return format!("INSERT INTO c VALUES ({n}, {n})"),
             21 => "SELECT count(*) FROM c",
             22 => "CREATE VIEW c AS SELECT id, v FROM a WHERE v > 10",
+            23 => "ALTER TABLE b ADD CONSTRAINT of_a FOREIGN KEY (aid) REFERENCES a NOT VALID",
+            24 => "ALTER TABLE b VALIDATE CONSTRAINT of_a",
+            25 => "ALTER TABLE b DROP CONSTRAINT IF EXISTS of_a",
+            26 => "ALTER TABLE a ALTER COLUMN v TYPE bigint",
+            27 => "ALTER TABLE a ALTER COLUMN v SET DEFAULT 3",
+            28 => "ALTER TABLE a ALTER COLUMN k DROP NOT NULL",
+            29 => "CREATE INDEX CONCURRENTLY a_late ON a (v)",
+            30 => "DROP INDEX CONCURRENTLY IF EXISTS a_late",
+            31 => "VACUUM a",
+            32 => "TRUNCATE b RESTART IDENTITY CASCADE",
+            33 => "CREATE TABLE c AS SELECT id, v FROM a WHERE v > 10",
+            34 => "ALTER TABLE c RENAME COLUMN v TO w",
+            35 => "ALTER TABLE a ADD COLUMN twice int GENERATED ALWAYS AS (v * 2) STORED",
+            36 => "DROP TABLE IF EXISTS c CASCADE",
             _ => "DROP VIEW IF EXISTS c",
         }
         .to_owned()

@@ -361,4 +361,57 @@ pub const SCHEDULES: &[(&str, &str)] = &[
         a: SELECT obj_description('orders_id_seq'::regclass, 'pg_class') -> (numbers) 1
         ",
     ),
+    (
+        "older snapshots see nothing of a table that was written anew",
+        "
+        r: BEGIN ISOLATION LEVEL REPEATABLE READ -> 0
+        r: SELECT 1 -> (1) 1
+        a: ALTER TABLE stock ALTER COLUMN price TYPE bigint -> 0
+        r: SELECT count(*) FROM stock -> (0) 1
+        r: INSERT INTO stock VALUES ('a', 1) ON CONFLICT DO NOTHING -> 40001
+        r: ROLLBACK -> 0
+        r: SELECT count(*) FROM stock -> (3) 1
+        ",
+    ),
+    (
+        "a new type that stores the same leaves the rows where they are",
+        "
+        a: INSERT INTO orders (key, buyer) VALUES ('k', 'x') -> 1
+        r: BEGIN ISOLATION LEVEL REPEATABLE READ -> 0
+        r: SELECT 1 -> (1) 1
+        a: ALTER TABLE orders ALTER COLUMN buyer TYPE varchar -> 0
+        r: SELECT buyer FROM orders -> (x) 1
+        r: COMMIT -> 0
+        ",
+    ),
+    (
+        "what was read through an index that goes was read in the table",
+        "
+        a: CREATE INDEX by_price ON stock (price) -> 0
+        a: BEGIN ISOLATION LEVEL SERIALIZABLE -> 0
+        b: BEGIN ISOLATION LEVEL SERIALIZABLE -> 0
+        b: SELECT count(*) FROM orders -> (0) 1
+        a: SELECT count(*) FROM stock WHERE price = 9 -> (0) 1
+        a: INSERT INTO orders (key) VALUES ('k') -> 1
+        a: COMMIT -> 0
+        c: DROP INDEX by_price -> 0
+        b: INSERT INTO stock VALUES ('d', 1, 9) -> 40001
+        b: ROLLBACK -> 0
+        ",
+    ),
+    (
+        "a transaction that only reads waits for a sequence before it is refused",
+        "
+        a: BEGIN -> 0
+        a: ALTER SEQUENCE orders_id_seq INCREMENT 2 -> 0
+        r: BEGIN READ ONLY -> 0
+        r: SELECT nextval('orders_id_seq') -> waits
+        a: COMMIT -> 0
+        r: ... SELECT nextval('orders_id_seq') -> 25006
+        r: ROLLBACK -> 0
+        r: BEGIN READ ONLY -> 0
+        r: CREATE INDEX CONCURRENTLY late ON stock (price) -> 25006
+        r: ROLLBACK -> 0
+        ",
+    ),
 ];

@@ -23,7 +23,7 @@ use crate::postgres::storage::table::{
     Check, Column, Commented, Formula, Generated, Table, TableDef, TableId,
 };
 use crate::postgres::transaction::Definition;
-use crate::postgres::types::{Row, Value};
+use crate::postgres::types::{Row, Type, Value};
 
 fn column_of(def: &TableDef, name: &Ident) -> Result<usize> {
     let name = fold(name);
@@ -163,7 +163,28 @@ impl Work<'_> {
         }
     }
 
-    /// Changes a definition, and the rows with it.
+    /// Changes a definition, and writes the table anew with its rows changed.
+    fn renew(
+        &mut self,
+        engine: &mut Engine,
+        id: TableId,
+        def: TableDef,
+        change: impl FnMut(&Row) -> Result<Row>,
+    ) -> Result<()> {
+        let writer = (self.transaction.xid(engine), self.transaction.command);
+        let heap = engine
+            .table(id)?
+            .heap
+            .renewed(&engine.clog, writer, change)?;
+        let indexes: Vec<u32> = def.indexes.iter().map(|index| index.id).collect();
+        engine.ssi.coarsen(id, true, &indexes);
+        self.take_over(engine, id, def, Some(heap))?;
+        self.rewrites_all(engine.table(id)?);
+        Ok(())
+    }
+
+    /// Changes a definition, and what is kept of each row with it: the rows
+    /// stay what they are.
     fn rewrite(
         &mut self,
         engine: &mut Engine,
@@ -214,7 +235,10 @@ impl Work<'_> {
             }
             let (sequences, pid) = (&self.shared.sequences, self.transaction.pid);
             let start = self.transaction.start;
-            self.rewrite(&mut engine, id, def, |row| {
+            // A default that is the same for all rows, PostgreSQL keeps once.
+            let sequence = matches!(column.default.as_deref(), Some(Expr::NextValue(_)));
+            let renews = sequence || column.computed().is_some();
+            let with_value = |row: &Row| {
                 let value = match column.default.as_deref() {
                     None => Value::Null,
                     Some(computed) if column.computed().is_some() => {
@@ -224,11 +248,10 @@ impl Work<'_> {
                     Some(default) => default_value(default, start)?,
                 };
                 Ok(row.iter().cloned().chain([value]).collect())
-            })?;
-            // A default that is the same for all rows, PostgreSQL keeps once.
-            let sequence = matches!(column.default.as_deref(), Some(Expr::NextValue(_)));
-            if sequence || column.computed().is_some() {
-                self.rewrites_all(engine.table(id)?);
+            };
+            match renews {
+                true => self.renew(&mut engine, id, def, with_value)?,
+                false => self.rewrite(&mut engine, id, def, with_value)?,
             }
             let table = engine.table(id)?;
             let mut rows = live_rows(table, &engine.clog);
@@ -536,19 +559,42 @@ impl Work<'_> {
                 "a new type for a column that a check or an index expression uses",
             ));
         }
-        self.rewrite(&mut engine, id, def, |row| {
+        let converted = |row: &Row| {
             let mut new = row.to_vec();
             let rows = std::slice::from_ref(row);
             new[index] = eval(&convert, rows, &Context::IMMUTABLE)?;
             Ok(new.into())
-        })?;
+        };
+        let (old, new) = (&before.columns[index], &def.columns[index]);
+        match using.is_none() && fits_as_stored(old, new) {
+            true => self.rewrite(&mut engine, id, def, converted)?,
+            false => self.renew(&mut engine, id, def, converted)?,
+        }
         let table = engine.table(id)?;
-        self.rewrites_all(table);
         for index in &table.def.indexes {
             check_index(table, &engine.clog, top, index)?;
         }
         Ok(())
     }
+}
+
+/// True for a new type whose values are stored as the old ones: PostgreSQL
+/// leaves the rows as they are.
+fn fits_as_stored(old: &Column, new: &Column) -> bool {
+    use Type::{Numeric, Text, Timestamp, Timestamptz, Varchar};
+    let alike = old.ty == new.ty
+        || matches!(
+            (old.ty, new.ty),
+            (Text | Varchar, Text | Varchar) | (Timestamp, Timestamptz) | (Timestamptz, Timestamp)
+        );
+    let scale = |modifier: i32| modifier & 0xffff;
+    let wider = new.modifier >= old.modifier && old.modifier >= 0;
+    let roomy = match new.ty {
+        Varchar | Timestamp | Timestamptz => wider,
+        Numeric => wider && scale(new.modifier) == scale(old.modifier),
+        _ => new.modifier == old.modifier,
+    };
+    alike && (new.modifier < 0 || roomy)
 }
 
 /// A generated or identity column has no default to set or drop.

@@ -271,6 +271,9 @@ impl<'a> Work<'a> {
         if new > 0 {
             self.reads_all(table, new);
         }
+        let is_gone = |index: &&IndexDef| def.index(index.id).is_none();
+        let gone = before.iter().filter(is_gone).map(|index| index.id);
+        let gone: Vec<u32> = gone.collect();
         let altered = Definition::Altered {
             table: id,
             before: table.def.clone(),
@@ -278,6 +281,7 @@ impl<'a> Work<'a> {
         };
         self.transaction.xid(engine);
         engine.table_mut(id)?.redefine(Arc::new(def), heap);
+        engine.ssi.coarsen(id, false, &gone);
         self.transaction.defined(engine, altered);
         Ok(())
     }
@@ -311,7 +315,8 @@ impl<'a> Work<'a> {
             };
             let mut engine = self.shared.lock();
             let before = engine.table(id)?.def.clone();
-            let Some(index) = before.indexes.iter().find(|index| *index.name == *name) else {
+            let named = before.indexes.iter().find(|index| *index.name == *name);
+            let Some(index) = named.cloned() else {
                 continue;
             };
             let xid = self.transaction.xid(&mut engine);
@@ -324,6 +329,7 @@ impl<'a> Work<'a> {
                 before,
             };
             self.transaction.defined(&mut engine, dropped);
+            engine.ssi.coarsen(id, false, &[index.id]);
             return Ok(true);
         }
     }

@@ -25,7 +25,7 @@ use crate::postgres::locks::{LockMode, LockTag};
 use crate::postgres::settings::Settings;
 use crate::postgres::sql::{AlterSequence, Analyser, SequenceOf};
 use crate::postgres::storage::Xid;
-use crate::postgres::storage::clog::{Clog, Status};
+use crate::postgres::storage::clog::Clog;
 use crate::postgres::storage::table::{Column, Table, TableDef, TableId};
 use crate::postgres::transaction::Transaction;
 use crate::postgres::types::Row;
@@ -157,10 +157,7 @@ pub(in crate::postgres) async fn alter_sequence(
 fn may_define(transaction: &Transaction, tag: &str) -> Result<()> {
     match transaction.read_only {
         false => Ok(()),
-        true => Err(Error::new(
-            SqlState::READ_ONLY_SQL_TRANSACTION,
-            format!("cannot execute {tag} in a read-only transaction"),
-        )),
+        true => Err(Error::read_only(tag)),
     }
 }
 
@@ -239,11 +236,7 @@ fn analyser<'e>(engine: &'e Engine, top: Xid) -> Analyser<'e> {
 /// The newest state of every row: under a lock that keeps writers away it is
 /// decided, or our own.
 fn live_rows<'t>(table: &'t Table, clog: &'t Clog) -> impl Iterator<Item = &'t Row> {
-    table.heap.rows().filter_map(|(_, chain)| {
-        let newest = chain.newest()?;
-        let gone = newest.xmax.is_some() && !matches!(clog.status(newest.xmax), Status::Aborted);
-        (!gone).then_some(&newest.row)
-    })
+    table.heap.live(clog).map(|version| &version.row)
 }
 
 impl Work<'_> {

@@ -42,8 +42,8 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
 /// The next number of a sequence.
 pub(in crate::postgres::sql) fn next(id: SequenceId, context: &Context<'_>) -> Result<Value> {
     let session = context.session()?;
-    session.may_write("nextval()")?;
     lock(id, context)?;
+    session.may_write("nextval()")?;
     let next = session.sequences.lock().next(id, session.pid)?;
     Ok(Value::Int(next))
 }
@@ -51,8 +51,8 @@ pub(in crate::postgres::sql) fn next(id: SequenceId, context: &Context<'_>) -> R
 fn set(a: &[Value], called: bool, context: &Context<'_>) -> Result<Value> {
     let (id, value) = (named(&a[0], context)?, int(&a[1])?);
     let session = context.session()?;
-    session.may_write("setval()")?;
     lock(id, context)?;
+    session.may_write("setval()")?;
     let mut sequences = session.sequences.lock();
     sequences.set(id, session.pid, text(&a[0])?, value, called)?;
     Ok(Value::Int(value))
