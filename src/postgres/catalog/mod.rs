@@ -14,12 +14,14 @@ mod pg_attribute;
 mod pg_class;
 mod pg_constraint;
 mod pg_database;
+mod pg_depend;
 mod pg_description;
 mod pg_index;
 mod pg_indexes;
 mod pg_locks;
 mod pg_namespace;
 mod pg_roles;
+mod pg_sequence;
 mod pg_settings;
 mod pg_stat_activity;
 mod pg_stat_replication;
@@ -91,21 +93,22 @@ fn all() -> impl Iterator<Item = &'static SystemTable> {
         &pg_class::TABLE,
         &pg_constraint::TABLE,
         &pg_database::TABLE,
+        &pg_depend::TABLE,
         &pg_description::TABLE,
         &pg_index::TABLE,
         &pg_indexes::TABLE,
         &pg_locks::TABLE,
         &pg_namespace::TABLE,
         &pg_roles::TABLE,
+        &pg_sequence::TABLE,
         &pg_settings::TABLE,
         &pg_stat_activity::TABLE,
         &pg_stat_replication::TABLE,
         &pg_tables::TABLE,
         &pg_type::TABLE,
-        &information_schema::TABLES,
-        &information_schema::COLUMNS,
     ];
-    single.into_iter().chain(never::TABLES)
+    let standard = information_schema::TABLES.iter().copied();
+    single.into_iter().chain(standard).chain(never::TABLES)
 }
 
 /// The table of the catalog of this name.

@@ -184,10 +184,7 @@ fn of_index(def: &TableDef, index: &IndexDef) -> Option<Row> {
 }
 
 fn of_reference(def: &TableDef, key: &ForeignKey, parent: Option<&TableDef>) -> Row {
-    let index = parent.and_then(|parent| {
-        let mut unique = parent.indexes.iter().filter(|index| index.unique);
-        unique.find(|index| same_columns(index, &key.parent_columns))
-    });
+    let index = parent.and_then(|parent| parent.referred_index(&key.parent_columns));
     let constraint = Constraint {
         oid: key.id,
         name: &key.name,
@@ -202,12 +199,4 @@ fn of_reference(def: &TableDef, key: &ForeignKey, parent: Option<&TableDef>) -> 
         condition: Value::Null,
     };
     constraint.row(def)
-}
-
-fn same_columns(index: &IndexDef, columns: &[usize]) -> bool {
-    let mut own = index.columns().unwrap_or_default();
-    let mut wanted = columns.to_vec();
-    own.sort_unstable();
-    wanted.sort_unstable();
-    own == wanted
 }

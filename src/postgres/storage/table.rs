@@ -308,6 +308,19 @@ impl TableDef {
         })
     }
 
+    /// The unique index over just these columns, which a reference to them
+    /// stands on.
+    pub(in crate::postgres) fn referred_index(&self, columns: &[usize]) -> Option<&IndexDef> {
+        let mut wanted = columns.to_vec();
+        wanted.sort_unstable();
+        let mut unique = self.indexes.iter().filter(|index| index.unique);
+        unique.find(|index| {
+            let mut over = index.columns().unwrap_or_default();
+            over.sort_unstable();
+            index.predicate.is_none() && over == wanted
+        })
+    }
+
     /// Where an index of this number is.
     pub(in crate::postgres) fn index(&self, id: u32) -> Option<usize> {
         self.indexes.iter().position(|index| index.id == id)

@@ -532,14 +532,7 @@ fn referred_columns(parent: &TableDef, names: &[Ident]) -> Result<Vec<usize>> {
         });
     }
     let columns = named_columns(parent, names)?;
-    let mut wanted = columns.clone();
-    wanted.sort_unstable();
-    let unique = parent.indexes.iter().any(|index| {
-        let mut over = index.columns().unwrap_or_default();
-        over.sort_unstable();
-        index.unique && index.predicate.is_none() && over == wanted
-    });
-    if !unique {
+    if parent.referred_index(&columns).is_none() {
         return Err(Error::new(
             SqlState("42830"),
             format!(
