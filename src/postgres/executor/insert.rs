@@ -223,8 +223,9 @@ impl<'a> InsertWork<'a> {
                 None | Some(Key::Free) => {
                     // The row that was waited for is gone, and the place in
                     // its line with it.
-                    if self.target.take().is_some() {
+                    if let Some(target) = self.target.take() {
                         release_place(run, engine);
+                        refuse_gone(run, engine, &target)?;
                     }
                     return Ok(Verdict::Insert);
                 }
@@ -312,7 +313,11 @@ impl<'a> InsertWork<'a> {
                 self.target = Some(target);
                 return Ok(Some(Verdict::Wait(id)));
             }
-            RowOutcome::Gone | RowOutcome::Skipped => return Ok(None),
+            RowOutcome::Gone => {
+                refuse_gone(run, engine, &target)?;
+                return Ok(None);
+            }
+            RowOutcome::Skipped => return Ok(None),
             RowOutcome::Free if target.tid != tid => return Ok(None),
             RowOutcome::Free => {}
         }
@@ -338,6 +343,17 @@ impl<'a> InsertWork<'a> {
         }
         Ok(Some(Verdict::Settled(Some(existing))))
     }
+}
+
+/// Under REPEATABLE READ a row that was there to be updated may not have gone,
+/// or have got another key, by the time that it could be.
+fn refuse_gone(run: &Execution<'_>, engine: &Engine, target: &Target) -> Result<()> {
+    if !run.transaction.isolation.keeps_snapshot() {
+        return Ok(());
+    }
+    let chain = engine.table(target.table)?.heap.chain(target.row);
+    let moved = chain.newest().is_some_and(|newest| !newest.xmax.is_some());
+    Err(concurrent(if moved { "update" } else { "delete" }))
 }
 
 fn second_time() -> Error {

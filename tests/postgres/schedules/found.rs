@@ -414,4 +414,39 @@ pub const SCHEDULES: &[(&str, &str)] = &[
         r: ROLLBACK -> 0
         ",
     ),
+    (
+        "a row that ON CONFLICT waited for may not go under REPEATABLE READ",
+        "
+        a: BEGIN -> 0
+        a: SELECT sku FROM stock WHERE sku = 'a' FOR UPDATE -> (a) 1
+        b: DELETE FROM stock WHERE sku = 'a' -> waits
+        c: BEGIN ISOLATION LEVEL REPEATABLE READ -> 0
+        c: INSERT INTO stock VALUES ('a', 9) ON CONFLICT (sku) DO UPDATE SET left_over = 9 -> waits
+        a: COMMIT -> 0
+        b: ... DELETE FROM stock WHERE sku = 'a' -> 1
+        c: ... INSERT INTO stock VALUES ('a', 9) ON CONFLICT (sku) DO UPDATE SET left_over = 9 -> 40001
+        c: ROLLBACK -> 0
+        a: BEGIN -> 0
+        a: SELECT sku FROM stock WHERE sku = 'b' FOR UPDATE -> (b) 1
+        b: UPDATE stock SET sku = 'x' WHERE sku = 'b' -> waits
+        c: INSERT INTO stock VALUES ('b', 9) ON CONFLICT (sku) DO UPDATE SET left_over = 9 -> waits
+        a: COMMIT -> 0
+        b: ... UPDATE stock SET sku = 'x' WHERE sku = 'b' -> 1
+        c: ... INSERT INTO stock VALUES ('b', 9) ON CONFLICT (sku) DO UPDATE SET left_over = 9 -> 1
+        ",
+    ),
+    (
+        "a row that ON CONFLICT waited for may not get another key under REPEATABLE READ",
+        "
+        a: BEGIN -> 0
+        a: SELECT sku FROM stock WHERE sku = 'a' FOR UPDATE -> (a) 1
+        b: UPDATE stock SET sku = 'x' WHERE sku = 'a' -> waits
+        c: BEGIN ISOLATION LEVEL REPEATABLE READ -> 0
+        c: INSERT INTO stock VALUES ('a', 9) ON CONFLICT (sku) DO UPDATE SET left_over = 9 -> waits
+        a: COMMIT -> 0
+        b: ... UPDATE stock SET sku = 'x' WHERE sku = 'a' -> 1
+        c: ... INSERT INTO stock VALUES ('a', 9) ON CONFLICT (sku) DO UPDATE SET left_over = 9 -> 40001
+        c: ROLLBACK -> 0
+        ",
+    ),
 ];
