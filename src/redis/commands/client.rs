@@ -9,6 +9,7 @@ use super::{Command, Flags, Handler::Container, Handler::Plain, command};
 use crate::redis::acl::DEFAULT;
 use crate::redis::client::{Client, Replies};
 use crate::redis::engine::{Context, unblock};
+use crate::redis::keyspace::Keyspace;
 use crate::redis::number::{integer_argument, parse_integer};
 use crate::redis::pause::Pause;
 use crate::redis::reply::Reply;
@@ -101,8 +102,10 @@ fn describe(context: &Context<'_>, client: &Client) -> String {
     let mut flags = String::new();
     let watches = context.keyspace.watches.is_watching(client.id);
     let tracks = context.keyspace.tracking.mode(client.id);
+    let replicas = &context.keyspace.propagation.replication.replicas;
     for (letter, applies) in [
         ('O', context.server.monitors.contains(&client.id)),
+        ('S', replicas.contains_key(&client.id)),
         ('P', client.subscribes()),
         ('x', client.transaction.is_some()),
         ('b', client.waits()),
@@ -149,13 +152,18 @@ fn describe(context: &Context<'_>, client: &Client) -> String {
     line
 }
 
-/// What CLIENT LIST and CLIENT KILL call the kinds of clients.
-fn is_of_type(client: &Client, kind: &[u8]) -> Result<bool, Reply> {
+/// What CLIENT LIST and CLIENT KILL call the kinds of clients. A link to a
+/// primary is not among them.
+fn is_of_type(keyspace: &Keyspace, client: &Client, kind: &[u8]) -> Result<bool, Reply> {
+    let replicas = &keyspace.propagation.replication.replicas;
+    let is_replica = replicas.contains_key(&client.id);
     Ok(if is("normal", kind) {
-        !client.subscribes()
+        !is_replica && !client.subscribes()
     } else if is("pubsub", kind) {
-        client.subscribes()
-    } else if is("master", kind) || is("slave", kind) || is("replica", kind) {
+        !is_replica && client.subscribes()
+    } else if is("slave", kind) || is("replica", kind) {
+        is_replica
+    } else if is("master", kind) {
         false
     } else {
         let kind = String::from_utf8_lossy(kind);
@@ -172,7 +180,9 @@ fn list(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     let context = &*context;
     let wanted: Filter<'_> = match &args[2..] {
         [] => Box::new(|_| Ok(true)),
-        [word, kind] if is("type", word) => Box::new(|client| is_of_type(client, kind)),
+        [word, kind] if is("type", word) => {
+            Box::new(|client| is_of_type(context.keyspace, client, kind))
+        }
         [word, ids @ ..] if is("id", word) && !ids.is_empty() => {
             let ids: Option<Vec<i64>> = ids.iter().map(|id| parse_integer(id)).collect();
             let Some(ids) = ids else {
@@ -208,14 +218,14 @@ struct Victims<'a> {
 }
 
 impl Victims<'_> {
-    fn include(&self, client: &Client) -> bool {
+    fn include(&self, keyspace: &Keyspace, client: &Client) -> bool {
         let same = |wanted: Option<&[u8]>, has: &str| wanted.is_none_or(|w| w == has.as_bytes());
         self.id.is_none_or(|id| id == client.id)
             && same(self.address, &client.address)
             && same(self.local_address, &client.local_address)
             && self
                 .kind
-                .is_none_or(|kind| is_of_type(client, kind).unwrap_or(false))
+                .is_none_or(|kind| is_of_type(keyspace, client, kind).unwrap_or(false))
             && self
                 .user
                 .is_none_or(|user| user == client.user.as_deref().unwrap_or(DEFAULT))
@@ -255,7 +265,7 @@ fn victims<'a>(args: &[&'a [u8]], context: &Context<'_>) -> Result<Victims<'a>, 
         } else if is("laddr", filter) {
             victims.local_address = Some(value);
         } else if is("type", filter) {
-            is_of_type(context.client, value)?;
+            is_of_type(context.keyspace, context.client, value)?;
             victims.kind = Some(value);
         } else if is("user", filter) {
             if context.server.acl.user(value).is_none() {
@@ -284,12 +294,12 @@ fn victims<'a>(args: &[&'a [u8]], context: &Context<'_>) -> Result<Victims<'a>, 
 fn kill_all(context: &mut Context<'_>, victims: &Victims<'_>) -> i64 {
     let mut killed = 0;
     for client in context.server.clients.iter_mut() {
-        if victims.include(client) {
+        if victims.include(context.keyspace, client) {
             client.kill();
             killed += 1;
         }
     }
-    if !victims.spare_caller && victims.include(context.client) {
+    if !victims.spare_caller && victims.include(context.keyspace, context.client) {
         context.client.closing = true;
         killed += 1;
     }
