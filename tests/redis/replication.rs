@@ -4,7 +4,7 @@
 //! A schedule is a list of lines: `A: GET k` sends a command to the server A,
 //! `sync A B` waits until B has all that A has written, `pause 100` lets
 //! milliseconds pass, `mute A` opens a replica of A that never acknowledges.
-//! `$A` stands for A's host and port, `$soon` for an instant that comes soon:
+//! `$A` stands for A's host and port, `$addressA` for both in one word, `$soon` for an instant that comes soon:
 //! `before soon` starts over with a later one if it has passed, and `after soon`
 //! waits until it has, and servers have had time to notice. What is compared is every reply, with
 //! offsets: the streams are the same to the byte.
@@ -117,6 +117,7 @@ impl Stage {
     fn expanded(&self, line: &str) -> String {
         line.replace("$A", &format!("127.0.0.1 {}", self.port(0)))
             .replace("$B", &format!("127.0.0.1 {}", self.port(1)))
+            .replace("$addressA", &format!("127.0.0.1:{}", self.port(0)))
             .replace("$nobody", &format!("127.0.0.1 {}", nobody()))
             .replace("$soon", &self.soon.as_millis().to_string())
     }

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
+use super::client::Client;
 use super::commands::Command;
 use super::reply::Reply;
 pub(super) use log::{Entry, Log};
@@ -199,6 +200,20 @@ impl Acl {
         let user = self.user(name.map_or(DEFAULT, |name| &name[..]));
         user.map_or(Some(Denied::Command), |user| user.denied(command, args))
     }
+
+    /// Whether a user may call a command and read whatever key there is.
+    pub(super) fn reads_everything(
+        &self,
+        name: Option<&Bytes>,
+        command: &Command,
+        args: &[&[u8]],
+    ) -> bool {
+        let user = self.user(name.map_or(DEFAULT, |name| &name[..]));
+        user.is_some_and(|user| {
+            let mut selectors = user.all_selectors();
+            selectors.any(|selector| selector.reads_everything(command, args))
+        })
+    }
 }
 
 impl User {
@@ -227,11 +242,35 @@ impl User {
         &self.selectors
     }
 
+    fn all_selectors(&self) -> impl Iterator<Item = &Selector> {
+        std::iter::once(&self.root).chain(&self.selectors)
+    }
+
+    fn channels(&self) -> impl Iterator<Item = &Bytes> {
+        self.all_selectors().flat_map(|selector| &selector.channels)
+    }
+
+    /// Whether it may have lost channels that it had as `old`.
+    pub(super) fn may_have_lost_channels(&self, old: &User) -> bool {
+        let has_all = |user: &User| user.all_selectors().any(|selector| selector.all_channels);
+        let keeps = |channel: &Bytes| self.channels().any(|own| own == channel);
+        !has_all(self) && (has_all(old) || !old.channels().all(keeps))
+    }
+
+    /// Whether it may listen to everything that a client listens to.
+    pub(super) fn may_go_on_listening(&self, client: &Client) -> bool {
+        let mut channels = client.channels.iter().chain(&client.shard_channels);
+        let allows =
+            |name: &Bytes, is_pattern| selector::allows_channel(self.channels(), name, is_pattern);
+        channels.all(|name| allows(name, false))
+            && client.patterns.iter().all(|name| allows(name, true))
+    }
+
     /// Why it may not call a command: what the selector says that comes
     /// nearest to allowing it.
     pub(super) fn denied(&self, command: &Command, args: &[&[u8]]) -> Option<Denied> {
         let mut nearest = Denied::Command;
-        for selector in std::iter::once(&self.root).chain(&self.selectors) {
+        for selector in self.all_selectors() {
             nearest = nearest.max(selector.denied(command, args)?);
         }
         Some(nearest)

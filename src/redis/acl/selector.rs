@@ -110,6 +110,12 @@ impl Selector {
             .or_else(|| channel().flatten().map(Denied::Channel))
     }
 
+    /// Whether it allows a call, and to read whatever key there is.
+    pub(super) fn reads_everything(&self, command: &Command, args: &[&[u8]]) -> bool {
+        let is_all = |keys: &KeyPattern| keys.reads && keys.pattern == "*";
+        self.denied(command, args).is_none() && (self.all_keys || self.keys.iter().any(is_all))
+    }
+
     fn allows_first_arg(&self, command: &Command, args: &[&[u8]]) -> bool {
         let words = self.first_args.get(command.name);
         words.zip(args.get(1)).is_some_and(|(words, arg)| {
@@ -142,10 +148,19 @@ impl Selector {
         let mut names = names;
         names.find(|index| {
             let name = args.get(*index).copied().unwrap_or_default();
-            !self.channels.iter().any(|channel| match are_patterns {
-                true => channel == name,
-                false => glob::matches(channel, name),
-            })
+            !allows_channel(self.channels.iter(), name, are_patterns)
         })
     }
+}
+
+/// Whether one of the patterns allows a channel, or names a pattern.
+pub(super) fn allows_channel<'a>(
+    mut patterns: impl Iterator<Item = &'a Bytes>,
+    name: &[u8],
+    is_pattern: bool,
+) -> bool {
+    patterns.any(|pattern| match is_pattern {
+        true => pattern == name,
+        false => glob::matches(pattern, name),
+    })
 }

@@ -64,8 +64,30 @@ fn setuser(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     if has_spaces(name) {
         return Reply::error("ERR Usernames can't contain spaces or null characters");
     }
-    let set = context.server.acl.set(name, &args[3..]);
-    set.map_or_else(|error| error, |()| Reply::OK)
+    let old = context.server.acl.user(name).cloned();
+    if let Err(error) = context.server.acl.set(name, &args[3..]) {
+        return error;
+    }
+    if let Some(old) = old {
+        cut_off_listeners(context, name, &old);
+    }
+    Reply::OK
+}
+
+/// Ends the connections of those who listen to what they may no longer.
+fn cut_off_listeners(context: &mut Context<'_>, name: &[u8], old: &User) {
+    let server = &mut *context.server;
+    let user = server.acl.user(name);
+    let Some(user) = user.filter(|user| user.may_have_lost_channels(old)) else {
+        return;
+    };
+    let others = server.clients.iter_mut();
+    for client in others.chain(std::iter::once(&mut **context.client)) {
+        let is_theirs = client.user.as_deref().unwrap_or(DEFAULT) == name;
+        if is_theirs && client.subscribes() && !user.may_go_on_listening(client) {
+            client.kill();
+        }
+    }
 }
 
 /// Whoever was one of them is cut off.

@@ -12,6 +12,7 @@ use crate::redis::engine::{Context, unblock};
 use crate::redis::keyspace::Keyspace;
 use crate::redis::number::{integer_argument, parse_integer};
 use crate::redis::pause::Pause;
+use crate::redis::replication::{Primary, Replication};
 use crate::redis::reply::Reply;
 use crate::redis::wall_clock_ms;
 use crate::rt;
@@ -152,8 +153,8 @@ fn describe(context: &Context<'_>, client: &Client) -> String {
     line
 }
 
-/// What CLIENT LIST and CLIENT KILL call the kinds of clients. A link to a
-/// primary is not among them.
+/// What CLIENT LIST and CLIENT KILL call the kinds of clients. The link to a
+/// primary is none of them.
 fn is_of_type(keyspace: &Keyspace, client: &Client, kind: &[u8]) -> Result<bool, Reply> {
     let replicas = &keyspace.propagation.replication.replicas;
     let is_replica = replicas.contains_key(&client.id);
@@ -232,6 +233,23 @@ impl Victims<'_> {
     }
 }
 
+impl Victims<'_> {
+    /// Whether the link to the primary is to go: what CLIENT LIST does not
+    /// show here has no id and no user.
+    fn include_primary(&self, replication: &Replication) -> bool {
+        let address = |primary: &Primary| format!("{}:{}", primary.host, primary.port);
+        let address = replication.primary.as_ref().map(address);
+        let is = |wanted: &[u8]| address.as_ref().is_some_and(|own| own.as_bytes() == wanted);
+        self.id.is_none()
+            && self.local_address.is_none()
+            && self.user.is_none()
+            && self.address.is_none_or(is)
+            && self
+                .kind
+                .is_none_or(|kind| kind.eq_ignore_ascii_case(b"master"))
+    }
+}
+
 fn kill(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     if let [_, _, address] = args {
         let victims = Victims {
@@ -301,6 +319,10 @@ fn kill_all(context: &mut Context<'_>, victims: &Victims<'_>) -> i64 {
     }
     if !victims.spare_caller && victims.include(context.keyspace, context.client) {
         context.client.closing = true;
+        killed += 1;
+    }
+    let replication = &mut context.keyspace.propagation.replication;
+    if victims.include_primary(replication) && replication.hang_up() {
         killed += 1;
     }
     killed

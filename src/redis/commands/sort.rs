@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use bytes::Bytes;
 
 use super::args::{answer, is};
-use super::{Command, Flags, Handler::Plain, command};
+use super::{Command, Flags, Handler::Plain, command, find};
 use crate::redis::engine::{Caller, Context};
 use crate::redis::events::Class;
 use crate::redis::number::{integer_argument, parse_double, parse_double_loosely};
@@ -48,7 +48,12 @@ struct Options<'a> {
 }
 
 impl<'a> Options<'a> {
-    fn parse(mut args: &[&'a [u8]], stores: bool) -> Result<Options<'a>, Reply> {
+    /// Patterns lead to any key: who may not read all may not use them.
+    fn parse(
+        mut args: &[&'a [u8]],
+        stores: bool,
+        reads_everything: bool,
+    ) -> Result<Options<'a>, Reply> {
         let mut options = Options {
             limit: -1,
             ..Options::default()
@@ -69,8 +74,18 @@ impl<'a> Options<'a> {
                     args = &rest[1..];
                 }
                 [pattern, ..] if is(word, "BY") => {
+                    if !reads_everything && pattern.contains(&b'*') {
+                        return Err(Reply::error(
+                            "ERR BY option of SORT denied due to insufficient ACL permissions.",
+                        ));
+                    }
                     options.by = Some(pattern);
                     args = &rest[1..];
+                }
+                [_, ..] if is(word, "GET") && !reads_everything => {
+                    return Err(Reply::error(
+                        "ERR GET option of SORT denied due to insufficient ACL permissions.",
+                    ));
                 }
                 [pattern, ..] if is(word, "GET") => {
                     options.get.push(pattern);
@@ -97,7 +112,10 @@ fn sort_ro(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
 }
 
 fn run(context: &mut Context<'_>, args: &[&[u8]], stores: bool) -> Result<Reply, Reply> {
-    let mut options = Options::parse(&args[2..], stores)?;
+    let (user, acl) = (context.client.user.as_ref(), &context.server.acl);
+    let reads_everything =
+        find(args).is_some_and(|command| acl.reads_everything(user, command, args));
+    let mut options = Options::parse(&args[2..], stores, reads_everything)?;
     let (mut elements, is_set) = elements(context, args[1])?;
     let found = context.lookup_to_write(args[1]);
     if found.is_some_and(|entry| matches!(entry.value, Value::SortedSet(_))) {

@@ -106,6 +106,20 @@ impl Replication {
         });
     }
 
+    /// Hangs up on the primary, if the link is up; it is mended at once.
+    pub(in crate::redis) fn hang_up(&mut self) -> bool {
+        let Some(primary) = self.primary.as_mut().filter(|primary| primary.is_up()) else {
+            return false;
+        };
+        self.primaries += 1;
+        primary.number = self.primaries;
+        primary.link = LinkState::Connect;
+        primary.down_since = Some(seconds());
+        primary.unapplied = 0;
+        primary.task = None;
+        true
+    }
+
     /// Stops being a replica; false if it was none. The history goes on under
     /// an ID of its own.
     pub(in crate::redis) fn lead(&mut self) -> bool {
