@@ -53,6 +53,13 @@ fn of_index(def: &TableDef, index: &IndexDef) -> Row {
         None => key.ty,
     });
     let types: Vec<Type> = types.collect();
+    let classes = index.keys.iter().zip(&types);
+    let classes = classes.map(|(key, ty)| match key.operators.as_deref() {
+        Some("text_pattern_ops") => 4_217,
+        Some("varchar_pattern_ops") => 4_218,
+        Some(_) => 4_219,
+        None => operator_class(*ty),
+    });
     let mut plain = index.keys.iter().map(|key| key.column().is_some());
     let keys = Node::Keys(index.id).text();
     let predicate = Node::Predicate(index.id).text();
@@ -74,7 +81,7 @@ fn of_index(def: &TableDef, index: &IndexDef) -> Row {
         Value::Bool(false),
         vector(columns.map(|column| column.map_or(0, |column| column + 1))),
         vector(types.iter().map(|ty| collation(*ty))),
-        vector(types.iter().map(|ty| operator_class(*ty))),
+        vector(classes),
         vector(index.keys.iter().map(|key| {
             let descending = u32::from(key.descending);
             descending | u32::from(key.nulls_first) << 1

@@ -1,9 +1,10 @@
 //! pg_indexes: indexes by name.
 
-use super::{SystemTable, text};
-use crate::postgres::storage::table::TableDef;
-use crate::postgres::types::Row;
-use crate::postgres::types::Type::Name;
+use super::ruleutils::{Shown, show};
+use super::{Sight, SystemTable, text};
+use crate::postgres::storage::table::{IndexDef, TableDef};
+use crate::postgres::types::Type::{Name, Text};
+use crate::postgres::types::{Row, Value};
 
 pub(super) static TABLE: SystemTable = SystemTable {
     name: "pg_indexes",
@@ -12,14 +13,26 @@ pub(super) static TABLE: SystemTable = SystemTable {
         ("schemaname", Name),
         ("tablename", Name),
         ("indexname", Name),
+        ("tablespace", Name),
+        ("indexdef", Text),
     ],
     with: &[],
-    rows: |sight| sight.tables().flat_map(|def| of_table(&def)).collect(),
+    rows: |sight| {
+        let tables = sight.tables();
+        tables.flat_map(|def| of_table(sight, &def)).collect()
+    },
 };
 
-fn of_table(def: &TableDef) -> Vec<Row> {
-    let indexes = def.indexes.iter();
-    indexes
-        .map(|index| Row::from([text("public"), text(&def.name), text(&index.name)]))
-        .collect()
+fn of_table(sight: &Sight<'_>, def: &TableDef) -> Vec<Row> {
+    let row = |index: &IndexDef| {
+        let shown = show(sight.engine, sight.top, Shown::Index(index.id, 0), false);
+        Row::from([
+            text("public"),
+            text(&def.name),
+            text(&index.name),
+            Value::Null,
+            shown.map_or(Value::Null, |shown| text(&shown)),
+        ])
+    };
+    def.indexes.iter().map(row).collect()
 }

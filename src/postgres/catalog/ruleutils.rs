@@ -156,7 +156,9 @@ impl Ruleutils<'_> {
                 (true, true) => " DESC",
                 (true, false) => " DESC NULLS LAST",
             };
-            self.index_column(def, index, at) + order
+            let class = key.operators.as_ref();
+            let class = class.map_or(String::new(), |class| format!(" {class}"));
+            self.index_column(def, index, at) + &class + order
         });
         let keys: Vec<String> = keys.collect();
         let predicate = index.predicate.as_ref();

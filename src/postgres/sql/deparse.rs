@@ -61,7 +61,10 @@ impl<'a> Deparser<'a> {
     pub(in crate::postgres) fn key(self, written: &Expr) -> String {
         let bare = match written {
             Expr::Column { .. } => true,
-            Expr::Written(inner) => looks_like_call(inner) && !is_cast(inner),
+            Expr::Written(inner) => match &**inner {
+                Expr::Call(builtin, _) => builtin.name != "timezone",
+                _ => false,
+            },
             other => looks_like_call(other),
         };
         let shown = self.show(written);

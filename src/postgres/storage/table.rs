@@ -110,6 +110,8 @@ pub(in crate::postgres) struct IndexKey {
     /// Over the row of its table, in slot 0.
     pub(in crate::postgres) expr: Formula,
     pub(in crate::postgres) ty: Type,
+    /// The operators that order it, where they are not those of its type.
+    pub(in crate::postgres) operators: Option<Arc<str>>,
     /// DESC
     pub(in crate::postgres) descending: bool,
     pub(in crate::postgres) nulls_first: bool,

@@ -459,6 +459,7 @@ pub(super) fn column_key(def: &TableDef, column: usize) -> IndexKey {
     let expr = Formula::from(Expr::Column { slot: 0, column });
     IndexKey {
         ty: def.columns[column].ty,
+        operators: None,
         descending: false,
         nulls_first: false,
         text: key_text(&def.columns, &expr),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use sqlparser::ast::{CreateIndex, Expr as Ast, IndexType, OrderByOptions, OrderBySort};
+use sqlparser::ast::{CreateIndex, Expr as Ast, IndexColumn, IndexType, OrderBySort};
 
 use super::super::{limits, wait};
 use super::constraint::{column_key, include_columns};
@@ -137,7 +137,7 @@ fn keys(
                     format!("column \"{folded}\" does not exist"),
                 ));
             };
-            let key = ordered(column_key(def, index), &column.column.options);
+            let key = ordered(column_key(def, index), column);
             keys.push((key, folded));
             continue;
         }
@@ -152,12 +152,13 @@ fn keys(
         };
         let key = IndexKey {
             ty,
+            operators: None,
             descending: false,
             nulls_first: false,
             text: key_text(&def.columns, &expr),
             expr,
         };
-        keys.push((ordered(key, &column.column.options), name));
+        keys.push((ordered(key, column), name));
     }
     Ok(keys)
 }
@@ -170,9 +171,15 @@ pub(super) fn key_text(columns: &[Column], key: &Formula) -> String {
 }
 
 /// A key in the order that was asked for.
-fn ordered(key: IndexKey, options: &OrderByOptions) -> IndexKey {
+fn ordered(key: IndexKey, column: &IndexColumn) -> IndexKey {
+    let options = &column.column.options;
     let descending = matches!(options.sort, Some(OrderBySort::Desc));
+    let class = column.operator_class.as_ref();
+    let class = class.and_then(|class| object_name(class).ok());
     IndexKey {
+        operators: class
+            .filter(|class| class.ends_with("_pattern_ops"))
+            .map(Arc::from),
         descending,
         nulls_first: options.nulls_first.unwrap_or(descending),
         ..key

@@ -235,6 +235,10 @@ impl Analyser<'_> {
     pub(super) fn unify(&mut self, values: Vec<Typed>, what: &str) -> Result<(Vec<Expr>, Type)> {
         let mut ty = Type::Unknown;
         for value in &values {
+            // Of text and varchar the first stays.
+            if ty == Type::Varchar && value.ty == Type::Text {
+                continue;
+            }
             ty = Analyser::common(ty, value.ty).ok_or_else(|| {
                 let message = format!("{what} types {ty} and {} cannot be matched", value.ty);
                 placed(Error::new(SqlState::DATATYPE_MISMATCH, message), value.at)

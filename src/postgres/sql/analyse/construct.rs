@@ -139,12 +139,15 @@ impl Analyser<'_> {
     fn in_list(&mut self, operand: &Ast, list: &[Ast], negated: bool) -> Result<Typed> {
         if row(operand).is_some() {
             // Rows are compared one by one.
-            let one = |item: &Ast| Ok(self.binary(operand, &BinaryOperator::Eq, item)?.expr);
-            let any = Expr::Or(list.iter().map(one).collect::<Result<_>>()?);
-            return Ok(Typed::boolean(if negated {
-                Expr::Not(Box::new(any))
-            } else {
-                any
+            let operator = match negated {
+                true => BinaryOperator::NotEq,
+                false => BinaryOperator::Eq,
+            };
+            let one = |item: &Ast| Ok(self.binary(operand, &operator, item)?.expr);
+            let parts = list.iter().map(one).collect::<Result<_>>()?;
+            return Ok(Typed::boolean(match negated {
+                true => Expr::And(parts),
+                false => Expr::Or(parts),
             }));
         }
         let operand = self.expr(operand)?;

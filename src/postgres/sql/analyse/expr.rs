@@ -197,6 +197,15 @@ impl Analyser<'_> {
 
     fn distinct_from(&mut self, left: &Ast, right: &Ast, negated: bool) -> Result<Typed> {
         let (left, right) = (self.expr(left)?, self.expr(right)?);
+        let null = |side: &Typed| side.expr == Expr::Const(Value::Null);
+        if self.as_written && (null(&left) || null(&right)) {
+            let operand = if null(&right) { left } else { right };
+            return Ok(Typed::boolean(Expr::Is {
+                operand: Box::new(operand.expr),
+                truth: Truth::Null,
+                negated: !negated,
+            }));
+        }
         let (left, right, _) = self.meet(left, right, "=")?;
         Ok(Typed::boolean(Expr::Distinct {
             left: Box::new(left),

@@ -185,6 +185,10 @@ impl Analyser<'_> {
         }
         let own = |side: &Typed| match self.meets_as_it_is(side.ty, ty) {
             true => side.ty,
+            // What is no float meets a real as double precision.
+            false if self.as_written && ty == Type::Float4 && side.ty != Type::Unknown => {
+                Type::Float8
+            }
             false => ty,
         };
         let (left_ty, right_ty) = (own(&left), own(&right));
@@ -200,7 +204,8 @@ impl Analyser<'_> {
         // Integers of any width compare as they are.
         let integers = own.is_integer() && (common.is_integer() || common == Type::Xid);
         let written = (own.is_time() && common.is_time()) || (float(own) && float(common));
-        integers || (self.as_written && written)
+        let name = own == Type::Name && common.is_string();
+        integers || (self.as_written && (written || name))
     }
 
     fn concat(&mut self, left: Typed, right: Typed) -> Result<Typed> {
@@ -260,6 +265,17 @@ impl Analyser<'_> {
         if left.ty == Type::Unknown && right.ty == Type::Unknown {
             return Err(not_unique(left.ty, &op.to_string(), right.ty));
         }
+        let (left, right) = match arithmetic == Arithmetic::Modulo && self.as_written {
+            // It wants integers of one width.
+            true => {
+                let (both, ty) = self.unify(vec![left, right], "%")?;
+                let mut both = both.into_iter().map(|side| Typed::new(side, ty));
+                both.next()
+                    .zip(both.next())
+                    .ok_or_else(|| no_operator(ty, "%", ty))?
+            }
+            false => (left, right),
+        };
         let (left, right, ty) = self.meet(left, right, &op.to_string())?;
         if arithmetic == Arithmetic::Modulo && matches!(ty, Type::Float4 | Type::Float8) {
             return Err(no_operator(ty, "%", ty));

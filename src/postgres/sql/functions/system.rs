@@ -1,6 +1,6 @@
 //! Functions about the session, the server and its objects.
 
-use super::{Builtin, int, text};
+use super::{Builtin, int, quote_ident, text};
 use crate::postgres::catalog::{Shown, role_name};
 use crate::postgres::engine::Shared;
 use crate::postgres::error::{Error, Result, SqlState};
@@ -92,7 +92,7 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
     Builtin::new("pg_get_serial_sequence", &[Text, Text], Text, |a, c| {
         let name = c.database()?.owned_sequence(text(&a[0])?, text(&a[1])?)?;
         Ok(name.map_or(Value::Null, |name| {
-            Value::Text(format!("public.{name}").into())
+            Value::Text(format!("public.{}", quote_ident(&name)).into())
         }))
     }),
     Builtin::new("pg_typeof", &[Any], Text, |_, _| Err(super::unexpected())),
