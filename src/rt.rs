@@ -28,6 +28,7 @@ pub use crate::net::{Cancelled, ClientTap, Keepalive, Label};
 ///
 /// Dropping the handle leaves the task running. A task whose node is killed
 /// is dropped where it stands.
+#[inline]
 pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
 where
     F: Future + Send + 'static,

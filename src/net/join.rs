@@ -28,7 +28,9 @@ pub(super) enum Outcome<T> {
 type Shared<T> = Arc<Mutex<Outcome<T>>>;
 
 /// A future that keeps its output for whoever waits, and the place for it. It
-/// is boxed at once: futures are large, and each move is a copy.
+/// goes to its box at once, and once: futures are large, and each move is a
+/// copy.
+#[inline]
 pub(super) fn split<F>(future: F) -> (Work, Shared<F::Output>)
 where
     F: Future + Send + 'static,
@@ -36,7 +38,8 @@ where
 {
     let outcome = Arc::new(Mutex::new(Outcome::Running(None)));
     let ending = Ending(outcome.clone());
-    (Box::pin(Kept { future, ending }), outcome)
+    let kept = Box::write(Box::new_uninit(), Kept { future, ending });
+    (Box::into_pin(kept), outcome)
 }
 
 pin_project! {

@@ -313,6 +313,7 @@ impl Here {
         (name, self.network.now_ns())
     }
 
+    #[inline]
     pub(crate) fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
     where
         F: Future + Send + 'static,

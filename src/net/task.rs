@@ -260,6 +260,7 @@ impl Tasks {
 impl Network {
     /// Runs `future` as a task of the node's current process: its clocks, its
     /// sockets, its randomness.
+    #[inline]
     pub fn spawn<F>(&self, node: NodeId, future: F) -> JoinHandle<F::Output>
     where
         F: Future + Send + 'static,
@@ -271,19 +272,23 @@ impl Network {
 
     /// As [`spawn`](Network::spawn), for this process: nothing of one that was
     /// killed begins any more.
+    #[inline]
     pub(super) fn spawn_at<F>(&self, place: Place, future: F) -> JoinHandle<F::Output>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
+        let (work, outcome) = join::split(future);
+        JoinHandle::new(self.begin(place, work), outcome)
+    }
+
+    fn begin(&self, place: Place, work: Work) -> Arc<Tag> {
         let is_current = self.0.state.lock().node(place.node).incarnation == place.incarnation;
-        let (future, outcome) = join::split(future);
         let begun = Tasks::with(|tasks| match is_current && tasks.open {
-            true => Ok(tasks.add(place, future)),
-            false => Err(future),
+            true => Ok(tasks.add(place, work)),
+            false => Err(work),
         });
-        let tag = begun.unwrap_or_else(|_future| Tag::of_none());
-        JoinHandle::new(tag, outcome)
+        begun.unwrap_or_else(|_work| Tag::of_none())
     }
 
     /// Stops a node where it stands: it does nothing until it is resumed, and
