@@ -11,6 +11,7 @@ use bytes::{BufMut, BytesMut};
 
 use super::commands;
 use super::number::parse_integer;
+use super::wire::short_length;
 use crate::rt::{ClientTap, Label};
 
 pub(super) fn new() -> Box<dyn ClientTap> {
@@ -76,7 +77,7 @@ impl Tap {
             State::Bulk(left) => self.bulk(left, bytes, labels),
             State::Length if self.line.is_empty() => match short_length(bytes) {
                 Some((length, rest)) => {
-                    self.state = State::Bulk(length + 2);
+                    self.state = State::Bulk(length as u64 + 2);
                     rest
                 }
                 None => self.line(bytes, labels),
@@ -155,23 +156,6 @@ impl Tap {
         }
         self.keep(now);
         Cow::Owned(std::mem::take(&mut self.line))
-    }
-}
-
-/// A length line of one or two digits, as most are, and what follows it.
-fn short_length(bytes: &[u8]) -> Option<(u64, &[u8])> {
-    let digit = |byte: u8| u64::from(byte - b'0');
-    match bytes {
-        [b'$', one @ b'0'..=b'9', b'\r', b'\n', rest @ ..] => Some((digit(*one), rest)),
-        [
-            b'$',
-            ten @ b'1'..=b'9',
-            one @ b'0'..=b'9',
-            b'\r',
-            b'\n',
-            rest @ ..,
-        ] => Some((digit(*ten) * 10 + digit(*one), rest)),
-        _ => None,
     }
 }
 

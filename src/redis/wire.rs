@@ -146,6 +146,42 @@ fn count(input: &[u8], limits: Limits) -> Result<Option<(usize, usize)>, Reply> 
 
 /// The bulk string whose header is at `start`, if all of it is there.
 fn bulk(input: &[u8], start: usize, limits: Limits) -> Result<Option<Range<usize>>, Reply> {
+    let (length, after) = match short_length(&input[start..]) {
+        Some((length, rest)) => (length, input.len() - rest.len()),
+        None => match long_length(input, start, limits)? {
+            Some(found) => found,
+            None => return Ok(None),
+        },
+    };
+    let range = after..after + length;
+    Ok((input.len() >= range.end + 2).then_some(range))
+}
+
+/// The length of a bulk string if it has one or two digits, as most have, and
+/// what follows its line.
+pub(super) fn short_length(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let digit = |byte: u8| usize::from(byte - b'0');
+    match bytes {
+        [b'$', one @ b'0'..=b'9', b'\r', b'\n', rest @ ..] => Some((digit(*one), rest)),
+        [
+            b'$',
+            ten @ b'1'..=b'9',
+            one @ b'0'..=b'9',
+            b'\r',
+            b'\n',
+            rest @ ..,
+        ] => Some((digit(*ten) * 10 + digit(*one), rest)),
+        _ => None,
+    }
+}
+
+/// The length of the bulk string at `start`, whatever it is, and where its line
+/// ends.
+fn long_length(
+    input: &[u8],
+    start: usize,
+    limits: Limits,
+) -> Result<Option<(usize, usize)>, Reply> {
     let Some((line, after)) = length_line(input, start, "too big bulk count string")? else {
         return Ok(None);
     };
@@ -161,25 +197,16 @@ fn bulk(input: &[u8], start: usize, limits: Limits) -> Result<Option<Range<usize
     if !limits.authenticated && length > UNAUTHENTICATED_BULK_MAX {
         return Err(protocol_error("unauthenticated bulk length"));
     }
-    let range = after..after + length;
-    Ok((input.len() >= range.end + 2).then_some(range))
+    Ok(Some((length, after)))
 }
 
-/// The digits of the length line at `start`, and where the line ends. Most have
-/// one or two.
+/// The digits of the length line at `start`, and where the line ends.
 fn length_line<'a>(
     input: &'a [u8],
     start: usize,
     too_long: &str,
 ) -> Result<Option<(&'a [u8], usize)>, Reply> {
     let rest = input.get(start..).unwrap_or_default();
-    match *rest {
-        [_, b'0'..=b'9', b'\r', _, ..] => return Ok(Some((&rest[1..2], start + 4))),
-        [_, b'0'..=b'9', b'0'..=b'9', b'\r', _, ..] => {
-            return Ok(Some((&rest[1..3], start + 5)));
-        }
-        _ => {}
-    }
     match find(rest, b'\r') {
         Some(end) if end + 1 < rest.len() => Ok(Some((&rest[1.min(end)..end], start + end + 2))),
         None if rest.len() > LINE_MAX => Err(protocol_error(too_long)),
