@@ -47,7 +47,6 @@ pub(super) use key_arguments::keys_of;
 pub(super) use scripting::flags as flags_of_call;
 pub(super) use transactions::{Rest, go_on};
 
-use std::hash::{Hash, Hasher};
 use std::sync::LazyLock;
 
 use indexmap::IndexMap;
@@ -232,31 +231,15 @@ pub(super) const UNKNOWN_LABEL: Label = "unknown command";
 /// And that of its reply.
 pub(super) const UNKNOWN_REPLY_LABEL: Label = "reply to unknown command";
 
-/// Every command by its name. Written once, and the same in every process.
-static TABLE: LazyLock<Table<'static>> =
-    LazyLock::new(|| all().map(|c| (Name(c.name.as_bytes()), c)).collect());
-
-type Table<'a> = IndexMap<Name<'a>, &'static Command, FxBuildHasher>;
-
-/// A command's name, in any case.
-#[derive(Eq)]
-struct Name<'a>(&'a [u8]);
-
-impl PartialEq for Name<'_> {
-    fn eq(&self, other: &Name<'_>) -> bool {
-        self.0.eq_ignore_ascii_case(other.0)
-    }
-}
-
-impl Hash for Name<'_> {
-    /// Three letters and the length tell most names apart.
-    fn hash<H: Hasher>(&self, hasher: &mut H) {
-        let length = self.0.len();
-        let letter = |at: usize| self.0.get(at).map_or(0, u8::to_ascii_lowercase);
-        let [first, middle, last] = [0, length / 2, length.wrapping_sub(1)].map(letter);
-        hasher.write_u32(u32::from_le_bytes([first, middle, last, length as u8]));
-    }
-}
+/// Every command by its name, in small and in capital letters. Written once,
+/// and the same in every process.
+static TABLE: LazyLock<IndexMap<Vec<u8>, &'static Command, FxBuildHasher>> = LazyLock::new(|| {
+    let spelled = |command: &'static Command| {
+        let name = command.name.as_bytes();
+        [name.to_vec(), name.to_ascii_uppercase()].map(|name| (name, command))
+    };
+    all().flat_map(spelled).collect()
+});
 
 /// Every label that requests and replies carry.
 pub(super) fn labels() -> Vec<Label> {
@@ -335,8 +318,9 @@ pub(super) fn by_full_name(name: &[u8]) -> Option<&'static Command> {
 
 /// The command of that name, in any case.
 pub(super) fn named(name: &[u8]) -> Option<&'static Command> {
-    let table: &Table<'_> = &TABLE;
-    table.get(&Name(name)).copied()
+    let known = TABLE.get(name);
+    let known = known.or_else(|| TABLE.get(&*name.to_ascii_lowercase()));
+    known.copied()
 }
 
 /// The command or subcommand that `args` call, whatever their number.
