@@ -3,16 +3,16 @@
 //! A script that runs for long must let the server answer BUSY, and obey
 //! SCRIPT KILL, in the middle of a loop, a `pcall` or a sort. Lua 5.1 cannot
 //! yield there; a second stack can be left anywhere. There is one for each
-//! interpreter. It waits for scripts, and to change to it and back costs a
-//! few nanoseconds.
+//! interpreter. It waits for scripts within one protected call, which is made
+//! again after a script that failed; to change to it and back costs a few
+//! nanoseconds.
 
+use std::cell::Cell;
 use std::io;
 
 use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 use mlua::{Function, Lua, Table, Value};
-
-use super::Compiled;
 
 /// Only what is touched of it is there. Lua nests 200 calls of C functions, of
 /// which some have buffers of 8 kB; cjson and cmsgpack nest 1000 values, with
@@ -21,9 +21,10 @@ const STACK_BYTES: usize = 32 << 20;
 /// Where Lua keeps the function by which the hook leaves the stack.
 const PAUSE: &str = "pause";
 
-/// One call of the prelude's `run`.
+/// One run of a script.
 pub(super) struct Call {
-    pub(super) script: Compiled,
+    /// That of what is called.
+    pub(super) number: i64,
     pub(super) keys: Table,
     pub(super) args: Table,
 }
@@ -34,6 +35,8 @@ pub(super) enum Go {
     Run(Call),
     /// The one that was left.
     On,
+    /// There is none for now.
+    Leave,
     /// There will be no more, and the one that was left ends.
     End,
 }
@@ -46,21 +49,38 @@ pub(super) enum Came {
     Ended(mlua::Result<(bool, Value)>),
 }
 
-pub(super) struct Fiber(Coroutine<Go, Came, mlua::Result<()>>);
+pub(super) struct Fiber {
+    stack: Coroutine<Go, Came, mlua::Result<()>>,
+    /// It was left in the middle of a script.
+    paused: bool,
+}
 
 impl Fiber {
-    /// A stack on which `run` is called with scripts.
+    /// A stack on which `run` is called, and takes the scripts.
     pub(super) fn new(lua: &Lua, run: Function) -> io::Result<Fiber> {
         let stack = DefaultStack::new(STACK_BYTES)?;
         let lua = lua.clone();
         let serve = move |yielder: &Yielder<Go, Came>, first| serve(&lua, &run, yielder, first);
-        Ok(Fiber(Coroutine::with_stack(stack, serve)))
+        Ok(Fiber {
+            stack: Coroutine::with_stack(stack, serve),
+            paused: false,
+        })
     }
 
     pub(super) fn enter(&mut self, go: Go) -> Came {
-        match self.0.resume(go) {
+        let came = match self.stack.resume(go) {
             CoroutineResult::Yield(came) => came,
             CoroutineResult::Return(ended) => Came::Ended(ended.map(|()| (false, Value::Nil))),
+        };
+        self.paused = matches!(came, Came::Paused);
+        came
+    }
+
+    /// Ends the call of `run` that waits for a script. What is done next finds
+    /// Lua as it was made: its parser counts the calls that it stands on.
+    pub(super) fn leave(&mut self) {
+        if !self.paused {
+            self.enter(Go::Leave);
         }
     }
 }
@@ -68,23 +88,37 @@ impl Fiber {
 impl Drop for Fiber {
     /// What is on the stack ends in order.
     fn drop(&mut self) {
-        while !self.0.done() {
+        while !self.stack.done() {
             self.enter(Go::End);
         }
     }
 }
 
 fn serve(lua: &Lua, run: &Function, yielder: &Yielder<Go, Came>, first: Go) -> mlua::Result<()> {
+    let next = Cell::new(None);
     lua.scope(|scope| {
         let pause = || matches!(yielder.suspend(Came::Paused), Go::On);
         let pause = scope.create_function(move |_, ()| Ok(pause()))?;
         lua.set_named_registry_value(PAUSE, pause)?;
+        let exchange = scope.create_function(|_, returned: Value| {
+            let ended = || yielder.suspend(Came::Ended(Ok((true, returned))));
+            Ok(match next.take().unwrap_or_else(ended) {
+                Go::Run(Call { number, keys, args }) => (Some(number), Some(keys), Some(args)),
+                Go::On | Go::Leave | Go::End => (None, None, None),
+            })
+        })?;
         let mut go = first;
-        while let Go::Run(Call { script, keys, args }) = go {
-            let ended = run.call((&*script.0.function, keys, args));
+        loop {
+            let ended = match go {
+                Go::End => return Ok(()),
+                Go::On | Go::Leave => Ok((true, Value::Nil)),
+                Go::Run(_) => {
+                    next.set(Some(go));
+                    run.call(&exchange)
+                }
+            };
             go = yielder.suspend(Came::Ended(ended));
         }
-        Ok(())
     })
 }
 

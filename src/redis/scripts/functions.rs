@@ -4,13 +4,16 @@
 //! Loading runs it once, in a world that has only `redis.register_function`
 //! and a log; the functions that it registers are then called by FCALL.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use mlua::{Lua, MultiValue, Value};
 
+use super::callable::Callable;
 use super::flags::ScriptFlags;
 use super::host::{Host, Loading, raise};
 use super::vm::Vm;
-use super::{Callable, Compiled, Kind, Map, Script, Scripts};
+use super::{Compiled, Kind, Map, Script, Scripts};
 use crate::redis::reply::Reply;
 use crate::redis::wire::split_words;
 
@@ -31,7 +34,7 @@ pub(in crate::redis) struct Registered {
     pub(in crate::redis) name: String,
     pub(in crate::redis) description: Option<Bytes>,
     pub(in crate::redis) flags: ScriptFlags,
-    function: Callable,
+    function: Arc<Callable>,
 }
 
 impl Registered {
@@ -85,7 +88,7 @@ impl Libraries {
         }
         self.remove(&library.name);
         for function in &library.functions {
-            let compiled = Compiled(std::sync::Arc::new(Script {
+            let compiled = Compiled(Arc::new(Script {
                 kind: Kind::Function,
                 name: function.name.clone(),
                 function: function.function.clone(),
@@ -254,7 +257,7 @@ fn positional(lua: &Lua, name: &Value, callback: &Value) -> mlua::Result<Registe
         name: String::from_utf8_lossy(&name).into_owned(),
         description: None,
         flags: ScriptFlags::default(),
-        function: lua.create_registry_value(function)?.into(),
+        function: Callable::new(lua, function)?.into(),
     })
 }
 
@@ -319,7 +322,7 @@ fn named(lua: &Lua, table: &Value) -> mlua::Result<Registered> {
         name,
         description,
         flags,
-        function: lua.create_registry_value(function)?.into(),
+        function: Callable::new(lua, &function)?.into(),
     })
 }
 

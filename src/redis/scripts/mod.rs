@@ -13,6 +13,7 @@
 //! moved back, and [`Progress::Paused`] says so: the server then decides when
 //! it goes on.
 
+mod callable;
 mod convert;
 mod fiber;
 mod flags;
@@ -36,6 +37,7 @@ use super::engine::Context;
 use super::observer::{Outcome, ScriptRun};
 use super::reply::Reply;
 use crate::rt::{self, Instant};
+use callable::Callable;
 use fiber::{Came, Go};
 pub(super) use flags::{Permit, ScriptFlags};
 pub(super) use functions::{Libraries, Library};
@@ -43,8 +45,6 @@ use host::{Host, Session, Stopped};
 use vm::{Slot, TICK, Vm};
 
 type Map<K, V> = IndexMap<K, V, FxBuildHasher>;
-/// A function of an interpreter, which keeps it in its registry.
-type Callable = Arc<mlua::RegistryKey>;
 
 /// The scripts that a server knows, and what runs them.
 pub(super) struct Scripts {
@@ -70,7 +70,7 @@ struct Script {
     kind: Kind,
     /// Of a script its digest.
     name: String,
-    function: Callable,
+    function: Arc<Callable>,
     /// What a shebang says, if a script has one.
     flags: Option<ScriptFlags>,
 }

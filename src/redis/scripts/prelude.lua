@@ -317,14 +317,36 @@ local function handle(value)
   return value
 end
 
-local function run(script, keys, args)
-  globals.KEYS, globals.ARGV = keys, args
-  return xpcall(script, handle)
+-- What the host calls, by its number and while the host keeps it.
+local callables, last_callable = setmetatable({}, { __mode = 'v' }), 0
+
+-- Numbers a script. It is called where a function ends, which errors take for C:
+-- that is what calls it in Redis.
+local function add(script)
+  local function call(keys, args)
+    globals.KEYS = keys
+    globals.ARGV = args
+    return script()
+  end
+  if host.is_for_functions then
+    call = function(keys, args)
+      return script(keys, args)
+    end
+  end
+  last_callable = last_callable + 1
+  callables[last_callable] = call
+  return last_callable, call
 end
 
-local function call(callback, keys, args)
+-- Calls one script after the other until there is none, or one fails:
+-- `exchange` takes what the last one returned, and gives the next.
+local function run(exchange)
   return xpcall(function()
-    return callback(keys, args)
+    local callables, exchange = callables, exchange
+    local number, keys, args = exchange()
+    while number do
+      number, keys, args = exchange(callables[number](keys, args))
+    end
   end, handle)
 end
 
@@ -352,4 +374,4 @@ local function load(body)
   return ok, error_value(value)
 end
 
-return { globals = scope, run = host.is_for_functions and call or run, load = load }
+return { globals = scope, add = add, run = run, load = load }

@@ -6,11 +6,12 @@ use std::sync::{Arc, OnceLock};
 use bstr::BStr;
 use bytes::Bytes;
 use mlua::{
-    ChunkMode, Either, Function, HookTriggers, Lua, LuaOptions, MultiValue, RegistryKey, StdLib,
-    Table, Value, VmState,
+    ChunkMode, Either, Function, HookTriggers, Lua, LuaOptions, MultiValue, StdLib, Table, Value,
+    VmState,
 };
 use send_wrapper::SendWrapper;
 
+use super::callable::{self, Callable};
 use super::convert::{error_table, to_reply};
 use super::fiber::{self, Call, Came, Fiber, Go};
 use super::functions;
@@ -97,6 +98,7 @@ impl Vm {
         functions.raw_set("is_for_functions", kind == Kind::Function)?;
         let prelude: Table = prelude(&lua)?.call(functions)?;
         lua.set_globals(prelude.get("globals")?)?;
+        callable::numbered_by(&lua, prelude.get("add")?)?;
         let fiber = Fiber::new(&lua, prelude.get("run")?).map_err(mlua::Error::external)?;
         let vm = Vm {
             fiber,
@@ -146,25 +148,24 @@ impl Vm {
         // Lua collects no garbage when there is no more memory: a script that
         // took it all would leave none to the next.
         if matches!(came, Came::Ended(_)) && self.lua.used_memory() > host::MEMORY_MAX / 2 {
+            self.fiber.leave();
             self.lua.gc_collect().ok();
         }
         self.host.leave(context);
         came
     }
 
-    pub(super) fn compile(&self, text: &[u8]) -> Result<RegistryKey, Reply> {
+    pub(super) fn compile(&mut self, text: &[u8]) -> Result<Callable, Reply> {
         let function = self.chunk(text, SCRIPT_NAME).map_err(|message| {
             Reply::error_from(
                 format!("ERR Error compiling script (new function): {message}").into(),
             )
         })?;
-        self.lua
-            .create_registry_value(function)
-            .map_err(not_started)
+        Callable::new(&self.lua, &function).map_err(not_started)
     }
 
     /// Runs a library, which registers its functions with the host.
-    pub(super) fn load(&self, text: &[u8]) -> Result<(), Reply> {
+    pub(super) fn load(&mut self, text: &[u8]) -> Result<(), Reply> {
         let library = self.chunk(text, LIBRARY_NAME).map_err(|message| {
             Reply::error_from(format!("ERR Error compiling function: {message}").into())
         })?;
@@ -182,7 +183,8 @@ impl Vm {
     }
 
     /// A text as a function, or what is wrong with it.
-    fn chunk(&self, text: &[u8], name: &str) -> Result<Function, String> {
+    fn chunk(&mut self, text: &[u8], name: &str) -> Result<Function, String> {
+        self.fiber.leave();
         let chunk = self.lua.load(text).set_name(name);
         let function = chunk.set_mode(ChunkMode::Text).into_function();
         function.map_err(|error| match error {
@@ -198,7 +200,7 @@ impl Vm {
         invocation: &Invocation<'_>,
     ) -> mlua::Result<Call> {
         Ok(Call {
-            script: script.clone(),
+            number: script.0.function.number,
             keys: self.strings(invocation.keys())?,
             args: self.strings(invocation.args())?,
         })
