@@ -12,6 +12,7 @@ mod pg_am;
 mod pg_attrdef;
 mod pg_attribute;
 mod pg_class;
+mod pg_collation;
 mod pg_constraint;
 mod pg_database;
 mod pg_depend;
@@ -26,8 +27,10 @@ mod pg_settings;
 mod pg_stat_activity;
 mod pg_stat_replication;
 mod pg_tables;
+mod pg_tablespace;
 mod pg_type;
 mod ruleutils;
+mod support;
 
 use std::fmt;
 use std::sync::Arc;
@@ -39,8 +42,10 @@ use super::storage::table::TableDef;
 use super::types::{Row, Type, Value};
 
 pub(super) use activity::{Activity, State, WaitEvent};
-pub(super) use pg_roles::role_name;
+pub(super) use pg_namespace::{schema_name, schema_number};
+pub(super) use pg_roles::{role_name, role_number};
 pub(super) use ruleutils::{Shown, show};
+pub(super) use support::{support_function, support_function_name};
 
 /// A table or view of the system catalog.
 pub(super) struct SystemTable {
@@ -62,6 +67,23 @@ impl fmt::Debug for SystemTable {
 impl PartialEq for SystemTable {
     fn eq(&self, other: &SystemTable) -> bool {
         self.oid == other.oid
+    }
+}
+
+/// What initdb makes of SQL has numbers from this.
+const FIRST_VIEW: u32 = 12_000;
+
+impl SystemTable {
+    fn is_view(&self) -> bool {
+        self.oid >= FIRST_VIEW
+    }
+
+    /// True if a column is NOT NULL: what varies in length may be NULL, but
+    /// for a few.
+    fn is_filled(&self, column: &str, ty: Type) -> bool {
+        let may_be_null = ty.width() == -1 && !matches!(ty, Type::Int2vector | Type::Oidvector);
+        let filled = matches!(column, "datcollate" | "datctype" | "description" | "prosrc");
+        !self.is_view() && (!may_be_null || filled)
     }
 }
 
@@ -91,6 +113,7 @@ fn all() -> impl Iterator<Item = &'static SystemTable> {
         &pg_attrdef::TABLE,
         &pg_attribute::TABLE,
         &pg_class::TABLE,
+        &pg_collation::TABLE,
         &pg_constraint::TABLE,
         &pg_database::TABLE,
         &pg_depend::TABLE,
@@ -100,11 +123,14 @@ fn all() -> impl Iterator<Item = &'static SystemTable> {
         &pg_locks::TABLE,
         &pg_namespace::TABLE,
         &pg_roles::TABLE,
+        &pg_roles::AUTHID,
+        &pg_roles::USERS,
         &pg_sequence::TABLE,
         &pg_settings::TABLE,
         &pg_stat_activity::TABLE,
         &pg_stat_replication::TABLE,
         &pg_tables::TABLE,
+        &pg_tablespace::TABLE,
         &pg_type::TABLE,
     ];
     let standard = information_schema::TABLES.iter().copied();
@@ -126,7 +152,7 @@ pub(super) fn system_name(oid: u32) -> Option<&'static str> {
 /// The numbers of the schemas that there are.
 const PG_CATALOG: i64 = 11;
 const PUBLIC: i64 = 2200;
-const INFORMATION_SCHEMA: i64 = 13_000;
+const INFORMATION_SCHEMA: i64 = 13_207;
 
 /// The number of the database that there is.
 pub(super) const DATABASE: u32 = 5;

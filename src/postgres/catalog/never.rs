@@ -27,6 +27,10 @@ pub(super) static TABLES: &[SystemTable] = &[
             ("rngtypid", Oid),
             ("rngsubtype", Oid),
             ("rngmultitypid", Oid),
+            ("rngcollation", Oid),
+            ("rngsubopc", Oid),
+            ("rngcanonical", Type::Regproc),
+            ("rngsubdiff", Type::Regproc),
         ],
     ),
     empty(

@@ -4,7 +4,7 @@ use super::ruleutils::Node;
 use super::{SystemTable, count, int, text};
 use crate::postgres::storage::table::TableDef;
 use crate::postgres::types::Row;
-use crate::postgres::types::Type::{Int2, Oid, Text};
+use crate::postgres::types::Type::{Int2, Oid, PgNodeTree};
 
 pub(super) static TABLE: SystemTable = SystemTable {
     name: "pg_attrdef",
@@ -13,7 +13,7 @@ pub(super) static TABLE: SystemTable = SystemTable {
         ("oid", Oid),
         ("adrelid", Oid),
         ("adnum", Int2),
-        ("adbin", Text),
+        ("adbin", PgNodeTree),
     ],
     with: &[
         (2656, "pg_attrdef_adrelid_adnum_index"),

@@ -5,7 +5,7 @@ use super::{PUBLIC, SystemTable, count, int, text};
 use crate::postgres::storage::table::{
     Check, ForeignKey, IndexDef, KeyConstraint, Referential, TableDef,
 };
-use crate::postgres::types::Type::{Array, Bool, Char, Int2, Int4, Name, Oid, Text};
+use crate::postgres::types::Type::{Array, Bool, Char, Int2, Int4, Name, Oid, PgNodeTree};
 use crate::postgres::types::{Row, Value};
 
 pub(super) static TABLE: SystemTable = SystemTable {
@@ -37,7 +37,7 @@ pub(super) static TABLE: SystemTable = SystemTable {
         ("conffeqop", Array(&Oid)),
         ("confdelsetcols", Array(&Int2)),
         ("conexclop", Array(&Oid)),
-        ("conbin", Text),
+        ("conbin", PgNodeTree),
     ],
     with: &[
         (2579, "pg_constraint_conparentid_index"),

@@ -1,8 +1,9 @@
 //! pg_database: the one that everybody is in, whatever it was asked for as.
 
 use super::pg_roles::SUPERUSER;
+use super::pg_tablespace::DEFAULT;
 use super::{DATABASE, SystemTable, int, text};
-use crate::postgres::types::Type::{Array, Bool, Char, Int4, Name, Oid, Text};
+use crate::postgres::types::Type::{Aclitem, Array, Bool, Char, Int4, Name, Oid, Text, Xid};
 use crate::postgres::types::Value;
 
 /// The number of the encoding UTF8.
@@ -14,14 +15,20 @@ pub(super) static TABLE: SystemTable = SystemTable {
     columns: &[
         ("oid", Oid),
         ("datname", Name),
-        ("datallowconn", Bool),
         ("datdba", Oid),
         ("encoding", Int4),
+        ("datlocprovider", Char),
+        ("datistemplate", Bool),
+        ("datallowconn", Bool),
+        ("datconnlimit", Int4),
+        ("datfrozenxid", Xid),
+        ("datminmxid", Xid),
+        ("dattablespace", Oid),
         ("datcollate", Text),
         ("datctype", Text),
         ("daticulocale", Text),
-        ("datlocprovider", Char),
-        ("datacl", Array(&Text)),
+        ("datcollversion", Text),
+        ("datacl", Array(&Aclitem)),
     ],
     with: &[
         (2671, "pg_database_datname_index"),
@@ -32,13 +39,19 @@ pub(super) static TABLE: SystemTable = SystemTable {
             [
                 int(DATABASE),
                 text(&sight.settings.database),
-                Value::Bool(true),
                 int(SUPERUSER),
                 int(UTF8),
+                text("c"),
+                Value::Bool(false),
+                Value::Bool(true),
+                int(-1),
+                int(3),
+                int(1),
+                int(DEFAULT),
                 text("C"),
                 text("C"),
                 Value::Null,
-                text("c"),
+                Value::Null,
                 Value::Null,
             ]
             .into(),

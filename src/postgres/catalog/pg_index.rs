@@ -1,9 +1,10 @@
 //! pg_index: what an index is over.
 
+use super::pg_type::collation;
 use super::ruleutils::Node;
 use super::{SystemTable, count, int, text};
 use crate::postgres::storage::table::{IndexDef, TableDef};
-use crate::postgres::types::Type::{Bool, Int2, Int2vector, Oid, Oidvector, Text};
+use crate::postgres::types::Type::{Bool, Int2, Int2vector, Oid, Oidvector, PgNodeTree};
 use crate::postgres::types::{Row, Type, Value};
 
 pub(super) static TABLE: SystemTable = SystemTable {
@@ -29,8 +30,8 @@ pub(super) static TABLE: SystemTable = SystemTable {
         ("indcollation", Oidvector),
         ("indclass", Oidvector),
         ("indoption", Int2vector),
-        ("indexprs", Text),
-        ("indpred", Text),
+        ("indexprs", PgNodeTree),
+        ("indpred", PgNodeTree),
     ],
     with: &[
         (2678, "pg_index_indrelid_index"),
@@ -79,7 +80,11 @@ fn of_index(def: &TableDef, index: &IndexDef) -> Row {
         Value::Bool(true),
         Value::Bool(true),
         Value::Bool(false),
-        vector(columns.map(|column| column.map_or(0, |column| column + 1))),
+        Value::Vector(
+            columns
+                .map(|column| count(column.map_or(0, |column| column + 1)))
+                .collect(),
+        ),
         vector(types.iter().map(|ty| collation(*ty))),
         vector(classes),
         vector(index.keys.iter().map(|key| {
@@ -99,20 +104,8 @@ fn of_index(def: &TableDef, index: &IndexDef) -> Row {
 }
 
 /// Numbers as a value of int2vector or oidvector.
-fn vector(numbers: impl Iterator<Item = impl ToString>) -> Value {
-    let numbers: Vec<String> = numbers.map(|number| number.to_string()).collect();
-    text(&numbers.join(" "))
-}
-
-/// The collation that a key of this type is ordered by: the default one, if
-/// any.
-fn collation(ty: Type) -> u32 {
-    match ty {
-        Type::Name => 950,
-        Type::Text | Type::Varchar | Type::Bpchar => 100,
-        Type::Array(element) => collation(*element),
-        _ => 0,
-    }
+fn vector(numbers: impl Iterator<Item = impl Into<i64>>) -> Value {
+    Value::Vector(numbers.map(|number| int(number)).collect())
 }
 
 /// The class of operators by which a B-tree orders a type, as initdb of

@@ -262,10 +262,7 @@ impl<'c> Collector<'c> {
         let enough = cut.map_or(usize::MAX, |(_, enough)| enough);
         let (rows, once) = match &source.rows {
             Rows::Cte(index) => (self.reader.run.cte(*index), true),
-            Rows::Catalog(table) => {
-                let rows = (table.rows)(&self.reader.sight());
-                (Arc::new(rows), true)
-            }
+            Rows::Catalog(table) => (self.reader.catalog(table), true),
             Rows::Query(plan) => {
                 let outer = outer_frame(&self.tuple.rows, plan.base);
                 let rows = super::query::evaluate(self.reader, &plan.query, &outer, enough)?;
@@ -281,6 +278,11 @@ impl<'c> Collector<'c> {
                     Arc::new(function_rows(value, source.width)),
                     call.slots() == 0,
                 )
+            }
+            Rows::Zipped(calls) => {
+                let sets = eval_all(calls, &self.tuple.rows, &self.context)?;
+                let fixed = calls.iter().all(|call| call.slots() == 0);
+                (Arc::new(side_by_side(&sets)), fixed)
             }
         };
         if once {
@@ -534,7 +536,7 @@ struct Bounds {
 
 /// The rows of a set: values of one column, or rows of several.
 fn function_rows(value: Value, width: usize) -> Vec<Row> {
-    let Value::Array(values) = value else {
+    let (Value::Array(values) | Value::Vector(values)) = value else {
         return Vec::new();
     };
     let row = |value: &Value| match value {
@@ -542,6 +544,22 @@ fn function_rows(value: Value, width: usize) -> Vec<Row> {
         value => [value.clone()].into(),
     };
     values.iter().map(row).collect()
+}
+
+/// The rows of sets of single values, as long as the longest.
+fn side_by_side(sets: &[Value]) -> Vec<Row> {
+    let values = |set: &Value| match set {
+        Value::Array(values) | Value::Vector(values) => values.clone(),
+        _ => Row::default(),
+    };
+    let sets: Vec<Row> = sets.iter().map(values).collect();
+    let length = sets.iter().map(|set| set.len()).max().unwrap_or(0);
+    let row = |at: usize| {
+        let values = sets.iter();
+        let values = values.map(|set| set.get(at).cloned().unwrap_or(Value::Null));
+        values.collect()
+    };
+    (0..length).map(row).collect()
 }
 
 /// A row as a scan shows it, with its system columns if they are asked for.

@@ -23,7 +23,7 @@ mod update;
 mod window;
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -79,7 +79,7 @@ pub(super) struct Execution<'a> {
     /// What a SERIALIZABLE transaction has read since the last look.
     pub(super) reads: Reads,
     /// The results of WITH so far, and of subqueries that stay the same.
-    pub(super) ctes: Vec<Option<Arc<Vec<Row>>>>,
+    pub(super) ctes: RefCell<Vec<Option<Arc<Vec<Row>>>>>,
     pub(super) cached: RefCell<BTreeMap<usize, Arc<Vec<Row>>>>,
     /// The foreign keys to look after once the statement has made its
     /// changes, and those that are to be known for each table.
@@ -109,7 +109,7 @@ impl<'a> Execution<'a> {
             calls: Calls::default(),
             notices: Vec::new(),
             reads,
-            ctes: Vec::new(),
+            ctes: RefCell::default(),
             cached: RefCell::default(),
             events: Vec::new(),
             references: SmallVec::new(),
@@ -125,8 +125,9 @@ trait Work {
 impl Execution<'_> {
     /// The plan is run from its beginning, perhaps not for the first time.
     fn begin(&mut self, ctes: usize) {
-        self.ctes.clear();
-        self.ctes.resize(ctes, None);
+        let results = self.ctes.get_mut();
+        results.clear();
+        results.resize(ctes, None);
         self.events.clear();
         let cached = self.cached.get_mut();
         if !cached.is_empty() {
@@ -136,8 +137,16 @@ impl Execution<'_> {
 
     /// The rows of a query of WITH that has run.
     fn cte(&self, index: usize) -> Arc<Vec<Row>> {
-        let rows = self.ctes.get(index).cloned().flatten();
+        let rows = self.ctes.borrow().get(index).cloned().flatten();
         rows.unwrap_or_default()
+    }
+
+    /// Gives a query of WITH other rows: what was kept may depend on them.
+    fn set_cte(&self, index: usize, rows: Vec<Row>) {
+        if let Some(result) = self.ctes.borrow_mut().get_mut(index) {
+            *result = Some(Arc::new(rows));
+        }
+        self.cached.borrow_mut().clear();
     }
 
     /// A row is to be written or locked: the transaction has its id from now
@@ -337,7 +346,7 @@ async fn attempt(run: &mut Execution<'_>, plan: &Plan) -> Result<Outcome> {
     for (index, cte) in plan.ctes.iter().enumerate() {
         if cte.read {
             let rows = run_cte(run, index, &cte.body).await?;
-            run.ctes[index] = Some(rows);
+            run.set_cte(index, rows);
         }
     }
     let outcome = run_action(run, &plan.action).await?;
@@ -362,29 +371,20 @@ async fn run_action(run: &mut Execution<'_>, action: &Action) -> Result<Outcome>
     }
 }
 
-async fn run_cte(run: &mut Execution<'_>, index: usize, body: &CteBody) -> Result<Arc<Vec<Row>>> {
-    let (first, step, all) = match body {
-        CteBody::Action(action) => return Ok(Arc::new(run_action(run, action).await?.rows)),
-        CteBody::Recursive { first, step, all } => (first, step, *all),
+async fn run_cte(run: &mut Execution<'_>, index: usize, body: &CteBody) -> Result<Vec<Row>> {
+    let recursion = match body {
+        CteBody::Action(action) => return Ok(run_action(run, action).await?.rows),
+        CteBody::Recursive(recursion) => recursion,
     };
-    let mut seen = BTreeSet::new();
-    let mut fresh = |mut rows: Vec<Row>| {
-        if !all {
-            rows.retain(|row| seen.insert(row.clone()));
-        }
-        rows
-    };
-    let found = run.run(&mut select::QueryWork::new(first)).await?;
-    let mut working = fresh(found.rows);
-    let mut result = Vec::new();
-    while !working.is_empty() {
-        result.extend(working.iter().cloned());
+    let mut rounds = query::Rounds::new(recursion);
+    let mut work = &recursion.first;
+    loop {
+        let found = run.run(&mut select::QueryWork::new(work)).await?;
+        let Some(working) = rounds.next(found.rows) else {
+            return Ok(rounds.result);
+        };
         run.transaction.touched.effort.spend(ROUND)?;
-        run.ctes[index] = Some(Arc::new(working));
-        // What does not depend on the working rows may be kept, the rest not.
-        run.cached.borrow_mut().clear();
-        let found = run.run(&mut select::QueryWork::new(step)).await?;
-        working = fresh(found.rows);
+        run.set_cte(index, working);
+        work = &recursion.step;
     }
-    Ok(Arc::new(result))
 }

@@ -9,8 +9,11 @@ use super::collect::{Tuple, all_hold, collect};
 use super::group::group;
 use super::reader::Reader;
 use super::window::add_windows;
+use crate::postgres::cost::ROUND;
 use crate::postgres::error::{Error, Result, SqlState};
-use crate::postgres::sql::{Distinct, Expr, Query, Select, SetKind, SetOperation, SortKey, eval};
+use crate::postgres::sql::{
+    Distinct, Expr, LocalCte, Query, Recursion, Select, SetKind, SetOperation, SortKey, eval,
+};
 use crate::postgres::types::{Row, Value};
 
 /// The rows of a query, those of the queries around it being `outer`; no more
@@ -24,6 +27,16 @@ pub(super) fn evaluate(
     match query {
         Query::Values(rows) => rows.iter().map(|row| reader.row(row, outer)).collect(),
         Query::Set(operation) => set_operation(reader, operation, outer, at_most),
+        Query::With(with) => {
+            for (index, cte) in &with.ctes {
+                let rows = match cte {
+                    LocalCte::Query(query) => evaluate(reader, query, outer, usize::MAX)?,
+                    LocalCte::Recursive(recursion) => recur(reader, *index, recursion, outer)?,
+                };
+                reader.run.set_cte(*index, rows);
+            }
+            evaluate(reader, &with.query, outer, at_most)
+        }
         Query::Select(select) => {
             let (offset, limit) = bounds(reader, select, outer)?;
             let limit = limit.min(at_most);
@@ -35,6 +48,48 @@ pub(super) fn evaluate(
                 .map(|tuple| reader.row(&select.output, &tuple.rows))
                 .collect()
         }
+    }
+}
+
+/// The rows of a WITH RECURSIVE that depends on the query around it.
+fn recur(
+    reader: &Reader<'_, '_>,
+    index: usize,
+    recursion: &Recursion,
+    outer: &[Row],
+) -> Result<Vec<Row>> {
+    let mut rounds = Rounds::new(recursion);
+    let mut found = evaluate(reader, &recursion.first, outer, usize::MAX)?;
+    while let Some(working) = rounds.next(found) {
+        reader.run.transaction.touched.effort.spend(ROUND)?;
+        reader.run.set_cte(index, working);
+        found = evaluate(reader, &recursion.step, outer, usize::MAX)?;
+    }
+    Ok(rounds.result)
+}
+
+/// The rows that a recursion has found so far.
+pub(super) struct Rounds {
+    /// Those that UNION has met, if it is not UNION ALL.
+    seen: Option<BTreeSet<Row>>,
+    pub(super) result: Vec<Row>,
+}
+
+impl Rounds {
+    pub(super) fn new(recursion: &Recursion) -> Rounds {
+        Rounds {
+            seen: (!recursion.all).then(BTreeSet::new),
+            result: Vec::new(),
+        }
+    }
+
+    /// What the next round works on: the new rows, if there are any.
+    pub(super) fn next(&mut self, mut found: Vec<Row>) -> Option<Vec<Row>> {
+        if let Some(seen) = &mut self.seen {
+            found.retain(|row| seen.insert(row.clone()));
+        }
+        self.result.extend(found.iter().cloned());
+        (!found.is_empty()).then_some(found)
     }
 }
 

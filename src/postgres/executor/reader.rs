@@ -1,17 +1,18 @@
 //! What expressions see of a running statement: its session, its parameters,
 //! and, through subqueries, the tables.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Execution;
 use super::query::evaluate;
-use crate::postgres::catalog::Sight;
-use crate::postgres::catalog::{Shown, show};
+use crate::postgres::catalog::{Shown, Sight, SystemTable, show};
 use crate::postgres::engine::Engine;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::locks::{LockMode, LockTag};
 use crate::postgres::sql::{
-    Context, Database, Expr, SessionView, SubPlan, eval_all, eval_row, relation_name,
+    Context, Database, Expr, Registry, SessionView, SubPlan, eval_all, eval_row, relation_name,
 };
 use crate::postgres::storage::sequence::{SequenceDef, SequenceId};
 use crate::postgres::types::{Row, Value};
@@ -21,6 +22,9 @@ pub(super) struct Reader<'r, 'a> {
     pub(super) run: &'r Execution<'a>,
     pub(super) engine: &'r Engine,
     session: SessionView<'r>,
+    /// The rows of the catalog's tables that were looked at: they stay the
+    /// same for as long as the engine is locked.
+    catalog: RefCell<BTreeMap<u32, Arc<Vec<Row>>>>,
 }
 
 impl<'r, 'a> Reader<'r, 'a> {
@@ -41,17 +45,24 @@ impl<'r, 'a> Reader<'r, 'a> {
             run,
             engine,
             session,
+            catalog: RefCell::default(),
         }
     }
 
-    /// What the catalog's tables are made of.
-    pub(super) fn sight(&self) -> Sight<'_> {
-        Sight {
+    /// The rows of a table of the catalog.
+    pub(super) fn catalog(&self, table: &SystemTable) -> Arc<Vec<Row>> {
+        if let Some(rows) = self.catalog.borrow().get(&table.oid) {
+            return rows.clone();
+        }
+        let sight = Sight {
             shared: self.run.shared,
             engine: self.engine,
             settings: self.run.settings,
             top: self.run.transaction.xid,
-        }
+        };
+        let rows = Arc::new((table.rows)(&sight));
+        self.catalog.borrow_mut().insert(table.oid, rows.clone());
+        rows
     }
 
     pub(super) fn context(&self) -> Context<'_> {
@@ -104,22 +115,6 @@ impl Database for Reader<'_, '_> {
             || self.run.shared.sequences.lock().is_used(sequence, pid)
     }
 
-    fn sequence(&self, name: &str) -> Result<SequenceId> {
-        let (catalog, top) = (&self.engine.catalog, self.run.transaction.xid);
-        let name = &*relation_name(name);
-        if let Some(def) = catalog.find_sequence(name, &self.engine.clog, top) {
-            return Ok(def.id);
-        }
-        Err(if catalog.has_relation(name, &self.engine.clog, top) {
-            Error::new(SqlState("42809"), format!("\"{name}\" is not a sequence"))
-        } else {
-            Error::new(
-                SqlState::UNDEFINED_TABLE,
-                format!("relation \"{name}\" does not exist"),
-            )
-        })
-    }
-
     fn owned_sequence(&self, table: &str, column: &str) -> Result<Option<String>> {
         let top = self.run.transaction.xid;
         let table = &*relation_name(table);
@@ -141,29 +136,15 @@ impl Database for Reader<'_, '_> {
         Ok(owned.iter().find(of_column).map(|def| def.name.to_string()))
     }
 
-    fn has_relation(&self, name: &str) -> bool {
-        let top = self.run.transaction.xid;
-        self.engine
-            .catalog
-            .has_relation(name, &self.engine.clog, top)
-    }
-
-    fn comment(&self, oid: u32, column: usize) -> Option<Arc<str>> {
-        self.engine.catalog.comment(oid, column).cloned()
-    }
-
-    fn relation_number(&self, name: &str) -> Option<u32> {
-        let (engine, top) = (self.engine, self.run.transaction.xid);
-        engine.catalog.relation_number(name, &engine.clog, top)
-    }
-
     fn definition(&self, what: Shown<'_>, pretty: bool) -> Option<String> {
         show(self.engine, self.run.transaction.xid, what, pretty)
     }
 
-    fn relation_name(&self, oid: u32) -> Option<String> {
-        let (engine, top) = (self.engine, self.run.transaction.xid);
-        let name = engine.catalog.relation_name(oid, &engine.clog, top);
-        name.map(|name| name.to_string())
+    fn registry(&self) -> Registry<'_> {
+        Registry {
+            catalog: &self.engine.catalog,
+            clog: &self.engine.clog,
+            top: self.run.transaction.xid,
+        }
     }
 }

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use super::expr::{Arithmetic, Comparison, Expr, Sublink, Truth};
 use super::functions::{like, sequence};
 use super::plan::SubPlan;
-use super::registry::cast_name;
+use super::registry::Registry;
 use super::system::Calls;
 use crate::postgres::catalog::Shown;
 use crate::postgres::cost::Effort;
@@ -19,8 +19,8 @@ use crate::postgres::settings::{DateForm, Settings};
 use crate::postgres::storage::clog::Xid;
 use crate::postgres::storage::sequence::{SequenceId, Sequences};
 use crate::postgres::types::{
-    Interval, MICROS_PER_DAY, Numeric, Row, Type, Value, cast, fit, from_unix, is_infinite,
-    midnight, write_styled_text,
+    Interval, MICROS_PER_DAY, MODIFIER_HEADER, Numeric, Row, Type, Value, cast, fit, from_unix,
+    is_infinite, midnight, write_styled_text,
 };
 use crate::rt;
 
@@ -69,26 +69,14 @@ pub(in crate::postgres) trait Database {
     /// True if a sequence may be used: nobody is altering it.
     fn may_use(&self, sequence: SequenceId) -> bool;
 
-    /// The sequence of a name.
-    fn sequence(&self, name: &str) -> Result<SequenceId>;
-
     /// The name of the sequence that a column owns.
     fn owned_sequence(&self, table: &str, column: &str) -> Result<Option<String>>;
-
-    /// True if there is a relation of this name.
-    fn has_relation(&self, name: &str) -> bool;
-
-    /// What is said of a relation, or of one of its columns, from 1.
-    fn comment(&self, oid: u32, column: usize) -> Option<Arc<str>>;
-
-    /// The number of the relation of this name.
-    fn relation_number(&self, name: &str) -> Option<u32>;
 
     /// The text of a definition, if there is one.
     fn definition(&self, what: Shown<'_>, pretty: bool) -> Option<String>;
 
-    /// The name of the relation of this number.
-    fn relation_name(&self, oid: u32) -> Option<String>;
+    /// The objects that have names.
+    fn registry(&self) -> Registry<'_>;
 }
 
 impl<'a> Context<'a> {
@@ -199,7 +187,7 @@ fn eval_construct(expr: &Expr, rows: &[Row], context: &Context<'_>) -> Result<Va
         } => {
             let (operand, array) = (eval(operand, rows, context)?, eval(array, rows, context)?);
             match array {
-                Value::Array(values) => quantified(
+                Value::Array(values) | Value::Vector(values) => quantified(
                     values
                         .iter()
                         .map(|value| compare(*comparison, &operand, value)),
@@ -246,9 +234,10 @@ fn eval_construct(expr: &Expr, rows: &[Row], context: &Context<'_>) -> Result<Va
                 write_styled_text(&value, session.settings.date_style, &mut out);
                 return Ok(Value::text(&String::from_utf8_lossy(&out)));
             }
-            match cast_name(&value, *from, *to, context) {
-                Some(named) => named?,
-                None => cast(&value, *from, *to)?,
+            if to.names_objects() {
+                context.database()?.registry().convert(&value, *to)?
+            } else {
+                cast(&value, *from, *to)?
             }
         }
         Expr::Limit {
@@ -627,9 +616,6 @@ fn negate(ty: Type, value: &Value) -> Result<Value> {
         _ => Value::Null,
     })
 }
-
-/// What a type modifier adds to itself before it is stored in the catalog.
-pub(in crate::postgres) const MODIFIER_HEADER: i32 = 4;
 
 fn limit(value: Value, ty: Type, modifier: i32, explicit: bool) -> Result<Value> {
     if let Type::Array(element) = ty

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::functions::Builtin;
 use super::plan::{
-    Access, Aggregate, Distinct, Node, Query, Rows, Select, SubPlan, WindowCall, WindowFunction,
+    Access, Aggregate, Distinct, LocalCte, Node, Query, Rows, Select, SubPlan, WindowCall,
+    WindowFunction,
 };
 use super::system::System;
 use crate::postgres::storage::sequence::SequenceId;
@@ -316,6 +317,18 @@ macro_rules! walk {
                         operation.left.$visit_query(visit);
                         operation.right.$visit_query(visit);
                     }
+                    Query::With(with) => {
+                        for (_, cte) in with.ctes.$iter() {
+                            match cte {
+                                LocalCte::Query(query) => query.$visit_query(visit),
+                                LocalCte::Recursive(recursion) => {
+                                    recursion.first.$visit_query(visit);
+                                    recursion.step.$visit_query(visit);
+                                }
+                            }
+                        }
+                        with.query.$visit_query(visit);
+                    }
                 }
             }
         }
@@ -403,6 +416,7 @@ macro_rules! walk {
                         match &$($mutable)? source.rows {
                             Rows::Query(plan) => plan.query.$visit_query(visit),
                             Rows::Function(call) => visit(call),
+                            Rows::Zipped(calls) => calls.$iter().for_each(&mut *visit),
                             Rows::Cte(_) | Rows::Catalog(_) => {}
                         }
                         source.filter.$iter().for_each(visit);

@@ -33,7 +33,7 @@ pub(super) use expr::{Arithmetic, Comparison, Expr};
 pub(super) use functions::{append, quote_ident, to_json};
 pub(super) use parse::{Keyword, Source, parse};
 pub(super) use plan::*;
-pub(super) use registry::relation_name;
+pub(super) use registry::{Registry, relation_name};
 pub(super) use system::{AdvisoryLock, Call, Calls, System};
 
 /// What version() answers; server_version shows its number.

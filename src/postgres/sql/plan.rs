@@ -34,7 +34,7 @@ impl Plan {
     pub(in crate::postgres) fn writes(&self) -> Option<&'static str> {
         let within = self.ctes.iter().filter_map(|cte| match &cte.body {
             CteBody::Action(action) => action.writes(),
-            CteBody::Recursive { .. } => None,
+            CteBody::Recursive(_) => None,
         });
         let within = within.map(|command| match command {
             "INSERT" | "UPDATE" | "DELETE" => "SELECT",
@@ -47,7 +47,7 @@ impl Plan {
     pub(in crate::postgres) fn is_query(&self) -> bool {
         let changes = |cte: &Cte| match &cte.body {
             CteBody::Action(action) => !matches!(**action, Action::Select(_)),
-            CteBody::Recursive { .. } => false,
+            CteBody::Recursive(_) => false,
         };
         matches!(self.action, Action::Select(_)) && !self.ctes.iter().any(changes)
     }
@@ -110,13 +110,7 @@ pub(in crate::postgres) struct Cte {
 #[derive(Debug)]
 pub(in crate::postgres) enum CteBody {
     Action(Box<Action>),
-    /// WITH RECURSIVE: the first rows, and what follows from the last ones.
-    Recursive {
-        first: Query,
-        step: Query,
-        /// UNION ALL keeps duplicates.
-        all: bool,
-    },
+    Recursive(Recursion),
 }
 
 /// What gives rows.
@@ -125,6 +119,31 @@ pub(in crate::postgres) enum Query {
     Select(Box<Select>),
     Values(Vec<Vec<Expr>>),
     Set(Box<SetOperation>),
+    With(Box<WithQuery>),
+}
+
+/// A query with a WITH that depends on the query around it, and so is run
+/// with it each time.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::postgres) struct WithQuery {
+    /// What WITH names, by number.
+    pub(in crate::postgres) ctes: Vec<(usize, LocalCte)>,
+    pub(in crate::postgres) query: Query,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::postgres) enum LocalCte {
+    Query(Query),
+    Recursive(Recursion),
+}
+
+/// WITH RECURSIVE: the first rows, and what follows from the last ones.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::postgres) struct Recursion {
+    pub(in crate::postgres) first: Query,
+    pub(in crate::postgres) step: Query,
+    /// UNION ALL keeps duplicates.
+    pub(in crate::postgres) all: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -228,6 +247,8 @@ pub(in crate::postgres) enum Rows {
     Query(SubPlan),
     /// A set-returning function: each of its values is a row.
     Function(Expr),
+    /// Such functions side by side: NULLs go on where one ends before others.
+    Zipped(Vec<Expr>),
     /// The result of a query of WITH.
     Cte(usize),
     /// A table of the system catalog.

@@ -1,79 +1,154 @@
-//! regclass: the number of a relation that reads and writes as its name.
+//! The numbers of objects that read and write as their names: regclass,
+//! regtype, regproc, regnamespace, regrole.
 //!
-//! Its values are the names, as they are to be written; a number that no
-//! relation has stands for itself.
+//! Such a value is made where it is read, and has its name with it from then
+//! on. A number that nothing has stands for itself.
 
-use super::eval::{Context, Database};
+use std::sync::Arc;
+
+use sqlparser::dialect::PostgreSqlDialect;
+use sqlparser::parser::Parser;
+
+use super::analyse::column_type;
 use super::functions::quote_ident;
-use crate::postgres::catalog::{system_name, system_table};
+use crate::postgres::catalog::{
+    role_name, role_number, schema_name, schema_number, system_name, system_table,
+};
+use crate::postgres::catalog::{support_function, support_function_name};
 use crate::postgres::error::{Error, Result, SqlState};
-use crate::postgres::types::{Type, Value};
+use crate::postgres::storage::catalog::Catalog;
+use crate::postgres::storage::clog::{Clog, Xid};
+use crate::postgres::storage::sequence::{SequenceDef, SequenceId};
+use crate::postgres::types::{Type, Value, from_text};
 
-/// Converts to or from regclass; None if the cast is neither.
-pub(super) fn cast_name(
-    value: &Value,
-    from: Type,
-    to: Type,
-    context: &Context<'_>,
-) -> Option<Result<Value>> {
-    let ((Type::Regclass, other) | (other, Type::Regclass)) = (from, to) else {
-        return None;
-    };
-    if value.is_null() || other.is_string() && to != Type::Regclass {
-        return Some(Ok(value.clone()));
-    }
-    let database = match context.database() {
-        Ok(database) => database,
-        Err(error) => return Some(Err(error)),
-    };
-    Some(match (value, to) {
-        (Value::Int(oid), _) => Ok(name_of(*oid, database)),
-        (Value::Text(text) | Value::Padded(text), Type::Regclass) => {
-            named(text.trim_end_matches(' '), database)
+/// The objects that a transaction sees.
+#[derive(Clone, Copy)]
+pub(in crate::postgres) struct Registry<'a> {
+    pub(in crate::postgres) catalog: &'a Catalog,
+    pub(in crate::postgres) clog: &'a Clog,
+    /// The transaction that looks.
+    pub(in crate::postgres) top: Xid,
+}
+
+impl<'a> Registry<'a> {
+    /// A number or name, or an array of them, as a type of named numbers.
+    pub(in crate::postgres) fn convert(&self, value: &Value, to: Type) -> Result<Value> {
+        match (value, to) {
+            (Value::Array(values) | Value::Vector(values), Type::Array(element)) => {
+                let values = values.iter().map(|value| self.convert(value, *element));
+                Ok(Value::Array(values.collect::<Result<_>>()?))
+            }
+            (Value::Text(text) | Value::Padded(text), Type::Array(_)) => {
+                self.convert(&from_text(Type::Array(&Type::Text), text)?, to)
+            }
+            (Value::Text(text) | Value::Padded(text), _) => {
+                let text = text.trim_end_matches(' ');
+                let number = match (text, text.parse::<u32>()) {
+                    ("-", _) => 0,
+                    (_, Ok(number)) => number,
+                    _ => self.number(to, text)?.ok_or_else(|| undefined(to, text))?,
+                };
+                Ok(self.object(to, number))
+            }
+            (Value::Int(number), _) => {
+                Ok(self.object(to, u32::try_from(*number).unwrap_or_default()))
+            }
+            (other, _) => Ok(other.clone()),
         }
-        (Value::Text(text), _) => number_of(text, database).map(Value::Int),
-        (other, _) => Ok(other.clone()),
-    })
-}
+    }
 
-fn name_of(oid: i64, database: &dyn Database) -> Value {
-    let known = u32::try_from(oid).ok().and_then(|oid| {
-        let system = system_name(oid).map(str::to_owned);
-        database.relation_name(oid).or(system)
-    });
-    match (oid, known) {
-        (0, _) => Value::text("-"),
-        (_, Some(name)) => Value::Text(quote_ident(&name).into()),
-        (number, None) => Value::Text(number.to_string().into()),
+    /// An object by its number.
+    pub(in crate::postgres) fn object(&self, ty: Type, number: u32) -> Value {
+        if number == 0 {
+            return Value::object(0, "-");
+        }
+        let name = match ty {
+            Type::Regclass => self.relation_name(number).map(|name| quoted(&name)),
+            Type::Regtype => Type::from_oid(number).map(|ty| ty.name().to_owned()),
+            Type::Regproc => support_function_name(number),
+            Type::Regnamespace => schema_name(number).map(quote_ident),
+            _ => role_name(number).map(quote_ident),
+        };
+        Value::object(number, &name.unwrap_or_else(|| number.to_string()))
+    }
+
+    /// The number of an object of a name, if there is one.
+    pub(in crate::postgres) fn number(&self, ty: Type, text: &str) -> Result<Option<u32>> {
+        if ty == Type::Regtype {
+            return Ok(type_number(text));
+        }
+        let parts = identifiers(text);
+        match (ty, parts.as_slice()) {
+            (Type::Regnamespace, [name]) => Ok(schema_number(name)),
+            (Type::Regrole, [name]) => Ok(role_number(name)),
+            (Type::Regclass | Type::Regproc, [schema, _]) if schema_number(schema).is_none() => {
+                Err(Error::new(
+                    SqlState("3F000"),
+                    format!("schema \"{schema}\" does not exist"),
+                ))
+            }
+            (Type::Regproc, [name] | [_, name]) => Ok(support_function(name)),
+            (Type::Regclass, _) => Ok(self.relation_number(&relation_name(text))),
+            _ => Ok(None),
+        }
+    }
+
+    fn relation_number(&self, name: &str) -> Option<u32> {
+        let own = self.catalog.relation_number(name, self.clog, self.top);
+        own.or_else(|| system_table(name).map(|table| table.oid))
+    }
+
+    fn relation_name(&self, number: u32) -> Option<Arc<str>> {
+        let own = self.catalog.relation_name(number, self.clog, self.top);
+        own.or_else(|| system_name(number).map(Arc::from))
+    }
+
+    /// The sequence that a regclass is.
+    pub(in crate::postgres) fn sequence(&self, value: &Value) -> Result<&'a Arc<SequenceDef>> {
+        let (number, name) = match value {
+            Value::Object(object) => (object.oid, &*object.name),
+            _ => (0, "-"),
+        };
+        if let Some(def) = self.catalog.sequence(SequenceId(number)) {
+            return Ok(def);
+        }
+        Err(match self.relation_name(number) {
+            Some(_) => Error::new(SqlState("42809"), format!("\"{name}\" is not a sequence")),
+            None => Error::new(
+                SqlState("XX000"),
+                format!("could not open relation with OID {number}"),
+            ),
+        })
+    }
+
+    /// What COMMENT has said of a relation, or of one of its columns.
+    pub(in crate::postgres) fn comment(&self, number: u32, column: usize) -> Option<&'a Arc<str>> {
+        self.catalog.comment(number, column)
     }
 }
 
-fn named(text: &str, database: &dyn Database) -> Result<Value> {
-    let number = number_of(text, database)?;
-    Ok(name_of(number, database))
+/// The error about an object that there is not.
+fn undefined(ty: Type, text: &str) -> Error {
+    let (code, kind) = match ty {
+        Type::Regclass => (SqlState::UNDEFINED_TABLE, "relation"),
+        Type::Regtype => (SqlState::UNDEFINED_OBJECT, "type"),
+        Type::Regproc => (SqlState::UNDEFINED_FUNCTION, "function"),
+        Type::Regnamespace => (SqlState("3F000"), "schema"),
+        _ => (SqlState::UNDEFINED_OBJECT, "role"),
+    };
+    Error::new(code, format!("{kind} \"{text}\" does not exist"))
 }
 
-fn number_of(text: &str, database: &dyn Database) -> Result<i64> {
-    if text == "-" {
-        return Ok(0);
-    }
-    if let Ok(number) = text.parse::<u32>() {
-        return Ok(number.into());
-    }
-    let name = relation_name(text);
-    let system = || system_table(&name).map(|table| table.oid);
-    let number = database.relation_number(&name).or_else(system);
-    number.map(i64::from).ok_or_else(|| {
-        Error::new(
-            SqlState::UNDEFINED_TABLE,
-            format!("relation \"{text}\" does not exist"),
-        )
-    })
+/// The type that a text names as SQL does.
+fn type_number(text: &str) -> Option<u32> {
+    let mut parser = Parser::new(&PostgreSqlDialect {}).try_with_sql(text).ok()?;
+    let name = parser.parse_data_type().ok()?;
+    let (ty, _) = column_type(&name).ok()?;
+    (parser.peek_token() == sqlparser::tokenizer::Token::EOF).then(|| ty.oid())
 }
 
-/// The name of a relation as a text writes it: quoted or not, with or without
-/// the schema that it is in anyway.
-pub(in crate::postgres) fn relation_name(text: &str) -> String {
+/// The parts of a name as a text writes it, quoted or not.
+fn identifiers(text: &str) -> Vec<String> {
     let mut parts = vec![String::new()];
     let mut quoted = false;
     let mut letters = text.chars().peekable();
@@ -90,8 +165,22 @@ pub(in crate::postgres) fn relation_name(text: &str) -> String {
             letter => parts[last].extend(letter.to_lowercase()),
         }
     }
-    match parts.as_slice() {
+    parts
+}
+
+/// The name of a relation as a text writes it: with or without the schema
+/// that it is in anyway.
+pub(in crate::postgres) fn relation_name(text: &str) -> String {
+    match identifiers(text).as_slice() {
         [schema, name] if matches!(schema.as_str(), "public" | "pg_catalog") => name.clone(),
         parts => parts.join("."),
+    }
+}
+
+/// A relation's name as it is to be written.
+fn quoted(name: &str) -> String {
+    match name.strip_prefix("information_schema.") {
+        Some(rest) => format!("information_schema.{}", quote_ident(rest)),
+        None => quote_ident(name),
     }
 }

@@ -51,8 +51,13 @@ pub(in crate::postgres) struct Claim {
     pub(in crate::postgres) row_type: bool,
 }
 
-/// The columns of a view.
-pub(in crate::postgres) type ViewColumns = Vec<(String, Type)>;
+/// A column of a view.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::postgres) struct ViewColumn {
+    pub(in crate::postgres) name: String,
+    pub(in crate::postgres) ty: Type,
+    pub(in crate::postgres) modifier: i32,
+}
 
 /// A view: a query under a name.
 #[derive(Debug, Clone)]
@@ -60,7 +65,7 @@ pub(in crate::postgres) struct View {
     pub(in crate::postgres) name: Arc<str>,
     pub(in crate::postgres) query: Arc<sqlparser::ast::Query>,
     /// What its columns were when it was made, which they stay.
-    pub(in crate::postgres) columns: ViewColumns,
+    pub(in crate::postgres) columns: Vec<ViewColumn>,
     /// The tables that it reads.
     pub(in crate::postgres) tables: Vec<TableId>,
     pub(in crate::postgres) comment: Option<Arc<str>>,

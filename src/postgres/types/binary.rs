@@ -26,11 +26,6 @@ pub(in crate::postgres) fn to_binary(ty: Type, value: &Value, out: &mut Vec<u8>)
         Value::Numeric(value) => write_numeric(**value, out),
         Value::Real(value) => out.extend_from_slice(&value.to_be_bytes()),
         Value::Text(_) if ty == Type::Tid => write_tid(value, out),
-        Value::Text(text) if ty.vector_of().is_some() => {
-            let numbers = text.split_whitespace().filter_map(|word| word.parse().ok());
-            let numbers: Vec<Value> = numbers.map(Value::Int).collect();
-            write_array(element_of(ty), 0, &numbers, out);
-        }
         Value::Text(_) | Value::Padded(_) => write_text(value, out),
         Value::Json(_) => {
             out.push(1);
@@ -38,7 +33,9 @@ pub(in crate::postgres) fn to_binary(ty: Type, value: &Value, out: &mut Vec<u8>)
         }
         Value::Bytes(bytes) => out.extend_from_slice(bytes),
         Value::Date(days) => out.extend_from_slice(&days.to_be_bytes()),
-        Value::Array(values) => write_array(element_of(ty), 1, values, out),
+        Value::Array(values) => write_array(ty, 1, values, out),
+        Value::Vector(values) => write_array(ty, 0, values, out),
+        Value::Object(object) => out.extend_from_slice(&object.oid.to_be_bytes()),
         Value::Timestamp(micros) | Value::Local(micros) | Value::Time(micros) => {
             out.extend_from_slice(&micros.to_be_bytes())
         }
@@ -59,22 +56,17 @@ fn write_tid(value: &Value, out: &mut Vec<u8>) {
     out.extend_from_slice(&number.parse().unwrap_or(0u16).to_be_bytes());
 }
 
-fn element_of(ty: Type) -> Type {
-    match ty {
-        Type::Array(element) => *element,
-        other => other.vector_of().unwrap_or(Type::Text),
-    }
-}
-
-/// An array of one dimension that begins at `first`.
-fn write_array(element: Type, first: i32, values: &[Value], out: &mut Vec<u8>) {
+/// An array that is counted from `first`. A vector has a dimension though it
+/// is empty.
+fn write_array(ty: Type, first: i32, values: &[Value], out: &mut Vec<u8>) {
+    let element = ty.element().unwrap_or(Type::Text);
     let length = |length: usize| i32::try_from(length).unwrap_or(i32::MAX).to_be_bytes();
-    let dimensions = i32::from(!values.is_empty());
+    let dimensions = i32::from(!values.is_empty() || first == 0);
     let nulls = i32::from(values.iter().any(Value::is_null));
     out.extend_from_slice(&dimensions.to_be_bytes());
     out.extend_from_slice(&nulls.to_be_bytes());
     out.extend_from_slice(&element.oid().to_be_bytes());
-    if values.is_empty() {
+    if dimensions == 0 {
         return;
     }
     out.extend_from_slice(&length(values.len()));
@@ -208,7 +200,7 @@ pub(in crate::postgres) fn from_binary(ty: Type, bytes: &[u8], parameter: usize)
         Type::Int8 => Value::Int(i64::from_be_bytes(array(bytes, parameter)?)),
         Type::Float8 => Value::Float(f64::from_be_bytes(array(bytes, parameter)?)),
         Type::Float4 => Value::Real(f32::from_be_bytes(array(bytes, parameter)?)),
-        Type::Oid | Type::Xid | Type::Cid => {
+        ty if ty.is_catalog_number() || ty.is_named() => {
             Value::Int(u32::from_be_bytes(array(bytes, parameter)?).into())
         }
         Type::Numeric => read_numeric(bytes, parameter)?,
@@ -233,15 +225,12 @@ pub(in crate::postgres) fn from_binary(ty: Type, bytes: &[u8], parameter: usize)
         },
         Type::Timestamp => Value::Local(read_timestamp(bytes, parameter)?),
         Type::Timestamptz => Value::Timestamp(read_timestamp(bytes, parameter)?),
-        Type::Tid
-        | Type::Int2vector
-        | Type::Oidvector
-        | Type::Regclass
-        | Type::Record
-        | Type::Any
-        | Type::AnyArray
-        | Type::AnyElement => {
-            return Err(Error::unsupported(format!("binary input of type {ty}")));
+        Type::Int2vector | Type::Oidvector => {
+            let element = ty.element().unwrap_or(Type::Oid);
+            match read_array(element, bytes, parameter)? {
+                Value::Array(values) => Value::Vector(values),
+                other => other,
+            }
         }
         Type::Interval => {
             let bytes: [u8; 16] = array(bytes, parameter)?;
@@ -254,6 +243,9 @@ pub(in crate::postgres) fn from_binary(ty: Type, bytes: &[u8], parameter: usize)
             }))
         }
         Type::Uuid => Value::Uuid(array(bytes, parameter)?),
+        _ => {
+            return Err(Error::unsupported(format!("binary input of type {ty}")));
+        }
     })
 }
 

@@ -43,17 +43,16 @@ pub(in crate::postgres) fn cast(value: &Value, from: Type, to: Type) -> Result<V
             let values = values.iter().map(|value| cast(value, from, *element));
             Ok(Value::Array(values.collect::<Result<_>>()?))
         }
-        (Value::Text(text), Type::Array(element)) if from.vector_of().is_some() => {
-            let values = text.split_whitespace();
-            let values = values.map(|value| from_text(*element, value));
-            Ok(Value::Array(values.collect::<Result<_>>()?))
-        }
+        (Value::Vector(_), Type::Array(_)) => Ok(value.clone()),
         (Value::Text(text), Type::Bpchar) => Ok(Value::Padded(text.clone())),
         (Value::Padded(text), _) if to.is_string() => Ok(Value::text(text.trim_end_matches(' '))),
         (Value::Text(text) | Value::Padded(text), _) => from_text(to, text),
         (_, Type::Bpchar) => Ok(Value::Padded(shown(value).into())),
         (_, Type::Text | Type::Varchar | Type::Name | Type::Json) => Ok(to_text(value)),
         (Value::Int(value), _) if to.is_integer() || to.is_catalog_number() => fit(to, *value),
+        (Value::Object(object), _) if to.is_integer() || to.is_catalog_number() => {
+            fit(to, object.oid.into())
+        }
         (Value::Int(value), Type::Numeric) => {
             Ok(Value::Numeric(Arc::new(Numeric::from_int(*value))))
         }

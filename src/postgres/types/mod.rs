@@ -138,12 +138,24 @@ types! {
     Cid "cid" 29 4 1012;
     /// tid: a version's place in its table
     Tid "tid" 27 6 1010;
-    /// int2vector: columns by number, in the system catalog; its text
-    Int2vector "int2vector" 22 -1 1006;
-    /// oidvector: objects by number, in the system catalog; its text
-    Oidvector "oidvector" 30 -1 1013;
     /// regclass: a relation by name
     Regclass "regclass" 2205 4 2210;
+    /// regtype: a type by name
+    Regtype "regtype" 2206 4 2211;
+    /// regproc: a function by name
+    Regproc "regproc" 24 4 1008;
+    /// regnamespace: a schema by name
+    Regnamespace "regnamespace" 4089 4 4090;
+    /// regrole: a role by name
+    Regrole "regrole" 4096 4 4097;
+    /// int2vector: numbers of columns, counted from 0
+    Int2vector "int2vector" 22 -1 1006;
+    /// oidvector: numbers of objects, counted from 0
+    Oidvector "oidvector" 30 -1 1013;
+    /// pg_node_tree: an expression in the system catalog
+    PgNodeTree "pg_node_tree" 194 -1 0;
+    /// aclitem: who may do what
+    Aclitem "aclitem" 1033 12 1034;
     /// What pg_sleep returns.
     Void "void" 2278 4 0;
     /// record: a row without a named type
@@ -155,6 +167,9 @@ types! {
     /// "any": what a function takes that takes anything
     Any "\"any\"" 2276 4 0;
 }
+
+/// What a modifier adds to itself before it is stored in the catalog.
+pub(super) const MODIFIER_HEADER: i32 = 4;
 
 impl Type {
     pub(super) fn from_oid(oid: u32) -> Option<Type> {
@@ -189,15 +204,6 @@ impl Type {
         }
     }
 
-    /// What a vector of the system catalog has in it.
-    pub(super) fn vector_of(self) -> Option<Type> {
-        match self {
-            Type::Int2vector => Some(Type::Int2),
-            Type::Oidvector => Some(Type::Oid),
-            _ => None,
-        }
-    }
-
     pub(super) fn is_integer(self) -> bool {
         matches!(self, Type::Int2 | Type::Int4 | Type::Int8)
     }
@@ -206,21 +212,51 @@ impl Type {
         self.is_integer() || matches!(self, Type::Float4 | Type::Float8 | Type::Numeric)
     }
 
-    /// True for the numbers of the catalog, which are integers of their own.
+    /// True for the numbers of objects that read and write as their names.
+    pub(super) fn is_named(self) -> bool {
+        use Type::{Regclass, Regnamespace, Regproc, Regrole, Regtype};
+        matches!(self, Regclass | Regtype | Regproc | Regnamespace | Regrole)
+    }
+
+    /// True for these and arrays of them.
+    pub(super) fn names_objects(self) -> bool {
+        match self {
+            Type::Array(element) => element.is_named(),
+            ty => ty.is_named(),
+        }
+    }
+
+    /// What an array or a vector is of.
+    pub(super) fn element(self) -> Option<Type> {
+        match self {
+            Type::Array(element) => Some(*element),
+            Type::Int2vector => Some(Type::Int2),
+            Type::Oidvector => Some(Type::Oid),
+            _ => None,
+        }
+    }
+
+    /// True for what only functions and their results are of.
+    pub(super) fn is_pseudo(self) -> bool {
+        use Type::{Any, AnyArray, AnyElement, Record, Void};
+        matches!(self, Void | Record | Any | AnyArray | AnyElement)
+    }
+
     /// Its name with the size that a modifier says, as format_type has it.
     pub(super) fn with_modifier(self, modifier: i32) -> String {
         let (element, suffix) = match self {
             Type::Array(element) => (*element, "[]"),
             own => (own, ""),
         };
+        let size = modifier.saturating_sub(MODIFIER_HEADER);
         let named = match (element, modifier) {
             (Type::Bpchar, ..=-1) => "bpchar".to_owned(),
             (_, ..=-1) => element.name().to_owned(),
             (Type::Numeric, _) => {
-                let (precision, scale) = ((modifier - 4) >> 16, (modifier - 4) & 0x7ff);
+                let (precision, scale) = (size >> 16, size & 0x7ff);
                 format!("numeric({precision},{scale})")
             }
-            (Type::Varchar | Type::Bpchar, _) => format!("{}({})", element.name(), modifier - 4),
+            (Type::Varchar | Type::Bpchar, _) => format!("{}({size})", element.name()),
             (Type::Timestamp | Type::Timestamptz | Type::Time, _) => {
                 let name = element.name();
                 let (name, zone) = name.split_once(' ').unwrap_or((name, ""));
@@ -231,6 +267,7 @@ impl Type {
         named + suffix
     }
 
+    /// True for the numbers of the catalog, which are integers of their own.
     pub(super) fn is_catalog_number(self) -> bool {
         matches!(self, Type::Oid | Type::Xid | Type::Cid)
     }
@@ -289,6 +326,19 @@ pub enum Value {
     Bytes(Arc<[u8]>),
     /// An array of one dimension, counted from 1.
     Array(Row),
+    /// An array counted from 0, which the system catalog has.
+    Vector(Row),
+    /// An object's number, with its name.
+    Object(Arc<Object>),
+}
+
+/// The number of an object, and how it is written.
+#[derive(Debug, Clone)]
+pub struct Object {
+    /// What it is known by.
+    pub oid: u32,
+    /// Its name as it is to be written.
+    pub name: Arc<str>,
 }
 
 /// The values of a row, in column order.
@@ -328,6 +378,12 @@ impl Value {
         Value::Text(value.into())
     }
 
+    /// An object by its number and its name.
+    pub(super) fn object(oid: u32, name: &str) -> Value {
+        let name = name.into();
+        Value::Object(Arc::new(Object { oid, name }))
+    }
+
     fn rank(&self) -> u8 {
         match self {
             Value::Bool(_) => 0,
@@ -346,7 +402,9 @@ impl Value {
             Value::Json(_) => 13,
             Value::Bytes(_) => 14,
             Value::Array(_) => 15,
-            Value::Null => 16,
+            Value::Vector(_) => 16,
+            Value::Object(_) => 17,
+            Value::Null => 18,
         }
     }
 }
@@ -388,7 +446,8 @@ impl Value {
             }
             (Value::Json(a), Value::Json(b)) => a.cmp(b),
             (Value::Bytes(a), Value::Bytes(b)) => a.cmp(b),
-            (Value::Array(a), Value::Array(b)) => a.cmp(b),
+            (Value::Array(a) | Value::Vector(a), Value::Array(b) | Value::Vector(b)) => a.cmp(b),
+            (Value::Object(a), Value::Object(b)) => a.oid.cmp(&b.oid),
             _ => self.rank().cmp(&other.rank()),
         }
     }

@@ -42,6 +42,8 @@ pub(in crate::postgres) fn write_text(value: &Value, out: &mut Vec<u8>) {
         Value::Json(value) => write!(Bytes(out), "{value}"),
         Value::Bytes(bytes) => write_bytes(bytes, &mut Bytes(out)),
         Value::Array(values) => write_array(values, &mut Bytes(out)),
+        Value::Vector(values) => return write_vector(values, out),
+        Value::Object(object) => Bytes(out).write_str(&object.name),
         Value::Interval(value) => write!(Bytes(out), "{value}"),
         Value::Uuid(bytes) => write_uuid(bytes, &mut Bytes(out)),
     };
@@ -56,6 +58,16 @@ pub(in crate::postgres) fn write_styled_text(value: &Value, style: DateStyle, ou
         Value::Timestamp(micros) => write_styled_timestamp(*micros, true, style, &mut Bytes(out)),
         other => return write_text(other, out),
     };
+}
+
+/// `1 2 3`
+fn write_vector(values: &[Value], out: &mut Vec<u8>) {
+    for (index, value) in values.iter().enumerate() {
+        if index > 0 {
+            out.push(b' ');
+        }
+        write_text(value, out);
+    }
 }
 
 fn write_int(value: i64, out: &mut Vec<u8>) {
@@ -179,20 +191,35 @@ pub(in crate::postgres) fn from_text(ty: Type, text: &str) -> Result<Value> {
             .map(Value::Uuid)
             .ok_or_else(|| invalid(ty, text)),
         Type::Void => Ok(Value::text("")),
+        Type::Int2vector => parse_vector(Type::Int2, text),
+        Type::Oidvector => parse_vector(Type::Oid, text),
         Type::Tid
-        | Type::Int2vector
-        | Type::Oidvector
         | Type::Regclass
+        | Type::Regtype
+        | Type::Regproc
+        | Type::Regnamespace
+        | Type::Regrole
         | Type::Text
         | Type::Varchar
         | Type::Name
         | Type::Char
         | Type::Unknown => Ok(Value::text(text)),
-        Type::Record | Type::Any | Type::AnyArray | Type::AnyElement => Err(Error::new(
+        Type::Record
+        | Type::Any
+        | Type::AnyArray
+        | Type::AnyElement
+        | Type::PgNodeTree
+        | Type::Aclitem => Err(Error::new(
             SqlState::FEATURE_NOT_SUPPORTED,
             format!("input of a value of type {ty} is not supported by this server"),
         )),
     }
+}
+
+fn parse_vector(element: Type, text: &str) -> Result<Value> {
+    let words = text.split_ascii_whitespace();
+    let values = words.map(|word| from_text(element, word));
+    Ok(Value::Vector(values.collect::<Result<_>>()?))
 }
 
 /// `\x` with two digits for each byte, or text in which a backslash stands

@@ -25,6 +25,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("queries", include_str!("queries.sql")),
     ("ordered", include_str!("ordered.sql")),
     ("aggregates", include_str!("aggregates.sql")),
+    ("catalog", include_str!("catalog.sql")),
     ("changes", include_str!("changes.sql")),
     ("constraints", include_str!("constraints.sql")),
     ("deferred", include_str!("deferred.sql")),

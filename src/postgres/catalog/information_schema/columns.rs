@@ -92,13 +92,21 @@ fn rows(sight: &Sight<'_>) -> Vec<Row> {
         }
     }
     for (_, view) in engine.catalog.views(&engine.clog, top) {
-        for ((name, ty), number) in view.columns.iter().zip(1..) {
+        for (column, number) in view.columns.iter().zip(1..) {
             let origin = Origin {
                 of_column: None,
                 shown: Value::Null,
                 sequence: None,
             };
-            rows.push(row(sight, &view.name, number, name, *ty, -1, &origin));
+            rows.push(row(
+                sight,
+                &view.name,
+                number,
+                &column.name,
+                column.ty,
+                column.modifier,
+                &origin,
+            ));
         }
     }
     rows

@@ -8,9 +8,8 @@ use super::name::Kind;
 use super::{Work, analyser};
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::sql::object_name;
-use crate::postgres::storage::catalog::{Presence, View};
+use crate::postgres::storage::catalog::{Presence, View, ViewColumn};
 use crate::postgres::transaction::Definition;
-use crate::postgres::types::Type;
 
 impl Work<'_> {
     pub(super) async fn create_view(&mut self, create: &CreateView) -> Result<()> {
@@ -68,21 +67,26 @@ impl Work<'_> {
 }
 
 /// A view that takes the place of another has its columns, and perhaps more.
-fn keeps_columns(old: &[(String, Type)], new: &[(String, Type)]) -> Result<()> {
+fn keeps_columns(old: &[ViewColumn], new: &[ViewColumn]) -> Result<()> {
     let wrong = |message: String| Error::new(SqlState::INVALID_TABLE_DEFINITION, message);
     if new.len() < old.len() {
         return Err(wrong("cannot drop columns from view".to_owned()));
     }
-    for ((old, was), (new, is)) in old.iter().zip(new) {
-        if old != new {
-            let message = format!("cannot change name of view column \"{old}\" to \"{new}\"");
+    for (old, new) in old.iter().zip(new) {
+        let (name, other) = (&old.name, &new.name);
+        if name != other {
+            let message = format!("cannot change name of view column \"{name}\" to \"{other}\"");
             return Err(wrong(message).hint(
                 "Use ALTER VIEW ... RENAME COLUMN ... to change name of view column instead.",
             ));
         }
-        if was != is {
+        if old != new {
+            let (was, is) = (
+                old.ty.with_modifier(old.modifier),
+                new.ty.with_modifier(new.modifier),
+            );
             return Err(wrong(format!(
-                "cannot change data type of view column \"{old}\" from {was} to {is}"
+                "cannot change data type of view column \"{name}\" from {was} to {is}"
             )));
         }
     }

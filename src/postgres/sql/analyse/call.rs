@@ -59,7 +59,8 @@ impl Analyser<'_> {
                 let ty = arguments
                     .first()
                     .map_or(Type::Unknown, |argument| argument.ty);
-                return Ok(Typed::new(Expr::Const(Value::text(ty.name())), Type::Text));
+                let ty = Value::object(ty.oid(), ty.name());
+                return Ok(Typed::new(Expr::Const(ty), Type::Regtype));
             }
             _ => {}
         }
@@ -120,10 +121,7 @@ impl Analyser<'_> {
         let mut element = Type::Unknown;
         for (index, argument) in arguments.iter().enumerate() {
             let found = match (builtin.argument(index), argument.ty) {
-                (Type::AnyArray, Type::Array(of)) => *of,
-                (Type::AnyArray, vector) if vector.vector_of().is_some() => {
-                    vector.vector_of().unwrap_or(Type::Unknown)
-                }
+                (Type::AnyArray, ty) => ty.element().unwrap_or(Type::Unknown),
                 (Type::AnyElement, ty) => ty,
                 _ => continue,
             };
@@ -159,23 +157,38 @@ impl Analyser<'_> {
         Ok(Typed::new(Expr::Call(builtin, converted), ty))
     }
 
-    /// A set-returning function in the select list: one more item of FROM.
+    /// A set-returning function in the select list: one more item of FROM,
+    /// which all of the list share.
     fn set_in_list(&mut self, builtin: &'static Builtin, value: Typed) -> Result<Typed> {
         let scope = self.scope();
         let clause = scope.clause;
         if clause == "functions in FROM" {
             return Ok(value);
         }
-        let Some(sets) = &scope.sets else {
+        let Some(sets) = &mut scope.sets else {
             return Err(Error::new(
                 SqlState::FEATURE_NOT_SUPPORTED,
                 format!("set-returning functions are not allowed in {clause}"),
             ));
         };
-        if !sets.is_empty() || builtin.kind != Kind::Set {
+        let nested = |set: &RowSource| value.expr.slots() & 1 << set.slot != 0;
+        if builtin.kind != Kind::Set || sets.iter().any(nested) {
             return Err(Error::unsupported(
-                "more than one set-returning function in a select list",
+                "such a set-returning function in a select list",
             ));
+        }
+        if let Some(set) = sets.first_mut() {
+            let column = set.width;
+            set.width += 1;
+            let nothing = Rows::Zipped(Vec::new());
+            let calls = match std::mem::replace(&mut set.rows, nothing) {
+                Rows::Zipped(calls) => calls,
+                Rows::Function(call) => vec![call],
+                _ => Vec::new(),
+            };
+            set.rows = Rows::Zipped([calls, vec![value.expr]].concat());
+            let slot = set.slot;
+            return Ok(Typed::new(Expr::Column { slot, column }, value.ty));
         }
         let slot = self.new_slot()?;
         let source = RowSource {

@@ -1,11 +1,9 @@
 //! Which type becomes which, and when it is told to.
 
 use super::{Analyser, Typed, placed};
-use crate::postgres::catalog::system_table;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::sql::expr::Expr;
-use crate::postgres::sql::functions::quote_ident;
-use crate::postgres::sql::registry::relation_name;
+use crate::postgres::sql::registry::Registry;
 use crate::postgres::storage::table::Column;
 use crate::postgres::types::{Type, Value, cast, from_text};
 
@@ -30,9 +28,9 @@ impl Analyser<'_> {
             return Ok(value.expr);
         }
         let (expr, at) = (value.expr, value.at);
-        if to == Type::Regclass {
-            let named = self.regclass(expr, from);
-            return named.map_err(|error| placed(error, at));
+        if to.names_objects() && (from.is_string() || from == Type::Array(&Type::Unknown)) {
+            let object = self.object(expr, from, to, how);
+            return object.map_err(|error| placed(error, at));
         }
         if from == Type::Unknown {
             let decided = self.decide(expr, to);
@@ -86,7 +84,7 @@ impl Analyser<'_> {
                 expr
             }
             // How a date reads is the session's to say.
-            Expr::Const(value) if !(from.is_time() && to.is_string()) && from != Type::Regclass => {
+            Expr::Const(value) if !(from.is_time() && to.is_string() || to.names_objects()) => {
                 Expr::Const(cast(&value, from, to)?)
             }
             expr => Expr::Cast {
@@ -135,44 +133,29 @@ impl Analyser<'_> {
         Ok(())
     }
 
-    /// A relation by name: what is written must exist.
-    fn regclass(&mut self, expr: Expr, from: Type) -> Result<Expr> {
-        match &expr {
-            Expr::Const(Value::Text(text)) => {
-                let name = relation_name(text);
-                if text.parse::<u32>().is_ok() || text.as_ref() == "-" {
-                    return Ok(Expr::Cast {
-                        operand: Box::new(expr),
-                        from: Type::Text,
-                        to: Type::Regclass,
-                    });
-                }
-                let known = system_table(&name).is_some()
-                    || self.catalog.has_relation(&name, self.clog, self.top);
-                if !known {
-                    return Err(Error::new(
-                        SqlState::UNDEFINED_TABLE,
-                        format!("relation \"{text}\" does not exist"),
-                    ));
-                }
-                let named = Expr::Const(Value::Text(quote_ident(&name).into()));
+    /// An object by name: what is written must exist.
+    fn object(&mut self, expr: Expr, from: Type, to: Type, how: Coercion) -> Result<Expr> {
+        match expr {
+            Expr::Const(value) if from == Type::Unknown => {
+                let registry = Registry {
+                    catalog: self.catalog,
+                    clog: self.clog,
+                    top: self.top,
+                };
+                let object = Expr::Const(registry.convert(&value, to)?);
                 Ok(match self.as_written {
-                    true => literal(named, Type::Regclass),
-                    false => named,
+                    true => literal(object, to),
+                    false => object,
                 })
             }
             Expr::Param(index) if from == Type::Unknown => {
-                self.deduce(*index, Type::Text)?;
-                Ok(expr)
+                self.deduce(index, to)?;
+                Ok(named(Expr::Param(index), to))
             }
-            _ if from.is_string() || from == Type::Oid || from.is_integer() => Ok(Expr::Cast {
-                operand: Box::new(expr),
-                from,
-                to: Type::Regclass,
-            }),
+            expr if from == Type::Unknown || convertible(from, to, how) => Ok(named(expr, to)),
             _ => Err(Error::new(
                 SqlState::CANNOT_COERCE,
-                format!("cannot cast type {from} to regclass"),
+                format!("cannot cast type {from} to {to}"),
             )),
         }
     }
@@ -211,18 +194,15 @@ impl Analyser<'_> {
             _ if left.is_number() && right.is_number() => Some(wider(left, right)),
             _ if left.is_string() && right.is_string() => Some(Type::Text),
             _ if left.is_time() && right.is_time() => Some(left.max(right)),
-            (Type::Oid, other) | (other, Type::Oid)
-                if other.is_integer() || other == Type::Regclass =>
-            {
+            (Type::Oid, other) | (other, Type::Oid) if other.is_integer() || other.is_named() => {
                 Some(Type::Oid)
             }
+            _ if left.is_named() && (right.is_named() || right.is_integer()) => Some(Type::Oid),
+            _ if right.is_named() && left.is_integer() => Some(Type::Oid),
             (Type::Xid, other) | (other, Type::Xid)
                 if other <= Type::Int4 && other.is_integer() =>
             {
                 Some(Type::Xid)
-            }
-            (Type::Regclass, other) | (other, Type::Regclass) if other.is_string() => {
-                Some(Type::Text)
             }
             (Type::Array(left), Type::Array(right)) => {
                 Analyser::common(*left, *right).and_then(Type::array)
@@ -290,6 +270,18 @@ pub(super) fn literal(constant: Expr, ty: Type) -> Expr {
     }
 }
 
+/// Looks up what is a name, or a number, if an object is wanted.
+pub(super) fn named(expr: Expr, to: Type) -> Expr {
+    if !to.names_objects() {
+        return expr;
+    }
+    Expr::Cast {
+        operand: Box::new(expr),
+        from: Type::Text,
+        to,
+    }
+}
+
 /// Holds a value to the size of its type.
 pub(super) fn with_limit(expr: Expr, ty: Type, modifier: i32, explicit: bool) -> Expr {
     if modifier < 0 {
@@ -322,8 +314,8 @@ fn wider(left: Type, right: Type) -> Type {
 /// True if there is such a conversion in such a place.
 pub(super) fn convertible(from: Type, to: Type, how: Coercion) -> bool {
     use Type::{
-        Array, Bool, Bytea, Date, Int2vector, Int4, Int8, Interval, Json, Jsonb, Oid, Oidvector,
-        Regclass, Time, Timestamp, Timestamptz, Xid,
+        Array, Bool, Bytea, Date, Int4, Int8, Interval, Json, Jsonb, Oid, Regclass, Time,
+        Timestamp, Timestamptz, Varchar, Xid,
     };
     if from == to || (from.is_string() && to.is_string()) {
         return true;
@@ -333,22 +325,22 @@ pub(super) fn convertible(from: Type, to: Type, how: Coercion) -> bool {
     }
     match (from, to) {
         (Array(from), Array(to)) => convertible(*from, *to, how),
-        (Int2vector, Array(to)) => convertible(Type::Int2, *to, how),
-        (Oidvector, Array(to)) => convertible(Oid, *to, how),
         (Date, Timestamp | Timestamptz) | (Timestamp, Timestamptz) | (Time, Interval) => true,
         (Timestamp | Timestamptz, Date | Time)
         | (Timestamptz, Timestamp)
         | (Interval, Time)
         | (Json, Jsonb)
         | (Jsonb, Json) => how >= Coercion::Assignment,
-        (from, Oid | Regclass) if from.is_integer() => true,
-        (Oid | Regclass, Int8) | (Regclass, Oid) | (Oid, Regclass) => true,
-        (Oid | Regclass, Int4) => how >= Coercion::Assignment,
+        (from, to) if from.is_integer() && (to == Oid || to.is_named()) => true,
+        (from, Oid) if from.is_named() => true,
+        (Oid, to) if to.is_named() => true,
+        (Type::Text | Varchar, Regclass) => true,
+        (from, Int4 | Int8) if from == Oid || from.is_named() => how >= Coercion::Assignment,
+        (from, Array(to)) if !matches!(from, Array(_)) && from.element() == Some(*to) => true,
         (from, Xid) if from.is_integer() => how == Coercion::Explicit,
         (Int4, Bool) | (Bool, Int4) => how == Coercion::Explicit,
         (Jsonb, to) if to.is_number() || to == Bool => how == Coercion::Explicit,
         (Bytea, _) | (_, Bytea) if !from.is_string() && !to.is_string() => false,
-        (from, Regclass) if from.is_string() => true,
         (_, to) if to.is_string() => how >= Coercion::Assignment,
         (from, _) if from.is_string() => how == Coercion::Explicit,
         _ => false,

@@ -341,16 +341,7 @@ impl Analyser<'_> {
             };
             let index = self.expr(index)?;
             value = match value.ty {
-                Type::Int2vector | Type::Oidvector => {
-                    let array = value.ty.vector_of().and_then(Type::array);
-                    let array = array.unwrap_or(Type::Unknown);
-                    let value = Typed::new(self.implicit(value, array)?, array);
-                    let one = Typed::new(Expr::Const(Value::Int(1)), Type::Int4);
-                    // A vector begins at 0.
-                    let index = self.operate(&BinaryOperator::Plus, index, one)?;
-                    self.call("[]", vec![value, index])?
-                }
-                Type::Array(_) => {
+                ty if ty.element().is_some() => {
                     if !index.ty.is_number() && index.ty != Type::Unknown {
                         return Err(Error::new(
                             SqlState::DATATYPE_MISMATCH,

@@ -2,7 +2,7 @@
 
 use sqlparser::ast::{BinaryOperator, CastKind, Expr as Ast, Value as Literal};
 
-use super::coerce::{Coercion, with_limit};
+use super::coerce::{Coercion, named, with_limit};
 use super::subquery::comparison;
 use super::{Analyser, Typed, begins, character, column_type, placed};
 use crate::postgres::error::{Error, Result, SqlState};
@@ -145,7 +145,7 @@ impl Analyser<'_> {
                     })?;
                 let index = usize::from(index - 1);
                 let ty = self.param(index);
-                Typed::new(Expr::Param(index), ty)
+                Typed::new(named(Expr::Param(index), ty), ty)
             }
             other => return Err(Error::unsupported(format!("the literal {other}"))),
         })
@@ -300,12 +300,10 @@ impl Analyser<'_> {
         array: Typed,
         all: bool,
     ) -> Result<Typed> {
-        let element = match array.ty {
-            Type::Array(element) => *element,
-            Type::Unknown => operand.ty,
-            Type::Int2vector => Type::Int2,
-            Type::Oidvector => Type::Oid,
-            _ => {
+        let element = match array.ty.element() {
+            Some(element) => element,
+            None if array.ty == Type::Unknown => operand.ty,
+            None => {
                 return Err(Error::new(
                     SqlState("42809"),
                     "op ANY/ALL (array) requires array on right side",
@@ -331,7 +329,12 @@ impl Analyser<'_> {
             false => ty,
         };
         let operand = self.implicit(operand, own)?;
-        let array = self.implicit(array, wanted)?;
+        // A vector holds integers, which compare as they are.
+        let vector = matches!(array.ty, Type::Int2vector | Type::Oidvector);
+        let array = match vector && (ty.is_integer() || ty == Type::Oid) {
+            true => array.expr,
+            false => self.implicit(array, wanted)?,
+        };
         Ok(Typed::boolean(Expr::Quantified {
             comparison,
             operand: Box::new(operand),

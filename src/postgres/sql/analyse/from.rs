@@ -14,6 +14,7 @@ use crate::postgres::locks::LockMode;
 use crate::postgres::sql::expr::{Comparison, Expr};
 use crate::postgres::sql::functions::Kind;
 use crate::postgres::sql::plan::{Access, JoinKind, Node, RowSource, Rows, Scan};
+use crate::postgres::storage::catalog::ViewColumn;
 use crate::postgres::storage::table::TableId;
 use crate::postgres::types::Type;
 
@@ -223,6 +224,8 @@ impl Analyser<'_> {
         let text = object_name(name)?;
         if let Some(named) = self.cte(name, &text) {
             let (index, columns) = (named.index, named.columns.clone());
+            let local = named.local;
+            self.reads_local |= local;
             if let Some(cte) = self.ctes.get_mut(index) {
                 cte.read = true;
             }
@@ -266,7 +269,7 @@ impl Analyser<'_> {
     fn view(
         &mut self,
         query: &Query,
-        made: &[(String, Type)],
+        made: &[ViewColumn],
         name: String,
         alias: Option<&TableAlias>,
     ) -> Result<(Tree, Vec<Visible>)> {
@@ -278,7 +281,7 @@ impl Analyser<'_> {
         let (rows, mut columns) = analysed?;
         // Columns that its tables have got since are none of its own.
         let mut same = columns.iter().zip(made);
-        let keeps = same.all(|(column, (name, ty))| column.name == *name && column.ty == *ty);
+        let keeps = same.all(|(column, made)| column.name == made.name && column.ty == made.ty);
         if columns.len() < made.len() || !keeps {
             return Err(Error::unsupported("a view whose tables have changed"));
         }
@@ -355,6 +358,9 @@ impl Analyser<'_> {
             };
             arguments.push(self.function_argument(ast)?);
         }
+        if name == "unnest" && arguments.len() > 1 {
+            return self.unnest(arguments, alias);
+        }
         let call = self.call(&name, arguments)?;
         let column = |name: &str, ty: Type| RelationColumn {
             name: name.to_owned(),
@@ -390,6 +396,32 @@ impl Analyser<'_> {
             }
         }
         self.rows(rows, columns, name, alias, "a function")
+    }
+
+    /// Arrays side by side.
+    fn unnest(
+        &mut self,
+        arrays: Vec<Typed>,
+        alias: Option<&TableAlias>,
+    ) -> Result<(Tree, Vec<Visible>)> {
+        let (mut calls, mut columns) = (Vec::new(), Vec::new());
+        for array in arrays {
+            let call = self.call("unnest", vec![array])?;
+            columns.push(RelationColumn {
+                name: "unnest".to_owned(),
+                ty: call.ty,
+                modifier: -1,
+                origin: None,
+            });
+            calls.push(call.expr);
+        }
+        self.rows(
+            Rows::Zipped(calls),
+            columns,
+            "unnest".to_owned(),
+            alias,
+            "a function",
+        )
     }
 
     fn function_argument(&mut self, ast: &Ast) -> Result<Typed> {

@@ -53,6 +53,7 @@ fn needs(node: &Node) -> u64 {
         Node::Rows(source) => match &source.rows {
             Rows::Query(plan) => plan.query.slots() & ((1 << plan.base) - 1),
             Rows::Function(call) => call.slots(),
+            Rows::Zipped(calls) => calls.iter().fold(0, |set, call| set | call.slots()),
             Rows::Cte(_) | Rows::Catalog(_) => 0,
         },
         Node::Join(join) => {

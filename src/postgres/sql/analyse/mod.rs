@@ -93,6 +93,8 @@ pub(in crate::postgres) struct Analyser<'a> {
     /// Every query of WITH, and the names that are in sight.
     ctes: Vec<Cte>,
     named: Vec<Named>,
+    /// True once one of them was read that depends on the query around it.
+    reads_local: bool,
     tables: Vec<(TableId, LockMode)>,
     /// Keeps an expression as it was written, to be shown: nothing is
     /// computed beforehand, and every conversion stands in it.
@@ -120,6 +122,7 @@ impl<'a> Analyser<'a> {
             subplans: 0,
             ctes: Vec::new(),
             named: Vec::new(),
+            reads_local: false,
             tables: Vec::new(),
             as_written: false,
         }

@@ -50,7 +50,7 @@ impl Analyser<'_> {
         if let Some(with) = &ast.with {
             self.with(with)?;
         }
-        let result = match &*ast.body {
+        let mut result = match &*ast.body {
             SetExpr::Select(select) => self.select(ast, select),
             body => {
                 if !ast.locks.is_empty() {
@@ -74,7 +74,10 @@ impl Analyser<'_> {
                 }
             }
         };
-        self.named.truncate(in_sight);
+        let named = self.named.split_off(in_sight);
+        if let Ok((query, _)) = &mut result {
+            self.keep_local(query, &named)?;
+        }
         result
     }
 
@@ -241,6 +244,7 @@ impl Analyser<'_> {
                 self.retype_column(&mut operation.left, index, from, to)?;
                 self.retype_column(&mut operation.right, index, from, to)?;
             }
+            Query::With(with) => self.retype_column(&mut with.query, index, from, to)?,
         }
         Ok(())
     }
@@ -348,6 +352,7 @@ pub(super) fn locks_rows(query: &Query) -> bool {
         }
         Query::Values(_) => false,
         Query::Set(operation) => locks_rows(&operation.left) || locks_rows(&operation.right),
+        Query::With(with) => locks_rows(&with.query),
     }
 }
 

@@ -10,7 +10,7 @@ use super::{Analyser, Typed};
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::sql::expr::Expr;
 use crate::postgres::sql::plan::SYSTEM_COLUMNS;
-use crate::postgres::storage::catalog::ViewColumns;
+use crate::postgres::storage::catalog::ViewColumn;
 use crate::postgres::storage::table::{Column, Formula, Generated, TableDef, TableId};
 use crate::postgres::types::{Type, Value};
 
@@ -187,9 +187,13 @@ impl Analyser<'_> {
     pub(in crate::postgres) fn view_query(
         mut self,
         query: &sqlparser::ast::Query,
-    ) -> Result<(ViewColumns, Vec<TableId>)> {
+    ) -> Result<(Vec<ViewColumn>, Vec<TableId>)> {
         let (_, columns) = self.settled_query(query)?;
-        let columns = columns.into_iter().map(|column| (column.name, column.ty));
+        let columns = columns.into_iter().map(|column| ViewColumn {
+            name: column.name,
+            ty: column.ty,
+            modifier: column.modifier,
+        });
         let tables = self.tables.iter().map(|(table, _)| *table);
         Ok((columns.collect(), tables.collect()))
     }

@@ -4,8 +4,7 @@ use sqlparser::ast::{ArrayElemTypeDef, CharacterLength, DataType, ExactNumberInf
 
 use super::object_name;
 use crate::postgres::error::{Error, Result, SqlState};
-use crate::postgres::sql::eval::MODIFIER_HEADER;
-use crate::postgres::types::Type;
+use crate::postgres::types::{MODIFIER_HEADER, Type};
 
 /// The type that a name stands for, and its modifier.
 pub(in crate::postgres) fn column_type(name: &DataType) -> Result<(Type, i32)> {
@@ -80,12 +79,7 @@ pub(in crate::postgres) fn column_type(name: &DataType) -> Result<(Type, i32)> {
 fn custom(name: &str, modifiers: &[String]) -> Result<(Type, i32)> {
     // "char" in quotes is a type of its own; _int4 is int4[].
     let named = |name: &str| Type::all().find(|ty| ty.catalog_name() == name);
-    let ty = named(name).filter(|ty| {
-        !matches!(
-            ty,
-            Type::Void | Type::Record | Type::Any | Type::AnyArray | Type::AnyElement
-        )
-    });
+    let ty = named(name).filter(|ty| !ty.is_pseudo());
     let Some(ty) = ty else {
         if matches!(
             name,

@@ -2,11 +2,13 @@
 
 use sqlparser::ast::{Cte as AstCte, ObjectName, Query as AstQuery, SetExpr, With};
 
-use super::query::bare;
+use super::query::{bare, locks_rows};
 use super::scope::RelationColumn;
 use super::{Analyser, fold};
 use crate::postgres::error::{Error, Result, SqlState};
-use crate::postgres::sql::plan::{Action, Cte, CteBody, OutputColumn, Query};
+use crate::postgres::sql::plan::{
+    Action, Cte, CteBody, LocalCte, OutputColumn, Query, Recursion, WithQuery,
+};
 use crate::postgres::types::Type;
 
 /// A name that WITH gives.
@@ -15,6 +17,9 @@ pub(super) struct Named {
     pub(super) name: String,
     pub(super) index: usize,
     pub(super) columns: Vec<RelationColumn>,
+    /// True if it depends on the query around it, by itself or by what it
+    /// reads, and so is run with that.
+    pub(super) local: bool,
 }
 
 impl Analyser<'_> {
@@ -49,6 +54,7 @@ impl Analyser<'_> {
 
     fn plain(&mut self, cte: &AstCte, name: String) -> Result<()> {
         let base = self.next_slot;
+        let reads_local = std::mem::take(&mut self.reads_local);
         let (action, columns) = match &*cte.query.body {
             SetExpr::Insert(change) | SetExpr::Update(change) | SetExpr::Delete(change) => {
                 let in_sight = self.named.len();
@@ -65,19 +71,59 @@ impl Analyser<'_> {
             }
             _ => {
                 let (query, columns) = self.settled_query(&cte.query)?;
-                if query.slots() & ((1 << base) - 1) != 0 {
-                    return Err(Error::unsupported(
-                        "a WITH query that depends on the query around it",
-                    ));
-                }
                 (Action::Select(query), columns)
             }
+        };
+        let depends = match &action {
+            Action::Select(query) => query.slots() & ((1 << base) - 1) != 0,
+            _ => false,
         };
         self.ctes.push(Cte {
             body: CteBody::Action(Box::new(action)),
             read: false,
         });
-        self.name(cte, name, &columns)
+        self.name(cte, name, &columns)?;
+        self.note_local(depends, reads_local)
+    }
+
+    /// Notes of the last name whether it depends on the query around it;
+    /// `before` is what was known of the query that it is in.
+    fn note_local(&mut self, depends: bool, before: bool) -> Result<()> {
+        let local = depends || self.reads_local;
+        self.reads_local = before;
+        if let Some(named) = self.named.last_mut() {
+            named.local = local;
+        }
+        Ok(())
+    }
+
+    /// Makes those of these names that depend on the query around it a part of
+    /// their query.
+    pub(super) fn keep_local(&mut self, query: &mut Query, named: &[Named]) -> Result<()> {
+        let mut ctes = Vec::new();
+        for named in named.iter().filter(|named| named.local) {
+            let Some(cte) = self.ctes.get_mut(named.index) else {
+                continue;
+            };
+            cte.read = false;
+            let body = match std::mem::replace(&mut cte.body, CteBody::nothing()) {
+                CteBody::Recursive(recursion) => LocalCte::Recursive(recursion),
+                CteBody::Action(action) => match *action {
+                    Action::Select(query) if !locks_rows(&query) => LocalCte::Query(query),
+                    _ => {
+                        return Err(Error::unsupported(
+                            "FOR UPDATE in a WITH query that depends on the query around it",
+                        ));
+                    }
+                },
+            };
+            ctes.push((named.index, body));
+        }
+        if !ctes.is_empty() {
+            let inner = std::mem::replace(query, Query::Values(Vec::new()));
+            *query = Query::With(Box::new(WithQuery { ctes, query: inner }));
+        }
+        Ok(())
     }
 
     fn name(&mut self, cte: &AstCte, name: String, columns: &[OutputColumn]) -> Result<()> {
@@ -107,6 +153,7 @@ impl Analyser<'_> {
             name,
             index: self.ctes.len() - 1,
             columns,
+            local: false,
         });
         Ok(())
     }
@@ -136,10 +183,11 @@ impl Analyser<'_> {
         if let Some(with) = &cte.query.with {
             self.with(with)?;
         }
+        let base = self.next_slot;
+        let reads_local = std::mem::take(&mut self.reads_local);
         let (first, columns) = self.settled_query(&bare((**left).clone()))?;
-        let placeholder = CteBody::Action(Box::new(Action::Select(Query::Values(Vec::new()))));
         self.ctes.push(Cte {
-            body: placeholder,
+            body: CteBody::nothing(),
             read: false,
         });
         let index = self.ctes.len() - 1;
@@ -148,18 +196,19 @@ impl Analyser<'_> {
         self.check_recursive(&name, &columns, &found)?;
         let types: Vec<Type> = columns.iter().map(|column| column.ty).collect();
         self.retype(&mut step, &mut found, &types)?;
+        let depends = (first.slots() | step.slots()) & ((1 << base) - 1) != 0;
         if let Some(cte) = self.ctes.get_mut(index) {
-            cte.body = CteBody::Recursive {
+            cte.body = CteBody::Recursive(Recursion {
                 first,
                 step,
                 all: *set_quantifier == sqlparser::ast::SetQuantifier::All,
-            };
+            });
             cte.read = false;
         }
         let named = self.named.pop();
         self.named.truncate(in_sight);
         self.named.extend(named);
-        Ok(())
+        self.note_local(depends, reads_local)
     }
 
     fn check_recursive(
@@ -190,6 +239,13 @@ impl Analyser<'_> {
             }
         }
         Ok(())
+    }
+}
+
+impl CteBody {
+    /// What stands for a query that is run elsewhere, or not known yet.
+    fn nothing() -> CteBody {
+        CteBody::Action(Box::new(Action::Select(Query::Values(Vec::new()))))
     }
 }
 

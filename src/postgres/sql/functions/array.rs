@@ -20,16 +20,12 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
         })
     }),
     Builtin::new("array_upper", &[AnyArray, Int4], Int4, |a, _| {
-        let length = elements(&a[0])?.len();
-        Ok(if int(&a[1])? == 1 && length > 0 {
-            count(length)
-        } else {
-            Value::Null
-        })
+        let last = subscripts(&a[0], int(&a[1])?)?.last();
+        Ok(last.map_or(Value::Null, Value::Int))
     }),
     Builtin::new("array_lower", &[AnyArray, Int4], Int4, |a, _| {
-        let filled = int(&a[1])? == 1 && !elements(&a[0])?.is_empty();
-        Ok(if filled { Value::Int(1) } else { Value::Null })
+        let first = subscripts(&a[0], int(&a[1])?)?.next();
+        Ok(first.map_or(Value::Null, Value::Int))
     }),
     Builtin::new("cardinality", &[AnyArray], Int4, |a, _| {
         Ok(count(elements(&a[0])?.len()))
@@ -117,7 +113,7 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
     }),
     Builtin::new("[]", &[AnyArray, Int4], AnyElement, |a, _| {
         let index = int(&a[1])?
-            .checked_sub(1)
+            .checked_sub(first(&a[0]))
             .and_then(|at| usize::try_from(at).ok());
         let values = elements(&a[0])?;
         Ok(index
@@ -125,28 +121,27 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
             .cloned()
             .unwrap_or(Value::Null))
     }),
-    // A vector begins at 0.
-    Builtin::new(
-        "generate_subscripts",
-        &[Type::Int2vector, Int4],
-        Int4,
-        |a, _| {
-            let length = text(&a[0])?.split_whitespace().count();
-            let length = if int(&a[1])? == 1 { length } else { 0 };
-            Ok(Value::Array((0..length).map(count).collect()))
-        },
-    )
-    .with(Kind::Set),
     Builtin::new("generate_subscripts", &[AnyArray, Int4], Int4, |a, _| {
-        let length = if int(&a[1])? == 1 {
-            elements(&a[0])?.len()
-        } else {
-            0
-        };
-        Ok(Value::Array((1..=length).map(count).collect()))
+        let subscripts = subscripts(&a[0], int(&a[1])?)?;
+        Ok(Value::Array(subscripts.map(Value::Int).collect()))
     })
     .with(Kind::Set),
 ];
+
+/// What an array is counted from.
+fn first(array: &Value) -> i64 {
+    i64::from(!matches!(array, Value::Vector(_)))
+}
+
+/// The subscripts of one of an array's dimensions, of which it has one.
+fn subscripts(array: &Value, dimension: i64) -> Result<impl Iterator<Item = i64>> {
+    let length = match dimension {
+        1 => elements(array)?.len(),
+        _ => 0,
+    };
+    let from = first(array);
+    Ok((from..).take(length))
+}
 
 fn append(array: &Value, more: &[Value]) -> Result<Value> {
     let values = if array.is_null() {

@@ -205,7 +205,7 @@ pub(in crate::postgres) fn resolve(
         _ if from == to || from == Type::Unknown => true,
         Type::Any => true,
         Type::AnyElement => !matches!(from, Type::Array(_)),
-        Type::AnyArray => matches!(from, Type::Array(_)) || from.vector_of().is_some(),
+        Type::AnyArray => from.element().is_some(),
         _ => castable(from, to),
     };
     let all_fit = |builtin: &&Builtin| {
@@ -220,7 +220,7 @@ pub(in crate::postgres) fn resolve(
         let mut elements = arguments.iter().enumerate().filter_map(|(index, ty)| {
             match (builtin.argument(index), *ty) {
                 (Type::AnyArray, Type::Array(of)) if *of != Type::Unknown => Some(*of),
-                (Type::AnyArray, vector) => vector.vector_of(),
+                (Type::AnyArray, vector) => vector.element(),
                 (Type::AnyElement, ty) if ty != Type::Unknown => Some(ty),
                 _ => None,
             }
@@ -306,7 +306,7 @@ fn int(value: &Value) -> Result<i64> {
 
 fn elements(value: &Value) -> Result<&[Value]> {
     match value {
-        Value::Array(values) => Ok(values),
+        Value::Array(values) | Value::Vector(values) => Ok(values),
         _ => Err(unexpected()),
     }
 }

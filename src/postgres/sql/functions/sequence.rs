@@ -1,27 +1,29 @@
 //! Functions about sequences. Whoever uses one locks it until the transaction
 //! ends, however it ends, so an ALTER SEQUENCE waits for them and they for it.
 
-use super::{Builtin, int, text};
+use std::sync::Arc;
+
+use super::{Builtin, int};
 use crate::postgres::error::Result;
 use crate::postgres::sql::Context;
 use crate::postgres::sql::system::System;
-use crate::postgres::storage::sequence::SequenceId;
+use crate::postgres::storage::sequence::{SequenceDef, SequenceId};
 use crate::postgres::types::{Type, Value};
 
 use Type::{Bool, Int8, Regclass};
 
 pub(super) const FUNCTIONS: &[Builtin] = &[
     Builtin::new("nextval", &[Regclass], Int8, |a, c| {
-        next(named(&a[0], c)?, c)
+        next(named(&a[0], c)?.id, c)
     })
     .volatile(),
     Builtin::new("currval", &[Regclass], Int8, |a, c| {
-        let id = named(&a[0], c)?;
-        lock(id, c)?;
+        let def = named(&a[0], c)?;
+        lock(def.id, c)?;
         let session = c.session()?;
         let sequences = session.sequences.lock();
         sequences
-            .current(id, session.pid, text(&a[0])?)
+            .current(def.id, session.pid, &def.name)
             .map(Value::Int)
     })
     .volatile(),
@@ -49,17 +51,17 @@ pub(in crate::postgres::sql) fn next(id: SequenceId, context: &Context<'_>) -> R
 }
 
 fn set(a: &[Value], called: bool, context: &Context<'_>) -> Result<Value> {
-    let (id, value) = (named(&a[0], context)?, int(&a[1])?);
+    let (def, value) = (named(&a[0], context)?, int(&a[1])?);
     let session = context.session()?;
-    lock(id, context)?;
+    lock(def.id, context)?;
     session.may_write("setval()")?;
     let mut sequences = session.sequences.lock();
-    sequences.set(id, session.pid, text(&a[0])?, value, called)?;
+    sequences.set(def.id, session.pid, &def.name, value, called)?;
     Ok(Value::Int(value))
 }
 
-fn named(name: &Value, context: &Context<'_>) -> Result<SequenceId> {
-    context.database()?.sequence(text(name)?)
+fn named<'a>(name: &Value, context: &Context<'a>) -> Result<&'a Arc<SequenceDef>> {
+    context.database()?.registry().sequence(name)
 }
 
 /// Locks a sequence for its use; else the evaluation ends, to wait for it.

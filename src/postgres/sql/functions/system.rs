@@ -9,7 +9,10 @@ use crate::postgres::types::{Type, Value};
 use crate::postgres::wal::Lsn;
 use crate::rt;
 
-use Type::{Any, Bool, Int4, Int8, Name, Oid, Regclass, Text, Timestamptz};
+use Type::{
+    Any, Bool, Int4, Int8, Name, Oid, PgNodeTree, Regclass, Regnamespace, Regproc, Regrole,
+    Regtype, Text, Timestamptz,
+};
 
 pub(super) const FUNCTIONS: &[Builtin] = &[
     Builtin::new("version", &[], Text, |_, _| Ok(Value::text(VERSION))),
@@ -95,12 +98,22 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
             Value::Text(format!("public.{}", quote_ident(&name)).into())
         }))
     }),
-    Builtin::new("pg_typeof", &[Any], Text, |_, _| Err(super::unexpected())),
+    Builtin::new(
+        "pg_typeof",
+        &[Any],
+        Regtype,
+        |_, _| Err(super::unexpected()),
+    ),
     Builtin::new("pg_table_is_visible", &[Oid], Bool, |_, _| {
         Ok(Value::Bool(true))
     }),
     Builtin::new("pg_get_userbyid", &[Oid], Name, |a, _| {
-        Ok(Value::Text(role_name(int(&a[0])?).into()))
+        let number = int(&a[0])?;
+        let name = u32::try_from(number).ok().and_then(role_name);
+        Ok(match name {
+            Some(name) => Value::text(name),
+            None => Value::Text(format!("unknown (OID={number})").into()),
+        })
     }),
     Builtin::new("pg_encoding_to_char", &[Int4], Name, |a, _| {
         Ok(Value::text(if int(&a[0])? == 6 { "UTF8" } else { "" }))
@@ -120,24 +133,11 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
     Builtin::new("col_description", &[Oid, Int4], Text, |a, c| {
         described(&a[0], int(&a[1])?, c)
     }),
-    Builtin::new("format_type", &[Oid, Int4], Text, |a, _| {
-        let (Some(number), modifier) = (a[0].as_int(), a[1].as_int()) else {
-            return Ok(Value::Null);
-        };
-        let modifier = modifier.map(|modifier| i32::try_from(modifier).unwrap_or(-1));
-        let ty = Type::from_oid(u32::try_from(number).unwrap_or(0));
-        Ok(Value::text(&match (ty, modifier) {
-            _ if number == 0 => "-".to_owned(),
-            (None, _) => "???".to_owned(),
-            (Some(ty), None) => ty.name().to_owned(),
-            (Some(ty), Some(modifier)) => ty.with_modifier(modifier),
-        }))
-    })
-    .for_nulls(),
-    Builtin::new("pg_get_expr", &[Text, Oid], Text, |a, c| {
+    Builtin::new("format_type", &[Oid, Int4], Text, |a, _| Ok(format_type(a))).for_nulls(),
+    Builtin::new("pg_get_expr", &[PgNodeTree, Oid], Text, |a, c| {
         definition(Shown::Node(text(&a[0])?), false, c)
     }),
-    Builtin::new("pg_get_expr", &[Text, Oid, Bool], Text, |a, c| {
+    Builtin::new("pg_get_expr", &[PgNodeTree, Oid, Bool], Text, |a, c| {
         definition(Shown::Node(text(&a[0])?), is_true(&a[2]), c)
     }),
     Builtin::new("pg_get_indexdef", &[Oid], Text, |a, c| {
@@ -154,12 +154,19 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
         definition(Shown::Constraint(oid(&a[0])?), is_true(&a[1]), c)
     }),
     Builtin::new("to_regclass", &[Text], Regclass, |a, c| {
-        let name = text(&a[0])?;
-        Ok(if c.database()?.has_relation(name) {
-            Value::text(name)
-        } else {
-            Value::Null
-        })
+        named(Regclass, &a[0], c)
+    }),
+    Builtin::new("to_regtype", &[Text], Regtype, |a, c| {
+        named(Regtype, &a[0], c)
+    }),
+    Builtin::new("to_regproc", &[Text], Regproc, |a, c| {
+        named(Regproc, &a[0], c)
+    }),
+    Builtin::new("to_regnamespace", &[Text], Regnamespace, |a, c| {
+        named(Regnamespace, &a[0], c)
+    }),
+    Builtin::new("to_regrole", &[Text], Regrole, |a, c| {
+        named(Regrole, &a[0], c)
     }),
 ];
 
@@ -176,14 +183,37 @@ fn is_true(value: &Value) -> bool {
     value.as_bool() == Some(true)
 }
 
+/// A type as SQL writes it: without a modifier a character has none, rather
+/// than the length 1.
+fn format_type(a: &[Value]) -> Value {
+    let (Some(oid), modifier) = (a[0].as_int(), a[1].as_int()) else {
+        return Value::Null;
+    };
+    let modifier = modifier.and_then(|modifier| i32::try_from(modifier).ok());
+    let ty = u32::try_from(oid).ok().and_then(Type::from_oid);
+    Value::Text(match (ty, modifier) {
+        (None, _) if oid == 0 => "-".into(),
+        (None, _) => "???".into(),
+        (Some(ty), None) => ty.name().into(),
+        (Some(ty), Some(modifier)) => ty.with_modifier(modifier).into(),
+    })
+}
+
+/// The object of a name, NULL if there is none.
+fn named(ty: Type, name: &Value, context: &Context<'_>) -> Result<Value> {
+    let registry = context.database()?.registry();
+    let found = registry.number(ty, text(name)?).ok().flatten();
+    Ok(found.map_or(Value::Null, |number| registry.object(ty, number)))
+}
+
 /// What COMMENT has said of a relation, or of one of its columns.
 fn described(oid: &Value, column: i64, context: &Context<'_>) -> Result<Value> {
     let (oid, column) = (u32::try_from(int(oid)?), usize::try_from(column));
     let (Ok(oid), Ok(column)) = (oid, column) else {
         return Ok(Value::Null);
     };
-    let comment = context.database()?.comment(oid, column);
-    Ok(comment.map_or(Value::Null, Value::Text))
+    let comment = context.database()?.registry().comment(oid, column);
+    Ok(comment.map_or(Value::Null, |comment| Value::Text(comment.clone())))
 }
 
 /// How far a standby is; NULL on a server that never was one.
