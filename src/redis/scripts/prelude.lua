@@ -341,13 +341,15 @@ end
 -- Calls one script after the other until there is none, or one fails:
 -- `exchange` takes what the last one returned, and gives the next.
 local function run(exchange)
-  return xpcall(function()
+  local function serve()
     local callables, exchange = callables, exchange
     local number, keys, args = exchange()
     while number do
       number, keys, args = exchange(callables[number](keys, args))
     end
-  end, handle)
+  end
+  -- On one line: where a script was stopped, the next line fails as well.
+  return xpcall(serve, handle)
 end
 
 -- What a library has while it is loaded.
