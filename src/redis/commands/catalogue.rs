@@ -12,6 +12,7 @@ use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
 use super::key_arguments::store_of_sort;
+use super::migrate;
 use crate::redis::number::parse_integer;
 use crate::redis::reply::Reply;
 
@@ -172,6 +173,12 @@ impl Spec {
 
     /// The arguments that are keys; none if they do not add up.
     fn indices(&self, args: &[&[u8]]) -> Option<Vec<usize>> {
+        if args[0].eq_ignore_ascii_case(b"MIGRATE") {
+            // A password can be KEYS, and the one key can be none.
+            let keys = migrate::keys(args)?;
+            let is_one = keys.start == migrate::KEY;
+            return (is_one == matches!(self.begin, Begin::Index(_))).then(|| keys.collect());
+        }
         let count = i64::try_from(args.len()).ok()?;
         let begin = match self.begin {
             Begin::Index(index) => index,
@@ -309,8 +316,10 @@ impl Facts {
     /// The keys of a call, each with what is done to it.
     pub(super) fn describe_keys(&self, args: &[&[u8]]) -> Vec<Reply> {
         let of_spec = |spec: &Spec| {
-            let flags = spec.flags_of(args).iter().map(|flag| Reply::status(flag));
-            let flags = Reply::Set(flags.collect());
+            // What is told of a call is all there is.
+            let flags = spec.flags_of(args).iter();
+            let flags = flags.filter(|flag| **flag != "incomplete");
+            let flags = Reply::Set(flags.map(|flag| Reply::status(flag)).collect());
             let indices = spec.indices(args).unwrap_or_default();
             let keys = indices.into_iter().map(move |index| {
                 let key = Reply::Bulk(Bytes::copy_from_slice(args[index]));

@@ -34,7 +34,7 @@ pub(in crate::redis) fn keys_of<'a>(
         "sort" => return Ok(sorted(args)),
         "migrate" => {
             let keys = migrate::keys(args).filter(|keys| !keys.is_empty());
-            return keys.map(<[_]>::to_vec).ok_or(INVALID);
+            return keys.map(|keys| args[keys].to_vec()).ok_or(INVALID);
         }
         "xread" | "xreadgroup" => return streams(args).ok_or(INVALID),
         name => {

@@ -3,6 +3,8 @@
 //! It is read and answered as Redis does where there is nothing to send.
 //! Sending is not part of this simulation: Redis serves nobody else meanwhile.
 
+use std::ops::Range;
+
 use super::args::{answer, is};
 use super::{Command, Flags, Handler::Plain, command};
 use crate::redis::engine::Context;
@@ -26,17 +28,20 @@ fn takes(option: &[u8]) -> Option<usize> {
     known.map(|(_, arguments)| *arguments)
 }
 
-/// The keys that are named: after KEYS if the third argument is empty. None
-/// where both name some.
-pub(super) fn keys<'r, 'a>(args: &'r [&'a [u8]]) -> Option<&'r [&'a [u8]]> {
+/// Where the one key is.
+pub(super) const KEY: usize = 3;
+
+/// Where the keys are that are named: after KEYS if the third argument is
+/// empty. None where both name some.
+pub(super) fn keys(args: &[&[u8]]) -> Option<Range<usize>> {
     let mut at = OPTIONS;
     while let Some(option) = args.get(at) {
         if is(option, "KEYS") {
-            return args[3].is_empty().then(|| &args[at + 1..]);
+            return args[KEY].is_empty().then_some(at + 1..args.len());
         }
         at += 1 + takes(option).unwrap_or(0);
     }
-    Some(&args[3..=3])
+    Some(KEY..KEY + 1)
 }
 
 fn migrate(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
@@ -57,7 +62,7 @@ fn refused(context: &mut Context<'_>, args: &[&[u8]]) -> Result<Reply, Reply> {
     ))?;
     integer_argument(args[5])?;
     integer_argument(args[4])?;
-    match keys.iter().any(|key| context.lookup(key).is_some()) {
+    match args[keys].iter().any(|key| context.lookup(key).is_some()) {
         false => Ok(Reply::status("NOKEY")),
         true => Err(Reply::error(
             "ERR MIGRATE is not part of this simulation of Redis",
