@@ -254,9 +254,7 @@ impl Event {
             })
             .collect::<Result<_>>()?;
         look(run, false);
-        let query = locking(&parent, conditions);
-        let found = run_action(run, &Action::Select(query)).await?;
-        if !found.rows.is_empty() {
+        if locks_one(run, &parent, conditions).await? {
             return Ok(());
         }
         Err(self.violation(
@@ -310,8 +308,7 @@ impl Event {
         }
         let conditions = self.referring(&child, &parent, old)?;
         look(run, true);
-        let found = run_action(run, &Action::Select(locking(&child, conditions))).await?;
-        if found.rows.is_empty() {
+        if !locks_one(run, &child, conditions).await? {
             return Ok(());
         }
         Err(self.violation(
@@ -395,9 +392,7 @@ impl Event {
         look(run, true);
         let columns = self.key.parent_columns.iter();
         let conditions = columns.map(|column| equals(*column, old[*column].clone()));
-        let query = locking(parent, conditions.collect());
-        let found = run_action(run, &Action::Select(query)).await?;
-        Ok(!found.rows.is_empty())
+        locks_one(run, parent, conditions.collect()).await
     }
 
     fn violation(&self, child: &TableDef, message: String, detail: String) -> Error {
@@ -457,6 +452,21 @@ fn equals(column: usize, value: Value) -> Expr {
         Box::new(column),
         Box::new(Expr::Const(value)),
     )
+}
+
+/// True if there is such a row, which is locked: not by a transaction that has
+/// been told meanwhile to only read.
+async fn locks_one(
+    run: &mut Execution<'_>,
+    table: &Arc<TableDef>,
+    conditions: Vec<Expr>,
+) -> Result<bool> {
+    if run.transaction.read_only {
+        return Err(Error::read_only("SELECT FOR KEY SHARE"));
+    }
+    let query = locking(table, conditions);
+    let found = run_action(run, &Action::Select(query)).await?;
+    Ok(!found.rows.is_empty())
 }
 
 /// `SELECT 1 FROM table WHERE ... FOR KEY SHARE`, of which one row is enough.

@@ -35,7 +35,7 @@ impl Tid {
 pub(in crate::postgres) struct Version {
     pub(in crate::postgres) tid: Tid,
     /// The place that index entries name: of the first version in a row of
-    /// those that changed no key (a heap-only chain).
+    /// those that changed nothing that an index looks at (a heap-only chain).
     pub(in crate::postgres) root: Tid,
     pub(in crate::postgres) xmin: Xid,
     pub(in crate::postgres) cmin: u32,
@@ -241,8 +241,8 @@ impl Heap {
         }
     }
 
-    /// Puts a new version after the expired one; `heap_only` if no index has
-    /// another key for it.
+    /// Puts a new version after the expired one; `heap_only` if nothing that an
+    /// index looks at has changed.
     pub(in crate::postgres) fn append(
         &mut self,
         id: RowId,

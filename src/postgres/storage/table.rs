@@ -224,6 +224,20 @@ impl IndexDef {
         keys.is_some_and(|(a, b)| a == b)
     }
 
+    /// True if rows are alike in every column that the index looks at. They may
+    /// have one key without.
+    fn looks_alike(&self, a: &Row, b: &Row) -> bool {
+        let differs = |column: &usize| a[*column] != b[*column];
+        let mut differs_in = |part: &Expr| match part {
+            Expr::Column { column, .. } => differs(column),
+            _ => false,
+        };
+        let mut predicate = self.predicate.iter();
+        !self.keys.iter().any(|key| key.expr.any(&mut differs_in))
+            && !predicate.any(|predicate| predicate.any(&mut differs_in))
+            && !self.include.iter().any(differs)
+    }
+
     /// `(a, b)=(1, 2)`, as details name a key.
     pub(in crate::postgres) fn show_key(&self, key: &[Value]) -> String {
         let names: Vec<&str> = self.keys.iter().map(|key| &*key.text).collect();
@@ -456,8 +470,8 @@ impl Table {
         self.indexes[index].insert(key, id);
     }
 
-    /// Supersedes the newest version, and says whether no key has changed.
-    /// If one has, entries follow.
+    /// Supersedes the newest version, and says whether that changed nothing
+    /// that an index looks at. If it did, entries follow.
     pub(in crate::postgres) fn update(
         &mut self,
         id: RowId,
@@ -469,7 +483,7 @@ impl Table {
         let old = self.heap.chain(id).newest();
         let heap_only = old.is_some_and(|old| {
             let mut indexes = self.def.indexes.iter();
-            indexes.all(|index| index.same_key(&old.row, &row))
+            indexes.all(|index| index.looks_alike(&old.row, &row))
         });
         self.heap.expire(id, xid, command, mode);
         let tid = self.heap.append(id, xid, command, row, heap_only);

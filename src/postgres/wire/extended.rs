@@ -239,7 +239,9 @@ impl Conversation<'_> {
             return;
         }
         let tag = match answer.tag {
-            Tag::Count(word @ "SELECT", _) => Tag::Count(word, batch.len() as u64),
+            Tag::Count(word @ "SELECT", _) if portal.prepared.gives_rows() => {
+                Tag::Count(word, batch.len() as u64)
+            }
             tag => tag,
         };
         portal.position = answer.rows.len() + 1;

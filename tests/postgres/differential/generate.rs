@@ -17,6 +17,8 @@ pub struct Step {
 pub struct Schedule {
     pub setup: String,
     pub sessions: usize,
+    /// By the extended protocol, where a step is one statement.
+    pub extended: bool,
     pub steps: Vec<Step>,
 }
 
@@ -59,6 +61,7 @@ pub fn schedule(seed: u64) -> Schedule {
     Schedule {
         setup,
         sessions,
+        extended: draw.percent(30),
         steps,
     }
 }

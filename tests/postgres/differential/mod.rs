@@ -6,6 +6,7 @@
 //! time is shrunk: steps and sessions are left out while it is there.
 
 mod commands;
+mod extended;
 mod generate;
 mod run;
 mod statements;
@@ -101,7 +102,13 @@ async fn shrunk(bench: &mut Bench, mut schedule: Schedule, options: &Options) ->
         }
     }
     let told = told.unwrap_or_else(|| "  it does not come again".to_owned());
-    format!("{}\n{told}", schedule.setup.replace(';', ";\n"))
+    let protocol = if schedule.extended {
+        "extended"
+    } else {
+        "simple"
+    };
+    let setup = schedule.setup.replace(';', ";\n");
+    format!("{protocol} protocol\n{setup}\n{told}")
 }
 
 /// Runs every `WORKERS`th schedule, on a server of its own: what SERIALIZABLE

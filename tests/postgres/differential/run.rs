@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{AsyncMessage, Client, Config, NoTls, SimpleQueryMessage};
 
+use super::extended;
 use super::generate::{Schedule, TIMEOUT};
 use crate::support::{ADDRESS, simulate};
 
@@ -44,6 +45,8 @@ struct Lane {
     heard: Heard,
     answer: Arc<Mutex<Option<String>>>,
     busy: bool,
+    /// Single statements go by the extended protocol.
+    extended: bool,
 }
 
 /// A real server's sessions and database for schedules.
@@ -80,6 +83,7 @@ async fn lanes(address: &str, database: &str, count: usize) -> Vec<Lane> {
             heard,
             answer: Arc::default(),
             busy: false,
+            extended: false,
         });
     }
     lanes
@@ -170,6 +174,9 @@ pub fn simulated(schedule: &Schedule, options: &Options, seed: u64) -> Vec<Strin
 
 async fn run(lanes: &mut [Lane], watch: &Watch<'_>, schedule: &Schedule) -> Vec<String> {
     let mut transcript = Vec::new();
+    for lane in lanes.iter_mut() {
+        lane.extended = schedule.extended;
+    }
     for step in &schedule.steps {
         if lanes[step.session].busy {
             transcript.push(format!("s{} still waits", step.session));
@@ -215,9 +222,13 @@ async fn say(
     let lane = &mut lanes[session];
     let (client, answer, text) = (lane.client.clone(), lane.answer.clone(), sql.to_owned());
     let text = text.replace(TIMEOUT, &format!("{}ms", watch.short().as_millis()));
+    let extended = lane.extended && !text.contains(';');
     lane.busy = true;
     drop(rt::spawn(async move {
-        let said = shown(client.simple_query(&text).await, &text);
+        let said = match extended {
+            true => extended::shown(extended::ask(&client, &text).await, &text),
+            false => shown(client.simple_query(&text).await, &text),
+        };
         *answer.lock() = Some(said);
     }));
     settle(lanes, watch).await;
@@ -270,17 +281,29 @@ async fn settle(lanes: &[Lane], watch: &Watch<'_>) {
     }
 }
 
+/// The SQLSTATE and the message.
+pub fn failed(error: &tokio_postgres::Error) -> String {
+    error.as_db_error().map_or_else(
+        || "closed".to_owned(),
+        |error| format!("{} {}", error.code().code(), error.message()),
+    )
+}
+
+/// A statement's rows, in their order if it has one, and its tag's count.
+pub fn told(mut rows: Vec<String>, count: u64, statement: &str) -> String {
+    if !statement.contains("ORDER BY") {
+        rows.sort();
+    }
+    rows.push(count.to_string());
+    rows.join(" ")
+}
+
 /// Each statement's rows, then its tag's count; or the SQLSTATE and the
 /// message. Rows that no ORDER BY of their statement orders are sorted.
 fn shown(result: Result<Vec<SimpleQueryMessage>, tokio_postgres::Error>, sql: &str) -> String {
     let messages = match result {
         Ok(messages) => messages,
-        Err(error) => {
-            return error.as_db_error().map_or_else(
-                || "closed".to_owned(),
-                |error| format!("{} {}", error.code().code(), error.message()),
-            );
-        }
+        Err(error) => return failed(&error),
     };
     let mut statements = sql.split(';');
     let mut rows = Vec::new();
@@ -293,11 +316,7 @@ fn shown(result: Result<Vec<SimpleQueryMessage>, tokio_postgres::Error>, sql: &s
             }
             SimpleQueryMessage::CommandComplete(count) => {
                 let statement = statements.next().unwrap_or_default();
-                if !statement.contains("ORDER BY") {
-                    rows.sort();
-                }
-                said.append(&mut rows);
-                said.push(count.to_string());
+                said.push(told(std::mem::take(&mut rows), *count, statement));
             }
             _ => {}
         }

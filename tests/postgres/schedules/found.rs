@@ -449,4 +449,25 @@ pub const SCHEDULES: &[(&str, &str)] = &[
         c: ROLLBACK -> 0
         ",
     ),
+    (
+        "an update of what an index looks at moves the row, whatever its key",
+        "
+        a: CREATE INDEX dear ON stock (price) WHERE left_over > 1 -> 0
+        a: UPDATE stock SET left_over = left_over + 1 -> 3
+        a: SELECT ctid, sku FROM stock WHERE sku > 'a' -> ((0,5),b) ((0,6),c) 2
+        a: CREATE SEQUENCE n -> 0
+        a: UPDATE stock SET price = nextval('n') WHERE sku >= 'a' RETURNING sku, price -> (a,1) (b,2) (c,3) 3
+        ",
+    ),
+    (
+        "what a transaction put off cannot be looked after once it only reads",
+        "
+        a: CREATE TABLE kept (sku text REFERENCES stock DEFERRABLE INITIALLY DEFERRED) -> 0
+        a: BEGIN -> 0
+        a: INSERT INTO kept VALUES ('a') -> 1
+        a: SET TRANSACTION READ ONLY -> 0
+        a: COMMIT -> 25006
+        a: SELECT count(*) FROM kept -> (0) 1
+        ",
+    ),
 ];
