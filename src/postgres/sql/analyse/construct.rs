@@ -332,10 +332,29 @@ impl Analyser<'_> {
         Ok(Typed::new(Expr::Array(list), array))
     }
 
+    /// `(r).x`
+    fn field(&mut self, record: Typed, name: &str) -> Result<Typed> {
+        if !matches!(name, "x" | "n") {
+            let message = format!("could not identify column \"{name}\" in record data type");
+            return Err(Error::new(SqlState::UNDEFINED_COLUMN, message));
+        }
+        self.call(&format!(".{name}"), vec![record])
+    }
+
     /// `a[1]`
     fn access(&mut self, root: &Ast, chain: &[AccessExpr]) -> Result<Typed> {
-        let mut value = self.expr(root)?;
+        let (mut value, chain) = match (root, chain) {
+            // The parser takes the table of a column for what is accessed.
+            (Ast::Identifier(table), [AccessExpr::Dot(Ast::Identifier(column)), rest @ ..]) => {
+                (self.column(Some(table), column)?, rest)
+            }
+            _ => (self.expr(root)?, chain),
+        };
         for access in chain {
+            if let (AccessExpr::Dot(Ast::Identifier(name)), Type::Record) = (access, value.ty) {
+                value = self.field(value, &super::fold(name))?;
+                continue;
+            }
             let AccessExpr::Subscript(Subscript::Index { index }) = access else {
                 return Err(Error::unsupported(format!("the subscript {access}")));
             };

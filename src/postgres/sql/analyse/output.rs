@@ -1,8 +1,8 @@
 //! What a query shows: its select list, its order, how much of it.
 
 use sqlparser::ast::{
-    Expr as Ast, LimitClause, OrderByExpr, OrderByKind, OrderBySort, Query as AstQuery, SelectItem,
-    SelectItemQualifiedWildcardKind, Value as Literal,
+    AccessExpr, Expr as Ast, LimitClause, OrderByExpr, OrderByKind, OrderBySort, Query as AstQuery,
+    SelectItem, SelectItemQualifiedWildcardKind, Value as Literal,
 };
 
 use super::coerce::Coercion;
@@ -326,7 +326,14 @@ fn figure_name(ast: &Ast) -> (Option<String>, bool) {
         Ast::Identifier(name) => (Some(fold(name)), true),
         Ast::CompoundIdentifier(parts) => (parts.last().map(fold), true),
         Ast::Nested(inner) => figure_name(inner),
-        Ast::CompoundFieldAccess { root, .. } => figure_name(root),
+        Ast::CompoundFieldAccess { root, access_chain } => {
+            // The last field that is named.
+            let field = access_chain.iter().rev().find_map(|access| match access {
+                AccessExpr::Dot(field) => Some(field),
+                AccessExpr::Subscript(_) => None,
+            });
+            figure_name(field.unwrap_or(root))
+        }
         Ast::Function(call) => {
             let name = object_name(&call.name).ok();
             (

@@ -121,12 +121,35 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
             .cloned()
             .unwrap_or(Value::Null))
     }),
+    // The one function that gives records: (x, n), an element and its place.
+    Builtin::new(
+        "information_schema._pg_expandarray",
+        &[AnyArray],
+        Type::Record,
+        |a, _| {
+            let elements = elements(&a[0])?.iter().zip(1..);
+            let records = elements.map(|(x, n)| Value::Text(format!("({x},{n})").into()));
+            Ok(Value::Array(records.collect()))
+        },
+    )
+    .with(Kind::Set),
+    Builtin::new(".x", &[Type::Record], Type::Int2, |a, _| field(&a[0], 0)),
+    Builtin::new(".n", &[Type::Record], Int4, |a, _| field(&a[0], 1)),
     Builtin::new("generate_subscripts", &[AnyArray, Int4], Int4, |a, _| {
         let subscripts = subscripts(&a[0], int(&a[1])?)?;
         Ok(Value::Array(subscripts.map(Value::Int).collect()))
     })
     .with(Kind::Set),
 ];
+
+/// A number out of a record.
+fn field(record: &Value, index: usize) -> Result<Value> {
+    let fields = text(record)?.trim_matches(['(', ')']).split(',');
+    let number = fields.map(str::parse).nth(index);
+    Ok(number
+        .and_then(|number| number.ok())
+        .map_or(Value::Null, Value::Int))
+}
 
 /// What an array is counted from.
 fn first(array: &Value) -> i64 {
