@@ -210,16 +210,18 @@ fn columns(sight: &Sight<'_>) -> Vec<Row> {
 
 /// A column of an index has the name of what it is over.
 fn of_index(rows: &mut Vec<Row>, def: &TableDef, index: &IndexDef) {
-    let included = index.include.iter().map(|column| Some(*column));
-    let keys = index.keys.iter().map(|key| key.column()).chain(included);
-    let columns = keys.map(|key| {
-        let column = key.and_then(|key| def.columns.get(key));
-        match column {
+    let keys = index.keys.iter().map(|key| (key.column(), key.ty));
+    let included = index
+        .include
+        .iter()
+        .map(|column| (Some(*column), Type::Void));
+    let columns = keys.chain(included).map(|(column, ty)| {
+        match column.and_then(|column| def.columns.get(column)) {
             Some(column) => Attribute {
                 modifier: column.modifier,
                 ..Attribute::new(index.id, &column.name, column.ty)
             },
-            None => Attribute::new(index.id, "expr", Type::Text),
+            None => Attribute::new(index.id, "expr", ty),
         }
     });
     numbered(rows, columns);

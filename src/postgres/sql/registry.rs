@@ -19,6 +19,7 @@ use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::storage::catalog::Catalog;
 use crate::postgres::storage::clog::{Clog, Xid};
 use crate::postgres::storage::sequence::{SequenceDef, SequenceId};
+use crate::postgres::storage::table::TableId;
 use crate::postgres::types::{Type, Value, from_text};
 
 /// The objects that a transaction sees.
@@ -101,6 +102,12 @@ impl<'a> Registry<'a> {
     fn relation_name(&self, number: u32) -> Option<Arc<str>> {
         let own = self.catalog.relation_name(number, self.clog, self.top);
         own.or_else(|| system_name(number).map(Arc::from))
+    }
+
+    /// True if a table that somebody has made has this number.
+    pub(in crate::postgres) fn is_table(&self, number: u32) -> bool {
+        let table = self.catalog.table(TableId(number));
+        table.is_some_and(|table| table.presence.seen(self.clog, self.top))
     }
 
     /// The sequence that a regclass is.

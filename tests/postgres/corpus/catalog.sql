@@ -57,3 +57,19 @@ SELECT u.* FROM (VALUES (1, ARRAY[1, 2])) v(a, b), LATERAL unnest(v.b, ARRAY[v.a
 SELECT generate_series(1, 3) AS a, unnest(ARRAY['x', 'y']) AS b, 7 AS c ORDER BY a;
 SELECT n, generate_series(1, n), generate_series(n, 3) FROM generate_series(1, 2) n ORDER BY 1, 2, 3;
 SELECT unnest(NULL::int[], ARRAY[1]);
+-- What psql and drivers ask besides.
+SELECT current_schemas(true), current_schemas(false);
+SELECT pg_size_pretty(0::bigint), pg_size_pretty(10239::bigint), pg_size_pretty(10240::bigint), pg_size_pretty(1234567::bigint), pg_size_pretty(20971519::bigint), pg_size_pretty(-11000::bigint), pg_size_pretty(123456789012::bigint);
+SELECT pg_relation_is_publishable('thing'), pg_relation_is_publishable('cheap'), pg_relation_is_publishable('pg_class');
+SELECT has_table_privilege('thing', 'SELECT'), has_schema_privilege('public', 'USAGE'), has_database_privilege(current_database(), 'CONNECT');
+SELECT * FROM pg_partition_ancestors('thing');
+SELECT count(*) FROM pg_policy;
+SELECT count(*) FROM pg_inherits;
+SELECT tgname FROM pg_trigger WHERE tgrelid = 'cheap'::regclass;
+SELECT subname FROM pg_subscription;
+SELECT p.pubname FROM pg_publication p JOIN pg_publication_rel r ON p.oid = r.prpubid WHERE r.prrelid = 'thing'::regclass;
+SELECT stxname FROM pg_statistic_ext WHERE stxrelid = 'thing'::regclass;
+SELECT a.attname, a.attnum FROM pg_attribute a WHERE a.attrelid = 'pg_policy'::regclass AND a.attnum > 0 ORDER BY 2;
+SELECT * FROM unnest(ARRAY['a', 'b']) WITH ORDINALITY AS t(x, n) ORDER BY n;
+SELECT x, ordinality FROM unnest('7 8'::int2vector) WITH ORDINALITY x ORDER BY 2;
+SELECT getdatabaseencoding();

@@ -292,8 +292,6 @@ const MISSING: &[&str] = &[
     "to_tsvector",
     "to_tsquery",
     "txid_current",
-    "pg_size_pretty",
-    "pg_total_relation_size",
     "overlay",
     "age",
     "justify_days",

@@ -16,7 +16,7 @@ use crate::postgres::sql::functions::Kind;
 use crate::postgres::sql::plan::{Access, JoinKind, Node, RowSource, Rows, Scan};
 use crate::postgres::storage::catalog::ViewColumn;
 use crate::postgres::storage::table::TableId;
-use crate::postgres::types::Type;
+use crate::postgres::types::{Type, Value};
 
 /// What inner joins bring together, with the conditions on it: in which order
 /// is open until all of them are known.
@@ -347,9 +347,6 @@ impl Analyser<'_> {
         alias: Option<&TableAlias>,
         with_ordinality: bool,
     ) -> Result<(Tree, Vec<Visible>)> {
-        if with_ordinality {
-            return Err(Error::unsupported("WITH ORDINALITY"));
-        }
         let name = object_name(name)?;
         let mut arguments = Vec::new();
         for argument in args {
@@ -395,6 +392,39 @@ impl Analyser<'_> {
                 column.name = fold(&alias.name);
             }
         }
+        if with_ordinality {
+            return self.numbered(rows, columns, name, alias);
+        }
+        self.rows(rows, columns, name, alias, "a function")
+    }
+
+    /// WITH ORDINALITY: the values of a set beside their numbers.
+    fn numbered(
+        &mut self,
+        rows: Rows,
+        mut columns: Vec<RelationColumn>,
+        name: String,
+        alias: Option<&TableAlias>,
+    ) -> Result<(Tree, Vec<Visible>)> {
+        let (Rows::Function(call), [column]) = (rows, columns.as_slice()) else {
+            return Err(Error::unsupported("WITH ORDINALITY of several columns"));
+        };
+        if call.is_volatile() {
+            return Err(Error::unsupported("WITH ORDINALITY of a volatile function"));
+        }
+        let array = column.ty.array().unwrap_or(Type::Array(&Type::Text));
+        let one = Typed::new(Expr::Const(Value::Int(1)), Type::Int4);
+        let numbers = self.call(
+            "generate_subscripts",
+            vec![Typed::new(call.clone(), array), one],
+        )?;
+        columns.push(RelationColumn {
+            name: "ordinality".to_owned(),
+            ty: Type::Int8,
+            modifier: -1,
+            origin: None,
+        });
+        let rows = Rows::Zipped(vec![call, numbers.expr]);
         self.rows(rows, columns, name, alias, "a function")
     }
 

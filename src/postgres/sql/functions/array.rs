@@ -10,7 +10,10 @@ use Type::{AnyArray, AnyElement, Array, Bool, Int4, Text};
 const TEXTS: Type = Array(&Text);
 
 pub(super) const FUNCTIONS: &[Builtin] = &[
-    Builtin::new("unnest", &[AnyArray], AnyElement, |a, _| Ok(a[0].clone())).with(Kind::Set),
+    Builtin::new("unnest", &[AnyArray], AnyElement, |a, _| {
+        Ok(Value::Array(elements(&a[0])?.into()))
+    })
+    .with(Kind::Set),
     Builtin::new("array_length", &[AnyArray, Int4], Int4, |a, _| {
         let length = elements(&a[0])?.len();
         Ok(if int(&a[1])? == 1 && length > 0 {

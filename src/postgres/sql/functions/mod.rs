@@ -5,6 +5,7 @@
 //! the signature that most arguments match, then the preferred types.
 
 mod array;
+mod catalog;
 mod json;
 mod math;
 mod pattern;
@@ -177,6 +178,7 @@ fn named(name: &str) -> impl Iterator<Item = &'static Builtin> {
         time::FUNCTIONS,
         json::FUNCTIONS,
         array::FUNCTIONS,
+        catalog::FUNCTIONS,
         pattern::FUNCTIONS,
         sequence::FUNCTIONS,
         system::FUNCTIONS,
