@@ -117,6 +117,7 @@ impl<'a> Ends<'a> {
                     score < max.score || (!max.exclusive && score == max.score)
                 }),
             ),
+            Ends::Names(min, max) if set.is_small() => return walked(set, min, max, reverse),
             Ends::Names(min, max) => (
                 set.partition_point(|_, name| min.is_after(name)),
                 set.partition_point(|_, name| max.is_not_before(name)),
@@ -124,6 +125,32 @@ impl<'a> Ends<'a> {
         };
         start..end.max(start)
     }
+}
+
+/// The ranks between two names in a small set: a list, which is walked from
+/// one end for as long as it fits. That is another part of it than a search
+/// would find if the scores differ, where a range of names means little.
+fn walked(set: &SortedSet, min: LexBound<'_>, max: LexBound<'_>, reverse: bool) -> Range<usize> {
+    let names: Vec<&[u8]> = set.iter().map(|(name, _)| &name[..]).collect();
+    let reaches_min = |name: &&[u8]| !min.is_after(name);
+    let reaches_max = |name: &&[u8]| max.is_not_before(name);
+    let ends = names.last().zip(names.first());
+    if ends.is_none_or(|(last, first)| !reaches_min(last) || !reaches_max(first)) {
+        return 0..0;
+    }
+    if reverse {
+        let end = names.iter().rposition(reaches_max).map_or(0, |at| at + 1);
+        let fitting = names[..end]
+            .iter()
+            .rev()
+            .take_while(|name| reaches_min(name));
+        let fitting = fitting.count();
+        return end - fitting..end;
+    }
+    let start = names.iter().position(reaches_min);
+    let start = start.unwrap_or(names.len());
+    let fitting = names[start..].iter().take_while(|name| reaches_max(name));
+    start..start + fitting.count()
 }
 
 /// The arguments of ZRANGE and its older forms, from the key on.
