@@ -73,3 +73,4 @@ SELECT a.attname, a.attnum FROM pg_attribute a WHERE a.attrelid = 'pg_policy'::r
 SELECT * FROM unnest(ARRAY['a', 'b']) WITH ORDINALITY AS t(x, n) ORDER BY n;
 SELECT x, ordinality FROM unnest('7 8'::int2vector) WITH ORDINALITY x ORDER BY 2;
 SELECT getdatabaseencoding();
+SELECT 1 WHERE 1 IN (SELECT pg_partition_ancestors('thing')::oid);

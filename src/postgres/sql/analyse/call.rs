@@ -172,7 +172,8 @@ impl Analyser<'_> {
             ));
         };
         let nested = |set: &RowSource| value.expr.slots() & 1 << set.slot != 0;
-        if builtin.kind != Kind::Set || sets.iter().any(nested) {
+        let single = matches!(builtin.kind, Kind::Set | Kind::Rows([_]));
+        if !single || sets.iter().any(nested) {
             return Err(Error::unsupported(
                 "such a set-returning function in a select list",
             ));
