@@ -341,6 +341,10 @@ const CONVERSATIONS: &[(&str, &str)] = &[
          D Sh
          B |h||x,ABC|
          E |0
+         P l|SELECT * FROM lower($1, $2) AS result|2278,25
+         D Sl
+         B |l||x,ABC|
+         E |0
          P i|SELECT count($1)|2278
          P j|SELECT $1 = name FROM t|1043
          D Sj

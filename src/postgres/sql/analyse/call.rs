@@ -33,9 +33,7 @@ impl Analyser<'_> {
         let mut arguments = Vec::new();
         for argument in plain_arguments(call)? {
             let argument = self.expr(argument)?;
-            // A driver declares so the result of a function that it calls.
-            let is_result = argument.ty == Type::Void && matches!(argument.expr, Expr::Param(_));
-            if !is_result {
+            if !is_result(&argument) {
                 arguments.push(argument);
             }
         }
@@ -324,6 +322,12 @@ const WINDOW_ONLY: &[&str] = &[
     "last_value",
     "ntile",
 ];
+
+/// True for a parameter by which a driver declares the result of the function
+/// that it calls: it is no argument.
+pub(super) fn is_result(argument: &Typed) -> bool {
+    argument.ty == Type::Void && matches!(argument.expr, Expr::Param(_))
+}
 
 fn no_function(name: &str, types: &[Type]) -> Error {
     if WINDOW_ONLY.contains(&name) {

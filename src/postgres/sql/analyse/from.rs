@@ -5,6 +5,7 @@ use sqlparser::ast::{
     Query, TableAlias, TableFactor, TableWithJoins,
 };
 
+use super::call::is_result;
 use super::join::outer_join;
 use super::scope::{Relation, RelationColumn, Visible};
 use super::{Analyser, Typed, fold, object_name};
@@ -353,7 +354,10 @@ impl Analyser<'_> {
             let FunctionArg::Unnamed(FunctionArgExpr::Expr(ast)) = argument else {
                 return Err(Error::unsupported(format!("the argument {argument}")));
             };
-            arguments.push(self.function_argument(ast)?);
+            let argument = self.function_argument(ast)?;
+            if !is_result(&argument) {
+                arguments.push(argument);
+            }
         }
         if name == "unnest" && arguments.len() > 1 {
             return self.unnest(arguments, alias);
