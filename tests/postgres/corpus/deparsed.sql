@@ -276,6 +276,7 @@ SELECT pg_get_indexdef(indexrelid), pg_get_indexdef(indexrelid, 0, true), indcla
 SELECT * FROM pg_indexes WHERE schemaname = 'public' ORDER BY tablename, indexname;
 SELECT pg_get_serial_sequence('k', 'Mixed'), pg_get_serial_sequence('g', 'i');
 SELECT i.indkey[0], i.indoption[i.indnatts - 1] FROM pg_index i WHERE i.indexrelid = 'kp'::regclass;
+SELECT indoption[0] & 1::smallint, pg_typeof(2::smallint & 3::smallint), 6 & 2::smallint FROM pg_index WHERE indexrelid = 'kp'::regclass;
 SELECT r.name, (r.keys).x, (r.keys).n FROM (SELECT c.relname AS name, information_schema._pg_expandarray(i.indkey) AS keys FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = 'g'::regclass) r ORDER BY 1, 3;
 SELECT information_schema._pg_expandarray(indkey) AS keys, (information_schema._pg_expandarray(indkey)).n FROM pg_index WHERE indexrelid = 'kp'::regclass ORDER BY 2;
 SELECT (keys).y FROM (SELECT information_schema._pg_expandarray(indkey) AS keys FROM pg_index WHERE indexrelid = 'kp'::regclass) r;

@@ -98,6 +98,9 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
         Ok(Value::Float(value))
     })
     .volatile(),
+    Builtin::new("&", &[Int2, Int2], Int2, |a, _| {
+        Ok(Value::Int(int(&a[0])? & int(&a[1])?))
+    }),
     Builtin::new("&", &[Int4, Int4], Int4, |a, _| {
         Ok(Value::Int(int(&a[0])? & int(&a[1])?))
     }),
