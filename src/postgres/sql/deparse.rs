@@ -2,7 +2,7 @@
 //! ruleutils write it: every conversion stands in it, operators stand in
 //! parentheses. The pretty form leaves out the parentheses that it can.
 
-use super::expr::{Arithmetic, Comparison, Expr, Truth};
+use super::expr::{Comparison, Expr, Truth};
 use super::functions::{Builtin, quote_ident};
 use crate::postgres::storage::sequence::SequenceId;
 use crate::postgres::storage::table::Column;
@@ -102,16 +102,9 @@ impl<'a> Deparser<'a> {
                 };
                 self.is(operand, word, *negated);
             }
-            Expr::Compare(comparison, left, right) => self.operator(left, sign(*comparison), right),
+            Expr::Compare(comparison, left, right) => self.operator(left, comparison.sign(), right),
             Expr::Arithmetic(operator, _, left, right) => {
-                let sign = match operator {
-                    Arithmetic::Add => "+",
-                    Arithmetic::Subtract => "-",
-                    Arithmetic::Multiply => "*",
-                    Arithmetic::Divide => "/",
-                    Arithmetic::Modulo => "%",
-                };
-                self.operator(left, sign, right);
+                self.operator(left, operator.sign(), right);
             }
             Expr::Like {
                 operand,
@@ -172,7 +165,7 @@ impl<'a> Deparser<'a> {
                 all,
             } => {
                 let which = if *all { "ALL" } else { "ANY" };
-                self.quantified(operand, &format!("{} {which}", sign(*comparison)), array);
+                self.quantified(operand, &format!("{} {which}", comparison.sign()), array);
             }
             Expr::Case { arms, otherwise } => self.case(arms, otherwise, false),
             Expr::Coalesce(list) => self.call("COALESCE", list),
@@ -497,28 +490,11 @@ fn binds_closer(own: Option<char>, around: Option<char>) -> Option<bool> {
 fn operator_of(expr: &Expr) -> Option<Option<char>> {
     let short = |sign: &str| sign.chars().next().filter(|_| sign.len() == 1);
     match expr {
-        Expr::Compare(comparison, ..) => Some(short(sign(*comparison))),
-        Expr::Arithmetic(operator, ..) => Some(Some(match operator {
-            Arithmetic::Add => '+',
-            Arithmetic::Subtract => '-',
-            Arithmetic::Multiply => '*',
-            Arithmetic::Divide => '/',
-            Arithmetic::Modulo => '%',
-        })),
+        Expr::Compare(comparison, ..) => Some(short(comparison.sign())),
+        Expr::Arithmetic(operator, ..) => Some(short(operator.sign())),
         Expr::Like { .. } | Expr::Negate(..) => Some(None),
         Expr::Call(builtin, _) if builtin.is_operator() => Some(short(builtin.name)),
         _ => None,
-    }
-}
-
-fn sign(comparison: Comparison) -> &'static str {
-    match comparison {
-        Comparison::Equal => "=",
-        Comparison::NotEqual => "<>",
-        Comparison::Less => "<",
-        Comparison::LessOrEqual => "<=",
-        Comparison::Greater => ">",
-        Comparison::GreaterOrEqual => ">=",
     }
 }
 

@@ -129,6 +129,18 @@ pub(in crate::postgres) enum Comparison {
 }
 
 impl Comparison {
+    /// As it is written.
+    pub(in crate::postgres) fn sign(self) -> &'static str {
+        match self {
+            Comparison::Equal => "=",
+            Comparison::NotEqual => "<>",
+            Comparison::Less => "<",
+            Comparison::LessOrEqual => "<=",
+            Comparison::Greater => ">",
+            Comparison::GreaterOrEqual => ">=",
+        }
+    }
+
     /// The comparison with its sides exchanged.
     pub(in crate::postgres) fn flip(self) -> Comparison {
         match self {
@@ -149,6 +161,19 @@ pub(in crate::postgres) enum Arithmetic {
     Multiply,
     Divide,
     Modulo,
+}
+
+impl Arithmetic {
+    /// As it is written.
+    pub(in crate::postgres) fn sign(self) -> &'static str {
+        match self {
+            Arithmetic::Add => "+",
+            Arithmetic::Subtract => "-",
+            Arithmetic::Multiply => "*",
+            Arithmetic::Divide => "/",
+            Arithmetic::Modulo => "%",
+        }
+    }
 }
 
 /// Calls `$visit` with every direct part of an expression, subqueries left

@@ -315,7 +315,7 @@ impl Analyser<'_> {
             Some(Type::Varchar) if self.as_written => Type::Text,
             Some(ty) => ty,
             None => {
-                let sign = super::operator::comparison_sign(comparison);
+                let sign = comparison.sign();
                 return Err(super::operator::no_operator(operand.ty, sign, element));
             }
         };

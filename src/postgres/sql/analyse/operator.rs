@@ -64,7 +64,7 @@ impl Analyser<'_> {
         left: Typed,
         right: Typed,
     ) -> Result<Typed> {
-        let sign = comparison_sign(comparison);
+        let sign = comparison.sign();
         let (left, right, ty) = self.meet(left, right, sign)?;
         if matches!(ty, Type::Json | Type::Void | Type::Record) {
             return Err(no_operator(ty, sign, ty));
@@ -396,17 +396,6 @@ fn named(name: &[String]) -> Result<BinaryOperator> {
         "!~~*" => BinaryOperator::PGNotILikeMatch,
         other => BinaryOperator::Custom(other.to_owned()),
     })
-}
-
-pub(super) fn comparison_sign(comparison: Comparison) -> &'static str {
-    match comparison {
-        Comparison::Equal => "=",
-        Comparison::NotEqual => "<>",
-        Comparison::Less => "<",
-        Comparison::LessOrEqual => "<=",
-        Comparison::Greater => ">",
-        Comparison::GreaterOrEqual => ">=",
-    }
 }
 
 fn sign(op: &BinaryOperator) -> String {
