@@ -600,6 +600,12 @@ impl Session {
         running.unwrap_or_else(|| self.settings.default_modes())
     }
 
+    /// The modes of the transaction that ROLLBACK AND CHAIN begins.
+    pub(super) fn outer_modes(&self) -> Modes {
+        let running = self.transaction.as_deref().map(Transaction::outer_modes);
+        running.unwrap_or_else(|| self.settings.default_modes())
+    }
+
     /// Changes the modes of the transaction, which begins if none runs.
     pub(super) fn set_modes(&mut self, modes: Modes) -> Result<()> {
         self.look_at_recovery();

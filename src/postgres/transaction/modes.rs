@@ -73,6 +73,16 @@ impl Transaction {
         }
     }
 
+    /// The modes that ROLLBACK AND CHAIN hands on: those outside of every
+    /// savepoint, all of which it undoes first.
+    pub(in crate::postgres) fn outer_modes(&self) -> Modes {
+        let outermost = self.levels.first();
+        Modes {
+            read_only: Some(outermost.map_or(self.read_only, |level| level.read_only)),
+            ..self.modes()
+        }
+    }
+
     /// Changes the modes, where that is still possible.
     pub(in crate::postgres) fn set_modes(&mut self, modes: Modes) -> Result<()> {
         let inside = !self.levels.is_empty();

@@ -123,7 +123,7 @@ impl Session {
 
     fn roll_back_block(&mut self, chain: bool) -> Result<Answer> {
         self.need_block_to_chain(chain, "ROLLBACK")?;
-        let modes = self.modes();
+        let modes = self.outer_modes();
         let mut answer = Answer::word("ROLLBACK");
         if self.block == Block::None {
             answer.notices.push(no_transaction());

@@ -470,4 +470,19 @@ pub const SCHEDULES: &[(&str, &str)] = &[
         a: SELECT count(*) FROM kept -> (0) 1
         ",
     ),
+    (
+        "ROLLBACK AND CHAIN hands on the modes outside of every savepoint, COMMIT those at hand",
+        "
+        a: BEGIN -> 0
+        a: SAVEPOINT s -> 0
+        a: SET TRANSACTION READ ONLY -> 0
+        a: ROLLBACK AND CHAIN -> 0
+        a: UPDATE stock SET price = 1 WHERE sku = 'a' -> 1
+        a: SAVEPOINT s -> 0
+        a: SET TRANSACTION READ ONLY -> 0
+        a: COMMIT AND CHAIN -> 0
+        a: UPDATE stock SET price = 2 WHERE sku = 'a' -> 25006
+        a: COMMIT -> 0
+        ",
+    ),
 ];
