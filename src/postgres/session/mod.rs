@@ -546,6 +546,8 @@ impl Session {
         if transaction.deferred.is_empty() {
             return Ok(());
         }
+        // A savepoint that made the transaction read-only does so no more.
+        transaction.release_all();
         let (shared, settings) = (&self.shared, &mut self.settings);
         let checked = executor::check_deferred(shared, transaction, settings).await;
         if let Err(error) = checked {

@@ -91,7 +91,7 @@ impl Transaction {
     }
 
     /// Every savepoint is released when the transaction ends.
-    pub(super) fn release_all(&mut self) {
+    pub(in crate::postgres) fn release_all(&mut self) {
         if !self.levels.is_empty() {
             self.release_from(0);
         }

@@ -468,6 +468,12 @@ pub const SCHEDULES: &[(&str, &str)] = &[
         a: SET TRANSACTION READ ONLY -> 0
         a: COMMIT -> 25006
         a: SELECT count(*) FROM kept -> (0) 1
+        a: BEGIN -> 0
+        a: INSERT INTO kept VALUES ('a') -> 1
+        a: SAVEPOINT s -> 0
+        a: SET TRANSACTION READ ONLY -> 0
+        a: COMMIT -> 0
+        a: SELECT count(*) FROM kept -> (1) 1
         ",
     ),
     (
