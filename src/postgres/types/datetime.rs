@@ -597,7 +597,8 @@ impl Interval {
                 .checked_mul(MICROS_PER_DAY)?
                 .checked_add(at.rem_euclid(MICROS_PER_DAY))?;
         }
-        let at = at.checked_add(i64::from(self.days) * MICROS_PER_DAY)?;
+        let days = i64::from(self.days).checked_mul(MICROS_PER_DAY)?;
+        let at = at.checked_add(days)?;
         in_range(at.checked_add(self.micros)?).filter(|at| !is_infinite(*at))
     }
 

@@ -49,3 +49,5 @@ SELECT to_timestamp('NaN');
 SELECT to_timestamp(1e20);
 SELECT to_timestamp('-Infinity'), to_timestamp(-210866803200), to_timestamp(9224318015999), to_timestamp(1.5);
 WITH t AS (SELECT clock_timestamp() AS before, pg_sleep(0.05), clock_timestamp() AS after) SELECT after - before >= interval '50 ms' AS slept FROM t;
+SELECT timestamp '2026-01-01' + interval '2147483647 days';
+SELECT timestamptz '2026-01-01' - interval '2147483647 days';
