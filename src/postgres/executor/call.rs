@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::{Execution, acquire_relation};
+use super::{Execution, acquire};
 use crate::postgres::backends::Interrupt;
 use crate::postgres::catalog::WaitEvent;
 use crate::postgres::engine::Shared;
 use crate::postgres::error::{Error, Result, SqlState};
-use crate::postgres::locks::{AdvisoryKey, LockMode, LockTag, Pid, Request, wait};
+use crate::postgres::locks::{AdvisoryKey, LockMode, LockTag, Pid};
 use crate::postgres::settings::Scope;
 use crate::postgres::sql::{AdvisoryLock, Call, System};
 use crate::postgres::storage::sequence::SequenceId;
@@ -115,7 +115,7 @@ async fn lock_sequence(run: &mut Execution<'_>, arguments: &[Value]) -> Result<(
     let (tag, mode) = (LockTag::sequence(id), LockMode::RowExclusive);
     let def = shared.lock().catalog.sequence(id).cloned();
     let name = def.as_ref().map_or("", |def| &def.name);
-    acquire_relation(shared, pid, run.settings, tag, mode, name).await?;
+    acquire(shared, pid, run.settings, tag, mode, name).await?;
     shared.sequences.lock().hold_listed(id, pid);
     Ok(())
 }
@@ -130,19 +130,7 @@ async fn lock_advisory(run: &mut Execution<'_>, lock: AdvisoryLock, tag: LockTag
             return Ok(Value::Bool(false));
         }
     } else {
-        let request = {
-            let mut engine = run.shared.lock();
-            let request = engine.locks.acquire(tag, mode, pid);
-            if let Request::Queued(id) = request {
-                run.shared.note_wait(&engine, pid, id, "advisory lock");
-            }
-            request
-        };
-        match request {
-            Request::Granted => {}
-            Request::Deadlock(error) => return Err(error),
-            Request::Queued(id) => wait(run.shared, pid, id, run.limits()).await?,
-        }
+        acquire(run.shared, pid, run.settings, tag, mode, "advisory lock").await?;
     }
     if lock.transaction {
         run.transaction.keep_lock(tag, mode);

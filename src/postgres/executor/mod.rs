@@ -245,13 +245,13 @@ pub(super) async fn lock_relation(
     if transaction.holds(tag, mode) {
         return Ok(());
     }
-    acquire_relation(shared, transaction.pid, settings, tag, mode, name).await?;
+    acquire(shared, transaction.pid, settings, tag, mode, name).await?;
     transaction.keep_lock(tag, mode);
     Ok(())
 }
 
-/// Takes a lock on a relation, for the caller to keep.
-async fn acquire_relation(
+/// Takes a lock, for the caller to keep; `name` is what it is on.
+async fn acquire(
     shared: &Shared,
     pid: Pid,
     settings: &Settings,
