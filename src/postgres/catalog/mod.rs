@@ -99,11 +99,15 @@ pub(super) struct Sight<'a> {
 impl Sight<'_> {
     /// The tables that are seen.
     fn tables(&self) -> impl Iterator<Item = Arc<TableDef>> {
-        let (engine, top) = (self.engine, self.top);
-        let tables = engine.catalog.tables();
-        let seen = tables.filter(move |table| table.presence.seen(&engine.clog, top));
-        seen.map(move |table| table.seen_by(&engine.clog, top))
+        tables(self.engine, self.top)
     }
+}
+
+/// The definitions of the tables that the transaction `top` sees.
+fn tables(engine: &Engine, top: Xid) -> impl Iterator<Item = Arc<TableDef>> {
+    let tables = engine.catalog.tables();
+    let seen = tables.filter(move |table| table.presence.seen(&engine.clog, top));
+    seen.map(move |table| table.seen_by(&engine.clog, top))
 }
 
 /// Every table of the catalog that there is.

@@ -76,8 +76,7 @@ impl<'a> Attribute<'a> {
         Attribute {
             modifier: column.modifier,
             not_null: column.not_null,
-            // The sequence of an identity column is no default.
-            default: column.default.is_some() && !column.identity,
+            default: column.has_default(),
             identity: match column.generated {
                 Some(Generated::Identity) => "a",
                 _ if column.identity => "d",

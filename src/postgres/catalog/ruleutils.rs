@@ -1,6 +1,7 @@
 //! Definitions as text: what pg_get_expr, pg_get_indexdef and
 //! pg_get_constraintdef show.
 
+use super::tables;
 use crate::postgres::engine::Engine;
 use crate::postgres::sql::{Deparser, quote_ident};
 use crate::postgres::storage::clog::Xid;
@@ -111,12 +112,7 @@ impl Ruleutils<'_> {
     }
 
     fn tables<T>(&self, find: impl Fn(&TableDef) -> Option<T>) -> Option<T> {
-        let (clog, top) = (&self.engine.clog, self.top);
-        let mut tables = self.engine.catalog.tables();
-        tables.find_map(|table| match table.presence.seen(clog, top) {
-            true => find(&table.seen_by(clog, top)),
-            false => None,
-        })
+        tables(self.engine, self.top).find_map(|def| find(&def))
     }
 
     fn index<T>(&self, id: u32, show: impl Fn(&TableDef, &IndexDef) -> T) -> Option<T> {
@@ -205,14 +201,9 @@ impl Ruleutils<'_> {
         );
         shown += if key.full { " MATCH FULL" } else { "" };
         for (when, action) in [("UPDATE", key.on_update), ("DELETE", key.on_delete)] {
-            let action = match action {
-                Referential::NoAction => continue,
-                Referential::Restrict => "RESTRICT",
-                Referential::Cascade => "CASCADE",
-                Referential::SetNull => "SET NULL",
-                Referential::SetDefault => "SET DEFAULT",
-            };
-            shown += &format!(" ON {when} {action}");
+            if action != Referential::NoAction {
+                shown += &format!(" ON {when} {}", action.words());
+            }
         }
         shown += if key.deferrable { " DEFERRABLE" } else { "" };
         shown += if key.deferred {

@@ -256,6 +256,19 @@ pub(in crate::postgres) enum Referential {
     SetDefault,
 }
 
+impl Referential {
+    /// As it is written.
+    pub(in crate::postgres) fn words(self) -> &'static str {
+        match self {
+            Referential::NoAction => "NO ACTION",
+            Referential::Restrict => "RESTRICT",
+            Referential::Cascade => "CASCADE",
+            Referential::SetNull => "SET NULL",
+            Referential::SetDefault => "SET DEFAULT",
+        }
+    }
+}
+
 /// A FOREIGN KEY constraint, in the table that refers.
 #[derive(Debug, Clone)]
 pub(in crate::postgres) struct ForeignKey {

@@ -6,7 +6,7 @@ use super::yes_or_no;
 use crate::postgres::storage::sequence::SequenceDef;
 use crate::postgres::storage::table::{Column, Generated};
 use crate::postgres::types::Type::{Int4, Name, Varchar};
-use crate::postgres::types::{Row, Type, Value};
+use crate::postgres::types::{MODIFIER_HEADER, Row, Type, Value};
 
 pub(super) static TABLE: SystemTable = SystemTable {
     name: "information_schema.columns",
@@ -172,7 +172,10 @@ fn row(
 fn sizes(ty: Type, modifier: i32) -> [Value; 6] {
     let bytes = |size: i32| int(size.saturating_mul(4));
     let [length, octets] = match ty {
-        Type::Varchar | Type::Bpchar if modifier >= 0 => [int(modifier - 4), bytes(modifier - 4)],
+        Type::Varchar | Type::Bpchar if modifier >= 0 => {
+            let length = modifier - MODIFIER_HEADER;
+            [int(length), bytes(length)]
+        }
         Type::Text | Type::Varchar | Type::Bpchar => [NULL, int(1 << 30)],
         _ => [NULL, NULL],
     };
@@ -183,7 +186,7 @@ fn sizes(ty: Type, modifier: i32) -> [Value; 6] {
         Type::Float4 => [int(24), int(2), NULL],
         Type::Float8 => [int(53), int(2), NULL],
         Type::Numeric if modifier >= 0 => {
-            let size = modifier - 4;
+            let size = modifier - MODIFIER_HEADER;
             [int(size >> 16), int(10), int(size & 0x7ff)]
         }
         Type::Numeric => [NULL, int(10), NULL],

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use super::super::ruleutils::{Shown, show};
 use super::super::{PUBLIC, Sight, SystemTable, count, text};
 use super::yes_or_no;
-use crate::postgres::storage::table::{
-    Check, ForeignKey, IndexDef, KeyConstraint, Referential, TableDef,
-};
+use crate::postgres::storage::table::{Check, ForeignKey, IndexDef, TableDef};
 use crate::postgres::types::Type::{Int4, Name, Varchar};
 use crate::postgres::types::{Row, Value};
 
@@ -112,7 +110,7 @@ pub(super) static KEY_COLUMN_USAGE: SystemTable = SystemTable {
                     return Value::Null;
                 };
                 let referred = key.parent_columns[at];
-                let index = unique_index(sight, key).map(|(_, index)| index);
+                let index = unique_index(sight, key);
                 let mut columns = index.and_then(|index| index.columns()).unwrap_or_default();
                 columns.retain(|column| key.parent_columns.contains(column));
                 let place = columns.iter().position(|column| *column == referred);
@@ -147,7 +145,7 @@ pub(super) static CONSTRAINT_COLUMN_USAGE: SystemTable = SystemTable {
     with: &[],
     rows: |sight| {
         each(sight, |def, constraint| {
-            let own = || Some(Arc::new(def.clone()));
+            let own = || Some(def.clone());
             let (table, mut columns) = match constraint {
                 Constraint::Key(index) => (own(), index.columns().unwrap_or_default()),
                 Constraint::Check(check) => (own(), check.condition.columns()),
@@ -195,7 +193,7 @@ pub(super) static REFERENTIAL_CONSTRAINTS: SystemTable = SystemTable {
             let Constraint::Reference(key) = constraint else {
                 return Vec::new();
             };
-            let index = unique_index(sight, key).map(|(_, index)| index);
+            let index = unique_index(sight, key);
             let unique = match index.filter(IndexDef::is_constraint) {
                 Some(index) => named(sight, &index.name),
                 None => vec![Value::Null, Value::Null, Value::Null],
@@ -205,8 +203,8 @@ pub(super) static REFERENTIAL_CONSTRAINTS: SystemTable = SystemTable {
                 unique,
                 vec![
                     text(if key.full { "FULL" } else { "NONE" }),
-                    text(rule(key.on_update)),
-                    text(rule(key.on_delete)),
+                    text(key.on_update.words()),
+                    text(key.on_delete.words()),
                 ],
             ];
             vec![row.concat().into()]
@@ -236,9 +234,7 @@ impl Constraint<'_> {
 
     fn kind(&self) -> &'static str {
         match self {
-            Constraint::Key(index) if index.constraint == Some(KeyConstraint::Primary) => {
-                "PRIMARY KEY"
-            }
+            Constraint::Key(index) if index.is_primary() => "PRIMARY KEY",
             Constraint::Key(_) => "UNIQUE",
             Constraint::Check(_) | Constraint::NotNull(_) => "CHECK",
             Constraint::Reference(_) => "FOREIGN KEY",
@@ -247,7 +243,7 @@ impl Constraint<'_> {
 }
 
 /// What is shown of each constraint of each table.
-fn each(sight: &Sight<'_>, show: impl Fn(&TableDef, &Constraint<'_>) -> Vec<Row>) -> Vec<Row> {
+fn each(sight: &Sight<'_>, show: impl Fn(&Arc<TableDef>, &Constraint<'_>) -> Vec<Row>) -> Vec<Row> {
     let mut rows = Vec::new();
     for def in sight.tables() {
         let keys = def.indexes.iter().filter(|index| index.is_constraint());
@@ -267,19 +263,8 @@ fn named(sight: &Sight<'_>, name: &str) -> Vec<Value> {
     vec![text(&sight.settings.database), text("public"), text(name)]
 }
 
-/// The index that a reference stands on, with its table.
-fn unique_index(sight: &Sight<'_>, key: &ForeignKey) -> Option<(Arc<TableDef>, IndexDef)> {
+/// The index that a reference stands on.
+fn unique_index(sight: &Sight<'_>, key: &ForeignKey) -> Option<IndexDef> {
     let parent = sight.tables().find(|table| table.id == key.parent)?;
-    let index = parent.referred_index(&key.parent_columns)?.clone();
-    Some((parent, index))
-}
-
-fn rule(action: Referential) -> &'static str {
-    match action {
-        Referential::NoAction => "NO ACTION",
-        Referential::Restrict => "RESTRICT",
-        Referential::Cascade => "CASCADE",
-        Referential::SetNull => "SET NULL",
-        Referential::SetDefault => "SET DEFAULT",
-    }
+    parent.referred_index(&key.parent_columns).cloned()
 }
