@@ -325,8 +325,7 @@ impl<'a> Deparser<'a> {
     }
 
     fn operator(&mut self, left: &Expr, sign: &str, right: &Expr) {
-        let mut characters = sign.chars();
-        let short = characters.next().filter(|_| characters.next().is_none());
+        let short = short(sign);
         self.enclosed(|d| {
             d.part(left, true, Around::Operator(short, true));
             d.out += &format!(" {sign} ");
@@ -488,7 +487,6 @@ fn binds_closer(own: Option<char>, around: Option<char>) -> Option<bool> {
 /// The sign of an operator, if it is one of one character between two
 /// operands; None if it is no operator.
 fn operator_of(expr: &Expr) -> Option<Option<char>> {
-    let short = |sign: &str| sign.chars().next().filter(|_| sign.len() == 1);
     match expr {
         Expr::Compare(comparison, ..) => Some(short(comparison.sign())),
         Expr::Arithmetic(operator, ..) => Some(short(operator.sign())),
@@ -496,6 +494,10 @@ fn operator_of(expr: &Expr) -> Option<Option<char>> {
         Expr::Call(builtin, _) if builtin.is_operator() => Some(short(builtin.name)),
         _ => None,
     }
+}
+
+fn short(sign: &str) -> Option<char> {
+    sign.chars().next().filter(|_| sign.len() == 1)
 }
 
 /// True for a conversion that is a function of PostgreSQL: others take a value

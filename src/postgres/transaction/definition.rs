@@ -47,8 +47,7 @@ pub(super) fn log_whole(engine: &Engine, top: Xid, id: TableId, entries: &mut Ve
     // In this order: rows of the old definition may not fit the new one.
     entries.push(Entry::Truncate(id));
     entries.push(Entry::Define(table.seen_by(&engine.clog, top)));
-    let newest = table.heap.rows().filter_map(|(_, chain)| chain.newest());
-    let live = newest.filter(|version| !version.xmax.is_some());
+    let live = table.heap.live(&engine.clog);
     entries.extend(live.map(|version| {
         Entry::Row(RowEntry {
             table: id,

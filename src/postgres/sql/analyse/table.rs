@@ -26,7 +26,7 @@ impl Analyser<'_> {
     }
 
     /// Analyses something as it is evaluated, and as it was written.
-    fn both(&mut self, analyse: impl Fn(&mut Self) -> Result<Expr>) -> Result<Formula> {
+    fn both(&mut self, mut analyse: impl FnMut(&mut Self) -> Result<Expr>) -> Result<Formula> {
         let expr = analyse(self)?;
         self.as_written = true;
         let written = analyse(self);
@@ -126,11 +126,15 @@ impl Analyser<'_> {
     /// A key of an index.
     pub(in crate::postgres) fn index_key(mut self, key: &Ast) -> Result<(Formula, Type)> {
         self.enter("index expressions");
-        let value = self.expr(key)?;
-        let ty = self.settle(value)?.ty;
+        let mut ty = Type::Unknown;
         let value = self.both(|a| {
             let value = a.expr(key)?;
-            Ok(a.settle(value)?.expr)
+            let value = a.settle(value)?;
+            // How it is written may leave a type open, and comes last.
+            if !a.as_written {
+                ty = value.ty;
+            }
+            Ok(value.expr)
         })?;
         immutable(&value, "index expression")?;
         Ok((value, ty))
