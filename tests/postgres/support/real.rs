@@ -197,10 +197,21 @@ struct Observed(Client);
 impl Waiting for Observed {
     fn until_waiting(&mut self, pid: &str) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         let question = format!("SELECT 1 WHERE cardinality(pg_blocking_pids({pid})) > 0");
-        Box::pin(async move {
-            while shown(self.0.simple_query(&question).await) != "(1) 1" {
-                rt::sleep(std::time::Duration::from_millis(10)).await;
-            }
-        })
+        Box::pin(self.until(question, "(1) 1"))
+    }
+
+    fn until_ready(&mut self, pid: &str) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        let question =
+            format!("SELECT 1 FROM pg_stat_activity WHERE pid = {pid} AND state = 'active'");
+        Box::pin(self.until(question, "0"))
+    }
+}
+
+impl Observed {
+    /// Asks until it is so.
+    async fn until(&self, question: String, wanted: &str) {
+        while shown(self.0.simple_query(&question).await) != wanted {
+            rt::sleep(std::time::Duration::from_millis(10)).await;
+        }
     }
 }

@@ -24,6 +24,10 @@ type Pending = Pin<Box<dyn Future<Output = String> + Send>>;
 pub trait Waiting: Send {
     /// Returns once the session is known to wait for a lock.
     fn until_waiting(&mut self, pid: &str) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+
+    /// Returns once a session that has answered is ready for the next query:
+    /// an error is told before the transaction is undone.
+    fn until_ready(&mut self, pid: &str) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
 
 /// In virtual time a session that has not answered for this long waits.
@@ -32,6 +36,10 @@ struct Virtual;
 impl Waiting for Virtual {
     fn until_waiting(&mut self, _: &str) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(rt::sleep(Duration::from_millis(100)))
+    }
+
+    fn until_ready(&mut self, _: &str) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(std::future::ready(()))
     }
 }
 
@@ -87,10 +95,12 @@ async fn open(address: &str) -> Session {
 
 /// Gives a step its time: its answer, or the step if it waits.
 async fn settle(future: Pending, pid: &str, waiting: &mut dyn Waiting) -> Result<String, Pending> {
-    match select(future, waiting.until_waiting(pid)).await {
-        Either::Left((answer, _)) => Ok(answer),
-        Either::Right(((), future)) => Err(future),
-    }
+    let answer = match select(future, waiting.until_waiting(pid)).await {
+        Either::Left((answer, _)) => answer,
+        Either::Right(((), future)) => return Err(future),
+    };
+    waiting.until_ready(pid).await;
+    Ok(answer)
 }
 
 /// Tells what has been let go on, until everybody answered or waits. What
