@@ -301,23 +301,6 @@ pub const SCHEDULES: &[(&str, &str)] = &[
         ",
     ),
     (
-        "who waited for an update that was kept waits for what came of it",
-        "
-        a: BEGIN -> 0
-        b: BEGIN ISOLATION LEVEL REPEATABLE READ -> 0
-        b: SELECT pg_advisory_xact_lock(1) -> () 1
-        c: BEGIN -> 0
-        c: UPDATE stock SET price = 6 WHERE sku = 'c' -> 1
-        a: UPDATE stock SET price = 5 WHERE sku = 'c' -> waits
-        b: SELECT sku FROM stock WHERE sku = 'c' FOR UPDATE -> waits
-        c: COMMIT -> 0
-        a: ... UPDATE stock SET price = 5 WHERE sku = 'c' -> 1
-        a: ROLLBACK -> 0
-        b: ... SELECT sku FROM stock WHERE sku = 'c' FOR UPDATE -> 40001
-        b: ROLLBACK -> 0
-        ",
-    ),
-    (
         "who comes after the update was kept is told at once",
         "
         a: BEGIN -> 0
@@ -491,4 +474,68 @@ pub const SCHEDULES: &[(&str, &str)] = &[
         a: COMMIT -> 0
         ",
     ),
+    (
+        "what writes a table anew holds SHARE on it too, and has that past a queue",
+        "
+        a: BEGIN -> 0
+        a: TRUNCATE orders -> 0
+        b: DELETE FROM orders -> waits
+        a: LOCK TABLE orders IN SHARE MODE NOWAIT -> 0
+        a: LOCK TABLE orders IN EXCLUSIVE MODE NOWAIT -> 55P03
+        b: ... DELETE FROM orders -> 0
+        a: ROLLBACK -> 0
+        a: BEGIN -> 0
+        a: ALTER TABLE stock ALTER COLUMN left_over TYPE bigint -> 0
+        b: DELETE FROM stock WHERE sku = 'x' -> waits
+        a: LOCK TABLE stock IN SHARE MODE NOWAIT -> 0
+        a: COMMIT -> 0
+        b: ... DELETE FROM stock WHERE sku = 'x' -> 0
+        a: BEGIN -> 0
+        a: ALTER TABLE stock ADD UNIQUE (price, sku) -> 0
+        b: DELETE FROM stock WHERE sku = 'x' -> waits
+        a: LOCK TABLE stock IN SHARE MODE NOWAIT -> 0
+        a: COMMIT -> 0
+        b: ... DELETE FROM stock WHERE sku = 'x' -> 0
+        a: BEGIN -> 0
+        a: ALTER TABLE stock ADD COLUMN more int -> 0
+        b: DELETE FROM stock WHERE sku = 'x' -> waits
+        a: LOCK TABLE stock IN SHARE MODE NOWAIT -> 55P03
+        b: ... DELETE FROM stock WHERE sku = 'x' -> 0
+        a: ROLLBACK -> 0
+        ",
+    ),
 ];
+
+/// Where a real server lets two sessions go at once and the faster decides:
+/// name, our transcript, and the other that it may give.
+pub const RACES: &[(&str, &str, &str)] = &[(
+    "who waited for an update that was kept waits for what came of it",
+    "
+    a: BEGIN -> 0
+    b: BEGIN ISOLATION LEVEL REPEATABLE READ -> 0
+    b: SELECT pg_advisory_xact_lock(1) -> () 1
+    c: BEGIN -> 0
+    c: UPDATE stock SET price = 6 WHERE sku = 'c' -> 1
+    a: UPDATE stock SET price = 5 WHERE sku = 'c' -> waits
+    b: SELECT sku FROM stock WHERE sku = 'c' FOR UPDATE -> waits
+    c: COMMIT -> 0
+    a: ... UPDATE stock SET price = 5 WHERE sku = 'c' -> 1
+    a: ROLLBACK -> 0
+    b: ... SELECT sku FROM stock WHERE sku = 'c' FOR UPDATE -> 40001
+    b: ROLLBACK -> 0
+    ",
+    "
+    a: BEGIN -> 0
+    b: BEGIN ISOLATION LEVEL REPEATABLE READ -> 0
+    b: SELECT pg_advisory_xact_lock(1) -> () 1
+    c: BEGIN -> 0
+    c: UPDATE stock SET price = 6 WHERE sku = 'c' -> 1
+    a: UPDATE stock SET price = 5 WHERE sku = 'c' -> waits
+    b: SELECT sku FROM stock WHERE sku = 'c' FOR UPDATE -> waits
+    c: COMMIT -> 0
+    a: ... UPDATE stock SET price = 5 WHERE sku = 'c' -> 1
+    b: ... SELECT sku FROM stock WHERE sku = 'c' FOR UPDATE -> 40001
+    a: ROLLBACK -> 0
+    b: ROLLBACK -> 0
+    ",
+)];

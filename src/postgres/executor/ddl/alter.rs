@@ -178,6 +178,7 @@ impl Work<'_> {
             .renewed(&engine.clog, writer, change)?;
         let indexes: Vec<u32> = def.indexes.iter().map(|index| index.id).collect();
         engine.ssi.coarsen(id, true, &indexes);
+        self.lock_to_index(engine, id);
         self.take_over(engine, id, def, Some(heap))?;
         self.rewrites_all(engine.table(id)?);
         Ok(())
@@ -296,6 +297,9 @@ impl Work<'_> {
             self.reads_all(engine.table(id)?, 0);
         }
         verify(&engine, top, id, &before, &def)?;
+        if def.indexes.len() > before.indexes.len() {
+            self.lock_to_index(&mut engine, id);
+        }
         self.take_over(&mut engine, id, def, None)
     }
 

@@ -280,6 +280,17 @@ impl Work<'_> {
         lock_relation(shared, self.transaction, settings, tag, mode, name).await
     }
 
+    /// Notes the lock in which PostgreSQL fills a table's indexes, beside the
+    /// strongest, which keeps everybody else away: whoever has a lock gets it
+    /// once more past a queue.
+    fn lock_to_index(&mut self, engine: &mut Engine, id: TableId) {
+        let (tag, mode) = (LockTag::Relation(id), LockMode::Share);
+        if !self.transaction.holds(tag, mode) {
+            engine.locks.grant(tag, mode, self.transaction.pid);
+            self.transaction.keep_lock(tag, mode);
+        }
+    }
+
     /// Finds a table, locks it, and makes sure that it is still the one.
     async fn lock_table(&mut self, name: &str, mode: LockMode) -> Result<Option<TableId>> {
         loop {

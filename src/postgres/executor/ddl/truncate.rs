@@ -78,6 +78,7 @@ impl Work<'_> {
             engine.ssi.remove_table(sxact, id)?;
         }
         self.transaction.xid(&mut engine);
+        self.lock_to_index(&mut engine, id);
         let contents = engine.table_mut(id)?.truncate();
         let definition = Definition::Truncated(id, Box::new(contents));
         self.transaction.defined(&mut engine, definition);
