@@ -351,21 +351,21 @@ pub const SCHEDULES: &[(&str, &str, &str)] = &[
         "who looks for a deadlock first gives way",
         "
         b: SET deadlock_timeout = '60s'
-        a: SET deadlock_timeout = '500ms'
+        a: SET deadlock_timeout = '3s'
         a: BEGIN
         b: BEGIN
         a: UPDATE stock SET price = 1 WHERE sku = 'a'
         b: UPDATE stock SET price = 2 WHERE sku = 'b'
         b: UPDATE stock SET price = 2 WHERE sku = 'a'
         a: UPDATE stock SET price = 1 WHERE sku = 'b'
-        a: -- wait 2000
+        a: -- answers
         b: COMMIT
         a: COMMIT
         a: SELECT sku, price FROM stock ORDER BY sku
         ",
         "
         b: SET deadlock_timeout = '60s' -> 0
-        a: SET deadlock_timeout = '500ms' -> 0
+        a: SET deadlock_timeout = '3s' -> 0
         a: BEGIN -> 0
         b: BEGIN -> 0
         a: UPDATE stock SET price = 1 WHERE sku = 'a' -> 1
@@ -384,24 +384,24 @@ pub const SCHEDULES: &[(&str, &str, &str)] = &[
         "
         a: BEGIN
         a: UPDATE stock SET price = 1 WHERE sku = 'a'
-        b: SET lock_timeout = '300ms'
+        b: SET lock_timeout = '3s'
         b: UPDATE stock SET price = 2 WHERE sku = 'a'
-        a: -- wait 1000
+        b: -- answers
         b: SET lock_timeout = 0
-        b: SET statement_timeout = '300ms'
+        b: SET statement_timeout = '3s'
         b: UPDATE stock SET price = 2 WHERE sku = 'a'
-        a: -- wait 1000
+        b: -- answers
         a: COMMIT
         b: UPDATE stock SET price = 2 WHERE sku = 'a'
         ",
         "
         a: BEGIN -> 0
         a: UPDATE stock SET price = 1 WHERE sku = 'a' -> 1
-        b: SET lock_timeout = '300ms' -> 0
+        b: SET lock_timeout = '3s' -> 0
         b: UPDATE stock SET price = 2 WHERE sku = 'a' -> waits
         b: ... UPDATE stock SET price = 2 WHERE sku = 'a' -> 55P03
         b: SET lock_timeout = 0 -> 0
-        b: SET statement_timeout = '300ms' -> 0
+        b: SET statement_timeout = '3s' -> 0
         b: UPDATE stock SET price = 2 WHERE sku = 'a' -> waits
         b: ... UPDATE stock SET price = 2 WHERE sku = 'a' -> 57014
         a: COMMIT -> 0

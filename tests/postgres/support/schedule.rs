@@ -2,7 +2,8 @@
 //!
 //! A schedule is lines of `session: SQL`. The transcript says for every step
 //! what it answered, or that it waits; a step that had to wait is told again
-//! when it is done, after the step that let it go on.
+//! when it is done, after the step that let it go on. `session: -- answers`
+//! waits for a step that time alone lets go on.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -58,8 +59,12 @@ pub async fn run(address: &str, setup: &str, schedule: &str, waiting: &mut dyn W
     let mut transcript = String::new();
     for line in schedule.lines().map(str::trim).filter(|l| !l.is_empty()) {
         let (name, sql) = line.split_once(": ").expect("session: SQL");
-        if let Some(ms) = sql.strip_prefix("-- wait ") {
-            rt::sleep(Duration::from_millis(ms.parse().unwrap())).await;
+        if sql == "-- answers" {
+            let session = sessions.get_mut(name).expect("a session");
+            let (sql, future) = session.pending.take().expect("it waits");
+            let answer = future.await;
+            waiting.until_ready(&session.pid).await;
+            writeln!(transcript, "{name}: ... {sql} -> {answer}").unwrap();
         } else {
             if !sessions.contains_key(name) {
                 sessions.insert(name.to_owned(), open(address).await);
