@@ -359,7 +359,10 @@ macro_rules! walk {
         }
 
         impl Select {
-            fn $visit_select(&$($mutable)? self, visit: &mut dyn FnMut(&$($mutable)? Expr)) {
+            pub(in crate::postgres) fn $visit_select(
+                &$($mutable)? self,
+                visit: &mut dyn FnMut(&$($mutable)? Expr),
+            ) {
                 if let Some(from) = &$($mutable)? self.from {
                     from.$visit_node(visit);
                 }
@@ -423,7 +426,10 @@ macro_rules! walk {
         }
 
         impl Node {
-            fn $visit_node(&$($mutable)? self, visit: &mut dyn FnMut(&$($mutable)? Expr)) {
+            pub(in crate::postgres) fn $visit_node(
+                &$($mutable)? self,
+                visit: &mut dyn FnMut(&$($mutable)? Expr),
+            ) {
                 match self {
                     Node::Scan(scan) => {
                         match &$($mutable)? scan.access {

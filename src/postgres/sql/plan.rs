@@ -378,6 +378,19 @@ pub(in crate::postgres) struct Grouping {
     pub(in crate::postgres) having: Option<Expr>,
 }
 
+impl Grouping {
+    /// What a query groups by, or what it has that asks for a group.
+    pub(in crate::postgres) fn clause(&self) -> &'static str {
+        match self {
+            Grouping { keys, .. } if !keys.is_empty() => "GROUP BY clause",
+            Grouping {
+                having: Some(_), ..
+            } => "HAVING clause",
+            _ => "aggregate functions",
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::postgres) struct Aggregate {
     pub(in crate::postgres) function: AggregateFunction,

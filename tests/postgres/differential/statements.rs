@@ -27,7 +27,8 @@ impl Statements<'_> {
     /// One statement that reads, writes or locks.
     pub fn one(&mut self) -> String {
         let one_table = self.serializable;
-        match self.draw.within(0..100) {
+        match self.draw.within(0..105) {
+            100.. => self.derived(),
             0..9 => self.select(),
             9..24 => self.locking_select(),
             24..43 => self.update(),
@@ -227,6 +228,44 @@ impl Statements<'_> {
             _ => "SELECT sum(a.v * b.v) FROM a JOIN b ON a.id = b.aid",
         }
         .to_owned()
+    }
+
+    /// Tables through subqueries in FROM, which may lock or change them.
+    fn derived(&mut self) -> String {
+        let (n, m, condition) = (self.number(), self.number(), self.condition());
+        let (table, mode, policy) = (self.table(), self.mode(), self.policy());
+        let one_table = self.serializable;
+        match self.draw.within(0..10) {
+            1 if !one_table => format!(
+                "SELECT x.id, b.id FROM (SELECT id, v FROM a WHERE {condition}) x \
+                 JOIN b ON b.aid = x.id ORDER BY 1, 2"
+            ),
+            2 if !one_table => "SELECT * FROM b LEFT JOIN (SELECT id AS i, v + 1 AS w FROM a \
+                                WHERE v > 10) x ON x.i = b.aid ORDER BY b.id"
+                .to_owned(),
+            3 if !one_table => format!(
+                "UPDATE a SET v = x.w FROM (SELECT aid, v + 1 AS w FROM b WHERE id = {n}) x \
+                 WHERE a.id = x.aid RETURNING a.id, x.w"
+            ),
+            4 if !one_table => format!(
+                "SELECT * FROM b, LATERAL (SELECT k, v AS w FROM a WHERE a.id = b.aid) x \
+                 WHERE b.id = {n} FOR {mode} OF x{policy}"
+            ),
+            5 if !one_table => format!(
+                "DELETE FROM b USING (SELECT id FROM a WHERE v > 20) x \
+                 WHERE b.aid = x.id AND b.id = {n}"
+            ),
+            6 => format!("SELECT count(*) FROM (SELECT DISTINCT v FROM {table}) x"),
+            7 => format!(
+                "SELECT * FROM (SELECT id, v % 20 AS w FROM {table} WHERE {condition}) x \
+                 WHERE w >= 0 ORDER BY id LIMIT 1 FOR {mode}{policy}"
+            ),
+            8 => format!("SELECT * FROM (SELECT id, v FROM {table}) x WHERE id = {n} AND v < {m}0"),
+            _ => format!(
+                "SELECT * FROM (SELECT id, v + 1 AS w FROM {table} WHERE {condition}) x \
+                 WHERE id <> {m} FOR {mode}{policy}"
+            ),
+        }
     }
 
     fn with(&mut self) -> String {

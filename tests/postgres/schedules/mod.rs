@@ -2,6 +2,7 @@
 //! real one, it is asked too.
 
 mod classic;
+mod derived;
 mod found;
 mod ordered;
 mod watched;
@@ -71,7 +72,7 @@ fn schedules() -> impl Iterator<Item = (&'static str, String, String)> {
     let classic = classic::SCHEDULES.iter();
     let classic = classic.map(|(name, steps, transcript)| (*name, plain(steps), plain(transcript)));
     let found = found::SCHEDULES.iter().chain(ordered::SCHEDULES);
-    let found = found.chain(watched::SCHEDULES);
+    let found = found.chain(watched::SCHEDULES).chain(derived::SCHEDULES);
     let found = found.map(|(name, transcript)| (*name, steps(transcript), plain(transcript)));
     classic.chain(found)
 }

@@ -201,7 +201,9 @@ impl Analyser<'_> {
         for Item { expr, mut column } in self.projection(list)? {
             let value = self.settle(Typed::new(expr, column.ty))?;
             column.ty = value.ty;
-            exprs.push(value.expr);
+            let mut expr = value.expr;
+            self.expand(&mut expr);
+            exprs.push(expr);
             columns.push(column);
         }
         Ok((Some(exprs), columns))
@@ -239,7 +241,8 @@ impl Analyser<'_> {
     fn matching(&mut self, mut tree: Tree, selection: Option<&Ast>) -> Result<Matching> {
         self.enter("WHERE");
         if let Some(selection) = selection {
-            let condition = self.condition(selection, "WHERE")?;
+            let mut condition = self.condition(selection, "WHERE")?;
+            self.expand(&mut condition);
             tree.conditions.extend(condition.conjuncts());
         }
         let (from, filter) = plan_joins(tree, 0);
@@ -261,7 +264,10 @@ impl Analyser<'_> {
         let mut source = self.matching(tree, update.selection.as_ref())?;
         let (returning, output) = self.returning(update.returning.as_deref())?;
         self.enter("UPDATE");
-        let assignments = self.assignments(&table, &update.assignments)?;
+        let mut assignments = self.assignments(&table, &update.assignments)?;
+        for (_, value) in &mut assignments {
+            self.expand(value);
+        }
         self.mark_system(&mut source.from);
         let update = Update {
             table,

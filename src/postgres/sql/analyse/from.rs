@@ -7,6 +7,7 @@ use sqlparser::ast::{
 
 use super::call::is_result;
 use super::join::outer_join;
+use super::locks::Lockable;
 use super::scope::{Relation, RelationColumn, Visible};
 use super::{Analyser, Typed, fold, object_name};
 use crate::postgres::catalog::system_table;
@@ -14,7 +15,9 @@ use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::locks::LockMode;
 use crate::postgres::sql::expr::{Comparison, Expr};
 use crate::postgres::sql::functions::Kind;
-use crate::postgres::sql::plan::{Access, JoinKind, Node, RowSource, Rows, Scan};
+use crate::postgres::sql::plan::{
+    Access, JoinKind, Node, Query as PlanQuery, RowSource, Rows, Scan,
+};
 use crate::postgres::storage::catalog::ViewColumn;
 use crate::postgres::storage::table::TableId;
 use crate::postgres::types::{Type, Value};
@@ -66,18 +69,38 @@ impl Analyser<'_> {
 
     fn joined(&mut self, item: &TableWithJoins) -> Result<(Tree, Vec<Visible>)> {
         let first = self.scope().relations.len();
-        let (mut tree, mut visible) = self.factor(&item.relation)?;
-        for join in &item.joins {
-            let (constraint, kind, swapped) = join_kind(&join.join_operator)?;
+        let joins: Vec<_> = item
+            .joins
+            .iter()
+            .map(|join| join_kind(&join.join_operator))
+            .collect::<Result<_>>()?;
+        let around = self.nullable;
+        // True for what stands left of a join that may fill that with NULLs.
+        let filled = |joins: &[(_, JoinKind, bool)]| {
+            let mut joins = joins.iter();
+            around || joins.any(|(_, kind, swapped)| *swapped || *kind == JoinKind::Full)
+        };
+        self.nullable = filled(&joins);
+        let factor = self.factor(&item.relation);
+        self.nullable = around;
+        let (mut tree, mut visible) = factor?;
+        self.expand_tree(&mut tree);
+        for (at, join) in item.joins.iter().enumerate() {
+            let (constraint, kind, swapped) = joins[at];
             // A LATERAL item sees what stands to its left.
             let outside = self.scope().visible.len();
             let before = visible.clone();
             self.scope().visible.extend(before);
+            let own = kind != JoinKind::Inner && !swapped;
+            self.nullable = own || filled(&joins[at + 1..]);
             let factor = self.factor(&join.relation);
+            self.nullable = around;
             self.scope().visible.truncate(outside);
-            let (right, right_visible) = factor?;
-            let (on, both) =
+            let (mut right, right_visible) = factor?;
+            self.expand_tree(&mut right);
+            let (mut on, both) =
                 self.constraint(constraint, kind, swapped, first, visible, right_visible)?;
+            on.iter_mut().for_each(|condition| self.expand(condition));
             visible = both;
             if kind == JoinKind::Inner {
                 tree.add(right);
@@ -230,7 +253,14 @@ impl Analyser<'_> {
             if let Some(cte) = self.ctes.get_mut(index) {
                 cte.read = true;
             }
-            return self.rows(Rows::Cte(index), columns, text, alias, "a WITH query");
+            return self.rows(
+                Rows::Cte(index),
+                columns,
+                text,
+                alias,
+                "a WITH query",
+                Lockable::default(),
+            );
         }
         if let Some(view) = self.catalog.view(&text, self.clog, self.top) {
             let (query, columns) = (view.query.clone(), view.columns.clone());
@@ -255,6 +285,7 @@ impl Analyser<'_> {
                 text,
                 alias,
                 "a table",
+                Lockable::default(),
             );
         }
         let table = self.table(name, LockMode::AccessShare)?;
@@ -276,10 +307,11 @@ impl Analyser<'_> {
     ) -> Result<(Tree, Vec<Visible>)> {
         let scopes = std::mem::take(&mut self.scopes);
         let named = std::mem::take(&mut self.named);
-        let analysed = self.derived_rows(query);
+        let base = self.next_slot;
+        let analysed = self.derived_query(query);
         self.scopes = scopes;
         self.named = named;
-        let (rows, mut columns) = analysed?;
+        let (query, mut columns) = analysed?;
         // Columns that its tables have got since are none of its own.
         let mut same = columns.iter().zip(made);
         let keeps = same.all(|(column, made)| column.name == made.name && column.ty == made.ty);
@@ -287,7 +319,7 @@ impl Analyser<'_> {
             return Err(Error::unsupported("a view whose tables have changed"));
         }
         columns.truncate(made.len());
-        self.rows(rows, columns, name, alias, "a view")
+        self.subquery(query, base, columns, name, alias, "a view")
     }
 
     fn derived(
@@ -311,25 +343,25 @@ impl Analyser<'_> {
                 "For example, FROM (SELECT ...) [AS] foo."
             }));
         };
+        let base = self.next_slot;
         let analysed = if lateral {
-            self.derived_rows(query)
+            self.derived_query(query)
         } else {
             // Its neighbours are out of sight.
             let scope = self.scope();
             let relations = std::mem::take(&mut scope.relations);
             let visible = std::mem::take(&mut scope.visible);
-            let analysed = self.derived_rows(query);
+            let analysed = self.derived_query(query);
             let scope = self.scope();
             scope.relations = relations;
             scope.visible = visible;
             analysed
         };
-        let (rows, columns) = analysed?;
-        self.rows(rows, columns, name, alias, "a subquery")
+        let (query, columns) = analysed?;
+        self.subquery(query, base, columns, name, alias, "a subquery")
     }
 
-    fn derived_rows(&mut self, query: &Query) -> Result<(Rows, Vec<RelationColumn>)> {
-        let base = self.next_slot;
+    fn derived_query(&mut self, query: &Query) -> Result<(PlanQuery, Vec<RelationColumn>)> {
         let (query, columns) = self.settled_query(query)?;
         let columns = columns.into_iter().map(|column| RelationColumn {
             name: column.name,
@@ -337,7 +369,49 @@ impl Analyser<'_> {
             modifier: column.modifier,
             origin: column.origin,
         });
-        Ok((self.query_rows(query, base)?, columns.collect()))
+        Ok((query, columns.collect()))
+    }
+
+    /// Adds a subquery under a name: as rows of its own, unless it can be
+    /// pulled up. Its slots begin at `base`.
+    fn subquery(
+        &mut self,
+        query: PlanQuery,
+        base: usize,
+        columns: Vec<RelationColumn>,
+        name: String,
+        alias: Option<&TableAlias>,
+        kind: &'static str,
+    ) -> Result<(Tree, Vec<Visible>)> {
+        let pulled = match self.pull_up(query) {
+            Ok(pulled) => pulled,
+            Err(query) => {
+                let locks = Lockable::of_subquery(&query);
+                let rows = self.query_rows(query, base)?;
+                return self.rows(rows, columns, name, alias, kind, locks);
+            }
+        };
+        let slot = self.new_slot()?;
+        let locks = pulled
+            .tree
+            .nodes
+            .iter()
+            .fold(Lockable::default(), |found, node| {
+                found.and(Lockable::of_node(node))
+            });
+        let mut relation = Relation {
+            name,
+            slot,
+            columns,
+            table: None,
+            system: false,
+            kind,
+            locks,
+        };
+        rename(&mut relation, alias)?;
+        let visible = self.add_relation(relation)?;
+        self.scope().pulled_up.push((slot, pulled.output));
+        Ok((pulled.tree, visible))
     }
 
     /// A function in FROM. It sees what stands to its left.
@@ -399,7 +473,14 @@ impl Analyser<'_> {
         if with_ordinality {
             return self.numbered(rows, columns, name, alias);
         }
-        self.rows(rows, columns, name, alias, "a function")
+        self.rows(
+            rows,
+            columns,
+            name,
+            alias,
+            "a function",
+            Lockable::default(),
+        )
     }
 
     /// WITH ORDINALITY: the values of a set beside their numbers.
@@ -429,7 +510,14 @@ impl Analyser<'_> {
             origin: None,
         });
         let rows = Rows::Zipped(vec![call, numbers.expr]);
-        self.rows(rows, columns, name, alias, "a function")
+        self.rows(
+            rows,
+            columns,
+            name,
+            alias,
+            "a function",
+            Lockable::default(),
+        )
     }
 
     /// Arrays side by side.
@@ -455,6 +543,7 @@ impl Analyser<'_> {
             "unnest".to_owned(),
             alias,
             "a function",
+            Lockable::default(),
         )
     }
 
@@ -473,6 +562,7 @@ impl Analyser<'_> {
         name: String,
         alias: Option<&TableAlias>,
         kind: &'static str,
+        locks: Lockable,
     ) -> Result<(Tree, Vec<Visible>)> {
         let slot = self.new_slot()?;
         let width = columns.len();
@@ -483,6 +573,7 @@ impl Analyser<'_> {
             table: None,
             system: false,
             kind,
+            locks,
         };
         rename(&mut relation, alias)?;
         let visible = self.add_relation(relation)?;

@@ -40,7 +40,7 @@ struct Score {
     hash: bool,
 }
 
-fn slots(node: &Node) -> u64 {
+pub(super) fn slots(node: &Node) -> u64 {
     node.slots()
         .iter()
         .fold(0, |set, (slot, _)| set | 1 << slot)

@@ -18,6 +18,7 @@ mod name;
 mod operator;
 mod output;
 mod presort;
+mod pull_up;
 mod quals;
 mod query;
 mod scope;
@@ -88,6 +89,8 @@ pub(in crate::postgres) struct Analyser<'a> {
     scopes: Vec<Scope>,
     /// The first slot that no relation in sight has.
     next_slot: usize,
+    /// True for a part of FROM that an outer join may fill with NULLs.
+    nullable: bool,
     /// How many subqueries have an id.
     subplans: usize,
     /// Every query of WITH, and the names that are in sight.
@@ -119,6 +122,7 @@ impl<'a> Analyser<'a> {
             untyped: Vec::new(),
             scopes: Vec::new(),
             next_slot: 0,
+            nullable: false,
             subplans: 0,
             ctes: Vec::new(),
             named: Vec::new(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use sqlparser::ast::Ident;
 
+use super::locks::Lockable;
 use super::{Analyser, Typed, fold, located};
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::sql::expr::Expr;
@@ -33,6 +34,8 @@ pub(super) struct Relation {
     pub(super) system: bool,
     /// What FOR UPDATE says about it, if it is no table.
     pub(super) kind: &'static str,
+    /// What FOR UPDATE locks of it.
+    pub(super) locks: Lockable,
 }
 
 impl Relation {
@@ -45,6 +48,7 @@ impl Relation {
             modifier: column.modifier,
             origin: Some((table.id, i16::try_from(index + 1).unwrap_or(0))),
         });
+        let locks = Lockable::Rows(vec![(slot, table.id)]);
         Relation {
             name,
             slot,
@@ -52,6 +56,7 @@ impl Relation {
             table: Some(table),
             system: false,
             kind: "a table",
+            locks,
         }
     }
 
@@ -106,6 +111,9 @@ pub(super) struct Scope {
     pub(super) clause: &'static str,
     /// The windows that WINDOW names.
     pub(super) named_windows: Vec<(String, sqlparser::ast::WindowSpec)>,
+    /// What the columns of subqueries stand for that became a part of this
+    /// query, by the subquery's slot.
+    pub(super) pulled_up: Vec<(usize, Vec<Expr>)>,
 }
 
 impl Scope {

@@ -7,6 +7,7 @@ use sqlparser::ast::{
 
 use super::from::Tree;
 use super::join::plan_joins;
+use super::locks::refuse_nullable;
 use super::output::{Item, not_in_list, output_number};
 use super::presort::presort;
 use super::{Analyser, Scope, fold};
@@ -31,9 +32,11 @@ impl Analyser<'_> {
     ) -> Result<(Query, Vec<OutputColumn>)> {
         refuse_clauses(select)?;
         let base = self.next_slot;
+        let nullable = std::mem::take(&mut self.nullable);
         self.scopes.push(Scope::default());
         let result = self.select_in_scope(query, select, base);
         self.scopes.pop();
+        self.nullable = nullable;
         self.next_slot = base;
         result
     }
@@ -48,7 +51,8 @@ impl Analyser<'_> {
         self.from(&select.from, &mut tree)?;
         self.enter("WHERE");
         if let Some(selection) = &select.selection {
-            let condition = self.condition(selection, "WHERE")?;
+            let mut condition = self.condition(selection, "WHERE")?;
+            self.expand(&mut condition);
             tree.conditions.extend(condition.conjuncts());
         }
         let mut groups = self.groups(&select.group_by, &select.projection)?;
@@ -101,16 +105,11 @@ impl Analyser<'_> {
         } else {
             None
         };
-        let grouped = grouping.as_ref().map(|grouping| match grouping {
-            Grouping { keys, .. } if !keys.is_empty() => "GROUP BY clause",
-            Grouping {
-                having: Some(_), ..
-            } => "HAVING clause",
-            _ => "aggregate functions",
-        });
+        let grouped = grouping.as_ref().map(Grouping::clause);
         let locks = self.locks(&query.locks, grouped, &distinct, windows.is_some())?;
         let (limit, offset, with_ties) = self.limit(query)?;
         let (from, filter) = self.planned(tree, sets);
+        refuse_nullable(from.as_ref(), &locks)?;
         let (output, columns) = items
             .into_iter()
             .map(|item| (item.expr, item.column))
@@ -130,6 +129,7 @@ impl Analyser<'_> {
             offset,
             locks,
         };
+        self.expand_select(&mut select);
         presort(&mut select, self.outer_slots());
         Ok((Query::Select(Box::new(select)), columns))
     }
@@ -142,6 +142,7 @@ impl Analyser<'_> {
         sets: Vec<crate::postgres::sql::plan::RowSource>,
     ) -> (Option<Node>, Vec<Expr>) {
         tree.nodes.extend(sets.into_iter().map(Node::Rows));
+        self.expand_tree(&mut tree);
         if tree.nodes.is_empty() {
             return (None, tree.conditions);
         }
@@ -155,7 +156,7 @@ impl Analyser<'_> {
         match node {
             Node::Scan(scan) => {
                 let relations = &self.scope().relations;
-                scan.system = relations
+                scan.system |= relations
                     .iter()
                     .any(|relation| relation.slot == scan.slot && relation.system);
             }
