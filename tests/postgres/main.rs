@@ -4,6 +4,8 @@
 mod analysed;
 mod bugs;
 mod clients;
+#[path = "../real/cluster.rs"]
+mod cluster;
 mod conversations;
 mod copying;
 mod corpus;
@@ -21,6 +23,8 @@ mod fuzz;
 mod fuzzed;
 mod hermitage;
 mod isolation;
+#[path = "../real/place.rs"]
+mod place;
 mod protocol;
 mod quals;
 mod replication;

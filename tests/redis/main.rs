@@ -16,8 +16,12 @@ mod long_scripts;
 mod monitoring;
 mod oracle;
 mod persistence;
+#[path = "../real/place.rs"]
+mod place;
 mod propagation;
 mod recipes;
+#[path = "../real/redis_server.rs"]
+mod redis_server;
 mod replication;
 mod scripts;
 mod sentinel;

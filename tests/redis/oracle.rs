@@ -1,105 +1,16 @@
 //! The real server, where there is one.
 
-use std::io::{BufRead, BufReader, Lines, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
-use parking_lot::Mutex;
 
-/// A `redis-server` of its own, stopped when dropped.
-pub struct RealRedis {
-    process: Child,
-    port: u16,
-    folder: PathBuf,
-    /// Kept open, for a server that writes to it.
-    #[expect(dead_code, reason = "closed when the server is stopped")]
-    log: Lines<BufReader<ChildStdout>>,
-}
-
-/// How many servers were started. Held from finding a free port until it is
-/// taken, as two tests would else find the same one.
-static STARTED: Mutex<u64> = Mutex::new(0);
+pub use crate::redis_server::RealRedis;
 
 impl RealRedis {
-    /// None, and a word about it, without the binary.
-    pub fn start() -> Option<RealRedis> {
-        RealRedis::launch("Ready to accept connections", |command, _, _| {
-            command.args(["--save", "", "--appendonly", "no"]);
-            command.args(["--rdbcompression", "no", "--hz", "500"]);
-        })
-    }
-
-    /// A `redis-server --sentinel` with these lines in its configuration.
-    pub fn sentinel(lines: &str) -> Option<RealRedis> {
-        RealRedis::launch("+monitor", |command, folder, port| {
-            let file = folder.join("sentinel.conf");
-            std::fs::write(&file, format!("port {port}\n{lines}")).unwrap();
-            command.arg(file).arg("--sentinel");
-        })
-    }
-
-    /// A server that has logged this word.
-    fn launch(ready: &str, configure: impl Fn(&mut Command, &Path, u16)) -> Option<RealRedis> {
-        let mut started = STARTED.lock();
-        for _ in 0..20 {
-            *started += 1;
-            let free = TcpListener::bind("127.0.0.1:0").unwrap();
-            let port = free.local_addr().unwrap().port();
-            drop(free);
-            // A replica leaves a dump where it runs.
-            let folder = format!("doublebuy-redis-{}-{started}", std::process::id());
-            let folder = std::env::temp_dir().join(folder);
-            std::fs::create_dir_all(&folder).unwrap();
-            let mut command = Command::new("redis-server");
-            configure(&mut command, &folder, port);
-            let process = command
-                .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
-                .args(["--dir", &folder.display().to_string()])
-                .stdout(Stdio::piped())
-                .spawn();
-            let Ok(mut process) = process else {
-                std::fs::remove_dir_all(&folder).unwrap();
-                println!("skipped: no redis-server binary");
-                return None;
-            };
-            let mut log = BufReader::new(process.stdout.take().unwrap()).lines();
-            let ready = log.any(|line| line.unwrap().contains(ready));
-            let real = RealRedis {
-                process,
-                port,
-                folder,
-                log,
-            };
-            // Without, another process took the port meanwhile, and it ended.
-            if ready {
-                return Some(real);
-            }
-        }
-        panic!("twenty ports that were free were taken when redis-server wanted them");
-    }
-
     pub fn connect(&self) -> Raw {
         Raw::open(&self.address())
-    }
-
-    pub fn port(&self) -> u16 {
-        self.port
-    }
-
-    pub fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
-    }
-}
-
-impl Drop for RealRedis {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _gone = self.process.kill();
-        self.process.wait().unwrap();
-        drop(std::fs::remove_dir_all(&self.folder));
     }
 }
 

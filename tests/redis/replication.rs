@@ -10,7 +10,6 @@
 //! offsets: the streams are the same to the byte.
 
 use std::fmt::Write as _;
-use std::net::TcpListener;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -114,11 +113,27 @@ impl Stage {
         address.rsplit_once(':').unwrap().1.to_owned()
     }
 
+    /// A line with names in place of the ports.
+    fn without_ports(&self, line: &str) -> String {
+        let ports = [self.port(0), self.port(1)];
+        // Numbers, each with what ends it: the same digits within a longer one
+        // are no port.
+        let parts = line.split_inclusive(|c: char| !c.is_ascii_digit());
+        let shown = |part: &str| {
+            let number = part.trim_end_matches(|c: char| !c.is_ascii_digit());
+            match ports.iter().position(|port| port == number) {
+                Some(index) => part.replace(number, ["<A>", "<B>"][index]),
+                None => part.to_owned(),
+            }
+        };
+        parts.map(shown).collect()
+    }
+
     fn expanded(&self, line: &str) -> String {
         line.replace("$A", &format!("127.0.0.1 {}", self.port(0)))
             .replace("$B", &format!("127.0.0.1 {}", self.port(1)))
             .replace("$addressA", &format!("127.0.0.1:{}", self.port(0)))
-            .replace("$nobody", &format!("127.0.0.1 {}", nobody()))
+            .replace("$nobody", NOBODY)
             .replace("$soon", &self.soon.as_millis().to_string())
     }
 
@@ -171,9 +186,7 @@ impl Stage {
                 Some(length) if length != "-1" => "$".to_owned(),
                 _ => line,
             };
-            let mut line = line
-                .replace(&self.port(0), "<A>")
-                .replace(&self.port(1), "<B>");
+            let mut line = self.without_ports(&line);
             if line.starts_with("master_port:") || line.starts_with(':') && line.len() == 6 {
                 line = line.chars().filter(|c| !c.is_ascii_digit()).collect();
             }
@@ -231,11 +244,8 @@ impl Stage {
     }
 }
 
-/// A port on which nobody listens.
-fn nobody() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
-}
+/// Where nobody listens, now or later: a free port could be another test's.
+const NOBODY: &str = "127.0.0.1 1";
 
 /// Every schedule with its title.
 fn schedules() -> impl Iterator<Item = (&'static str, &'static str)> {

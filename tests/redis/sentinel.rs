@@ -52,11 +52,16 @@ fn ours(primary: u16, quorum: usize) -> String {
 }
 
 fn real(primary: u16, quorum: usize) -> Option<RealRedis> {
-    RealRedis::sentinel(&format!(
+    let lines = format!(
         "sentinel monitor shop 127.0.0.1 {primary} {quorum}\n\
          sentinel down-after-milliseconds shop {DOWN_AFTER_MS}\n\
          sentinel failover-timeout shop {TIMEOUT_MS}\n"
-    ))
+    );
+    RealRedis::launch("+monitor", |command, folder, port| {
+        let file = folder.join("sentinel.conf");
+        std::fs::write(&file, format!("port {port}\n{lines}")).unwrap();
+        command.arg(file).arg("--sentinel");
+    })
 }
 
 /// A primary and its replica, both real.
@@ -66,7 +71,7 @@ fn servers() -> Option<(RealRedis, RealRedis)> {
         &mut primary.connect(),
         "CONFIG SET repl-diskless-sync-delay 0",
     );
-    let port = primary.port();
+    let port = primary.port;
     let mut client = replica.connect();
     say(&mut client, &format!("REPLICAOF 127.0.0.1 {port}"));
     until("the replica is in step", || {
@@ -132,7 +137,7 @@ fn ours_answers_as_a_real_one_does() {
     let Some((primary, _replica)) = servers() else {
         return;
     };
-    let port = primary.port();
+    let port = primary.port;
     let real = real(port, 2).unwrap();
     let ours = ours(port, 2);
     let mut clients = [real.connect(), Raw::open(&ours)];
@@ -203,14 +208,14 @@ fn ours_and_a_real_one_fail_over_together() {
     let Some((primary, replica)) = servers() else {
         return;
     };
-    let port = primary.port();
+    let port = primary.port;
     let real = real(port, 2).unwrap();
     let mut clients = [real.connect(), Raw::open(&ours(port, 2))];
     for client in &mut clients {
         until("both know each other", || knows_all(client));
     }
     drop(primary);
-    let new = replica.port().to_string();
+    let new = replica.port.to_string();
     for client in &mut clients {
         until("it says that the replica leads", || {
             say(client, "SENTINEL GET-MASTER-ADDR-BY-NAME shop").contains(&new)

@@ -3,7 +3,13 @@
 
 mod api;
 mod client;
+#[path = "../real/cluster.rs"]
+mod cluster;
 mod failures;
+#[path = "../real/place.rs"]
+mod place;
+#[path = "../real/redis_server.rs"]
+mod redis_server;
 mod selling;
 mod servers;
 mod simulated;
@@ -31,8 +37,7 @@ fn with_servers<F: Future<Output = ()>>(test: impl FnOnce(World) -> F) {
     };
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
-        postgres.ready().await;
-        redis.ready().await;
+        postgres.prepare().await;
         test(World { postgres, redis }).await;
     });
 }

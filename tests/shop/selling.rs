@@ -297,8 +297,6 @@ fn a_redlock_does_without_a_minority_of_its_servers() {
         let (Some(second), Some(third)) = (Redis::start(), Redis::start()) else {
             return;
         };
-        second.ready().await;
-        third.ready().await;
         let all = [&world.redis, &second, &third]
             .map(Redis::address)
             .join(",");
