@@ -11,18 +11,11 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::{Instance, World, with_servers};
 
-const BUSY: &str = r#"{"error":"busy"}"#;
+/// A deadline that a test waits for, though nothing that is under way may take
+/// as long, on any machine.
+const DEADLINE: Duration = Duration::from_secs(3);
 
-/// Holds the product's row until it is dropped.
-async fn hold_the_row(world: &World) -> tokio_postgres::Client {
-    let client = world.postgres.connect().await;
-    let hold = "BEGIN; SELECT 1 FROM products FOR UPDATE";
-    client
-        .batch_execute(hold)
-        .await
-        .expect("nobody else has it");
-    client
-}
+const BUSY: &str = r#"{"error":"busy"}"#;
 
 const WAITING: &str = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
 const IN_TRANSACTION: &str =
@@ -34,13 +27,13 @@ fn a_statement_that_takes_too_long_is_busy_and_leaves_nothing() {
         let options = Options {
             stock: StockStrategy::Pessimistic,
             pool_size: 1,
-            deadline: Duration::from_millis(300),
+            deadline: DEADLINE,
             ..world.options()
         };
         world.stock(&options, "mug", 1).await;
         let shop = Instance::start(options).await;
         let mut client = shop.client().await;
-        let holder = hold_the_row(&world).await;
+        let holder = world.hold_the_row().await;
         assert_eq!(client.order("k", "mug", 1).await, (503, BUSY.to_owned()));
         drop(holder);
         world.until(WAITING, 0).await;
@@ -62,7 +55,7 @@ fn a_buyer_that_leaves_takes_its_transaction_along() {
         };
         world.stock(&options, "mug", 1).await;
         let shop = Instance::start(options).await;
-        let holder = hold_the_row(&world).await;
+        let holder = world.hold_the_row().await;
         let mut leaving = shop.client().await;
         let request = rt::spawn(async move { leaving.order("k", "mug", 1).await });
         world.until(WAITING, 1).await;
@@ -82,28 +75,25 @@ fn a_buyer_that_leaves_takes_its_transaction_along() {
 #[test]
 fn a_full_pool_is_busy_and_a_patient_one_is_not() {
     with_servers(|world| async move {
-        let slow = |deadline| Options {
+        let options = |deadline, work| Options {
             stock: StockStrategy::AtomicSql,
             pool_size: 1,
             deadline,
-            work: Duration::from_millis(400)..Duration::from_millis(400),
+            work: work..work,
             ..world.options()
         };
         let buy = async |options: Options| {
             world.stock(&options, "mug", 2).await;
             let shop = Instance::start(options).await;
             let (mut one, mut other) = (shop.client().await, shop.client().await);
-            let orders = futures_util::future::join(
-                one.order("one", "mug", 1),
-                other.order("other", "mug", 1),
-            );
-            let (one, other) = orders.await;
-            let mut statuses = [one.0, other.0];
-            statuses.sort_unstable();
-            statuses
+            let one = rt::spawn(async move { one.order("one", "mug", 1).await });
+            world.until(IN_TRANSACTION, 1).await;
+            let other = other.order("other", "mug", 1).await;
+            (one.await.expect("an answer").0, other.0)
         };
-        assert_eq!(buy(slow(Duration::from_millis(200))).await, [201, 503]);
-        assert_eq!(buy(slow(Duration::from_secs(10))).await, [201, 201]);
+        assert_eq!(buy(options(DEADLINE, 2 * DEADLINE)).await, (201, 503));
+        let patient = options(world.options().deadline, DEADLINE);
+        assert_eq!(buy(patient).await, (201, 201));
     });
 }
 
@@ -111,7 +101,7 @@ fn a_full_pool_is_busy_and_a_patient_one_is_not() {
 fn a_lock_that_is_held_is_busy() {
     with_servers(|world| async move {
         let options = Options {
-            lock_wait: Duration::from_millis(100),
+            lock_wait: DEADLINE,
             ..world.options()
         };
         world.stock(&options, "mug", 1).await;
@@ -221,7 +211,7 @@ fn an_unanswered_commit_is_an_unknown_outcome() {
             *cut.commit_goes_through.lock() = goes_through;
             let options = Options {
                 stock: StockStrategy::AtomicSql,
-                deadline: Duration::from_millis(500),
+                deadline: DEADLINE,
                 ..world.options()
             };
             world.stock(&options, "mug", 1).await;

@@ -43,15 +43,17 @@ fn with_servers<F: Future<Output = ()>>(test: impl FnOnce(World) -> F) {
 }
 
 impl World {
-    /// Options for an instance on a free port.
+    /// Options for an instance on a free port, with limits that only what
+    /// hangs gets to.
     fn options(&self) -> Options {
         Options {
             listen: "127.0.0.1:0".to_owned(),
             postgres: self.postgres.address(),
             redis: self.redis.address(),
-            deadline: Duration::from_secs(10),
-            lock_wait: Duration::from_secs(30),
-            redlock_timeout: Duration::from_secs(5),
+            deadline: Duration::from_secs(60),
+            lock_wait: Duration::from_secs(120),
+            redlock_timeout: Duration::from_secs(60),
+            idle_timeout: Duration::from_secs(60),
             ..Options::default()
         }
     }
@@ -68,6 +70,15 @@ impl World {
             .batch_execute(&script)
             .await
             .expect("the schema is valid");
+    }
+
+    /// Holds the product's row until it is dropped.
+    async fn hold_the_row(&self) -> tokio_postgres::Client {
+        let client = self.postgres.connect().await;
+        let hold = "BEGIN; SELECT 1 FROM products FOR UPDATE";
+        let held = client.batch_execute(hold).await;
+        held.expect("nobody else has it");
+        client
     }
 
     /// The result of a query that gives one number.

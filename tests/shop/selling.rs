@@ -12,6 +12,9 @@ use crate::client::order_id;
 use crate::servers::Redis;
 use crate::{Instance, World, with_servers};
 
+/// Work in whose time all the others begin.
+const SLOW: Duration = Duration::from_secs(2);
+
 const SOLD_OUT: &str = r#"{"error":"sold-out"}"#;
 
 #[test]
@@ -113,7 +116,7 @@ fn naive_sells_the_last_item_twice() {
     with_servers(|world| async move {
         let options = Options {
             stock: StockStrategy::Naive,
-            work: Duration::from_millis(200)..Duration::from_millis(200),
+            work: SLOW..SLOW,
             ..world.options()
         };
         let answers = crowd(&world, options, 10, 1).await;
@@ -129,7 +132,7 @@ fn a_lock_that_expires_under_its_holder_sells_twice() {
         let slow = |stock| Options {
             stock,
             lock_ttl: Duration::from_millis(50),
-            work: Duration::from_millis(500)..Duration::from_millis(500),
+            work: SLOW..SLOW,
             ..world.options()
         };
         let placed = |answers: &[(u16, String)]| {
@@ -178,7 +181,7 @@ fn variants_that_check_first_order_twice() {
     with_servers(|world| async move {
         let slow = Options {
             stock: StockStrategy::AtomicSql,
-            work: Duration::from_millis(200)..Duration::from_millis(201),
+            work: SLOW..SLOW,
             ..world.options()
         };
         let check_first = Options {
@@ -220,19 +223,20 @@ fn a_lock_is_gone_after_the_sale_and_only_its_holder_releases_it() {
         let get = redis::cmd("GET").arg("lock:mug").clone();
         for (planted, survives) in [(None, true), (Some(Bug::ReleasesAnyLock), false)] {
             let options = Options {
-                work: Duration::from_secs(1)..Duration::from_secs(1),
                 planted,
                 ..world.options()
             };
             world.stock(&options, "mug", 5).await;
             let shop = Instance::start(options).await;
             let mut client = shop.client().await;
+            let holder = world.hold_the_row().await;
             let sale = rt::spawn(async move { client.order("k", "mug", 1).await });
             while world.redis.ask(&get).await == redis::Value::Nil {
                 rt::sleep(Duration::from_millis(5)).await;
             }
             let steal = redis::cmd("SET").arg("lock:mug").arg("thief").clone();
             world.redis.ask(&steal).await;
+            drop(holder);
             assert_eq!(sale.await.expect("an answer").0, 201);
             let held = world.redis.ask(&get).await != redis::Value::Nil;
             assert_eq!(held, survives, "{planted:?}");
