@@ -30,6 +30,7 @@ mod pg_tables;
 mod pg_tablespace;
 mod pg_type;
 mod ruleutils;
+mod size;
 mod support;
 
 use std::fmt;
@@ -42,9 +43,11 @@ use super::storage::table::TableDef;
 use super::types::{Row, Type, Value};
 
 pub(super) use activity::{Activity, State, WaitEvent};
+pub(super) use pg_description::initial_description;
 pub(super) use pg_namespace::{schema_name, schema_number};
 pub(super) use pg_roles::{role_name, role_number};
 pub(super) use ruleutils::{Shown, show};
+pub(super) use size::{Measured, database_size, size};
 pub(super) use support::{support_function, support_function_name};
 
 /// A table or view of the system catalog.
@@ -74,7 +77,7 @@ impl PartialEq for SystemTable {
 const FIRST_VIEW: u32 = 12_000;
 
 impl SystemTable {
-    fn is_view(&self) -> bool {
+    pub(super) fn is_view(&self) -> bool {
         self.oid >= FIRST_VIEW
     }
 

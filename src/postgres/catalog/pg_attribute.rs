@@ -207,21 +207,23 @@ fn columns(sight: &Sight<'_>) -> Vec<Row> {
     rows
 }
 
-/// A column of an index has the name of what it is over.
+/// An index calls its columns what their table called them when it was made.
 fn of_index(rows: &mut Vec<Row>, def: &TableDef, index: &IndexDef) {
-    let keys = index.keys.iter().map(|key| (key.column(), key.ty));
-    let included = index
-        .include
-        .iter()
-        .map(|column| (Some(*column), Type::Void));
-    let columns = keys.chain(included).map(|(column, ty)| {
-        match column.and_then(|column| def.columns.get(column)) {
-            Some(column) => Attribute {
-                modifier: column.modifier,
-                ..Attribute::new(index.id, &column.name, column.ty)
-            },
-            None => Attribute::new(index.id, "expr", ty),
+    let of = |column: usize| {
+        let column = def.columns.get(column)?;
+        Some(Attribute {
+            modifier: column.modifier,
+            ..Attribute::new(index.id, &column.name, column.ty)
+        })
+    };
+    let keys = index.keys.iter().map(|key| {
+        let own = || Attribute::new(index.id, &key.name, key.ty);
+        let named = key.column().and_then(of).unwrap_or_else(own);
+        Attribute {
+            name: &key.name,
+            ..named
         }
     });
-    numbered(rows, columns);
+    let included = index.include.iter().filter_map(|column| of(*column));
+    numbered(rows, keys.chain(included));
 }

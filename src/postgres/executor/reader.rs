@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use super::Execution;
 use super::query::evaluate;
-use crate::postgres::catalog::{Shown, Sight, SystemTable, show};
+use crate::postgres::catalog::{Measured, Shown, Sight, SystemTable};
+use crate::postgres::catalog::{database_size, show, size};
 use crate::postgres::engine::Engine;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::locks::{LockMode, LockTag};
@@ -138,6 +139,14 @@ impl Database for Reader<'_, '_> {
 
     fn definition(&self, what: Shown<'_>, pretty: bool) -> Option<String> {
         show(self.engine, self.run.transaction.xid, what, pretty)
+    }
+
+    fn size(&self, relation: u32, what: Measured) -> Option<usize> {
+        size(self.engine, self.run.transaction.xid, relation, what)
+    }
+
+    fn database_size(&self) -> usize {
+        database_size(self.engine, self.run.transaction.xid)
     }
 
     fn registry(&self) -> Registry<'_> {

@@ -10,7 +10,7 @@ use super::functions::{like, sequence};
 use super::plan::SubPlan;
 use super::registry::Registry;
 use super::system::Calls;
-use crate::postgres::catalog::Shown;
+use crate::postgres::catalog::{Measured, Shown};
 use crate::postgres::cost::Effort;
 use crate::postgres::engine::Shared;
 use crate::postgres::error::{Error, Result, SqlState};
@@ -74,6 +74,12 @@ pub(in crate::postgres) trait Database {
 
     /// The text of a definition, if there is one.
     fn definition(&self, what: Shown<'_>, pretty: bool) -> Option<String>;
+
+    /// How many bytes a relation would take, if it is there.
+    fn size(&self, relation: u32, what: Measured) -> Option<usize>;
+
+    /// How many bytes all of them would take.
+    fn database_size(&self) -> usize;
 
     /// The objects that have names.
     fn registry(&self) -> Registry<'_>;

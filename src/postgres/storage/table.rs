@@ -117,6 +117,8 @@ pub(in crate::postgres) struct IndexKey {
     pub(in crate::postgres) nulls_first: bool,
     /// As details show it.
     pub(in crate::postgres) text: String,
+    /// What the index calls it.
+    pub(in crate::postgres) name: Arc<str>,
 }
 
 impl IndexKey {

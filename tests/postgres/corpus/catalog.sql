@@ -74,3 +74,31 @@ SELECT * FROM unnest(ARRAY['a', 'b']) WITH ORDINALITY AS t(x, n) ORDER BY n;
 SELECT x, ordinality FROM unnest('7 8'::int2vector) WITH ORDINALITY x ORDER BY 2;
 SELECT getdatabaseencoding();
 SELECT 1 WHERE 1 IN (SELECT pg_partition_ancestors('thing')::oid);
+-- How much room there would be.
+CREATE TABLE narrow (a int, b varchar(100));
+CREATE TABLE wide (a int PRIMARY KEY, b text, c numeric(200,5));
+CREATE INDEX wide_b ON wide (b) INCLUDE (c);
+SELECT pg_relation_size('narrow'), pg_table_size('narrow'), pg_indexes_size('narrow'), pg_total_relation_size('narrow');
+SELECT pg_relation_size('wide'), pg_table_size('wide'), pg_indexes_size('wide'), pg_total_relation_size('wide');
+INSERT INTO narrow VALUES (1, 'x');
+INSERT INTO wide VALUES (1, 'x', 1.5), (2, NULL, NULL);
+SELECT pg_relation_size('narrow'), pg_table_size('narrow'), pg_indexes_size('narrow'), pg_total_relation_size('narrow');
+SELECT pg_relation_size('wide'), pg_table_size('wide'), pg_indexes_size('wide'), pg_total_relation_size('wide');
+SELECT pg_relation_size('wide_pkey'), pg_table_size('wide_b'), pg_total_relation_size('wide_b'), pg_indexes_size('wide_b'), pg_relation_size('thing_id_seq'), pg_relation_size('cheap'), pg_relation_size('wide', 'main'), pg_relation_size('wide', 'vm'), pg_relation_size(99999::regclass);
+SELECT pg_relation_size('wide', 'nothing');
+INSERT INTO narrow SELECT i, repeat('x', i % 60) FROM generate_series(1, 5000) i;
+INSERT INTO wide SELECT i, CASE WHEN i % 3 > 0 THEN repeat('y', i % 200) END, i * 1.5 FROM generate_series(3, 3000) i;
+SELECT pg_relation_size('narrow'), pg_relation_size('wide');
+SELECT pg_relation_size('wide_pkey');
+-- Which table of the catalog a row is of.
+SELECT DISTINCT c.tableoid::regclass, n.tableoid::regclass FROM pg_class c LEFT JOIN pg_namespace n ON n.oid = c.oid AND n.oid < 100;
+SELECT pg_roles.tableoid FROM pg_roles;
+SELECT obj_description(11, 'pg_namespace'), obj_description(23, 'pg_type'), obj_description(23, 'nothing'), shobj_description(5, 'pg_database'), shobj_description(5, 'pg_class');
+SELECT classoid::regclass, objoid, objsubid, description FROM pg_description WHERE classoid IN ('pg_am'::regclass, 'pg_namespace'::regclass) AND objoid <> 2200 ORDER BY 1, 2;
+SELECT pg_table_is_visible('pg_class'::regclass), pg_table_is_visible('information_schema.tables'::regclass), pg_table_is_visible('thing'::regclass);
+SELECT pg_has_role('postgres', 'USAGE'), pg_has_role(10, 'USAGE');
+-- What indexes call their keys.
+CREATE INDEX ON wide (lower(b), lower(b || 'x'), (a + 1), (b::varchar), (CASE WHEN a > 1 THEN 1 END), a);
+CREATE INDEX ON wide ((a::text || b), coalesce(b, ''), a, a);
+ALTER TABLE wide RENAME a TO first;
+SELECT c.relname, a.attnum, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid JOIN pg_index i ON i.indexrelid = c.oid WHERE i.indrelid = 'wide'::regclass ORDER BY 1, 2;

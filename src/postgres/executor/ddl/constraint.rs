@@ -463,6 +463,7 @@ pub(super) fn column_key(def: &TableDef, column: usize) -> IndexKey {
         descending: false,
         nulls_first: false,
         text: key_text(&def.columns, &expr),
+        name: def.columns[column].name.clone(),
         expr,
     }
 }

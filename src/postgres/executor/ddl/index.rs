@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use sqlparser::ast::{CreateIndex, Expr as Ast, IndexColumn, IndexType, OrderBySort};
+use sqlparser::ast::{CreateIndex, Expr as Ast, Ident, IndexColumn, IndexType, OrderBySort};
 
 use super::super::{limits, wait};
 use super::constraint::{column_key, include_columns};
@@ -13,7 +13,7 @@ use super::{Work, analyser};
 use crate::postgres::engine::Engine;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::locks::LockMode;
-use crate::postgres::sql::{Deparser, fold, object_name};
+use crate::postgres::sql::{Deparser, figure_name, fold, object_name};
 use crate::postgres::storage::Xid;
 use crate::postgres::storage::clog::Clog;
 use crate::postgres::storage::heap::Chain;
@@ -54,7 +54,7 @@ impl Work<'_> {
             }
             None => {
                 let engine = self.shared.lock();
-                let parts: Vec<&str> = keys.iter().map(|(_, name)| &**name).collect();
+                let parts: Vec<&str> = keys.iter().map(|key| &*key.name).collect();
                 let base = format!("{table_name}_{}_idx", parts.join("_"));
                 unique_name(&base, |name| {
                     engine.catalog.has_relation(name, &engine.clog, top)
@@ -74,7 +74,7 @@ impl Work<'_> {
         let index = IndexDef {
             id: 0,
             name: name.as_str().into(),
-            keys: keys.into_iter().map(|(key, _)| key).collect(),
+            keys,
             include: include_columns(&def, &create.include)?,
             predicate,
             unique: create.unique,
@@ -119,48 +119,54 @@ impl Work<'_> {
     }
 }
 
-/// The keys of an index, each with its part of the index's name.
+/// The keys of an index.
 fn keys(
     engine: &Engine,
     top: Xid,
     def: &Arc<TableDef>,
     create: &CreateIndex,
-) -> Result<Vec<(IndexKey, String)>> {
-    let mut keys = Vec::new();
+) -> Result<Vec<IndexKey>> {
+    let mut keys: Vec<IndexKey> = Vec::new();
     for column in &create.columns {
         let ast = strip(&column.column.expr);
-        if let Ast::Identifier(name) = ast {
-            let folded = fold(name);
-            let Some(index) = def.column(&folded) else {
-                return Err(Error::new(
-                    SqlState::UNDEFINED_COLUMN,
-                    format!("column \"{folded}\" does not exist"),
-                ));
-            };
-            let key = ordered(column_key(def, index), column);
-            keys.push((key, folded));
-            continue;
-        }
-        let (expr, ty) = analyser(engine, top).for_table(def).index_key(ast)?;
-        let name = match ast {
-            Ast::Function(call) => object_name(&call.name).unwrap_or_default(),
-            Ast::Cast { expr, .. } => match strip(expr) {
-                Ast::Identifier(name) => fold(name),
-                _ => "expr".to_owned(),
-            },
-            _ => "expr".to_owned(),
+        let mut key = match ast {
+            Ast::Identifier(name) => named_key(def, name)?,
+            ast => {
+                let (expr, ty) = analyser(engine, top).for_table(def).index_key(ast)?;
+                IndexKey {
+                    ty,
+                    operators: None,
+                    descending: false,
+                    nulls_first: false,
+                    text: key_text(&def.columns, &expr),
+                    name: figure_name(ast).unwrap_or("expr".to_owned()).into(),
+                    expr,
+                }
+            }
         };
-        let key = IndexKey {
-            ty,
-            operators: None,
-            descending: false,
-            nulls_first: false,
-            text: key_text(&def.columns, &expr),
-            expr,
-        };
-        keys.push((ordered(key, column), name));
+        key.name = unlike(&key.name, &keys);
+        keys.push(ordered(key, column));
     }
     Ok(keys)
+}
+
+fn named_key(def: &TableDef, name: &Ident) -> Result<IndexKey> {
+    let folded = fold(name);
+    let index = def.column(&folded).ok_or_else(|| {
+        Error::new(
+            SqlState::UNDEFINED_COLUMN,
+            format!("column \"{folded}\" does not exist"),
+        )
+    })?;
+    Ok(column_key(def, index))
+}
+
+/// A name with a number after it, if keys have it already.
+fn unlike(name: &Arc<str>, keys: &[IndexKey]) -> Arc<str> {
+    let numbered = (1..).map(|number| Arc::from(format!("{name}{number}")));
+    let mut names = std::iter::once(name.clone()).chain(numbered);
+    let free = names.find(|name| keys.iter().all(|key| key.name != *name));
+    free.unwrap_or_else(|| name.clone())
 }
 
 /// A key as details name it.

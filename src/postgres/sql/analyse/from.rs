@@ -262,9 +262,11 @@ impl Analyser<'_> {
                 Lockable::default(),
             );
         }
-        if let Some(view) = self.catalog.view(&text, self.clog, self.top) {
+        if let Some(id) = self.catalog.view_id(&text, self.clog, self.top)
+            && let Some(view) = self.catalog.view_by_id(id)
+        {
             let (query, columns) = (view.query.clone(), view.columns.clone());
-            return self.view(&query, &columns, text, alias);
+            return self.view(TableId(id), &query, &columns, text, alias);
         }
         if let Some(system) = system_table(&text)
             && self.catalog.find(&text, self.clog, self.top).is_none()
@@ -272,11 +274,12 @@ impl Analyser<'_> {
             for (oid, _) in system.with.iter().chain([&(system.oid, system.name)]) {
                 self.lock(TableId(*oid), LockMode::AccessShare);
             }
-            let columns = system.columns.iter().map(|(name, ty)| RelationColumn {
+            let columns = (1..).zip(system.columns);
+            let columns = columns.map(|(number, (name, ty))| RelationColumn {
                 name: (*name).to_owned(),
                 ty: *ty,
                 modifier: -1,
-                origin: None,
+                origin: Some((TableId(system.oid), number)),
             });
             let text = text.rsplit('.').next().unwrap_or(&text).to_owned();
             return self.rows(
@@ -300,6 +303,7 @@ impl Analyser<'_> {
     /// A view: its query, with nothing of this statement in sight.
     fn view(
         &mut self,
+        id: TableId,
         query: &Query,
         made: &[ViewColumn],
         name: String,
@@ -319,6 +323,9 @@ impl Analyser<'_> {
             return Err(Error::unsupported("a view whose tables have changed"));
         }
         columns.truncate(made.len());
+        for (number, column) in (1..).zip(&mut columns) {
+            column.origin = Some((id, number));
+        }
         self.subquery(query, base, columns, name, alias, "a view")
     }
 
@@ -404,6 +411,7 @@ impl Analyser<'_> {
             slot,
             columns,
             table: None,
+            catalog: None,
             system: false,
             kind,
             locks,
@@ -566,11 +574,16 @@ impl Analyser<'_> {
     ) -> Result<(Tree, Vec<Visible>)> {
         let slot = self.new_slot()?;
         let width = columns.len();
+        let catalog = match rows {
+            Rows::Catalog(system) if !system.is_view() => Some(system.oid),
+            _ => None,
+        };
         let mut relation = Relation {
             name,
             slot,
             columns,
             table: None,
+            catalog,
             system: false,
             kind,
             locks,

@@ -48,6 +48,7 @@ use crate::postgres::types::{Type, Value};
 
 pub(in crate::postgres) use join::find_rows;
 pub(in crate::postgres) use name::{fold, object_name};
+pub(in crate::postgres) use output::figure_name;
 pub(in crate::postgres) use types::column_type;
 
 /// An expression with its type.

@@ -313,26 +313,30 @@ pub(super) fn not_in_list(clause: &str, ast: &Ast) -> Error {
 
 /// The name that PostgreSQL gives an output column.
 fn column_name(ast: &Ast) -> String {
-    let (name, _) = figure_name(ast);
-    name.unwrap_or_else(|| UNNAMED.to_owned())
+    figure_name(ast).unwrap_or_else(|| UNNAMED.to_owned())
 }
 
 const UNNAMED: &str = "?column?";
 
+/// The name that an expression suggests, if it does.
+pub(in crate::postgres) fn figure_name(ast: &Ast) -> Option<String> {
+    suggested_name(ast).0
+}
+
 /// A name, and whether it is a strong one: a cast only overrides weak ones.
-fn figure_name(ast: &Ast) -> (Option<String>, bool) {
+fn suggested_name(ast: &Ast) -> (Option<String>, bool) {
     let strong = |name: &str| (Some(name.to_owned()), true);
     match ast {
         Ast::Identifier(name) => (Some(fold(name)), true),
         Ast::CompoundIdentifier(parts) => (parts.last().map(fold), true),
-        Ast::Nested(inner) => figure_name(inner),
+        Ast::Nested(inner) => suggested_name(inner),
         Ast::CompoundFieldAccess { root, access_chain } => {
             // The last field that is named.
             let field = access_chain.iter().rev().find_map(|access| match access {
                 AccessExpr::Dot(field) => Some(field),
                 AccessExpr::Subscript(_) => None,
             });
-            figure_name(field.unwrap_or(root))
+            suggested_name(field.unwrap_or(root))
         }
         Ast::Function(call) => {
             let name = object_name(&call.name).ok();
@@ -353,25 +357,25 @@ fn figure_name(ast: &Ast) -> (Option<String>, bool) {
         Ast::Exists { .. } => strong("exists"),
         Ast::Subquery(query) => match &*query.body {
             sqlparser::ast::SetExpr::Select(select) => match select.projection.as_slice() {
-                [SelectItem::UnnamedExpr(expr)] => figure_name(expr),
+                [SelectItem::UnnamedExpr(expr)] => suggested_name(expr),
                 [SelectItem::ExprWithAlias { alias, .. }] => (Some(fold(alias)), true),
                 _ => (None, false),
             },
             _ => (None, false),
         },
-        Ast::Case { else_result, .. } => match else_result.as_deref().map(figure_name) {
+        Ast::Case { else_result, .. } => match else_result.as_deref().map(suggested_name) {
             Some((Some(name), true)) => (Some(name), true),
             _ => (Some("case".to_owned()), false),
         },
         Ast::Cast {
             expr, data_type, ..
-        } => match figure_name(expr) {
+        } => match suggested_name(expr) {
             (Some(name), true) => (Some(name), true),
             _ => (type_name(data_type), false),
         },
         Ast::TypedString(typed) => (type_name(&typed.data_type), false),
         Ast::Interval(_) => (Some("interval".to_owned()), false),
-        Ast::Collate { expr, .. } => figure_name(expr),
+        Ast::Collate { expr, .. } => suggested_name(expr),
         _ => (None, false),
     }
 }

@@ -8,10 +8,10 @@ use sqlparser::ast::Ident;
 use super::locks::Lockable;
 use super::{Analyser, Typed, fold, located};
 use crate::postgres::error::{Error, Result, SqlState};
-use crate::postgres::sql::expr::Expr;
+use crate::postgres::sql::expr::{Expr, Truth};
 use crate::postgres::sql::plan::{Aggregate, RowSource, SYSTEM_COLUMNS, WindowCall};
 use crate::postgres::storage::table::{TableDef, TableId};
-use crate::postgres::types::Type;
+use crate::postgres::types::{Type, Value};
 
 /// A column of a relation.
 #[derive(Debug, Clone)]
@@ -30,6 +30,8 @@ pub(super) struct Relation {
     pub(super) columns: Vec<RelationColumn>,
     /// None for what is no table.
     pub(super) table: Option<Arc<TableDef>>,
+    /// The number of a table of the catalog.
+    pub(super) catalog: Option<u32>,
     /// True once a system column is asked for.
     pub(super) system: bool,
     /// What FOR UPDATE says about it, if it is no table.
@@ -54,6 +56,7 @@ impl Relation {
             slot,
             columns: columns.collect(),
             table: Some(table),
+            catalog: None,
             system: false,
             kind: "a table",
             locks,
@@ -286,6 +289,11 @@ impl Analyser<'_> {
 }
 
 fn system_column(relation: &mut Relation, name: &str) -> Option<Typed> {
+    if let Some(catalog) = relation.catalog
+        && name == "tableoid"
+    {
+        return Some(number_of_catalog(relation.slot, catalog));
+    }
     relation.table.as_ref()?;
     let index = SYSTEM_COLUMNS
         .iter()
@@ -296,4 +304,19 @@ fn system_column(relation: &mut Relation, name: &str) -> Option<Typed> {
         column: relation.columns.len() + index,
     };
     Some(Typed::new(expr, SYSTEM_COLUMNS[index].1))
+}
+
+/// The number of a table of the catalog: none in a row that a join made up.
+fn number_of_catalog(slot: usize, catalog: u32) -> Typed {
+    let first = Expr::Column { slot, column: 0 };
+    let made_up = Expr::Is {
+        operand: Box::new(first),
+        truth: Truth::Null,
+        negated: false,
+    };
+    let number = Expr::Case {
+        arms: vec![(made_up, Expr::Const(Value::Null))],
+        otherwise: Box::new(Expr::Const(Value::Int(catalog.into()))),
+    };
+    Typed::new(number, Type::Oid)
 }

@@ -1,7 +1,9 @@
 //! What clients ask of the catalog's objects beside their rows. Everybody may
-//! do everything, and there are no files that would have a size.
+//! do everything.
 
-use super::{Builtin, Kind, int};
+use super::{Builtin, Kind, count, int, text, unexpected};
+use crate::postgres::catalog::{DATABASE, Measured};
+use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::sql::Context;
 use crate::postgres::types::{Type, Value};
 
@@ -17,10 +19,35 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
             all[first..].iter().map(|name| Value::text(name)).collect(),
         ))
     }),
-    size("pg_table_size"),
-    size("pg_indexes_size"),
-    size("pg_relation_size"),
-    size("pg_total_relation_size"),
+    Builtin::new("pg_table_size", &[Regclass], Int8, |a, c| {
+        size(&a[0], Measured::Table, c)
+    })
+    .volatile(),
+    Builtin::new("pg_indexes_size", &[Regclass], Int8, |a, c| {
+        size(&a[0], Measured::Indexes, c)
+    })
+    .volatile(),
+    Builtin::new("pg_relation_size", &[Regclass], Int8, |a, c| {
+        size(&a[0], Measured::Main, c)
+    })
+    .volatile(),
+    Builtin::new(
+        "pg_relation_size",
+        &[Regclass, Text],
+        Int8,
+        |a, c| match text(&a[1])? {
+            "main" => size(&a[0], Measured::Main, c),
+            "fsm" | "vm" | "init" => Ok(count(0)),
+            _ => Err(no_fork()),
+        },
+    )
+    .volatile(),
+    Builtin::new("pg_total_relation_size", &[Regclass], Int8, |a, c| {
+        size(&a[0], Measured::Total, c)
+    })
+    .volatile(),
+    Builtin::new("pg_database_size", &[Name], Int8, |_, c| database_size(c)).volatile(),
+    Builtin::new("pg_database_size", &[Oid], Int8, |_, c| database_size(c)).volatile(),
     Builtin::new("pg_size_pretty", &[Int8], Text, |a, _| {
         Ok(Value::Text(pretty(int(&a[0])?).into()))
     }),
@@ -34,10 +61,17 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
     Builtin::new("getdatabaseencoding", &[], Name, |_, _| {
         Ok(Value::text("UTF8"))
     }),
-    nothing("shobj_description", &[Oid, Name]),
+    Builtin::new("shobj_description", &[Oid, Name], Text, |a, _| {
+        let database = text(&a[1])? == "pg_database" && int(&a[0])? == i64::from(DATABASE);
+        Ok(match database {
+            true => Value::text("default administrative connection database"),
+            false => Value::Null,
+        })
+    }),
     nothing("pg_get_function_result", &[Oid]),
     nothing("pg_get_function_arguments", &[Oid]),
     nothing("pg_get_function_identity_arguments", &[Oid]),
+    nothing("pg_get_function_sqlbody", &[Oid]),
     nothing("pg_get_partkeydef", &[Oid]),
     nothing("pg_get_ruledef", &[Oid, Bool]),
     nothing("pg_get_triggerdef", &[Oid, Bool]),
@@ -47,6 +81,7 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
     always("pg_collation_is_visible", &[Oid]),
     always("pg_operator_is_visible", &[Oid]),
     always("pg_opclass_is_visible", &[Oid]),
+    always("pg_opfamily_is_visible", &[Oid]),
     always("pg_conversion_is_visible", &[Oid]),
     always("pg_statistics_obj_is_visible", &[Oid]),
     always("pg_ts_config_is_visible", &[Oid]),
@@ -88,9 +123,23 @@ const fn always(name: &'static str, arguments: &'static [Type]) -> Builtin {
     Builtin::new(name, arguments, Bool, |_, _| Ok(Value::Bool(true)))
 }
 
-/// The size of a file that there is not.
-const fn size(name: &'static str) -> Builtin {
-    Builtin::new(name, &[Regclass], Int8, |_, _| Ok(Value::Int(0)))
+/// The size of a relation; NULL if there is none.
+fn size(relation: &Value, what: Measured, context: &Context<'_>) -> Result<Value> {
+    let Value::Object(relation) = relation else {
+        return Err(unexpected());
+    };
+    let size = context.database()?.size(relation.oid, what);
+    Ok(size.map_or(Value::Null, count))
+}
+
+fn database_size(context: &Context<'_>) -> Result<Value> {
+    Ok(count(context.database()?.database_size()))
+}
+
+fn no_fork() -> Error {
+    let code = SqlState::INVALID_PARAMETER_VALUE;
+    Error::new(code, "invalid fork name")
+        .hint("Valid fork names are \"main\", \"fsm\", \"vm\", and \"init\".")
 }
 
 /// True for what is no part of the system catalog.

@@ -240,9 +240,10 @@ pub(in crate::postgres) fn resolve(
             .count()
     };
     // Exact matches, then preferred types, then strings for what is unknown.
-    let rounds: [&dyn Fn(Type, Type) -> bool; 4] = [
+    let rounds: [&dyn Fn(Type, Type) -> bool; 5] = [
         &|from, to| from == to || (from.is_string() && from != Type::Unknown && to == Type::Text),
         &|from, to| from == to || (from != Type::Unknown && is_preferred(to)),
+        &|from, to| from == Type::Unknown && to.is_string(),
         &|from, to| from == Type::Unknown && to == Type::Text,
         &|from, to| from == Type::Unknown && is_preferred(to),
     ];

@@ -1,7 +1,7 @@
 //! Functions about the session, the server and its objects.
 
 use super::{Builtin, int, quote_ident, text};
-use crate::postgres::catalog::{Shown, role_name};
+use crate::postgres::catalog::{Shown, initial_description, role_name};
 use crate::postgres::engine::Shared;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::sql::{Context, VERSION};
@@ -104,8 +104,11 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
         Regtype,
         |_, _| Err(super::unexpected()),
     ),
-    Builtin::new("pg_table_is_visible", &[Oid], Bool, |_, _| {
-        Ok(Value::Bool(true))
+    Builtin::new("pg_table_is_visible", &[Oid], Bool, |a, c| {
+        let name = c.database()?.registry().object(Regclass, oid(&a[0])?);
+        Ok(Value::Bool(
+            !name.to_string().starts_with("information_schema."),
+        ))
     }),
     Builtin::new("pg_get_userbyid", &[Oid], Name, |a, _| {
         let number = int(&a[0])?;
@@ -124,7 +127,10 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
     Builtin::new("obj_description", &[Oid, Name], Text, |a, c| {
         match text(&a[1])? {
             "pg_class" => described(&a[0], 0, c),
-            _ => Ok(Value::Null),
+            catalog => {
+                let found = initial_description(catalog, oid(&a[0])?);
+                Ok(found.map_or(Value::Null, Value::text))
+            }
         }
     }),
     Builtin::new("obj_description", &[Oid], Text, |a, c| {
