@@ -72,6 +72,7 @@ impl<'r, 'a> Reader<'r, 'a> {
             session: Some(&self.session),
             database: Some(self),
             rows_wanted: usize::MAX,
+            case_test: None,
         }
     }
 

@@ -33,6 +33,8 @@ pub(in crate::postgres) struct Context<'a> {
     pub(in crate::postgres) database: Option<&'a dyn Database>,
     /// How many rows of a set are enough.
     pub(in crate::postgres) rows_wanted: usize,
+    /// What the CASE around it tests.
+    pub(in crate::postgres) case_test: Option<&'a Value>,
 }
 
 /// The session and transaction in which an expression is evaluated.
@@ -92,6 +94,7 @@ impl<'a> Context<'a> {
         session: None,
         database: None,
         rows_wanted: usize::MAX,
+        case_test: None,
     };
 
     pub(in crate::postgres) fn session(&self) -> Result<&'a SessionView<'a>> {
@@ -210,6 +213,15 @@ fn eval_construct(expr: &Expr, rows: &[Row], context: &Context<'_>) -> Result<Va
             }
             eval(otherwise, rows, context)?
         }
+        Expr::Tested(operand, case) => {
+            let value = eval(operand, rows, context)?;
+            let context = Context {
+                case_test: Some(&value),
+                ..*context
+            };
+            return eval(case, rows, &context);
+        }
+        Expr::CaseTest => context.case_test.cloned().unwrap_or(Value::Null),
         Expr::Coalesce(list) => {
             for expr in list {
                 let value = eval(expr, rows, context)?;

@@ -64,6 +64,10 @@ pub(in crate::postgres) enum Expr {
         arms: Vec<(Expr, Expr)>,
         otherwise: Box<Expr>,
     },
+    /// A CASE with an operand, which comes first, evaluated once.
+    Tested(Box<Expr>, Box<Expr>),
+    /// The value of the operand of the CASE around it.
+    CaseTest,
     Coalesce(Vec<Expr>),
     /// GREATEST, or LEAST.
     Extreme(Comparison, Vec<Expr>),
@@ -182,7 +186,11 @@ macro_rules! for_each_part {
     ($expr:expr, $visit:expr) => {{
         let mut visit = $visit;
         match $expr {
-            Expr::Const(_) | Expr::Param(_) | Expr::Column { .. } | Expr::NextValue(_) => {}
+            Expr::Const(_)
+            | Expr::Param(_)
+            | Expr::Column { .. }
+            | Expr::CaseTest
+            | Expr::NextValue(_) => {}
             Expr::Not(operand)
             | Expr::Negate(_, operand)
             | Expr::Written(operand)
@@ -204,6 +212,7 @@ macro_rules! for_each_part {
             | Expr::Distinct { left, right, .. }
             | Expr::Arithmetic(_, _, left, right)
             | Expr::NullIf(left, right)
+            | Expr::Tested(left, right)
             | Expr::Quantified {
                 operand: left,
                 array: right,

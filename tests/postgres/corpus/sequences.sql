@@ -141,3 +141,11 @@ ALTER TABLE named RENAME CONSTRAINT tiny TO gone;
 ROLLBACK;
 INSERT INTO named VALUES (3, 10);
 SELECT indexname FROM pg_indexes WHERE tablename = 'named' ORDER BY 1;
+-- A CASE evaluates its operand once.
+CREATE SEQUENCE tested;
+SELECT CASE nextval('tested') WHEN 5 THEN 'a' WHEN 6 THEN 'b' WHEN 1 THEN 'c' ELSE 'd' END, currval('tested');
+SELECT CASE nextval('tested') + 1 WHEN 2 THEN 'a' WHEN 3 THEN CASE nextval('tested') WHEN 9 THEN 'x' WHEN 3 THEN 'y' END END, currval('tested');
+SELECT n, CASE nextval('tested') - n WHEN 9 THEN 'a' WHEN 3 THEN 'b' END, CASE upper(t) WHEN 'X' THEN 1 WHEN 'Y' THEN 2 END FROM (VALUES (1, 'x'), (2, 'y'), (3, NULL)) v(n, t) ORDER BY n;
+SELECT CASE upper(t) WHEN 'X' THEN 1 WHEN lower(t) THEN 2 END, count(*) FROM (VALUES ('x'), ('y'), ('x'), ('1')) v(t) GROUP BY upper(t), CASE upper(t) WHEN 'X' THEN 1 WHEN lower(t) THEN 2 END ORDER BY 1, 2;
+SELECT CASE sum(n) WHEN 3 THEN 'three' WHEN 4 THEN 'four' END FROM (VALUES (1), (2)) v(n);
+SELECT CASE (SELECT nextval('tested')) WHEN 1 THEN 'a' WHEN 2 THEN 'b' END, currval('tested');

@@ -282,12 +282,26 @@ impl Analyser<'_> {
             }
             _ => None,
         };
+        // What costs nothing is looked at where it is.
+        let tested = subject.as_ref().filter(|subject| {
+            let free = matches!(
+                subject.expr,
+                Expr::Column { .. } | Expr::Const(_) | Expr::Param(_)
+            );
+            !self.as_written && !free
+        });
+        let test = match tested {
+            Some(subject) => Some(Typed {
+                expr: Expr::CaseTest,
+                ..subject.clone()
+            }),
+            None => subject.clone(),
+        };
         for CaseWhen { condition, result } in conditions {
-            tests.push(match (&subject, operand) {
-                (Some(subject), _) => {
+            tests.push(match (&test, operand) {
+                (Some(test), _) => {
                     let value = self.expr(condition)?;
-                    self.operate(&BinaryOperator::Eq, subject.clone(), value)?
-                        .expr
+                    self.operate(&BinaryOperator::Eq, test.clone(), value)?.expr
                 }
                 (None, Some(row)) => self.binary(row, &BinaryOperator::Eq, condition)?.expr,
                 (None, None) => self.condition(condition, "CASE/WHEN")?,
@@ -305,6 +319,10 @@ impl Analyser<'_> {
         let expr = Expr::Case {
             arms: tests.into_iter().zip(results).collect(),
             otherwise: Box::new(otherwise),
+        };
+        let expr = match tested {
+            Some(subject) => Expr::Tested(Box::new(subject.expr.clone()), Box::new(expr)),
+            None => expr,
         };
         let value = Typed::new(expr, ty);
         Ok(match operand {

@@ -107,6 +107,8 @@ impl Costs<'_> {
             | Expr::Or(_)
             | Expr::Is { .. }
             | Expr::Case { .. }
+            | Expr::Tested(..)
+            | Expr::CaseTest
             | Expr::Coalesce(_)
             | Expr::Array(_)
             | Expr::Written(_) => 0,
@@ -186,7 +188,11 @@ impl Costs<'_> {
 /// True if PostgreSQL computes it once, while it plans.
 fn is_known(expr: &Expr) -> bool {
     !expr.any(&mut |part| match part {
-        Expr::Column { .. } | Expr::Subquery(..) | Expr::System(..) | Expr::NextValue(_) => true,
+        Expr::Column { .. }
+        | Expr::CaseTest
+        | Expr::Subquery(..)
+        | Expr::System(..)
+        | Expr::NextValue(_) => true,
         Expr::Call(builtin, _) => !builtin.is_immutable(),
         _ => false,
     })
