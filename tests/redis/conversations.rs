@@ -3,11 +3,12 @@
 //!
 //! `conversations.txt` holds them, each below its title. `a: GET k` sends and
 //! reads one reply; `a! BLPOP k 0` sends and waits until the server counts one
-//! more blocked client; `a?` sends, and gives the server time to be busy with it;
-//! `a<` reads what comes next; `a.` reads up to the end
-//! of the connection. `{a}` is the id of that client.
+//! more blocked client; `a?` sends and waits until the server has begun with it;
+//! `a<` reads what comes next; `a.` reads up to the end of the connection; `a~`
+//! lets time pass in which keys expire. `{a}` is the id of that client.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::oracle::{Raw, RealRedis, pause};
 use crate::support::serve_on_a_thread;
@@ -58,13 +59,27 @@ impl Side {
 
     /// Asks the server until so many of its clients are blocked.
     fn until(&mut self, what: &str, is_so: impl Fn(u32) -> bool) {
-        for _ in 0..10_000 {
-            if is_so(self.blocked()) {
+        self.ask_until(what, |side| is_so(side.blocked()));
+    }
+
+    fn ask_until(&mut self, what: &str, mut is_so: impl FnMut(&mut Side) -> bool) {
+        for _ in 0..60_000 {
+            if is_so(self) {
                 return;
             }
-            pause(std::time::Duration::from_millis(1));
+            pause(Duration::from_millis(1));
         }
-        panic!("ten seconds, and not yet: {what}");
+        panic!("a minute, and not yet: {what}");
+    }
+
+    /// Whether a client's last command is this one, or the server is so busy
+    /// that it does not say.
+    fn has_begun(&mut self, name: char, command: &str) -> bool {
+        let ask = format!("CLIENT LIST ID {}", self.clients[&name].1);
+        let told = String::from_utf8(self.watcher.call(&words(&ask))).unwrap();
+        let word = command.split_whitespace().next().unwrap_or_default();
+        let last = format!(" cmd={}", word.to_lowercase());
+        told.starts_with("-BUSY") || told.contains(&last)
     }
 
     fn blocked(&mut self) -> u32 {
@@ -97,7 +112,11 @@ impl Side {
             '.' => client.rest(),
             '?' => {
                 client.ask(&words(&command));
-                pause(std::time::Duration::from_millis(200));
+                self.ask_until(line, |side| side.has_begun(name, &command));
+                return String::new();
+            }
+            '~' => {
+                pause(Duration::from_millis(200));
                 return String::new();
             }
             '!' => {
@@ -105,7 +124,7 @@ impl Side {
                 self.until(line, |blocked| blocked != before);
                 return String::new();
             }
-            _ => panic!("{line}: one of `:`, `?`, `!`, `<`, `.` follows a client"),
+            _ => panic!("{line}: one of `:`, `?`, `!`, `<`, `.`, `~` follows a client"),
         };
         let reply = match String::from_utf8(reply) {
             Ok(text) => text,

@@ -1,6 +1,6 @@
 //! The real server, where there is one.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
@@ -58,20 +58,9 @@ impl Raw {
         let _gone = self.stream.shutdown(Shutdown::Write);
     }
 
+    /// Sends to a server that may hang up meanwhile: whoever reads is told.
     pub fn send(&mut self, bytes: &[u8]) {
-        self.stream.write_all(bytes).unwrap();
-    }
-
-    /// Sends to a server that may hang up meanwhile.
-    pub fn send_if_heard(&mut self, bytes: &[u8]) {
         let _gone = self.stream.write_all(bytes);
-    }
-
-    /// What comes up to the end of a connection, however it ends.
-    pub fn rest_if_any(&mut self) -> String {
-        let mut rest = self.input.split().to_vec();
-        let _reset = self.stream.read_to_end(&mut rest);
-        String::from_utf8_lossy(&rest).into_owned()
     }
 
     /// The next reply, as bytes.
@@ -86,7 +75,13 @@ impl Raw {
 
     fn read_more(&mut self) {
         let mut piece = [0; 4096];
-        let read = self.stream.read(&mut piece).unwrap();
+        let read = loop {
+            match self.stream.read(&mut piece) {
+                // The process was stopped, and goes on.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read.unwrap(),
+            }
+        };
         assert!(read > 0, "closed in the middle of a reply");
         self.input.extend(&piece[..read]);
     }
@@ -124,10 +119,13 @@ impl Raw {
         begun.then(|| self.reply())
     }
 
-    /// Everything up to the end of the connection.
+    /// Everything up to the end of the connection. A server that closes it has
+    /// read all that was sent or has not, as it happens: then it is reset.
     pub fn rest(&mut self) -> Vec<u8> {
         let mut rest = self.input.split().to_vec();
-        self.stream.read_to_end(&mut rest).unwrap();
+        let ended = self.stream.read_to_end(&mut rest);
+        let reset = |error: &io::Error| error.kind() == io::ErrorKind::ConnectionReset;
+        assert!(ended.as_ref().err().is_none_or(reset), "{ended:?}");
         rest
     }
 }

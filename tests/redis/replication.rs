@@ -2,12 +2,14 @@
 //! two of ours, and on one of each, must be answered in the same way.
 //!
 //! A schedule is a list of lines: `A: GET k` sends a command to the server A,
-//! `sync A B` waits until B has all that A has written, `pause 100` lets
-//! milliseconds pass, `mute A` opens a replica of A that never acknowledges.
+//! `sync A B` waits until B has all that A has written, `until B: DBSIZE :1`
+//! until B answers so, `pause 100` lets milliseconds pass in which nothing may
+//! happen, `mute A` opens a replica of A that never acknowledges.
 //! `$A` stands for A's host and port, `$addressA` for both in one word, `$soon` for an instant that comes soon:
 //! `before soon` starts over with a later one if it has passed, and `after soon`
-//! waits until it has, and servers have had time to notice. What is compared is every reply, with
-//! offsets: the streams are the same to the byte.
+//! waits until it has, and servers have had time to notice; `$left` are the
+//! milliseconds until then. What is compared is every reply, with offsets: the
+//! streams are the same to the byte.
 
 use std::fmt::Write as _;
 use std::sync::mpsc;
@@ -59,6 +61,9 @@ impl Host {
 
 /// How soon `$soon` is, at first.
 const SOON: Duration = Duration::from_millis(150);
+/// Between two looks, and how many there are: a minute, which nothing takes.
+const WAIT: Duration = Duration::from_millis(5);
+const WAITS: u32 = 12_000;
 /// What it takes a server to remove what has expired.
 const NOTICED: Duration = Duration::from_millis(200);
 
@@ -129,12 +134,18 @@ impl Stage {
         parts.map(shown).collect()
     }
 
+    /// The time until `$soon`.
+    fn left(&self) -> Duration {
+        self.soon.saturating_sub(rt::unix_time())
+    }
+
     fn expanded(&self, line: &str) -> String {
         line.replace("$A", &format!("127.0.0.1 {}", self.port(0)))
             .replace("$B", &format!("127.0.0.1 {}", self.port(1)))
             .replace("$addressA", &format!("127.0.0.1:{}", self.port(0)))
             .replace("$nobody", NOBODY)
             .replace("$soon", &self.soon.as_millis().to_string())
+            .replace("$left", &(self.left().as_millis() + 1).to_string())
     }
 
     /// What was said; none if it took too long.
@@ -145,9 +156,10 @@ impl Stage {
                 "A:" => self.say(0, line, rest),
                 "B:" => self.say(1, line, rest),
                 "sync" => self.sync(rest),
-                "before" if rt::unix_time() >= self.soon => return None,
+                "until" => self.until(rest),
+                "before" if self.left().is_zero() => return None,
                 "before" => {}
-                "after" => pause((self.soon + NOTICED).saturating_sub(rt::unix_time())),
+                "after" => pause(self.left() + NOTICED),
                 "pause" => pause(Duration::from_millis(rest.parse().unwrap())),
                 "mute" => {
                     let mut mute = Raw::open(&self.hosts[usize::from(rest == "B")].address());
@@ -217,6 +229,20 @@ impl Stage {
         line.unwrap_or_default().trim_start_matches(':').to_owned()
     }
 
+    /// Asks until the answer is as expected.
+    fn until(&mut self, rest: &str) {
+        let (question, expected) = rest.rsplit_once(' ').unwrap();
+        let (host, command) = question.split_once(": ").unwrap();
+        let client = &mut self.clients[usize::from(host == "B")];
+        for _ in 0..WAITS {
+            if client.call(&words(command)) == format!("{expected}\r\n").as_bytes() {
+                return;
+            }
+            pause(WAIT);
+        }
+        panic!("not so: {rest}");
+    }
+
     /// Waits until the second has and has acknowledged what the first wrote.
     fn sync(&mut self, rest: &str) {
         let (primary, replica) = match rest {
@@ -224,7 +250,7 @@ impl Stage {
             "B A" => (1, 0),
             other => panic!("sync {other}"),
         };
-        for _ in 0..2000 {
+        for _ in 0..WAITS {
             let up = self.info(replica, "master_link_status") == "up";
             let offset = self.info(primary, "master_repl_offset");
             let acked = self.info(primary, "slave0");
@@ -232,7 +258,7 @@ impl Stage {
             if up && acked && self.info(replica, "slave_repl_offset") == offset {
                 return;
             }
-            pause(Duration::from_millis(5));
+            pause(WAIT);
         }
         panic!(
             "not in step: {:?}",

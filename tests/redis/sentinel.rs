@@ -13,7 +13,9 @@ use doublebuy::rt;
 use crate::oracle::{Raw, RealRedis, pause, words};
 use crate::support::outside;
 
-const DOWN_AFTER_MS: i64 = 500;
+/// Nobody is down, however slow the machine.
+const NEVER_MS: i64 = 600_000;
+const SOON_MS: i64 = 2_000;
 const TIMEOUT_MS: i64 = 5_000;
 
 fn say(client: &mut Raw, line: &str) -> String {
@@ -21,7 +23,7 @@ fn say(client: &mut Raw, line: &str) -> String {
 }
 
 /// A sentinel of ours, on a thread of its own; its address.
-fn ours(primary: u16, quorum: usize) -> String {
+fn ours(primary: u16, quorum: usize, down_after_ms: i64) -> String {
     let (send, receive) = mpsc::channel();
     std::thread::spawn(move || {
         outside(async move {
@@ -32,7 +34,7 @@ fn ours(primary: u16, quorum: usize) -> String {
                 port: primary,
             };
             let monitor = Monitor {
-                down_after_ms: DOWN_AFTER_MS,
+                down_after_ms,
                 failover_timeout_ms: TIMEOUT_MS,
                 ..Monitor::new("shop", address, quorum)
             };
@@ -51,10 +53,10 @@ fn ours(primary: u16, quorum: usize) -> String {
     receive.recv().unwrap()
 }
 
-fn real(primary: u16, quorum: usize) -> Option<RealRedis> {
+fn real(primary: u16, quorum: usize, down_after_ms: i64) -> Option<RealRedis> {
     let lines = format!(
         "sentinel monitor shop 127.0.0.1 {primary} {quorum}\n\
-         sentinel down-after-milliseconds shop {DOWN_AFTER_MS}\n\
+         sentinel down-after-milliseconds shop {down_after_ms}\n\
          sentinel failover-timeout shop {TIMEOUT_MS}\n"
     );
     RealRedis::launch("+monitor", |command, folder, port| {
@@ -80,8 +82,9 @@ fn servers() -> Option<(RealRedis, RealRedis)> {
     Some((primary, replica))
 }
 
+/// Elections that nobody wins are held again after ten seconds.
 fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    for _ in 0..600 {
+    for _ in 0..6_000 {
         if is_so() {
             return;
         }
@@ -138,8 +141,8 @@ fn ours_answers_as_a_real_one_does() {
         return;
     };
     let port = primary.port;
-    let real = real(port, 2).unwrap();
-    let ours = ours(port, 2);
+    let real = real(port, 2, NEVER_MS).unwrap();
+    let ours = ours(port, 2, NEVER_MS);
     let mut clients = [real.connect(), Raw::open(&ours)];
     for client in &mut clients {
         until("both know each other", || knows_all(client));
@@ -209,8 +212,8 @@ fn ours_and_a_real_one_fail_over_together() {
         return;
     };
     let port = primary.port;
-    let real = real(port, 2).unwrap();
-    let mut clients = [real.connect(), Raw::open(&ours(port, 2))];
+    let real = real(port, 2, SOON_MS).unwrap();
+    let mut clients = [real.connect(), Raw::open(&ours(port, 2, SOON_MS))];
     for client in &mut clients {
         until("both know each other", || knows_all(client));
     }
