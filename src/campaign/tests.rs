@@ -130,7 +130,7 @@ fn a_seed_that_does_not_end_is_left_behind() {
     let report = run(
         &[scenario("a", HOLDS)],
         &Options {
-            seed_timeout: Duration::from_millis(200),
+            seed_timeout: Duration::from_secs(3),
             ..options(0..5, |seed| match seed {
                 2 => loop {
                     std::thread::park();

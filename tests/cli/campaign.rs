@@ -253,7 +253,7 @@ fn limits_are_said() {
         "4 of 50",
     ]);
     let most = u64::MAX;
-    let endless = format!("fuzz hurried --seeds 0..{most} --max-total-time 300ms");
+    let endless = format!("fuzz hurried --seeds 0..{most} --max-total-time 3s");
     house
         .run(&endless)
         .code(0)
@@ -261,7 +261,7 @@ fn limits_are_said() {
     // Twice 2^63 seeds are more than can be counted.
     let house = house.with("sims/safe.toml", SAFE);
     let half = 1_u64 << 63;
-    let endless = format!("fuzz hurried safe --seeds 0..{half} --max-total-time 300ms");
+    let endless = format!("fuzz hurried safe --seeds 0..{half} --max-total-time 3s");
     let ended = house.run(&endless).code(0);
     assert!(!ended.stdout.contains(" 0 seeds in"), "{ended}");
     ended.says(&["--max-total-time was over"]);

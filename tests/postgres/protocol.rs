@@ -1,7 +1,5 @@
 //! The protocol, byte by byte where no driver would go.
 
-use std::time::Duration;
-
 use doublebuy::postgres::Options;
 use doublebuy::rt;
 use futures_util::StreamExt;
@@ -9,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_postgres::NoTls;
 use tokio_postgres::types::Type;
 
-use crate::support::{connect, loopback, outside, shown, try_connect};
+use crate::support::{connect, loopback, outside, shown, try_connect, until_it_sleeps};
 
 fn message(kind: u8, body: &[u8]) -> Vec<u8> {
     let length = u32::try_from(body.len() + 4).unwrap();
@@ -137,7 +135,7 @@ fn a_cancel_request_ends_the_statement() {
         let canceller = rt::spawn({
             let address = address.clone();
             async move {
-                rt::sleep(Duration::from_millis(20)).await;
+                until_it_sleeps(&address).await;
                 let stream = rt::connect(&address).await.unwrap();
                 token.cancel_query_raw(stream, NoTls).await.unwrap();
             }

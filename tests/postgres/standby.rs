@@ -9,7 +9,7 @@ use doublebuy::rt;
 use tokio_postgres::Client;
 
 use crate::support::real::Real;
-use crate::support::{ADDRESS, connect, outside, simulate};
+use crate::support::{ADDRESS, connect, outside, simulate, until_it_sleeps};
 
 const STANDBY: &str = "standby:5432";
 
@@ -174,10 +174,12 @@ async fn conflicts(primary: &str, standby: &str) -> Vec<String> {
         .unwrap();
     let reading =
         rt::spawn(async move { told(&reader, "SELECT count(*), pg_sleep(60) FROM orders").await });
-    rt::sleep(Duration::from_millis(300)).await;
+    until_it_sleeps(standby).await;
     writer.batch_execute("TRUNCATE orders").await.unwrap();
     let read = reading.await.unwrap();
-    rt::sleep(Duration::from_millis(1_500)).await;
+    while !idle.is_closed() {
+        rt::sleep(Duration::from_millis(10)).await;
+    }
     let idle = told(&idle, "SELECT 1").await;
     vec![
         format!("reading: {read}"),

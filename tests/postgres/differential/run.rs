@@ -251,8 +251,9 @@ async fn settle(lanes: &[Lane], watch: &Watch<'_>) {
     match watch {
         Watch::Virtual => rt::sleep(Duration::from_secs(20)).await,
         Watch::Server(observer, deadlock) => {
-            // A wait is one once its deadlock check is over.
-            let age = deadlock.as_millis() + 12;
+            // A wait is one once its deadlock check is over, however late.
+            let late = (*deadlock / 2).max(Duration::from_millis(12));
+            let age = (*deadlock + late).as_millis();
             let question = format!(
                 "SELECT count(*) FROM pg_stat_activity s LEFT JOIN pg_locks l
                  ON l.pid = s.pid AND NOT l.granted

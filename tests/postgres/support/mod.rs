@@ -175,6 +175,15 @@ impl Host {
     }
 }
 
+/// Asks a server until somebody sleeps there.
+pub async fn until_it_sleeps(address: &str) {
+    let watcher = connect(address).await;
+    let sleeping = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
+    while shown(watcher.simple_query(sleeping).await) != "(1) 1" {
+        rt::sleep(Duration::from_millis(10)).await;
+    }
+}
+
 /// What a simple query answered, in one line: rows, then the tag's count, or
 /// the SQLSTATE.
 pub fn shown(result: Result<Vec<SimpleQueryMessage>, tokio_postgres::Error>) -> String {
