@@ -160,7 +160,7 @@ const DESCRIBING: &str = r"\d \d+ \dt \dt+ \di \di+ \ds \ds+ \dv \dv+ \dm \dE \d
 \df \df+ \df-nothing \du \du+ \dg \dp \z \db \dd \dD \dA \dA+ \dC-nothing \dc-nothing \do-nothing
 \da-nothing \dL-nothing \dO-nothing \dF-nothing \des \det \deu \dew \dP \drds \dRp \dRs \dy \dX \ddp
 \conninfo \encoding \l-postgres \dconfig-nothing \sf-nothing \sv-nothing \d-nothing
-\d-item \d+-item \d-place \d+-place \d-numbers \d+-numbers \d-cheap \d-item_pkey \d+-item_pkey
+\d-item \d+-item \d-place \d+-place \d-numbers \d+-numbers \d-cheap \d+-cheap \sv-cheap \sv+-cheap \d-item_pkey \d+-item_pkey
 \d-place_low \d+-place_low \d-place_n_seq \dt-pg_catalog.pg_cl* \dt-public.* \dt-*.item \dt-nothing";
 
 /// A script as people write them.

@@ -46,7 +46,7 @@ pub(super) use activity::{Activity, State, WaitEvent};
 pub(super) use pg_description::initial_description;
 pub(super) use pg_namespace::{schema_name, schema_number};
 pub(super) use pg_roles::{role_name, role_number};
-pub(super) use ruleutils::{Shown, show};
+pub(super) use ruleutils::{Shown, show, show_view};
 pub(super) use size::{Measured, database_size, size};
 pub(super) use support::{support_function, support_function_name};
 

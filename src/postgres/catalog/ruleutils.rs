@@ -1,13 +1,15 @@
-//! Definitions as text: what pg_get_expr, pg_get_indexdef and
-//! pg_get_constraintdef show.
+//! Definitions as text: what pg_get_expr, pg_get_indexdef,
+//! pg_get_constraintdef and pg_get_viewdef show.
 
 use super::tables;
 use crate::postgres::engine::Engine;
-use crate::postgres::sql::{Deparser, quote_ident};
+use crate::postgres::error::Result;
+use crate::postgres::sql::{Analyser, Deparser, Names, quote_ident};
+use crate::postgres::storage::catalog::Catalog;
 use crate::postgres::storage::clog::Xid;
 use crate::postgres::storage::sequence::SequenceId;
 use crate::postgres::storage::table::{
-    Check, ForeignKey, Formula, IndexDef, KeyConstraint, Referential, TableDef, TableId,
+    Check, Column, ForeignKey, Formula, IndexDef, KeyConstraint, Referential, TableDef, TableId,
 };
 
 /// What is to be shown.
@@ -70,6 +72,36 @@ pub(in crate::postgres) fn show(
     .show(what)
 }
 
+/// The query of a view by number.
+pub(in crate::postgres) fn show_view(
+    engine: &Engine,
+    top: Xid,
+    id: u32,
+    pretty: bool,
+) -> Result<Option<String>> {
+    let mut views = engine.catalog.views(&engine.clog, top);
+    let Some((_, view)) = views.find(|(other, _)| *other == id) else {
+        return Ok(None);
+    };
+    let analyser = Analyser::new(&engine.catalog, &engine.clog, top, &[]);
+    let text = analyser.view_text(&view.query, &view.columns, pretty);
+    text.map(Some)
+}
+
+/// The columns of a table, and the sequences that there are.
+struct OfTable<'a>(&'a [Column], &'a Catalog);
+
+impl Names for OfTable<'_> {
+    fn column(&self, slot: usize, column: usize) -> String {
+        self.0.column(slot, column)
+    }
+
+    fn sequence(&self, id: SequenceId) -> String {
+        let def = self.1.sequence(id);
+        def.map_or(String::new(), |def| quote_ident(&def.name))
+    }
+}
+
 struct Ruleutils<'a> {
     engine: &'a Engine,
     top: Xid,
@@ -127,11 +159,8 @@ impl Ruleutils<'_> {
     }
 
     fn deparse(&self, def: &TableDef, show: impl Fn(Deparser<'_>) -> String) -> String {
-        let sequence = |id: SequenceId| {
-            let def = self.engine.catalog.sequence(id);
-            def.map_or(String::new(), |def| quote_ident(&def.name))
-        };
-        show(Deparser::new(&def.columns, &sequence, self.pretty))
+        let names = OfTable(&def.columns, &self.engine.catalog);
+        show(Deparser::new(&names, self.pretty))
     }
 
     fn index_column(&self, def: &TableDef, index: &IndexDef, column: usize) -> String {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::Execution;
 use super::query::evaluate;
 use crate::postgres::catalog::{Measured, Shown, Sight, SystemTable};
-use crate::postgres::catalog::{database_size, show, size};
+use crate::postgres::catalog::{database_size, show, show_view, size};
 use crate::postgres::engine::Engine;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::locks::{LockMode, LockTag};
@@ -140,6 +140,10 @@ impl Database for Reader<'_, '_> {
 
     fn definition(&self, what: Shown<'_>, pretty: bool) -> Option<String> {
         show(self.engine, self.run.transaction.xid, what, pretty)
+    }
+
+    fn view(&self, id: u32, pretty: bool) -> Result<Option<String>> {
+        show_view(self.engine, self.run.transaction.xid, id, pretty)
     }
 
     fn size(&self, relation: u32, what: Measured) -> Option<usize> {

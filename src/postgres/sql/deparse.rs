@@ -2,17 +2,38 @@
 //! ruleutils write it: every conversion stands in it, operators stand in
 //! parentheses. The pretty form leaves out the parentheses that it can.
 
-use super::expr::{Comparison, Expr, Truth};
+use super::expr::{Comparison, Expr, Sublink, Truth};
 use super::functions::{Builtin, quote_ident};
 use crate::postgres::storage::sequence::SequenceId;
 use crate::postgres::storage::table::Column;
 use crate::postgres::types::{Type, Value, write_text};
 
-/// Writes expressions over the columns of a table.
+/// What stands for what an expression refers to.
+pub(in crate::postgres) trait Names {
+    fn column(&self, slot: usize, column: usize) -> String;
+
+    /// No key of an index asks for the next number.
+    fn sequence(&self, _id: SequenceId) -> String {
+        String::new()
+    }
+
+    /// No definition of a table has a subquery.
+    fn subquery(&self, _id: usize) -> &str {
+        ""
+    }
+}
+
+/// The columns of a table alone.
+impl Names for &[Column] {
+    fn column(&self, _slot: usize, column: usize) -> String {
+        let column = self.get(column);
+        column.map_or(String::new(), |column| quote_ident(&column.name))
+    }
+}
+
+/// Writes expressions.
 pub(in crate::postgres) struct Deparser<'a> {
-    columns: &'a [Column],
-    /// What a sequence is called.
-    sequence: &'a dyn Fn(SequenceId) -> String,
+    names: &'a dyn Names,
     pretty: bool,
     out: String,
     /// How far the parts of a CASE are from the margin.
@@ -36,23 +57,29 @@ enum Around {
 const INDENT: usize = 4;
 
 impl<'a> Deparser<'a> {
-    pub(in crate::postgres) fn new(
-        columns: &'a [Column],
-        sequence: &'a dyn Fn(SequenceId) -> String,
-        pretty: bool,
-    ) -> Deparser<'a> {
+    pub(in crate::postgres) fn new(names: &'a dyn Names, pretty: bool) -> Deparser<'a> {
         Deparser {
-            columns,
-            sequence,
+            names,
             pretty,
             out: String::new(),
             indent: 0,
         }
     }
 
+    /// Begins new lines this far from the margin.
+    pub(in crate::postgres) fn indented(mut self, indent: usize) -> Deparser<'a> {
+        self.indent = indent;
+        self
+    }
+
     /// The text of an expression as it was written.
-    pub(in crate::postgres) fn show(mut self, written: &Expr) -> String {
-        self.expr(written, false);
+    pub(in crate::postgres) fn show(self, written: &Expr) -> String {
+        self.text(written, false)
+    }
+
+    /// The same; `implicit` has a conversion shown that nobody wrote.
+    pub(in crate::postgres) fn text(mut self, written: &Expr, implicit: bool) -> String {
+        self.expr(written, implicit);
         self.out
     }
 
@@ -80,10 +107,7 @@ impl<'a> Deparser<'a> {
         match expr {
             Expr::Const(value) => self.constant(value, type_of(value), true),
             Expr::Param(index) => self.out += &format!("${}", index + 1),
-            Expr::Column { column, .. } => {
-                let name = self.columns.get(*column).map(|column| &*column.name);
-                self.out += &quote_ident(name.unwrap_or_default());
-            }
+            Expr::Column { slot, column } => self.out += &self.names.column(*slot, *column),
             Expr::And(list) => self.connected(list, " AND ", Around::And),
             Expr::Or(list) => self.connected(list, " OR ", Around::Or),
             Expr::Not(operand) => self.enclosed(|d| {
@@ -182,7 +206,7 @@ impl<'a> Deparser<'a> {
             Expr::Call(builtin, arguments) => self.function(builtin, arguments),
             Expr::System(function, arguments) => self.call(&function.name(), arguments),
             Expr::NextValue(id) => {
-                let name = quote(&(self.sequence)(*id));
+                let name = quote(&self.names.sequence(*id));
                 self.out += &format!("nextval({name}::regclass)");
             }
             Expr::Written(inner) => self.written(inner, implicit),
@@ -211,9 +235,42 @@ impl<'a> Deparser<'a> {
                     false => self.part(operand, false, Around::Bound),
                 }
             }
+            Expr::Subquery(plan, link) => self.subquery(plan.id, link),
             // No definition has one.
             _ => {}
         }
+    }
+
+    fn subquery(&mut self, id: usize, link: &Sublink) {
+        let before = self.out.len();
+        match link {
+            Sublink::Scalar => {}
+            Sublink::Array => self.out += "ARRAY",
+            Sublink::Exists => self.out += "(EXISTS ",
+            Sublink::Quantified {
+                comparison,
+                operands,
+                all,
+            } => {
+                self.out.push('(');
+                match operands.as_slice() {
+                    [operand] => self.expr(operand, true),
+                    operands => {
+                        self.out.push('(');
+                        self.list(operands);
+                        self.out.push(')');
+                    }
+                }
+                self.out += &match (comparison, all) {
+                    (Comparison::Equal, false) => " IN ".to_owned(),
+                    (other, false) => format!(" {} ANY ", other.sign()),
+                    (other, true) => format!(" {} ALL ", other.sign()),
+                };
+            }
+        }
+        let closes = self.out[before..].starts_with('(');
+        self.out += &format!("({})", self.names.subquery(id));
+        self.out += if closes { ")" } else { "" };
     }
 
     /// What has a text of its own.
@@ -458,7 +515,7 @@ fn is_simple(expr: &Expr, around: Around) -> bool {
         }
         Expr::Or(_) => matches!(around, Around::Or),
         Expr::Quantified { .. } | Expr::In { .. } => false,
-        Expr::Is { .. } | Expr::Distinct { .. } => connected,
+        Expr::Is { .. } | Expr::Distinct { .. } | Expr::Subquery(..) => connected,
         _ => match (operator_of(expr), around) {
             (None, _) => true,
             (Some(own), Around::Operator(other, first)) => {

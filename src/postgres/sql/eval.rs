@@ -77,6 +77,9 @@ pub(in crate::postgres) trait Database {
     /// The text of a definition, if there is one.
     fn definition(&self, what: Shown<'_>, pretty: bool) -> Option<String>;
 
+    /// The text of a view's query, if there is one.
+    fn view(&self, id: u32, pretty: bool) -> Result<Option<String>>;
+
     /// How many bytes a relation would take, if it is there.
     fn size(&self, relation: u32, what: Measured) -> Option<usize>;
 

@@ -28,7 +28,7 @@ pub(super) use client::{Direction, is_move_only};
 pub(super) use command::{AlterSequence, SequenceOf, SequenceOption};
 pub(super) use command::{Command, Maintenance, MaintenanceOption, Reindex, SetConstraints};
 pub(super) use command::{Copy, CopyOption, CopySource, CopyTarget, CopyValue};
-pub(super) use deparse::Deparser;
+pub(super) use deparse::{Deparser, Names};
 pub(super) use eval::{Context, Database, SessionView, arithmetic, current_timestamp};
 pub(super) use eval::{eval, eval_all, eval_row, holds};
 pub(super) use expr::{Arithmetic, Comparison, Expr};

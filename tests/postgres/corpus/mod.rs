@@ -40,6 +40,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("sequences", include_str!("sequences.sql")),
     ("settings", include_str!("settings.sql")),
     ("tables", include_str!("tables.sql")),
+    ("views", include_str!("views.sql")),
 ];
 
 /// One statement of a file.

@@ -171,9 +171,7 @@ fn unlike(name: &Arc<str>, keys: &[IndexKey]) -> Arc<str> {
 
 /// A key as details name it.
 pub(super) fn key_text(columns: &[Column], key: &Formula) -> String {
-    // No key asks for the next number.
-    let unnamed = |_| String::new();
-    Deparser::new(columns, &unnamed, true).key(&key.written)
+    Deparser::new(&columns, true).key(&key.written)
 }
 
 /// A key in the order that was asked for.

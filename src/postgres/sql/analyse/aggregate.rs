@@ -139,6 +139,8 @@ impl Analyser<'_> {
         })?;
         for (argument, ty) in arguments.into_iter().zip(wanted) {
             let argument = match ty {
+                // PostgreSQL has them for every kind of number.
+                _ if self.as_written && argument.ty.is_number() => argument.expr,
                 Type::Unknown => self.any(argument)?.expr,
                 _ => self.implicit(argument, ty)?,
             };

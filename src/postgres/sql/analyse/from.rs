@@ -119,7 +119,7 @@ impl Analyser<'_> {
     }
 
     /// What a join asks, and the columns that are in sight after it.
-    fn constraint(
+    pub(super) fn constraint(
         &mut self,
         constraint: &JoinConstraint,
         kind: JoinKind,
@@ -189,7 +189,7 @@ impl Analyser<'_> {
         Ok((conditions, merged))
     }
 
-    fn factor(&mut self, factor: &TableFactor) -> Result<(Tree, Vec<Visible>)> {
+    pub(super) fn factor(&mut self, factor: &TableFactor) -> Result<(Tree, Vec<Visible>)> {
         match factor {
             TableFactor::Table {
                 name,
@@ -311,8 +311,10 @@ impl Analyser<'_> {
     ) -> Result<(Tree, Vec<Visible>)> {
         let scopes = std::mem::take(&mut self.scopes);
         let named = std::mem::take(&mut self.named);
+        let shown = self.shown.take();
         let base = self.next_slot;
         let analysed = self.derived_query(query);
+        self.shown = shown;
         self.scopes = scopes;
         self.named = named;
         let (query, mut columns) = analysed?;
@@ -651,7 +653,7 @@ fn rename(relation: &mut Relation, alias: Option<&TableAlias>) -> Result<()> {
 }
 
 /// What a join asks, its kind, and whether its sides change places.
-fn join_kind(operator: &JoinOperator) -> Result<(&JoinConstraint, JoinKind, bool)> {
+pub(super) fn join_kind(operator: &JoinOperator) -> Result<(&JoinConstraint, JoinKind, bool)> {
     Ok(match operator {
         JoinOperator::Join(on) | JoinOperator::Inner(on) | JoinOperator::CrossJoin(on) => {
             (on, JoinKind::Inner, false)

@@ -26,6 +26,7 @@ mod select;
 mod subquery;
 mod table;
 mod types;
+mod viewdef;
 mod window;
 mod with;
 
@@ -103,6 +104,8 @@ pub(in crate::postgres) struct Analyser<'a> {
     /// Keeps an expression as it was written, to be shown: nothing is
     /// computed beforehand, and every conversion stands in it.
     as_written: bool,
+    /// What is to be the text of a view.
+    shown: Option<viewdef::Shown>,
 }
 
 /// The slot that stands for a list of aggregates until they have a place.
@@ -130,6 +133,7 @@ impl<'a> Analyser<'a> {
             reads_local: false,
             tables: Vec::new(),
             as_written: false,
+            shown: None,
         }
     }
 

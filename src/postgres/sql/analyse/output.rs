@@ -282,7 +282,7 @@ fn shown(visible: Visible) -> Item {
     }
 }
 
-fn sort_key(key: &OrderByExpr, expr: Expr) -> Result<SortKey> {
+pub(super) fn sort_key(key: &OrderByExpr, expr: Expr) -> Result<SortKey> {
     let descending = match &key.options.sort {
         None | Some(OrderBySort::Asc) => false,
         Some(OrderBySort::Desc) => true,

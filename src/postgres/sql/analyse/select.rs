@@ -19,9 +19,9 @@ use crate::postgres::sql::plan::{
 
 /// What GROUP BY asks for.
 #[derive(Debug, Default)]
-struct Groups {
-    keys: Vec<Expr>,
-    sets: Vec<Vec<usize>>,
+pub(super) struct Groups {
+    pub(super) keys: Vec<Expr>,
+    pub(super) sets: Vec<Vec<usize>>,
 }
 
 impl Analyser<'_> {
@@ -169,7 +169,10 @@ impl Analyser<'_> {
     }
 
     /// The select list may have aggregates, window functions and sets.
-    fn open_output(&mut self, windows: &[sqlparser::ast::NamedWindowDefinition]) -> Result<()> {
+    pub(super) fn open_output(
+        &mut self,
+        windows: &[sqlparser::ast::NamedWindowDefinition],
+    ) -> Result<()> {
         let mut named = Vec::new();
         for window in windows {
             let sqlparser::ast::NamedWindowExpr::WindowSpec(spec) = &window.1 else {
@@ -194,7 +197,7 @@ impl Analyser<'_> {
         Some(Windows { slot, calls })
     }
 
-    fn groups(&mut self, group_by: &GroupByExpr, list: &[SelectItem]) -> Result<Groups> {
+    pub(super) fn groups(&mut self, group_by: &GroupByExpr, list: &[SelectItem]) -> Result<Groups> {
         let GroupByExpr::Expressions(exprs, modifiers) = group_by else {
             return Err(Error::unsupported("GROUP BY ALL"));
         };
@@ -292,7 +295,7 @@ impl Analyser<'_> {
     }
 
     /// DISTINCT, which ORDER BY must not look behind.
-    fn distinct(
+    pub(super) fn distinct(
         &mut self,
         select: &AstSelect,
         items: &[Item],

@@ -101,6 +101,7 @@ impl Analyser<'_> {
         }
         self.retype(&mut query, &mut columns, &types)?;
         let plan = self.hoisted(query, &columns, base)?;
+        self.note_text(plan.id, ast)?;
         let link = Sublink::Quantified {
             comparison,
             operands: exprs,
@@ -113,6 +114,7 @@ impl Analyser<'_> {
         let base = self.next_slot;
         let (query, columns) = self.settled_query(ast)?;
         let plan = self.hoisted(query, &columns, base)?;
+        self.note_text(plan.id, ast)?;
         Ok((plan, columns))
     }
 

@@ -159,6 +159,18 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
     Builtin::new("pg_get_constraintdef", &[Oid, Bool], Text, |a, c| {
         definition(Shown::Constraint(oid(&a[0])?), is_true(&a[1]), c)
     }),
+    Builtin::new("pg_get_viewdef", &[Oid], Text, |a, c| {
+        viewdef(oid(&a[0])?, false, c)
+    }),
+    Builtin::new("pg_get_viewdef", &[Oid, Bool], Text, |a, c| {
+        viewdef(oid(&a[0])?, is_true(&a[1]), c)
+    }),
+    Builtin::new("pg_get_viewdef", &[Text], Text, |a, c| {
+        viewdef_by_name(text(&a[0])?, false, c)
+    }),
+    Builtin::new("pg_get_viewdef", &[Text, Bool], Text, |a, c| {
+        viewdef_by_name(text(&a[0])?, is_true(&a[1]), c)
+    }),
     Builtin::new("to_regclass", &[Text], Regclass, |a, c| {
         named(Regclass, &a[0], c)
     }),
@@ -179,6 +191,19 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
 fn definition(what: Shown<'_>, pretty: bool, context: &Context<'_>) -> Result<Value> {
     let shown = context.database()?.definition(what, pretty);
     Ok(shown.map_or(Value::Null, |shown| Value::Text(shown.into())))
+}
+
+fn viewdef(id: u32, pretty: bool, context: &Context<'_>) -> Result<Value> {
+    let shown = context.database()?.view(id, pretty)?;
+    Ok(shown.map_or(Value::Null, |shown| Value::Text(shown.into())))
+}
+
+fn viewdef_by_name(name: &str, pretty: bool, context: &Context<'_>) -> Result<Value> {
+    let registry = context.database()?.registry();
+    match registry.convert(&Value::text(name), Regclass)? {
+        Value::Object(view) => viewdef(view.oid, pretty, context),
+        _ => Ok(Value::Null),
+    }
 }
 
 fn oid(value: &Value) -> Result<u32> {

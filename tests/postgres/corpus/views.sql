@@ -1,0 +1,53 @@
+-- What a view is, as pg_get_viewdef shows it.
+CREATE TABLE a (id int PRIMARY KEY, x text, n numeric, v varchar(5), "Odd" int);
+CREATE TABLE b (id int, a int, q int);
+CREATE SEQUENCE numbers;
+CREATE VIEW plain AS SELECT * FROM a WHERE n < 20 AND (x = 'y' OR id IN (1, 2));
+SELECT pg_get_viewdef('plain'::regclass, true);
+SELECT pg_get_viewdef('plain'::regclass);
+SELECT pg_get_viewdef('plain');
+CREATE VIEW grouped AS SELECT a.id, x, count(*) AS n, sum(q) total, avg(q), min(v), string_agg(x, ',' ORDER BY a.id DESC) FILTER (WHERE q > 1), count(DISTINCT q) FROM a JOIN b ON b.a = a.id AND q > 1 LEFT JOIN b AS c ON c.id = a.id WHERE x LIKE 'a%' AND n > 1 GROUP BY a.id, x, n + 1 HAVING count(*) > 1 ORDER BY 3 DESC, x, n + 1 LIMIT 10 OFFSET 2;
+CREATE VIEW grouped AS SELECT a.id, x, count(*) AS n, sum(b.q) total, avg(b.q), min(v), string_agg(x, ',' ORDER BY a.id DESC) FILTER (WHERE b.q > 1), count(DISTINCT b.q) FROM a JOIN b ON b.a = a.id AND q > 1 LEFT JOIN b AS c ON c.id = a.id WHERE x LIKE 'a%' AND n > 1 GROUP BY a.id, x, n + 1 HAVING count(*) > 1 ORDER BY 3 DESC, x, n + 1 LIMIT 10 OFFSET 2;
+SELECT pg_get_viewdef('grouped'::regclass, true);
+SELECT pg_get_viewdef('grouped'::regclass);
+CREATE VIEW cases AS SELECT DISTINCT CASE WHEN a.id > 1 THEN 'a' ELSE 'b' END AS k, a.id, CASE a.id WHEN 1 THEN 2 END FROM a, b bb CROSS JOIN b c WHERE bb.id = 1 ORDER BY a.id NULLS FIRST;
+SELECT pg_get_viewdef('cases'::regclass, true);
+SELECT pg_get_viewdef('cases'::regclass);
+CREATE VIEW united AS SELECT a.id, 'x' AS lit, n FROM a UNION ALL SELECT q, x, a.id FROM b, a UNION ALL SELECT 1, 'y', 2 ORDER BY 1 LIMIT 3;
+SELECT pg_get_viewdef('united'::regclass, true);
+SELECT pg_get_viewdef('united'::regclass);
+CREATE VIEW firsts AS SELECT DISTINCT ON (x, id + 1) x, id + 1 AS next, upper(v) AS up, "Odd", v || 'a' AS longer, now() AS at, nextval('numbers') FROM a ORDER BY x, id + 1, upper(v) DESC NULLS LAST;
+SELECT pg_get_viewdef('firsts'::regclass, true);
+SELECT pg_get_viewdef('firsts'::regclass);
+CREATE VIEW above AS SELECT p.id, grouped.n FROM plain AS p RIGHT JOIN grouped USING (id) WHERE NOT p.n IS NULL;
+SELECT pg_get_viewdef('above'::regclass, true);
+SELECT pg_get_viewdef('above'::regclass);
+CREATE VIEW nothing AS SELECT 1 AS one, 'a' AS letter, NULL AS void, true AS yes, 1.50 AS number, '2020-01-01'::date AS day;
+SELECT pg_get_viewdef('nothing'::regclass, true);
+CREATE VIEW one_case AS SELECT CASE WHEN id = 1 THEN x END AS c, n::int, coalesce(x, v) FROM a ORDER BY CASE WHEN id = 1 THEN x END, 1;
+SELECT pg_get_viewdef('one_case'::regclass, true);
+CREATE VIEW totals AS SELECT count(*), max(id), bool_and(id > 1), array_agg(DISTINCT x), sum(n)::bigint AS s, sum(id) * 2 AS twice FROM a GROUP BY ();
+CREATE VIEW totals AS SELECT count(*), max(id), bool_and(id > 1), array_agg(DISTINCT x), sum(n)::bigint AS s, sum(id) * 2 AS twice FROM a HAVING sum(id) > 0;
+SELECT pg_get_viewdef('totals'::regclass, true);
+SELECT pg_get_viewdef('totals'::regclass);
+CREATE VIEW excepted AS (SELECT id FROM a EXCEPT SELECT q FROM b) ORDER BY id DESC;
+SELECT pg_get_viewdef('excepted'::regclass, true);
+SELECT pg_get_viewdef('cases'::regclass), pg_get_viewdef('a'::regclass), pg_get_viewdef(99999);
+-- Queries within.
+CREATE VIEW within AS SELECT id FROM a WHERE EXISTS (SELECT 1 FROM b WHERE b.a = a.id);
+SELECT pg_get_viewdef('within'::regclass, true);
+CREATE VIEW derived AS SELECT t.id FROM (SELECT id FROM a) t;
+SELECT pg_get_viewdef('derived'::regclass, true);
+CREATE VIEW linked AS SELECT a.id, (SELECT max(q) FROM b WHERE b.a = a.id) AS most, ARRAY(SELECT q FROM b ORDER BY q) AS all_of FROM a WHERE a.id NOT IN (SELECT a FROM b) AND n > (SELECT count(*) FROM a WHERE id > 3) OR EXISTS (SELECT FROM a a2, b WHERE a2.id = b.id AND a2.id = a.id) AND NOT EXISTS (SELECT a.id, 'x' FROM b) AND a.id < ALL (SELECT 3 UNION SELECT q FROM b);
+SELECT pg_get_viewdef('linked'::regclass, true);
+SELECT pg_get_viewdef('linked'::regclass);
+CREATE VIEW nested AS SELECT s.id, s.many, b.q FROM (SELECT a.id, count(*) AS many FROM a JOIN b ON b.a = a.id GROUP BY a.id HAVING count(*) > 1) s LEFT JOIN b ON b.id = s.id AND b.id IN (1, 2), a WHERE s.many > 2;
+SELECT pg_get_viewdef('nested'::regclass, true);
+SELECT pg_get_viewdef('nested'::regclass);
+CREATE VIEW three AS SELECT a.id FROM a JOIN b ON b.id = a.id FULL JOIN b c ON c.id = b.id WHERE a.id BETWEEN 1 AND 3 AND a.x IS DISTINCT FROM 'y' AND (n + 1) * 2 > 3.5 AND a.v = 'v' AND x IN ('a', 'b');
+SELECT pg_get_viewdef('three'::regclass, true);
+SELECT pg_get_viewdef('three'::regclass);
+-- refused
+CREATE VIEW with_one AS WITH w AS (SELECT id FROM a) SELECT id FROM w;
+-- refused
+SELECT pg_get_viewdef('with_one'::regclass, true);
