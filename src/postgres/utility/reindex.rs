@@ -1,8 +1,11 @@
 //! REINDEX.
 //!
-//! There is nothing to rebuild: what is left is whom it waits for. PostgreSQL
-//! takes each index away from everybody, readers too, and a statement on the
-//! table looks at all of its indexes; so the table is locked like that.
+//! There is nothing to rebuild: what is left is whom it waits for. As in
+//! PostgreSQL the table is shared first, which keeps nobody from reading while
+//! writers are waited for. Then each index is taken away from everybody,
+//! readers too; a statement on the table looks at all of its indexes, so it is
+//! the table that is taken. The locks on the indexes themselves let one
+//! REINDEX of a table go after the other.
 //! CONCURRENTLY keeps nobody away, and waits for all who may use the old index
 //! or lack in the new one.
 
@@ -27,15 +30,25 @@ impl Session {
         transaction.take_snapshot(&mut shared.lock());
         loop {
             let top = transaction.xid;
-            let (id, indexed) = find(&shared.lock(), top, &name, command.index)?;
-            let mode = match (command.concurrently, indexed) {
-                (true, _) => LockMode::ShareUpdateExclusive,
-                (false, true) => LockMode::AccessExclusive,
-                (false, false) => LockMode::Share,
+            let found = find(&shared.lock(), top, &name, command.index)?;
+            let (id, indexes) = &found;
+            let (tag, indexed) = (LockTag::Relation(*id), !indexes.is_empty());
+            let wanted = match command.concurrently {
+                true => vec![(tag, LockMode::ShareUpdateExclusive)],
+                false => {
+                    let taken = |tag| (tag, LockMode::AccessExclusive);
+                    let own = indexes
+                        .iter()
+                        .map(|index| LockTag::Relation(TableId(*index)));
+                    let own = own.map(taken);
+                    let table = indexed.then(|| taken(tag));
+                    own.chain([(tag, LockMode::Share)]).chain(table).collect()
+                }
             };
-            let tag = LockTag::Relation(id);
-            lock_relation(shared, transaction, settings, tag, mode, &name).await?;
-            if find(&shared.lock(), top, &name, command.index)? != (id, indexed) {
+            for (tag, mode) in wanted {
+                lock_relation(shared, transaction, settings, tag, mode, &name).await?;
+            }
+            if find(&shared.lock(), top, &name, command.index)? != found {
                 continue;
             }
             transaction.release_snapshot(&mut shared.lock());
@@ -44,7 +57,7 @@ impl Session {
                     shared,
                     settings,
                     pid: transaction.pid,
-                    table: id,
+                    table: *id,
                     name: &name,
                 };
                 // New indexes are made beside the old ones, which then go.
@@ -73,8 +86,8 @@ impl Session {
     }
 }
 
-/// The table that is concerned, and whether it has an index.
-fn find(engine: &Engine, top: Xid, name: &str, index: bool) -> Result<(TableId, bool)> {
+/// The table that is concerned, and the numbers of its indexes.
+fn find(engine: &Engine, top: Xid, name: &str, index: bool) -> Result<(TableId, Vec<u32>)> {
     let (catalog, clog) = (&engine.catalog, &engine.clog);
     let table = if index {
         catalog.of_index(name, clog, top)
@@ -82,7 +95,8 @@ fn find(engine: &Engine, top: Xid, name: &str, index: bool) -> Result<(TableId, 
         catalog.find(name, clog, top)
     };
     if let Some(table) = table {
-        return Ok((table.def.id, !table.def.indexes.is_empty()));
+        let indexes = table.def.indexes.iter().map(|index| index.id);
+        return Ok((table.def.id, indexes.collect()));
     }
     if !catalog.has_relation(name, clog, top) {
         return Err(Error::new(
