@@ -23,7 +23,7 @@ use super::ssi::Ssi;
 use super::storage::catalog::{Catalog, Presence};
 use super::storage::clog::{Clog, Csn, Xid};
 use super::storage::heap::RowId;
-use super::storage::sequence::Sequences;
+use super::storage::sequence::{SequenceId, Sequences};
 use super::storage::table::{Table, TableId};
 use super::wal::{Image, Log, Lsn, Recovered, WalWriter};
 use crate::rt;
@@ -173,9 +173,15 @@ impl Engine {
 
     /// The name of a relation that is locked.
     pub(super) fn relation_name(&self, id: TableId) -> Result<Arc<str>> {
-        match system_name(id.0) {
-            Some(name) => Ok(name.into()),
-            None => Ok(self.table(id)?.def.name.clone()),
+        if let Some(name) = system_name(id.0) {
+            return Ok(name.into());
+        }
+        match self.catalog.view_by_id(id.0) {
+            Some(view) => Ok(view.name.clone()),
+            None => match self.catalog.sequence(SequenceId(id.0)) {
+                Some(sequence) => Ok(sequence.name.clone()),
+                None => Ok(self.table(id)?.def.name.clone()),
+            },
         }
     }
 

@@ -227,6 +227,19 @@ impl Error {
         &self.0
     }
 
+    /// How grave it is, when it is told and no statement fails of it.
+    pub(super) fn severity(&self) -> &'static str {
+        let successful = [
+            SqlState::SUCCESSFUL_COMPLETION,
+            SqlState::DUPLICATE_COLUMN,
+            SqlState::DUPLICATE_TABLE,
+        ];
+        match successful.contains(&self.code()) {
+            true => "NOTICE",
+            false => "WARNING",
+        }
+    }
+
     pub(super) fn detail(mut self, detail: impl Into<String>) -> Error {
         self.0.detail = Some(detail.into());
         self
@@ -271,4 +284,17 @@ impl Error {
         self.0.fatal = true;
         self
     }
+}
+
+/// An operation on a relation of a kind that it is not for.
+pub(super) fn not_supported_for(operation: &str, name: &str, kind: &str) -> Error {
+    let kinds = match kind {
+        "index" => "indexes".to_owned(),
+        kind => format!("{kind}s"),
+    };
+    Error::new(
+        SqlState("42809"),
+        format!("cannot {operation} relation \"{name}\""),
+    )
+    .detail(format!("This operation is not supported for {kinds}."))
 }

@@ -347,6 +347,16 @@ impl Settings {
         })
     }
 
+    /// True if the client wants to hear of what is no error:
+    /// client_min_messages.
+    pub(super) fn tells(&self, severity: &str) -> bool {
+        match self.value("client_min_messages") {
+            "error" => false,
+            "warning" => severity == "WARNING",
+            _ => true,
+        }
+    }
+
     fn refresh(&mut self) {
         self.unreported = true;
         self.default_modes = self.read_default_modes();

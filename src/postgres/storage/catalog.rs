@@ -66,8 +66,8 @@ pub(in crate::postgres) struct View {
     pub(in crate::postgres) query: Arc<sqlparser::ast::Query>,
     /// What its columns were when it was made, which they stay.
     pub(in crate::postgres) columns: Vec<ViewColumn>,
-    /// The tables that it reads.
-    pub(in crate::postgres) tables: Vec<TableId>,
+    /// The relations that it reads itself, and which of their columns.
+    pub(in crate::postgres) needs: Vec<(TableId, Option<Arc<str>>)>,
     pub(in crate::postgres) comment: Option<Arc<str>>,
 }
 
@@ -218,17 +218,30 @@ impl Catalog {
         self.views.get(&id).map(|(view, _)| view)
     }
 
-    /// The names of the views that read a table.
-    pub(in crate::postgres) fn views_of(
-        &self,
-        table: TableId,
-        clog: &Clog,
-        top: Xid,
-    ) -> Vec<Arc<str>> {
-        let views = self.views.values();
-        let views = views
-            .filter(|(view, presence)| view.tables.contains(&table) && presence.seen(clog, top));
-        views.map(|(view, _)| view.name.clone()).collect()
+    /// The number of a table's or view's column, from 1.
+    pub(in crate::postgres) fn column_number(&self, id: TableId, name: &str) -> Option<usize> {
+        let index = match (self.tables.get(&id), self.views.get(&id.0)) {
+            (Some(table), _) => table.def.column(name),
+            (_, Some((view, _))) => view.columns.iter().position(|column| column.name == name),
+            _ => None,
+        };
+        index.map(|index| index + 1)
+    }
+
+    /// The name of a table's or view's column, from 1.
+    pub(in crate::postgres) fn column_name(&self, id: TableId, number: usize) -> Option<Arc<str>> {
+        let index = number.checked_sub(1)?;
+        match (self.tables.get(&id), self.views.get(&id.0)) {
+            (Some(table), _) => Some(table.def.columns.get(index)?.name.clone()),
+            (_, Some((view, _))) => Some(view.columns.get(index)?.name.as_str().into()),
+            _ => None,
+        }
+    }
+
+    /// Puts another view in the place of one: which that was.
+    pub(in crate::postgres) fn replace_view(&mut self, id: u32, view: View) -> Option<View> {
+        let (old, _) = self.views.get_mut(&id)?;
+        Some(std::mem::replace(old, view))
     }
 
     /// Notes who is dropping a view; [`Xid::NONE`] takes it back.
@@ -409,16 +422,6 @@ impl Catalog {
         }
         let mut tables = self.tables.values();
         tables.find_map(|table| table.def.comments.get(&Commented::Index(id)))
-    }
-
-    /// Says something of a view: what was said before.
-    pub(in crate::postgres) fn comment_view(
-        &mut self,
-        id: u32,
-        comment: Option<Arc<str>>,
-    ) -> Option<Arc<str>> {
-        let (view, _) = self.views.get_mut(&id)?;
-        std::mem::replace(&mut view.comment, comment)
     }
 
     /// The name of the table, index, view or sequence of this number.

@@ -2,6 +2,7 @@
 
 pub(super) mod catalog;
 pub(super) mod clog;
+pub(super) mod depend;
 pub(super) mod heap;
 pub(super) mod index;
 pub(super) mod row_lock;

@@ -352,6 +352,15 @@ impl TableDef {
         })
     }
 
+    /// Its constraints, by number and name.
+    pub(in crate::postgres) fn constraints(&self) -> impl Iterator<Item = (u32, &Arc<str>)> {
+        let checks = self.checks.iter().map(|check| (check.id, &check.name));
+        let keys = self.foreign_keys.iter().map(|key| (key.id, &key.name));
+        let indexes = self.indexes.iter().filter(|index| index.is_constraint());
+        let indexes = indexes.map(|index| (index.id, &index.name));
+        checks.chain(keys).chain(indexes)
+    }
+
     /// Where an index of this number is.
     pub(in crate::postgres) fn index(&self, id: u32) -> Option<usize> {
         self.indexes.iter().position(|index| index.id == id)

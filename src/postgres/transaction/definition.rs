@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::postgres::engine::{Engine, Shared};
+use crate::postgres::storage::catalog::View;
 use crate::postgres::storage::clog::Xid;
 use crate::postgres::storage::heap::Heap;
 use crate::postgres::storage::sequence::{SequenceId, SequenceState};
@@ -35,8 +36,8 @@ pub(in crate::postgres) enum Definition {
     SequenceAltered(SequenceState),
     ViewCreated(u32),
     ViewDropped(u32),
-    /// What was said of a view before.
-    ViewCommented(u32, Option<Arc<str>>),
+    /// A view has another query, or other words are said of it.
+    ViewAltered(u32, Box<View>),
 }
 
 /// Logs a table as it is, in the place of what was there.
@@ -93,7 +94,7 @@ impl Definition {
                 entries.extend(changed.map(Entry::DefineSequence));
             }
             Definition::SequenceDropped(id) => entries.push(Entry::DropSequence(*id)),
-            Definition::ViewCreated(id) | Definition::ViewCommented(id, _) => {
+            Definition::ViewCreated(id) | Definition::ViewAltered(id, _) => {
                 let view = engine.catalog.view_by_id(*id).cloned();
                 entries.extend(view.map(|view| Entry::DefineView(*id, view)));
             }
@@ -156,8 +157,8 @@ impl Definition {
             }
             Definition::ViewCreated(id) => engine.catalog.remove_view(id),
             Definition::ViewDropped(id) => engine.catalog.drop_view(id, Xid::NONE),
-            Definition::ViewCommented(id, before) => {
-                engine.catalog.comment_view(id, before);
+            Definition::ViewAltered(id, before) => {
+                engine.catalog.replace_view(id, *before);
             }
         }
     }

@@ -243,6 +243,12 @@ impl Transaction {
         self.locks.push((tag, mode));
     }
 
+    /// Gives back a lock before the end.
+    pub(super) fn release_lock(&mut self, engine: &mut Engine, tag: LockTag, mode: LockMode) {
+        self.locks.retain(|held| *held != (tag, mode));
+        engine.locks.release(tag, mode, self.pid);
+    }
+
     pub(super) fn changed(&mut self, change: RowChange) {
         self.steps.push(Step::Row(change));
     }

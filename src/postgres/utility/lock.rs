@@ -1,14 +1,17 @@
-//! LOCK TABLE.
+//! LOCK TABLE, of a table or of a view with all that it reads.
 
 use sqlparser::ast::{Lock, Statement};
 
-use crate::postgres::engine::Shared;
-use crate::postgres::error::{Error, Result, SqlState};
+use crate::postgres::engine::{Engine, Shared};
+use crate::postgres::error::{Error, Result, SqlState, not_supported_for};
 use crate::postgres::executor::lock_relation;
 use crate::postgres::locks::{Indexes, LockMode, LockTag};
 use crate::postgres::session::{Answer, Session};
 use crate::postgres::settings::Settings;
 use crate::postgres::sql::object_name;
+use crate::postgres::storage::Xid;
+use crate::postgres::storage::catalog::Relation;
+use crate::postgres::storage::table::TableId;
 use crate::postgres::transaction::Transaction;
 
 /// Runs a LOCK TABLE; None for other statements.
@@ -50,33 +53,76 @@ async fn lock_each(
     let mode = lock_mode(lock)?;
     for target in &lock.tables {
         let name = object_name(&target.name)?;
-        let tag = {
-            let engine = shared.lock();
-            let table = engine.catalog.find(&name, &engine.clog, transaction.xid);
-            let table = table.ok_or_else(|| {
-                Error::new(
-                    SqlState::UNDEFINED_TABLE,
-                    format!("relation \"{name}\" does not exist"),
+        let id = find(&shared.lock(), transaction.xid, &name)?;
+        let mut rest = vec![(id, name)];
+        while let Some((id, name)) = rest.pop() {
+            let tag = LockTag::Relation(id);
+            if !transaction.holds(tag, mode) {
+                lock_one(
+                    shared,
+                    transaction,
+                    settings,
+                    (tag, mode),
+                    lock.nowait,
+                    &name,
                 )
-            })?;
-            LockTag::Relation(table.def.id)
-        };
-        if transaction.holds(tag, mode) {
-            continue;
-        }
-        if lock.nowait {
-            if !shared.lock().locks.try_acquire(tag, mode, transaction.pid) {
-                return Err(Error::new(
-                    SqlState::LOCK_NOT_AVAILABLE,
-                    format!("could not obtain lock on relation \"{name}\""),
-                ));
+                .await?;
             }
-            transaction.keep_lock(tag, mode);
+            rest.extend(read_by(&shared.lock(), id).into_iter().rev());
         }
-        lock_relation(shared, transaction, settings, tag, mode, &name).await?;
-        let locks = &mut shared.lock().locks;
-        locks.set_indexes(tag, mode, transaction.pid, Indexes::No);
-        transaction.bare_locks = true;
     }
+    Ok(())
+}
+
+/// The number of a table or view.
+fn find(engine: &Engine, top: Xid, name: &str) -> Result<TableId> {
+    match engine.catalog.relation(name, &engine.clog, top) {
+        Some(Relation::Table(id)) => Ok(id),
+        Some(Relation::View(id)) => Ok(TableId(id)),
+        Some(Relation::Sequence(_)) => Err(not_supported_for("lock", name, "sequence")),
+        Some(Relation::Index(..)) => Err(not_supported_for("lock", name, "index")),
+        None => Err(Error::new(
+            SqlState::UNDEFINED_TABLE,
+            format!("relation \"{name}\" does not exist"),
+        )),
+    }
+}
+
+/// What a view reads, which is locked with it.
+fn read_by(engine: &Engine, id: TableId) -> Vec<(TableId, String)> {
+    let needs = engine.catalog.view_by_id(id.0).map(|view| &view.needs);
+    let mut read: Vec<(TableId, String)> = Vec::new();
+    for (needed, _) in needs.into_iter().flatten() {
+        let name = engine.relation_name(*needed);
+        if let Ok(name) = name
+            && read.iter().all(|(other, _)| other != needed)
+        {
+            read.push((*needed, name.to_string()));
+        }
+    }
+    read
+}
+
+async fn lock_one(
+    shared: &Shared,
+    transaction: &mut Transaction,
+    settings: &Settings,
+    (tag, mode): (LockTag, LockMode),
+    nowait: bool,
+    name: &str,
+) -> Result<()> {
+    if nowait {
+        if !shared.lock().locks.try_acquire(tag, mode, transaction.pid) {
+            return Err(Error::new(
+                SqlState::LOCK_NOT_AVAILABLE,
+                format!("could not obtain lock on relation \"{name}\""),
+            ));
+        }
+        transaction.keep_lock(tag, mode);
+    }
+    lock_relation(shared, transaction, settings, tag, mode, name).await?;
+    let locks = &mut shared.lock().locks;
+    locks.set_indexes(tag, mode, transaction.pid, Indexes::No);
+    transaction.bare_locks = true;
     Ok(())
 }

@@ -196,12 +196,17 @@ impl Session {
             };
             let (mut table, mut exists) = seen(self);
             if let Some(id) = table {
-                let tag = LockTag::Relation(id);
-                if !self.take(tag, LockMode::AccessShare, params, &name).await? {
+                let (tag, mode) = (LockTag::Relation(id), LockMode::AccessShare);
+                let held = self.in_transaction()?.1.holds(tag, mode);
+                if !self.take(tag, mode, params, &name).await? {
                     answer.notices.push(unavailable(params.word(), &name));
                     continue;
                 }
                 (table, exists) = seen(self);
+                if !held {
+                    let (shared, transaction, _) = self.in_transaction()?;
+                    transaction.release_lock(&mut shared.lock(), tag, mode);
+                }
             }
             match table {
                 Some(id) => found.push(Found {

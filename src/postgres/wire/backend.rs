@@ -16,7 +16,7 @@ use pgwire::messages::startup::{
 };
 
 use crate::postgres::backends::Notification;
-use crate::postgres::error::{Error, SqlState};
+use crate::postgres::error::Error;
 use crate::postgres::session::{Block, Tag};
 use crate::postgres::settings::{DateForm, DateStyle};
 use crate::postgres::sql::OutputColumn;
@@ -249,17 +249,7 @@ impl Out {
     }
 
     pub(super) fn notice(&mut self, notice: &Error) {
-        let successful = [
-            SqlState::SUCCESSFUL_COMPLETION,
-            SqlState::DUPLICATE_COLUMN,
-            SqlState::DUPLICATE_TABLE,
-        ];
-        let severity = if successful.contains(&notice.code()) {
-            "NOTICE"
-        } else {
-            "WARNING"
-        };
-        let response = NoticeResponse::new(fields(notice, severity));
+        let response = NoticeResponse::new(fields(notice, notice.severity()));
         self.put(|out| response.encode(out));
     }
 }

@@ -219,11 +219,11 @@ impl Conversation<'_> {
         let Some(answer) = &mut portal.answer else {
             return;
         };
+        for notice in std::mem::take(&mut answer.notices) {
+            self.tell(&notice);
+        }
         let out = &mut self.connection.out;
         out.date_style = self.session.settings.date_style;
-        for notice in answer.notices.drain(..) {
-            out.notice(&notice);
-        }
         let limit = usize::try_from(max_rows).ok().filter(|rows| *rows > 0);
         let rest = answer.rows.get(portal.position..).unwrap_or_default();
         let batch = &rest[..rest.len().min(limit.unwrap_or(usize::MAX))];

@@ -410,7 +410,7 @@ impl<'a> Conversation<'a> {
         let notifications = self.session.rest();
         self.deliver(notifications);
         if let Some(warning) = self.session.warning.take() {
-            self.connection.out.notice(&warning);
+            self.tell(&warning);
         }
         for (name, value) in self.session.settings.take_reports() {
             if name == APPLICATION_NAME {
@@ -505,13 +505,19 @@ impl<'a> Conversation<'a> {
 
     /// Notices and the command tag.
     fn finish(&mut self, answer: &Answer) {
-        let out = &mut self.connection.out;
         if let Some(warning) = self.session.warning.take() {
-            out.notice(&warning);
+            self.tell(&warning);
         }
         for notice in &answer.notices {
-            out.notice(notice);
+            self.tell(notice);
         }
-        out.command_complete(answer.tag);
+        self.connection.out.command_complete(answer.tag);
+    }
+
+    /// Sends a notice or a warning, if the client wants to hear of it.
+    fn tell(&mut self, notice: &Error) {
+        if self.session.settings.tells(notice.severity()) {
+            self.connection.out.notice(notice);
+        }
     }
 }

@@ -6,15 +6,18 @@
 //! those before them. Rows count in their order where the statement says ORDER
 //! BY. After `-- refused`, the simulated server may answer 0A000.
 //!
-//! An error's hint counts as well, and its position where the simulated server
-//! gives one. With CORPUS=name one file is asked, and with CORPUS_FIELDS=1 its
-//! detail counts too, and every position.
+//! What is told beside an answer counts too. An error's hint counts as well,
+//! and its position where the simulated server gives one. With CORPUS=name one
+//! file is asked, and with CORPUS_FIELDS=1 its detail counts too, and every
+//! position.
 
 use doublebuy::postgres::Options;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio_postgres::error::DbError;
 use tokio_postgres::{Client, SimpleQueryMessage};
 
 use crate::support::real::Real;
-use crate::support::{connect, loopback, outside};
+use crate::support::{connect_for_notices, loopback, outside};
 
 pub const FILES: &[(&str, &str)] = &[
     ("literals", include_str!("literals.sql")),
@@ -29,12 +32,14 @@ pub const FILES: &[(&str, &str)] = &[
     ("changes", include_str!("changes.sql")),
     ("constraints", include_str!("constraints.sql")),
     ("deferred", include_str!("deferred.sql")),
+    ("dependencies", include_str!("dependencies.sql")),
     ("definitions", include_str!("definitions.sql")),
     ("comments", include_str!("comments.sql")),
     ("complaints", include_str!("complaints.sql")),
     ("deparsed", include_str!("deparsed.sql")),
     ("drivers", include_str!("drivers.sql")),
     ("generated", include_str!("generated.sql")),
+    ("locks", include_str!("locks.sql")),
     ("maintenance", include_str!("maintenance.sql")),
     ("parameters", include_str!("parameters.sql")),
     ("sequences", include_str!("sequences.sql")),
@@ -75,6 +80,9 @@ pub fn statements(file: &str) -> Vec<Asked> {
     statements
 }
 
+/// dependent_objects_still_exist: the detail is what counts.
+const DEPENDENT: &str = "2BP01";
+
 /// True if nothing of an error is left out.
 fn all_fields() -> bool {
     std::env::var_os("CORPUS_FIELDS").is_some()
@@ -91,15 +99,21 @@ fn is_answer(theirs: &str, ours: &str) -> bool {
         })
 }
 
-async fn ask(client: &Client, sql: &str) -> String {
-    let messages = match client.simple_query(sql).await {
+/// A connection, with what a server says beside its answers.
+type Asking = (Client, UnboundedReceiver<DbError>);
+
+async fn ask((client, notices): &mut Asking, sql: &str) -> String {
+    let answer = client.simple_query(sql).await;
+    let told: Vec<DbError> = std::iter::from_fn(|| notices.try_recv().ok()).collect();
+    let messages = match answer {
         Ok(messages) => messages,
         Err(error) => {
             return match error.as_db_error() {
                 Some(error) => {
                     let (code, message) = (error.code().code(), error.message());
                     let (hint, position) = (error.hint(), error.position());
-                    let detail = error.detail().filter(|_| all_fields());
+                    let detail = error.detail();
+                    let detail = detail.filter(|_| all_fields() || code == DEPENDENT);
                     format!("{code} {message} {detail:?} {hint:?} at {position:?}")
                 }
                 None => format!("closed: {error}"),
@@ -107,7 +121,13 @@ async fn ask(client: &Client, sql: &str) -> String {
         }
     };
     let mut rows = Vec::new();
-    let mut rest = Vec::new();
+    let said = |notice: &DbError| {
+        let (severity, message) = (notice.severity(), notice.message());
+        let detail = notice.detail().unwrap_or_default();
+        format!("{severity}: {message} {detail}")
+    };
+    let told = told.iter().filter(|notice| notice.severity() != "INFO");
+    let mut rest: Vec<String> = told.map(said).collect();
     for message in &messages {
         match message {
             SimpleQueryMessage::Row(row) => {
@@ -142,17 +162,18 @@ fn the_corpus_is_answered_as_by_a_real_server() {
         }
         outside(async {
             let (_server, address) = loopback(Options::default()).await;
-            let simulated = connect(&address).await;
-            let real = connect(&real.address()).await;
+            let mut simulated = connect_for_notices(&address).await;
+            let mut real = connect_for_notices(&real.address()).await;
             let clean = "DROP SCHEMA public CASCADE; CREATE SCHEMA public";
-            real.batch_execute(clean).await.unwrap();
+            real.0.batch_execute(clean).await.unwrap();
+            while real.1.try_recv().is_ok() {}
             for Asked {
                 sql,
                 may_be_refused,
             } in statements(file)
             {
                 count += 1;
-                let (ours, theirs) = (ask(&simulated, &sql).await, ask(&real, &sql).await);
+                let (ours, theirs) = (ask(&mut simulated, &sql).await, ask(&mut real, &sql).await);
                 let refused = may_be_refused && ours.starts_with("0A000");
                 if !is_answer(&theirs, &ours) && !refused {
                     differences.push(format!(

@@ -94,7 +94,7 @@ impl Statements<'_> {
 
     pub fn define(&mut self) -> String {
         let n = self.number();
-        match self.draw.within(0..37) {
+        match self.draw.within(0..54) {
             0 | 1 => "TRUNCATE b",
             2 => "TRUNCATE a, b",
             3 => "TRUNCATE a",
@@ -129,6 +129,21 @@ impl Statements<'_> {
             34 => "ALTER TABLE c RENAME COLUMN v TO w",
             35 => "ALTER TABLE a ADD COLUMN twice int GENERATED ALWAYS AS (v * 2) STORED",
             36 => "DROP TABLE IF EXISTS c CASCADE",
+            37 => "DROP TABLE b",
+            38 => "DROP TABLE a CASCADE",
+            39 => "ALTER TABLE a DROP CONSTRAINT a_pkey",
+            40 => "ALTER TABLE a DROP CONSTRAINT a_pkey CASCADE",
+            41 => "ALTER TABLE b DROP CONSTRAINT IF EXISTS b_aid_fkey",
+            42 => "ALTER TABLE a DROP COLUMN k",
+            43 => "ALTER TABLE b DROP COLUMN aid",
+            44 => "DROP SEQUENCE s",
+            45 => "CREATE VIEW w AS SELECT id, v FROM a",
+            46 => "CREATE OR REPLACE VIEW w AS SELECT id, v FROM a WHERE v > 10",
+            47 => "CREATE OR REPLACE VIEW w AS SELECT b.id, a.v FROM b JOIN a ON a.id = b.aid",
+            48..50 => "SELECT * FROM w ORDER BY id",
+            50 => "DROP VIEW w",
+            51 => "LOCK TABLE w IN SHARE MODE",
+            52 => "ALTER TABLE a ALTER COLUMN id TYPE bigint",
             _ => "DROP VIEW IF EXISTS c",
         }
         .to_owned()

@@ -504,6 +504,87 @@ pub const SCHEDULES: &[(&str, &str)] = &[
         a: ROLLBACK -> 0
         ",
     ),
+    (
+        "a foreign key goes once nobody reads the table that it refers to",
+        "
+        a: CREATE TABLE item (sku text REFERENCES stock) -> 0
+        b: BEGIN -> 0
+        b: SELECT price FROM stock WHERE sku = 'a' -> (7) 1
+        a: DROP TABLE item -> waits
+        c: SELECT price FROM stock WHERE sku = 'b' -> waits
+        b: COMMIT -> 0
+        a: ... DROP TABLE item -> 0
+        c: ... SELECT price FROM stock WHERE sku = 'b' -> (7) 1
+        a: CREATE TABLE item (sku text REFERENCES stock) -> 0
+        a: BEGIN -> 0
+        a: ALTER TABLE item DROP CONSTRAINT item_sku_fkey -> 0
+        b: SELECT price FROM stock WHERE sku = 'a' -> waits
+        a: ROLLBACK -> 0
+        b: ... SELECT price FROM stock WHERE sku = 'a' -> (7) 1
+        a: INSERT INTO item VALUES ('x') -> 23503
+        a: BEGIN -> 0
+        a: ALTER TABLE item ALTER COLUMN sku TYPE varchar -> 0
+        b: SELECT price FROM stock WHERE sku = 'a' -> waits
+        a: COMMIT -> 0
+        b: ... SELECT price FROM stock WHERE sku = 'a' -> (7) 1
+        ",
+    ),
+    (
+        "a view is replaced and dropped once nobody reads it",
+        "
+        a: CREATE VIEW cheap AS SELECT sku, price FROM stock -> 0
+        b: BEGIN -> 0
+        b: SELECT price FROM cheap WHERE sku = 'a' -> (7) 1
+        a: CREATE OR REPLACE VIEW cheap AS SELECT sku, price + 1 AS price FROM stock -> waits
+        c: SELECT price FROM cheap WHERE sku = 'b' -> waits
+        b: COMMIT -> 0
+        a: ... CREATE OR REPLACE VIEW cheap AS SELECT sku, price + 1 AS price FROM stock -> 0
+        c: ... SELECT price FROM cheap WHERE sku = 'b' -> (8) 1
+        a: BEGIN -> 0
+        a: DROP VIEW cheap -> 0
+        b: SELECT price FROM cheap WHERE sku = 'a' -> waits
+        a: ROLLBACK -> 0
+        b: ... SELECT price FROM cheap WHERE sku = 'a' -> (8) 1
+        a: BEGIN -> 0
+        a: LOCK TABLE cheap IN SHARE MODE -> 0
+        b: UPDATE stock SET price = 9 WHERE sku = 'a' -> waits
+        a: COMMIT -> 0
+        b: ... UPDATE stock SET price = 9 WHERE sku = 'a' -> 1
+        ",
+    ),
+    (
+        "what goes with a table comes back with it",
+        "
+        a: CREATE TABLE item (sku text REFERENCES stock) -> 0
+        a: CREATE VIEW cheap AS SELECT sku, price FROM stock -> 0
+        a: DROP TABLE stock -> 2BP01
+        a: BEGIN -> 0
+        a: SAVEPOINT s -> 0
+        a: DROP TABLE stock CASCADE -> 0
+        b: SELECT price FROM cheap WHERE sku = 'a' -> waits
+        a: ROLLBACK TO s -> 0
+        b: ... SELECT price FROM cheap WHERE sku = 'a' -> (7) 1
+        a: INSERT INTO item VALUES ('x') -> 23503
+        a: ROLLBACK -> 0
+        a: BEGIN -> 0
+        a: DROP TABLE stock CASCADE -> 0
+        b: INSERT INTO item VALUES ('x') -> waits
+        a: COMMIT -> 0
+        b: ... INSERT INTO item VALUES ('x') -> 1
+        b: SELECT price FROM cheap WHERE sku = 'a' -> 42P01
+        ",
+    ),
+    (
+        "a volatile default writes the rows anew",
+        "
+        b: BEGIN ISOLATION LEVEL REPEATABLE READ -> 0
+        b: SELECT 1 AS one -> (1) 1
+        a: ALTER TABLE stock ADD COLUMN luck float8 DEFAULT random() -> 0
+        b: SELECT count(*) FROM stock -> (0) 1
+        b: COMMIT -> 0
+        b: SELECT count(*) FROM stock -> (3) 1
+        ",
+    ),
 ];
 
 /// Where a real server lets two sessions go at once and the faster decides:

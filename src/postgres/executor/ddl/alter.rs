@@ -2,8 +2,6 @@
 //! in PostgreSQL; every other form takes the strongest, where PostgreSQL takes
 //! weaker ones for some.
 
-use std::sync::Arc;
-
 use sqlparser::ast::{
     AlterColumnOperation, AlterTable, AlterTableOperation, DataType, DropBehavior, Expr as Ast,
     Ident, RenameTableNameKind, SqlOption, TableConstraint,
@@ -18,12 +16,16 @@ use crate::postgres::engine::Engine;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::locks::LockMode;
 use crate::postgres::sql::{Context, Expr, column_type, eval, fold, object_name};
-use crate::postgres::storage::sequence::SequenceDef;
+use crate::postgres::storage::depend::{Object, dependencies};
 use crate::postgres::storage::table::{
-    Check, Column, Commented, Formula, Generated, Table, TableDef, TableId,
+    Check, Column, Commented, ForeignKey, Formula, Generated, Table, TableDef, TableId,
 };
-use crate::postgres::transaction::Definition;
 use crate::postgres::types::{Row, Type, Value};
+
+/// True for a column that is NULL when it is added.
+fn is_empty(def: &TableDef, column: usize) -> bool {
+    def.columns[column].default.is_none()
+}
 
 fn column_of(def: &TableDef, name: &Ident) -> Result<usize> {
     let name = fold(name);
@@ -108,8 +110,7 @@ impl Work<'_> {
             } => {
                 let cascade = *drop_behavior == Some(DropBehavior::Cascade);
                 for column in column_names {
-                    self.drop_computed(id, column, cascade).await?;
-                    self.drop_column(id, column, *if_exists).await?;
+                    self.drop_column(id, column, *if_exists, cascade).await?;
                 }
                 Ok(())
             }
@@ -123,11 +124,17 @@ impl Work<'_> {
                 } else {
                     constraint
                 }];
-                self.add_constraints(id, name, &constraints).await
+                self.add_constraints(id, name, &constraints, false).await
             }
             AlterTableOperation::DropConstraint {
-                name, if_exists, ..
-            } => self.drop_constraint(id, &fold(name), *if_exists),
+                name,
+                if_exists,
+                drop_behavior,
+            } => {
+                let cascade = *drop_behavior == Some(DropBehavior::Cascade);
+                self.drop_constraint(id, &fold(name), *if_exists, cascade)
+                    .await
+            }
             AlterTableOperation::SetOptionsParens { options } => {
                 options.iter().try_for_each(storage_parameter)
             }
@@ -135,6 +142,9 @@ impl Work<'_> {
                 self.validate_constraint(id, &fold(name)).await
             }
             AlterTableOperation::AlterColumn { column_name, op } => {
+                if let AlterColumnOperation::SetDataType { .. } = op {
+                    self.lock_to_retype(id, column_name).await?;
+                }
                 self.alter_column(id, column_name, op)
             }
             AlterTableOperation::RenameColumn {
@@ -237,8 +247,8 @@ impl Work<'_> {
             let (sequences, pid) = (&self.shared.sequences, self.transaction.pid);
             let start = self.transaction.start;
             // A default that is the same for all rows, PostgreSQL keeps once.
-            let sequence = matches!(column.default.as_deref(), Some(Expr::NextValue(_)));
-            let renews = sequence || column.computed().is_some();
+            let default = column.default.as_deref();
+            let renews = default.is_some_and(Expr::is_volatile) || column.computed().is_some();
             let with_value = |row: &Row| {
                 let value = match column.default.as_deref() {
                     None => Value::Null,
@@ -262,7 +272,7 @@ impl Work<'_> {
         }
         let mut constraints = Vec::new();
         Constraint::of_column(ast, index, &mut constraints)?;
-        self.add_constraints(id, name, &constraints).await
+        self.add_constraints(id, name, &constraints, true).await
     }
 
     /// A column that takes no NULL cannot join rows without a value for it.
@@ -274,11 +284,14 @@ impl Work<'_> {
         }
     }
 
+    /// Adds constraints; those at a column that was just `added` find nothing
+    /// to check, unless it has a default.
     async fn add_constraints(
         &mut self,
         id: TableId,
         name: &str,
         constraints: &[Constraint<'_>],
+        added: bool,
     ) -> Result<()> {
         if constraints.is_empty() {
             return Ok(());
@@ -297,35 +310,41 @@ impl Work<'_> {
             self.reads_all(engine.table(id)?, 0);
         }
         verify(&engine, top, id, &before, &def)?;
+        for key in &def.foreign_keys[before.foreign_keys.len()..] {
+            let filled = key.columns.iter().any(|column| !is_empty(&def, *column));
+            self.lock_to_refer(&mut engine, id, key, !added || filled);
+        }
         if def.indexes.len() > before.indexes.len() {
             self.lock_to_index(&mut engine, id);
         }
         self.take_over(&mut engine, id, def, None)
     }
 
-    fn drop_constraint(&mut self, id: TableId, name: &str, if_exists: bool) -> Result<()> {
+    async fn drop_constraint(
+        &mut self,
+        id: TableId,
+        name: &str,
+        if_exists: bool,
+        cascade: bool,
+    ) -> Result<()> {
         let def = self.shared.lock().table(id)?.def.clone();
-        if !has_constraint(&def, name) {
-            let message = format!(
-                "constraint \"{name}\" of relation \"{}\" does not exist",
-                def.name
-            );
-            if !if_exists {
-                return Err(Error::new(SqlState::UNDEFINED_OBJECT, message));
-            }
-            self.notice(
-                SqlState::SUCCESSFUL_COMPLETION,
-                format!("{message}, skipping"),
-            );
-            return Ok(());
+        let mut constraints = def.constraints();
+        if let Some((constraint, _)) = constraints.find(|(_, other)| ***other == *name) {
+            let constraint = Object::Constraint(constraint);
+            return self.delete(&[constraint], cascade).await;
         }
-        self.redefine(id, |def| {
-            def.checks.retain(|check| *check.name != *name);
-            def.foreign_keys.retain(|key| *key.name != *name);
-            def.indexes
-                .retain(|index| !(index.is_constraint() && *index.name == *name));
-            Ok(())
-        })
+        let message = format!(
+            "constraint \"{name}\" of relation \"{}\" does not exist",
+            def.name
+        );
+        if !if_exists {
+            return Err(Error::new(SqlState::UNDEFINED_OBJECT, message));
+        }
+        self.notice(
+            SqlState::SUCCESSFUL_COMPLETION,
+            format!("{message}, skipping"),
+        );
+        Ok(())
     }
 
     /// A constraint that is an index takes it along.
@@ -366,20 +385,34 @@ impl Work<'_> {
         })
     }
 
-    async fn drop_column(&mut self, id: TableId, name: &Ident, if_exists: bool) -> Result<()> {
-        let mut def = (*self.shared.lock().table(id)?.def).clone();
-        let Some(gone) = def.column(&fold(name)) else {
-            let error = no_column(&def, &fold(name));
-            if !if_exists {
-                return Err(error);
-            }
-            let message = format!("{}, skipping", error.fields().message);
-            self.notice(SqlState::SUCCESSFUL_COMPLETION, message);
+    async fn drop_column(
+        &mut self,
+        id: TableId,
+        name: &Ident,
+        if_exists: bool,
+        cascade: bool,
+    ) -> Result<()> {
+        let def = self.shared.lock().table(id)?.def.clone();
+        if let Some(gone) = def.column(&fold(name)) {
+            let column = Object::Column(id.0, gone + 1);
+            return self.delete(&[column], cascade).await;
+        }
+        let error = no_column(&def, &fold(name));
+        if !if_exists {
+            return Err(error);
+        }
+        let message = format!("{}, skipping", error.fields().message);
+        self.notice(SqlState::SUCCESSFUL_COMPLETION, message);
+        Ok(())
+    }
+
+    /// Takes a column out of a table, on which nothing stands any more.
+    pub(super) fn remove_column(&mut self, id: TableId, name: &str) -> Result<()> {
+        let mut engine = self.shared.lock();
+        let mut def = (*engine.table(id)?.def).clone();
+        let Some(gone) = def.column(name) else {
             return Ok(());
         };
-        let column = def.columns[gone].clone();
-        self.lock_owned_sequences(id, Some(&column)).await?;
-        let mut engine = self.shared.lock();
         let referred = engine
             .catalog
             .references(id, &engine.clog, self.transaction.xid);
@@ -388,64 +421,14 @@ impl Work<'_> {
             .any(|(_, key)| key.parent_columns.iter().any(|c| *c >= gone))
         {
             return Err(Error::unsupported(
-                "DROP COLUMN in a table that a foreign key refers to by this or a later column",
+                "DROP COLUMN in a table that a foreign key refers to by a later column",
             ));
         }
-        let owned = engine.catalog.owned_sequences(id);
         without_column(&mut def, gone);
         self.rewrite(&mut engine, id, def, |row| {
             let kept = row.iter().enumerate().filter(|(index, _)| *index != gone);
             Ok(kept.map(|(_, value)| value.clone()).collect())
-        })?;
-        let of_column = |def: &&Arc<SequenceDef>| def.is_of(&column);
-        for def in owned.iter().filter(of_column) {
-            let sequence = def.id;
-            let xid = self.transaction.xid(&mut engine);
-            engine.catalog.drop_sequence(sequence, xid);
-            let dropped = Definition::SequenceDropped(sequence);
-            self.transaction.defined(&mut engine, dropped);
-        }
-        Ok(())
-    }
-
-    /// Drops the columns that are computed from one that goes, if that is
-    /// asked for.
-    async fn drop_computed(&mut self, id: TableId, name: &Ident, cascade: bool) -> Result<()> {
-        let def = self.shared.lock().table(id)?.def.clone();
-        let (name, table) = (fold(name), &def.name);
-        let Some(gone) = def.column(&name) else {
-            return Ok(());
-        };
-        let computed = def.computed_from(|column| column == gone);
-        let names: Vec<&str> = computed
-            .map(|(index, _)| &*def.columns[index].name)
-            .collect();
-        if names.is_empty() {
-            return Ok(());
-        }
-        if !cascade {
-            let line = |computed: &&str| {
-                format!(
-                    "column {computed} of table {table} depends on column {name} of table {table}"
-                )
-            };
-            let lines: Vec<String> = names.iter().map(line).collect();
-            return Err(Error::new(
-                SqlState("2BP01"),
-                format!(
-                    "cannot drop column {name} of table {table} because other objects depend on it"
-                ),
-            )
-            .detail(lines.join("\n"))
-            .hint("Use DROP ... CASCADE to drop the dependent objects too."));
-        }
-        for computed in names {
-            let message = format!("drop cascades to column {computed} of table {table}");
-            self.notice(SqlState::SUCCESSFUL_COMPLETION, message);
-            let computed = Ident::with_quote('"', computed);
-            self.drop_column(id, &computed, false).await?;
-        }
-        Ok(())
+        })
     }
 
     fn alter_column(&mut self, id: TableId, name: &Ident, op: &AlterColumnOperation) -> Result<()> {
@@ -510,6 +493,65 @@ impl Work<'_> {
         }
     }
 
+    /// A column's foreign keys, and those that refer to it, are made anew with
+    /// its type.
+    async fn lock_to_retype(&mut self, id: TableId, name: &Ident) -> Result<()> {
+        let (keys, sequence): (Vec<(TableId, ForeignKey)>, _) = {
+            let engine = self.shared.lock();
+            let def = &engine.table(id)?.def;
+            let index = column_of(def, name)?;
+            let sequence = def.columns[index].sequence;
+            let own = def.foreign_keys.iter().map(|key| (id, key.clone()));
+            let top = self.transaction.xid;
+            let others = engine.catalog.references(id, &engine.clog, top);
+            let others = others.into_iter().filter(|(child, _)| *child != id);
+            let uses = |(child, key): &(TableId, ForeignKey)| {
+                let own = *child == id && key.columns.contains(&index);
+                own || (key.parent == id && key.parent_columns.contains(&index))
+            };
+            (own.chain(others).filter(uses).collect(), sequence)
+        };
+        let sequence = sequence.map(|id| (TableId(id.0), LockMode::AccessShare));
+        self.lock_missing(sequence.as_slice()).await?;
+        let children = keys.iter().map(|(child, _)| *child);
+        let tables = children.chain(keys.iter().map(|(_, key)| key.parent));
+        let locks: Vec<_> = tables.map(|id| (id, LockMode::AccessExclusive)).collect();
+        self.lock_missing(&locks).await?;
+        let shared = self.shared;
+        for (child, key) in &keys {
+            self.lock_to_refer(&mut shared.lock(), *child, key, true);
+        }
+        Ok(())
+    }
+
+    /// A column that a view reads keeps its type.
+    fn refuse_read(
+        &self,
+        engine: &Engine,
+        id: TableId,
+        def: &TableDef,
+        index: usize,
+    ) -> Result<()> {
+        let (top, column) = (self.transaction.xid, Object::Column(id.0, index + 1));
+        let all = dependencies(&engine.catalog, &engine.clog, top);
+        let mut reading = all.iter().filter(|found| found.on == column);
+        let view = reading.find_map(|found| match found.object {
+            Object::Rule(view) => engine.catalog.view_by_id(view),
+            _ => None,
+        });
+        let Some(view) = view else {
+            return Ok(());
+        };
+        let (view, column) = (&view.name, &def.columns[index].name);
+        Err(Error::new(
+            SqlState::FEATURE_NOT_SUPPORTED,
+            "cannot alter type of a column used by a view or rule",
+        )
+        .detail(format!(
+            "rule _RETURN on view {view} depends on column \"{column}\""
+        )))
+    }
+
     fn retype_column(
         &mut self,
         id: TableId,
@@ -522,6 +564,7 @@ impl Work<'_> {
         let index = column_of(&before, name)?;
         let (ty, modifier) = column_type(data_type)?;
         refuse_retyping(&before, index, using.is_some())?;
+        self.refuse_read(&engine, id, &before, index)?;
         let mut def = (*before).clone();
         let own = Ast::Identifier(name.clone());
         let from = def.columns[index].ty;

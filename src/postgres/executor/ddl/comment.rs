@@ -10,7 +10,6 @@ use crate::postgres::locks::LockMode;
 use crate::postgres::sql::{fold, object_name};
 use crate::postgres::storage::catalog::Relation;
 use crate::postgres::storage::table::{Commented, TableId};
-use crate::postgres::transaction::Definition;
 
 const MODE: LockMode = LockMode::ShareUpdateExclusive;
 
@@ -40,10 +39,11 @@ impl Work<'_> {
             (CommentObject::View, Relation::View(id)) => {
                 self.lock(TableId(id), MODE, &name).await?;
                 let mut engine = self.shared.lock();
-                self.transaction.xid(&mut engine);
-                let before = engine.catalog.comment_view(id, comment);
-                let commented = Definition::ViewCommented(id, before);
-                self.transaction.defined(&mut engine, commented);
+                let view = engine.catalog.view_by_id(id).cloned();
+                if let Some(mut view) = view {
+                    view.comment = comment;
+                    self.replace_view(&mut engine, id, view);
+                }
                 Ok(())
             }
             (CommentObject::Sequence, Relation::Sequence(_)) => {

@@ -441,12 +441,7 @@ fn action(action: Option<ReferentialAction>) -> Referential {
 
 /// True if a constraint of a table has this name.
 pub(super) fn has_constraint(def: &TableDef, name: &str) -> bool {
-    def.checks.iter().any(|check| *check.name == *name)
-        || def.foreign_keys.iter().any(|key| *key.name == *name)
-        || def
-            .indexes
-            .iter()
-            .any(|index| index.is_constraint() && *index.name == *name)
+    def.constraints().any(|(_, other)| **other == *name)
 }
 
 fn column_names<'c>(def: &TableDef, columns: impl Iterator<Item = &'c usize>) -> String {

@@ -9,34 +9,29 @@ use crate::postgres::engine::{Engine, Shared};
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::locks::LockMode;
 use crate::postgres::sql::object_name;
+use crate::postgres::storage::catalog::Relation;
+use crate::postgres::storage::depend::Object;
 use crate::postgres::storage::heap::Heap;
-use crate::postgres::storage::table::{ForeignKey, IndexDef, TableDef, TableId};
+use crate::postgres::storage::table::{IndexDef, TableDef, TableId};
 use crate::postgres::transaction::Definition;
 
 /// An object of another kind has the name.
-fn wrong_kind(name: &str, kind: &str, found: &str) -> Error {
+fn wrong_kind(name: &str, kind: &str) -> Error {
     let article = if kind == "index" { "an" } else { "a" };
     Error::new(
         SqlState("42809"),
         format!("\"{name}\" is not {article} {kind}"),
     )
-    .hint(match found {
+}
+
+/// What drops a relation of this kind.
+fn hint(kind: &str) -> &'static str {
+    match kind {
         "table" => "Use DROP TABLE to remove a table.",
         "view" => "Use DROP VIEW to remove a view.",
         "sequence" => "Use DROP SEQUENCE to remove a sequence.",
         _ => "Use DROP INDEX to remove an index.",
-    })
-}
-
-/// The index belongs to a constraint.
-fn is_constraint(name: &str, table: &str) -> Error {
-    Error::new(
-        SqlState("2BP01"),
-        format!("cannot drop index {name} because constraint {name} on table {table} requires it"),
-    )
-    .hint(format!(
-        "You can drop constraint {name} on table {table} instead."
-    ))
+    }
 }
 
 /// CONCURRENTLY drops one index, on which nothing stands.
@@ -53,7 +48,7 @@ pub(super) fn drops_one(names: &[ObjectName], cascade: bool) -> Result<()> {
 }
 
 /// An index that no new statement uses, until this is dropped.
-struct Retired<'a> {
+pub(super) struct Retired<'a> {
     shared: &'a Shared,
     table: TableId,
 }
@@ -77,36 +72,50 @@ impl Drop for Retired<'_> {
 }
 
 impl<'a> Work<'a> {
-    pub(super) async fn drop_object(
+    /// Finds and locks each of them, and then drops all of them together.
+    pub(super) async fn drop_objects(
         &mut self,
         kind: &ObjectType,
-        name: &ObjectName,
+        names: &[ObjectName],
         if_exists: bool,
         cascade: bool,
-        together: &[ObjectName],
     ) -> Result<()> {
-        let name = object_name(name)?;
-        let (word, found) = match kind {
-            ObjectType::Table => ("table", self.drop_table(&name, cascade, together).await?),
-            ObjectType::Index => ("index", self.drop_index(&name).await?),
-            ObjectType::Sequence => ("sequence", self.drop_sequence(&name).await?),
-            _ => ("view", self.drop_view(&name)),
+        let word = match kind {
+            ObjectType::Table => "table",
+            ObjectType::Index => "index",
+            ObjectType::Sequence => "sequence",
+            _ => "view",
         };
-        if found {
-            return Ok(());
+        let mut targets = Vec::new();
+        for name in names {
+            let name = object_name(name)?;
+            let found = match word {
+                "index" => self.lock_index(&name).await,
+                _ => self.lock_relation_named(&name, word).await,
+            };
+            let found = found.map_err(|error| match self.kind_of(&name) {
+                Some((_, kind)) if kind != word => error.hint(hint(kind)),
+                _ => error,
+            })?;
+            let Some(id) = found else {
+                self.is_missing(&name, word, if_exists)?;
+                continue;
+            };
+            targets.push(Object::Relation(id));
         }
-        if let Some(found) = self.kind_of(&name) {
-            return Err(wrong_kind(&name, word, found));
-        }
+        self.delete(&targets, cascade).await
+    }
+
+    /// There is nothing of this name: an error, or with IF EXISTS a notice.
+    fn is_missing(&mut self, name: &str, word: &str, if_exists: bool) -> Result<()> {
         if if_exists {
             let message = format!("{word} \"{name}\" does not exist, skipping");
             self.notice(SqlState::SUCCESSFUL_COMPLETION, message);
             return Ok(());
         }
-        let code = if word == "index" {
-            SqlState::UNDEFINED_OBJECT
-        } else {
-            SqlState::UNDEFINED_TABLE
+        let code = match word {
+            "index" => SqlState::UNDEFINED_OBJECT,
+            _ => SqlState::UNDEFINED_TABLE,
         };
         Err(Error::new(
             code,
@@ -114,128 +123,70 @@ impl<'a> Work<'a> {
         ))
     }
 
-    /// What kind of relation has this name.
-    fn kind_of(&self, name: &str) -> Option<&'static str> {
-        let engine = self.shared.lock();
-        let (catalog, clog) = (&engine.catalog, &engine.clog);
-        let top = self.transaction.xid;
-        if catalog.find(name, clog, top).is_some() {
-            Some("table")
-        } else if catalog.view(name, clog, top).is_some() {
-            Some("view")
-        } else if catalog.find_sequence(name, clog, top).is_some() {
-            Some("sequence")
-        } else {
-            catalog.of_index(name, clog, top).map(|_| "index")
-        }
+    /// The number and the kind of the relation of this name.
+    pub(super) fn kind_of(&self, name: &str) -> Option<(u32, &'static str)> {
+        let (engine, top) = (self.shared.lock(), self.transaction.xid);
+        let found = engine.catalog.relation(name, &engine.clog, top)?;
+        Some(match found {
+            Relation::Table(id) => (id.0, "table"),
+            Relation::View(id) => (id, "view"),
+            Relation::Sequence(def) => (def.id.0, "sequence"),
+            Relation::Index(_, index) => (index, "index"),
+        })
     }
 
-    async fn drop_table(
+    /// Finds a table, view or sequence, locks it, and makes sure that it is
+    /// still the one.
+    pub(super) async fn lock_relation_named(
         &mut self,
         name: &str,
-        cascade: bool,
-        together: &[ObjectName],
-    ) -> Result<bool> {
-        let mode = LockMode::AccessExclusive;
-        let Some(id) = self.lock_table(name, mode).await? else {
-            return Ok(false);
-        };
-        self.refuse_in_use(id, "DROP TABLE")?;
-        self.refuse_views(id, name, cascade)?;
-        self.drop_references(id, name, cascade, together).await?;
-        self.lock_owned_sequences(id, None).await?;
-        let mut engine = self.shared.lock();
-        if let Some(sxact) = self.transaction.ssi {
-            engine.ssi.remove_table(sxact, id)?;
-        }
-        let xid = self.transaction.xid(&mut engine);
-        engine.table_mut(id)?.presence.dropped_by = xid;
-        self.transaction
-            .defined(&mut engine, Definition::Dropped(id));
-        for sequence in engine.catalog.owned_sequences(id) {
-            engine.catalog.drop_sequence(sequence.id, xid);
-            let dropped = Definition::SequenceDropped(sequence.id);
-            self.transaction.defined(&mut engine, dropped);
-        }
-        Ok(true)
-    }
-
-    /// A table that views read stays.
-    fn refuse_views(&self, id: TableId, name: &str, cascade: bool) -> Result<()> {
-        let engine = self.shared.lock();
-        let views = engine
-            .catalog
-            .views_of(id, &engine.clog, self.transaction.xid);
-        if views.is_empty() {
-            return Ok(());
-        }
-        if cascade {
-            return Err(Error::unsupported("DROP ... CASCADE of what a view reads"));
-        }
-        let line = |view: &Arc<str>| format!("view {view} depends on table {name}");
-        Err(Error::new(
-            SqlState("2BP01"),
-            format!("cannot drop table {name} because other objects depend on it"),
-        )
-        .detail(views.iter().map(line).collect::<Vec<_>>().join("\n"))
-        .hint("Use DROP ... CASCADE to drop the dependent objects too."))
-    }
-
-    /// The foreign keys of other tables that refer to a table go with it, if
-    /// that is what was asked for. Those of tables that go too are no obstacle.
-    async fn drop_references(
-        &mut self,
-        id: TableId,
-        name: &str,
-        cascade: bool,
-        together: &[ObjectName],
-    ) -> Result<()> {
-        let mut references: Vec<(TableId, String, ForeignKey)> = {
-            let engine = self.shared.lock();
-            let found = engine
-                .catalog
-                .references(id, &engine.clog, self.transaction.xid);
-            let others = found.into_iter().filter(|(child, _)| *child != id);
-            others
-                .filter_map(|(child, key)| {
-                    let name = engine.catalog.table(child)?.def.name.to_string();
-                    Some((child, name, key))
-                })
-                .collect()
-        };
-        let going: Vec<String> = together.iter().flat_map(object_name).collect();
-        references.retain(|(_, child, _)| !going.contains(child));
-        if !cascade && !references.is_empty() {
-            let lines: Vec<String> = references
-                .iter()
-                .map(|(_, child, key)| {
-                    format!(
-                        "constraint {} on table {child} depends on table {name}",
-                        key.name
-                    )
-                })
-                .collect();
-            return Err(Error::new(
-                SqlState("2BP01"),
-                format!("cannot drop table {name} because other objects depend on it"),
-            )
-            .detail(lines.join("\n"))
-            .hint("Use DROP ... CASCADE to drop the dependent objects too."));
-        }
-        for (child, child_name, key) in references {
-            self.existing_table(&child_name, LockMode::AccessExclusive)
+        word: &str,
+    ) -> Result<Option<u32>> {
+        let mut locked = None;
+        loop {
+            let id = match self.kind_of(name) {
+                None => return Ok(None),
+                Some((id, kind)) if kind == word => id,
+                Some(_) => return Err(wrong_kind(name, word)),
+            };
+            if locked == Some(id) {
+                return Ok(locked);
+            }
+            self.lock(TableId(id), LockMode::AccessExclusive, name)
                 .await?;
-            let message = format!(
-                "drop cascades to constraint {} on table {child_name}",
-                key.name
-            );
-            self.notice(SqlState::SUCCESSFUL_COMPLETION, message);
-            self.redefine(child, |def| {
-                def.foreign_keys.retain(|other| other.name != key.name);
-                Ok(())
-            })?;
+            locked = Some(id);
         }
-        Ok(())
+    }
+
+    /// Finds an index, and locks its table: whoever had that may have dropped
+    /// the index, or not.
+    async fn lock_index(&mut self, name: &str) -> Result<Option<u32>> {
+        let mode = match self.concurrently {
+            true => LockMode::ShareUpdateExclusive,
+            false => LockMode::AccessExclusive,
+        };
+        loop {
+            let table = {
+                let engine = self.shared.lock();
+                let (clog, top) = (&engine.clog, self.transaction.xid);
+                let table = engine.catalog.of_index(name, clog, top);
+                table.map(|table| table.def.name.clone())
+            };
+            let Some(table) = table else {
+                return match self.kind_of(name) {
+                    None => Ok(None),
+                    Some(_) => Err(wrong_kind(name, "index")),
+                };
+            };
+            let Some(id) = self.lock_table(&table, mode).await? else {
+                continue;
+            };
+            let engine = self.shared.lock();
+            let def = &engine.table(id)?.def;
+            if let Some(index) = def.indexes.iter().find(|index| *index.name == *name) {
+                return Ok(Some(index.id));
+            }
+        }
     }
 
     /// Changes a definition without touching rows.
@@ -286,105 +237,15 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    async fn drop_index(&mut self, name: &str) -> Result<bool> {
-        loop {
-            let found = {
-                let engine = self.shared.lock();
-                let (clog, top) = (&engine.clog, self.transaction.xid);
-                let table = engine.catalog.of_index(name, clog, top);
-                table.map(|table| table.def.clone())
-            };
-            let Some(found) = found else {
-                return Ok(false);
-            };
-            let mut indexes = found.indexes.iter();
-            if indexes.any(|index| index.is_constraint() && *index.name == *name) {
-                return Err(is_constraint(name, &found.name));
-            }
-            // Whoever had the table may have dropped the index, or not.
-            let lock = match self.concurrently {
-                true => LockMode::ShareUpdateExclusive,
-                false => LockMode::AccessExclusive,
-            };
-            let Some(id) = self.lock_table(&found.name, lock).await? else {
-                continue;
-            };
-            let _retired = match self.concurrently {
-                true => Some(self.retire_index(id, name).await?),
-                false => None,
-            };
-            let mut engine = self.shared.lock();
-            let before = engine.table(id)?.def.clone();
-            let named = before.indexes.iter().find(|index| *index.name == *name);
-            let Some(index) = named.cloned() else {
-                continue;
-            };
-            let xid = self.transaction.xid(&mut engine);
-            let table = engine.table_mut(id)?;
-            table.dropped.push((index.name.clone(), xid));
-            table.remove_index(index.id);
-            let dropped = Definition::IndexDropped {
-                table: id,
-                name: index.name.clone(),
-                before,
-            };
-            self.transaction.defined(&mut engine, dropped);
-            engine.ssi.coarsen(id, false, &[index.id]);
-            return Ok(true);
-        }
-    }
-
     /// Has no new statement use an index, and waits for those that may.
-    async fn retire_index(&mut self, id: TableId, name: &str) -> Result<Retired<'a>> {
+    pub(super) async fn retire_index(&mut self, id: TableId, index: u32) -> Result<Retired<'a>> {
         let shared = self.shared;
-        let table = shared.lock().table(id)?.def.clone();
-        let index = table.indexes.iter().find(|index| *index.name == *name);
+        let name = shared.lock().relation_name(id)?;
         let retired = Retired { shared, table: id };
-        retired.set(index.map(|index| index.id));
-        let others = self.outlast(id, &table.name);
+        retired.set(Some(index));
+        let others = self.outlast(id, &name);
         others.holders(LockMode::AccessExclusive).await?;
         others.holders(LockMode::AccessExclusive).await?;
         Ok(retired)
-    }
-
-    async fn drop_sequence(&mut self, name: &str) -> Result<bool> {
-        if !matches!(self.kind_of(name), Some("sequence")) {
-            return Ok(false);
-        }
-        let def = match self.lock_sequence(name, LockMode::AccessExclusive).await {
-            // It was dropped meanwhile.
-            Err(error) if error.code() == SqlState::UNDEFINED_TABLE => return Ok(false),
-            found => found?,
-        };
-        let mut engine = self.shared.lock();
-        if let Some((table, column)) = &def.owner {
-            let table = engine.table(*table)?.def.name.to_string();
-            return Err(Error::new(
-                SqlState("2BP01"),
-                format!("cannot drop sequence {name} because other objects depend on it"),
-            )
-            .detail(format!(
-                "default value for column {column} of table {table} depends on sequence {name}"
-            ))
-            .hint("Use DROP ... CASCADE to drop the dependent objects too."));
-        }
-        let xid = self.transaction.xid(&mut engine);
-        engine.catalog.drop_sequence(def.id, xid);
-        self.transaction
-            .defined(&mut engine, Definition::SequenceDropped(def.id));
-        Ok(true)
-    }
-
-    fn drop_view(&mut self, name: &str) -> bool {
-        let mut engine = self.shared.lock();
-        let top = self.transaction.xid;
-        let Some(id) = engine.catalog.view_id(name, &engine.clog, top) else {
-            return false;
-        };
-        let xid = self.transaction.xid(&mut engine);
-        engine.catalog.drop_view(id, xid);
-        self.transaction
-            .defined(&mut engine, Definition::ViewDropped(id));
-        true
     }
 }

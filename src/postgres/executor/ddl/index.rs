@@ -9,9 +9,9 @@ use super::super::{limits, wait};
 use super::constraint::{column_key, include_columns};
 use super::name::Kind;
 use super::table::unique_name;
-use super::{Work, analyser};
+use super::{Work, analyser, undefined_table};
 use crate::postgres::engine::Engine;
-use crate::postgres::error::{Error, Result, SqlState};
+use crate::postgres::error::{Error, Result, SqlState, not_supported_for};
 use crate::postgres::locks::LockMode;
 use crate::postgres::sql::{Deparser, figure_name, fold, object_name};
 use crate::postgres::storage::Xid;
@@ -37,7 +37,11 @@ impl Work<'_> {
             true => LockMode::ShareUpdateExclusive,
             false => LockMode::Share,
         };
-        let id = self.existing_table(&table_name, mode).await?;
+        let id = self.lock_table(&table_name, mode).await?;
+        let id = id.ok_or_else(|| match self.kind_of(&table_name) {
+            Some((_, kind)) => not_supported_for("create index on", &table_name, kind),
+            None => undefined_table(&table_name),
+        })?;
         self.refuse_in_use(id, "CREATE INDEX")?;
         let top = self.transaction.xid;
         let keys = {

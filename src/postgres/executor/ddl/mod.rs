@@ -7,6 +7,7 @@
 mod alter;
 mod comment;
 mod constraint;
+mod depend;
 mod drop;
 mod index;
 mod name;
@@ -26,7 +27,7 @@ use crate::postgres::settings::Settings;
 use crate::postgres::sql::{AlterSequence, Analyser, SequenceOf};
 use crate::postgres::storage::Xid;
 use crate::postgres::storage::clog::Clog;
-use crate::postgres::storage::table::{Column, Table, TableDef, TableId};
+use crate::postgres::storage::table::{Column, ForeignKey, Table, TableDef, TableId};
 use crate::postgres::transaction::Transaction;
 use crate::postgres::types::Row;
 
@@ -111,10 +112,8 @@ pub(in crate::postgres) async fn define(
             if concurrently {
                 drop::drops_one(names, *cascade)?;
             }
-            for name in names {
-                work.drop_object(object_type, name, *if_exists, *cascade, names)
-                    .await?;
-            }
+            work.drop_objects(object_type, names, *if_exists, *cascade)
+                .await?;
         }
         Statement::Comment {
             object_type,
@@ -280,14 +279,61 @@ impl Work<'_> {
         lock_relation(shared, self.transaction, settings, tag, mode, name).await
     }
 
-    /// Notes the lock in which PostgreSQL fills a table's indexes, beside the
-    /// strongest, which keeps everybody else away: whoever has a lock gets it
-    /// once more past a queue.
-    fn lock_to_index(&mut self, engine: &mut Engine, id: TableId) {
-        let (tag, mode) = (LockTag::Relation(id), LockMode::Share);
-        if !self.transaction.holds(tag, mode) {
-            engine.locks.grant(tag, mode, self.transaction.pid);
+    /// Locks a relation that nobody else knows of yet.
+    fn lock_new(&mut self, engine: &mut Engine, id: TableId) {
+        let (tag, mode) = (LockTag::Relation(id), LockMode::AccessExclusive);
+        if engine.locks.try_acquire(tag, mode, self.transaction.pid) {
             self.transaction.keep_lock(tag, mode);
+        }
+    }
+
+    /// Takes the locks that are not held yet, one after the other, of those
+    /// relations that are there: true if there were any.
+    async fn lock_missing(&mut self, relations: &[(TableId, LockMode)]) -> Result<bool> {
+        let mut taken = false;
+        for (id, mode) in relations {
+            if self.transaction.holds(LockTag::Relation(*id), *mode) {
+                continue;
+            }
+            let name = self.shared.lock().relation_name(*id);
+            if let Ok(name) = name {
+                self.lock(*id, *mode, &name).await?;
+                taken = true;
+            }
+        }
+        Ok(taken)
+    }
+
+    /// Notes a lock beside a stronger one, which keeps away whom it would:
+    /// whoever has a lock gets it once more past a queue.
+    fn lock_beside(&mut self, engine: &mut Engine, id: TableId, modes: &[LockMode]) {
+        let tag = LockTag::Relation(id);
+        for mode in modes {
+            if !self.transaction.holds(tag, *mode) {
+                engine.locks.grant(tag, *mode, self.transaction.pid);
+                self.transaction.keep_lock(tag, *mode);
+            }
+        }
+    }
+
+    /// Notes the lock in which PostgreSQL fills a table's indexes.
+    fn lock_to_index(&mut self, engine: &mut Engine, id: TableId) {
+        self.lock_beside(engine, id, &[LockMode::Share]);
+    }
+
+    /// Notes the locks in which it makes a foreign key, and checks it.
+    fn lock_to_refer(
+        &mut self,
+        engine: &mut Engine,
+        child: TableId,
+        key: &ForeignKey,
+        check: bool,
+    ) {
+        use LockMode::{AccessShare, RowShare, ShareRowExclusive};
+        self.lock_beside(engine, child, &[ShareRowExclusive, AccessShare]);
+        self.lock_beside(engine, key.parent, &[ShareRowExclusive, AccessShare]);
+        if check && key.valid {
+            self.lock_beside(engine, key.parent, &[RowShare]);
         }
     }
 

@@ -15,7 +15,7 @@ use crate::postgres::sql::{
 use crate::postgres::storage::Xid;
 use crate::postgres::storage::catalog::Presence;
 use crate::postgres::storage::sequence::{SequenceDef, SequenceId};
-use crate::postgres::storage::table::{Column, Generated, TableId};
+use crate::postgres::storage::table::{Generated, TableId};
 use crate::postgres::transaction::Definition;
 use crate::postgres::types::Type;
 
@@ -38,6 +38,7 @@ impl Work<'_> {
             let none = owner.to_string().eq_ignore_ascii_case("none");
             options.push(SequenceOption::OwnedBy((!none).then(|| owner.clone())));
         }
+        self.lock_owner(&options).await?;
         let mut engine = self.claim(&[(name.clone(), Kind::Plain)]).await?;
         let mut def = SequenceDef::new(SequenceId(engine.catalog.new_id()), &name, Type::Int8);
         apply_options(&mut def, &options, true)?;
@@ -54,6 +55,7 @@ impl Work<'_> {
         engine.catalog.add_sequence(def, Presence::since(xid));
         self.transaction
             .defined(engine, Definition::SequenceCreated(id));
+        self.lock_new(engine, TableId(id.0));
     }
 
     /// Changes a sequence. Others that would change it or use it wait.
@@ -77,7 +79,24 @@ impl Work<'_> {
             SequenceOf::Name(name) => object_name(name)?,
             SequenceOf::Column(table, column) => self.identity(table, column, alter).await?,
         };
-        self.lock_sequence(&name, LockMode::ShareRowExclusive).await
+        let def = self
+            .lock_sequence(&name, LockMode::ShareRowExclusive)
+            .await?;
+        self.lock_owner(&alter.options).await?;
+        let (shared, id) = (self.shared, TableId(def.id.0));
+        self.lock_beside(&mut shared.lock(), id, &[LockMode::RowExclusive]);
+        Ok(def)
+    }
+
+    /// Locks the table that is to own a sequence.
+    async fn lock_owner(&mut self, options: &[SequenceOption]) -> Result<()> {
+        let owner = {
+            let engine = self.shared.lock();
+            self.new_owner(&engine, options)?.flatten()
+        };
+        let owner = owner.map(|(table, _)| (table, LockMode::AccessShare));
+        self.lock_missing(owner.as_slice()).await?;
+        Ok(())
     }
 
     fn apply(&mut self, before: &SequenceDef, options: &[SequenceOption]) -> Result<()> {
@@ -134,18 +153,14 @@ impl Work<'_> {
         }
     }
 
-    /// Locks the sequences that go, or begin again, with a table or a column
-    /// of it.
-    pub(super) async fn lock_owned_sequences(
-        &mut self,
-        table: TableId,
-        column: Option<&Column>,
-    ) -> Result<()> {
-        let owned = self.shared.lock().catalog.owned_sequences(table);
-        let of_column = |def: &&Arc<SequenceDef>| column.is_none_or(|column| def.is_of(column));
-        for def in owned.iter().filter(of_column) {
+    /// Locks the sequences that begin again with a table.
+    pub(super) async fn lock_owned_sequences(&mut self, table: TableId) -> Result<()> {
+        let shared = self.shared;
+        let owned = shared.lock().catalog.owned_sequences(table);
+        for def in owned {
             let id = TableId(def.id.0);
             self.lock(id, LockMode::AccessExclusive, &def.name).await?;
+            self.lock_beside(&mut shared.lock(), id, &[LockMode::RowExclusive]);
         }
         Ok(())
     }

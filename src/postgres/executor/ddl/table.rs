@@ -14,7 +14,7 @@ use super::sequence::apply_options;
 use super::{Work, analyser};
 use crate::postgres::engine::Engine;
 use crate::postgres::error::{Error, Result, SqlState};
-use crate::postgres::locks::{LockMode, LockTag};
+use crate::postgres::locks::LockMode;
 use crate::postgres::sql::{Expr, SequenceOption, column_type, fold, object_name};
 use crate::postgres::storage::Xid;
 use crate::postgres::storage::sequence::{SequenceDef, SequenceId};
@@ -71,7 +71,15 @@ impl<'a> Work<'a> {
             constraint.add(&mut engine, top, &mut def, &parents)?;
         }
         self.add_sequences(&mut engine, xid, sequences);
+        let keys = def.foreign_keys.clone();
+        if !def.indexes.is_empty() {
+            self.lock_to_index(&mut engine, def.id);
+        }
+        let id = def.id;
         self.add_table(&mut engine, xid, def);
+        for key in &keys {
+            self.lock_to_refer(&mut engine, id, key, false);
+        }
         Ok(())
     }
 
@@ -99,10 +107,7 @@ impl<'a> Work<'a> {
         let id = def.id;
         engine.catalog.add(Table::new(Arc::new(def), xid));
         self.transaction.defined(engine, Definition::Created(id));
-        let (tag, mode) = (LockTag::Relation(id), LockMode::AccessExclusive);
-        if engine.locks.try_acquire(tag, mode, self.transaction.pid) {
-            self.transaction.keep_lock(tag, mode);
-        }
+        self.lock_new(engine, id);
     }
 
     /// The table of CREATE TABLE AS: false if there is one of this name already
@@ -155,14 +160,22 @@ impl<'a> Work<'a> {
         Ok(parents)
     }
 
+    /// Adds the sequences that a table's own columns are given.
     pub(super) fn add_sequences(
         &mut self,
         engine: &mut Engine,
         xid: Xid,
         sequences: Vec<SequenceDef>,
     ) {
+        use LockMode::{AccessShare, RowExclusive, ShareRowExclusive};
         for def in sequences {
+            let id = TableId(def.id.0);
+            let owner = def.owner.as_ref().map(|(table, _)| *table);
             self.add_sequence(engine, xid, def);
+            self.lock_beside(engine, id, &[RowExclusive, ShareRowExclusive]);
+            if let Some(owner) = owner {
+                self.lock_beside(engine, owner, &[AccessShare]);
+            }
         }
     }
 }

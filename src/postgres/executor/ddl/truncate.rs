@@ -2,7 +2,7 @@
 
 use sqlparser::ast::{CascadeOption, Truncate, TruncateIdentityOption};
 
-use super::Work;
+use super::{Work, undefined_table};
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::locks::LockMode;
 use crate::postgres::sql::object_name;
@@ -15,7 +15,8 @@ impl Work<'_> {
         let mut tables: Vec<TableId> = Vec::new();
         for target in &truncate.table_names {
             let name = object_name(&target.name)?;
-            let id = self.existing_table(&name, mode).await?;
+            let id = self.lock_table(&name, mode).await?;
+            let id = id.ok_or_else(|| self.no_table(&name))?;
             if !tables.contains(&id) {
                 self.refuse_in_use(id, "TRUNCATE")?;
                 tables.push(id);
@@ -49,11 +50,19 @@ impl Work<'_> {
         let restart = truncate.identity == Some(TruncateIdentityOption::Restart);
         for id in tables {
             if restart {
-                self.lock_owned_sequences(id, None).await?;
+                self.lock_owned_sequences(id).await?;
             }
             self.empty(id, restart)?;
         }
         Ok(())
+    }
+
+    /// There is no table of this name.
+    fn no_table(&self, name: &str) -> Error {
+        match self.kind_of(name) {
+            Some(_) => Error::new(SqlState("42809"), format!("\"{name}\" is not a table")),
+            None => undefined_table(name),
+        }
     }
 
     /// The tables that refer to a table, by number and name, with its own.

@@ -20,7 +20,7 @@ use crate::postgres::types::{Row, Value, cast};
 impl Work<'_> {
     /// VALIDATE CONSTRAINT: rows are looked at, and new ones are not kept out.
     pub(super) async fn validate_constraint(&mut self, id: TableId, name: &str) -> Result<()> {
-        let parent = {
+        let (parent, valid) = {
             let engine = self.shared.lock();
             let def = &engine.table(id)?.def;
             let key = def.foreign_keys.iter().find(|key| *key.name == *name);
@@ -28,11 +28,20 @@ impl Work<'_> {
             if key.is_none() && !checked {
                 return Err(not_to_validate(def, name));
             }
-            let parent = key.map(|key| engine.table(key.parent));
-            parent.transpose()?.map(|parent| parent.def.name.clone())
+            let mut checks = def.checks.iter().filter(|check| *check.name == *name);
+            let valid = key.is_none_or(|key| key.valid) && checks.all(|check| check.valid);
+            (key.map(|key| key.parent), valid)
         };
+        if valid {
+            return Ok(());
+        }
         if let Some(parent) = parent {
-            self.existing_table(&parent, LockMode::RowShare).await?;
+            let locks = [
+                (parent, LockMode::RowShare),
+                (id, LockMode::AccessShare),
+                (parent, LockMode::AccessShare),
+            ];
+            self.lock_missing(&locks).await?;
         }
         {
             let engine = self.shared.lock();

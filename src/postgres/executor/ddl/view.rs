@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use sqlparser::ast::CreateView;
+use sqlparser::ast::{CreateView, Query};
 
 use super::name::Kind;
 use super::{Work, analyser};
+use crate::postgres::engine::Engine;
 use crate::postgres::error::{Error, Result, SqlState};
-use crate::postgres::sql::object_name;
+use crate::postgres::sql::{ViewQuery, object_name};
 use crate::postgres::storage::catalog::{Presence, View, ViewColumn};
+use crate::postgres::storage::table::TableId;
 use crate::postgres::transaction::Definition;
 
 impl Work<'_> {
@@ -18,51 +20,77 @@ impl Work<'_> {
             (create.temporary, "CREATE TEMPORARY VIEW"),
             (!create.columns.is_empty(), "column names of a view"),
         ];
+        if create.if_not_exists {
+            let message = "syntax error at or near \"NOT\"";
+            return Err(Error::new(SqlState::SYNTAX_ERROR, message));
+        }
         if let Some((_, what)) = refused.iter().find(|(present, _)| *present) {
             return Err(Error::unsupported(what));
         }
         let name = object_name(&create.name)?;
-        let top = self.transaction.xid;
-        let replaced = {
-            let engine = self.shared.lock();
-            engine.catalog.view_id(&name, &engine.clog, top)
-        };
-        if !(create.or_replace && replaced.is_some()) && self.taken(&name, create.if_not_exists)? {
-            return Ok(());
-        }
-        let (columns, tables) = {
-            let engine = self.shared.lock();
-            let made = analyser(&engine, top).view_query(&create.query)?;
-            let old = replaced.and_then(|old| engine.catalog.view_by_id(old));
-            if let Some(old) = old {
-                keeps_columns(&old.columns, &made.0)?;
-            }
-            made
-        };
-        let mut engine = match replaced {
-            Some(_) => self.shared.lock(),
-            None => self.claim(&[(name.clone(), Kind::WithRowType)]).await?,
-        };
-        let xid = self.transaction.xid(&mut engine);
-        let replaced_view = replaced.and_then(|old| engine.catalog.view_by_id(old));
-        let comment = replaced_view.and_then(|view| view.comment.clone());
-        if let Some(old) = replaced {
-            engine.catalog.drop_view(old, xid);
-            self.transaction
-                .defined(&mut engine, Definition::ViewDropped(old));
-        }
-        let view = View {
+        let made = self.lock_to_view(&create.query).await?;
+        let mut view = View {
             name: name.as_str().into(),
             query: Arc::new((*create.query).clone()),
-            columns,
-            tables,
-            comment,
+            columns: made.columns,
+            needs: made.needs,
+            comment: None,
         };
+        let replaced = match create.or_replace {
+            true => self.lock_relation_named(&name, "view").await?,
+            false => None,
+        };
+        if let Some(id) = replaced {
+            self.refuse_in_use(TableId(id), "CREATE OR REPLACE VIEW")?;
+            let mut engine = self.shared.lock();
+            if let Some(old) = engine.catalog.view_by_id(id) {
+                keeps_columns(&old.columns, &view.columns)?;
+                view.comment = old.comment.clone();
+            }
+            self.replace_view(&mut engine, id, view);
+            return Ok(());
+        }
+        if self.taken(&name, false)? {
+            return Ok(());
+        }
+        let mut engine = self.claim(&[(name.clone(), Kind::WithRowType)]).await?;
+        let xid = self.transaction.xid(&mut engine);
         let id = engine.catalog.new_id();
         engine.catalog.add_view(id, view, Presence::since(xid));
         self.transaction
             .defined(&mut engine, Definition::ViewCreated(id));
+        self.lock_new(&mut engine, TableId(id));
         Ok(())
+    }
+
+    /// What a view's query comes to once all that it reads is locked: that is
+    /// found, and locked, one after the other.
+    async fn lock_to_view(&mut self, query: &Query) -> Result<ViewQuery> {
+        loop {
+            let (made, tables) = {
+                let engine = self.shared.lock();
+                let mut analyser = analyser(&engine, self.transaction.xid);
+                let made = analyser.view_query(query);
+                (made, analyser.into_tables())
+            };
+            let own = |id: &TableId| match &made {
+                Ok(made) => made.needs.iter().any(|(needed, _)| needed == id),
+                Err(_) => true,
+            };
+            let tables: Vec<_> = tables.into_iter().filter(|(id, _)| own(id)).collect();
+            if !self.lock_missing(&tables).await? {
+                return made;
+            }
+        }
+    }
+
+    /// Puts another view in the place of one, until a rollback.
+    pub(super) fn replace_view(&mut self, engine: &mut Engine, id: u32, view: View) {
+        self.transaction.xid(engine);
+        if let Some(before) = engine.catalog.replace_view(id, view) {
+            let altered = Definition::ViewAltered(id, Box::new(before));
+            self.transaction.defined(engine, altered);
+        }
     }
 }
 

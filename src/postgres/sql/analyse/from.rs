@@ -171,6 +171,7 @@ impl Analyser<'_> {
         for name in names {
             let l = take(&mut left, name, "left")?;
             let r = take(&mut right, name, "right")?;
+            self.reads.extend(l.origin.iter().chain(&r.origin));
             let (le, re, ty) = self.meet(l.value.clone(), r.value.clone(), "=")?;
             let value = match kind {
                 JoinKind::Full => Typed::new(Expr::Coalesce(vec![le.clone(), re.clone()]), ty),
@@ -292,6 +293,7 @@ impl Analyser<'_> {
             );
         }
         let table = self.table(name, LockMode::AccessShare)?;
+        self.reads.insert((table.id, 0));
         let slot = self.new_slot()?;
         let mut relation = Relation::of_table(text, slot, table);
         rename(&mut relation, alias)?;
@@ -311,12 +313,24 @@ impl Analyser<'_> {
     ) -> Result<(Tree, Vec<Visible>)> {
         let scopes = std::mem::take(&mut self.scopes);
         let named = std::mem::take(&mut self.named);
+        if self.views.contains(&id) {
+            return Err(Error::new(
+                SqlState::INVALID_OBJECT_DEFINITION,
+                format!("infinite recursion detected in rules for relation \"{name}\""),
+            ));
+        }
+        let reads = std::mem::take(&mut self.reads);
         let shown = self.shown.take();
+        self.lock(id, LockMode::AccessShare);
+        self.views.push(id);
         let base = self.next_slot;
         let analysed = self.derived_query(query);
+        self.views.pop();
         self.shown = shown;
         self.scopes = scopes;
         self.named = named;
+        self.reads = reads;
+        self.reads.insert((id, 0));
         let (query, mut columns) = analysed?;
         // Columns that its tables have got since are none of its own.
         let mut same = columns.iter().zip(made);

@@ -30,6 +30,7 @@ mod viewdef;
 mod window;
 mod with;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use sqlparser::ast::{Expr as Ast, Ident, ObjectName, ObjectNamePart, SetExpr, Statement};
@@ -50,6 +51,7 @@ use crate::postgres::types::{Type, Value};
 pub(in crate::postgres) use join::find_rows;
 pub(in crate::postgres) use name::{fold, object_name};
 pub(in crate::postgres) use output::figure_name;
+pub(in crate::postgres) use table::ViewQuery;
 pub(in crate::postgres) use types::column_type;
 
 /// An expression with its type.
@@ -101,6 +103,11 @@ pub(in crate::postgres) struct Analyser<'a> {
     /// True once one of them was read that depends on the query around it.
     reads_local: bool,
     tables: Vec<(TableId, LockMode)>,
+    /// The columns that the statement names, and the relations by number 0:
+    /// not those inside of the views that it reads.
+    reads: BTreeSet<(TableId, i16)>,
+    /// The views inside of whose queries we are.
+    views: Vec<TableId>,
     /// Keeps an expression as it was written, to be shown: nothing is
     /// computed beforehand, and every conversion stands in it.
     as_written: bool,
@@ -132,6 +139,8 @@ impl<'a> Analyser<'a> {
             named: Vec::new(),
             reads_local: false,
             tables: Vec::new(),
+            reads: BTreeSet::new(),
+            views: Vec::new(),
             as_written: false,
             shown: None,
         }

@@ -68,6 +68,8 @@ impl Analyser<'_> {
                         ));
                     }
                     let visible = self.scope().visible.clone();
+                    self.reads
+                        .extend(visible.iter().filter_map(|column| column.origin));
                     items.extend(visible.into_iter().map(shown));
                 }
                 SelectItem::QualifiedWildcard(
@@ -79,6 +81,8 @@ impl Analyser<'_> {
                     }
                     let name = object_name(name)?;
                     let visible = self.relation(&name)?.visible();
+                    self.reads
+                        .extend(visible.iter().filter_map(|column| column.origin));
                     items.extend(visible.into_iter().map(shown));
                 }
                 other => return Err(Error::unsupported(format!("{other}"))),

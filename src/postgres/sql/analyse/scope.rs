@@ -165,10 +165,26 @@ impl Analyser<'_> {
     /// A column by name, with or without that of its relation.
     pub(super) fn column(&mut self, table: Option<&Ident>, name: &Ident) -> Result<Typed> {
         let column = fold(name);
-        match table {
+        let found = match table {
             None => self.bare_column(name, &column),
             Some(table) => self.column_of(table, &column),
-        }
+        }?;
+        self.note_read(&found.expr);
+        Ok(found)
+    }
+
+    /// Notes the columns that are read where a name stands for an expression.
+    fn note_read(&mut self, expr: &Expr) {
+        expr.any(&mut |part| {
+            if let Expr::Column { slot, column } = part {
+                let scopes = self.scopes.iter().rev();
+                let mut relations = scopes.flat_map(|scope| &scope.relations);
+                let relation = relations.find(|relation| relation.slot == *slot);
+                let column = relation.and_then(|relation| relation.columns.get(*column));
+                self.reads.extend(column.and_then(|column| column.origin));
+            }
+            false
+        });
     }
 
     fn bare_column(&mut self, name: &Ident, column: &str) -> Result<Typed> {

@@ -14,6 +14,13 @@ use crate::postgres::storage::catalog::ViewColumn;
 use crate::postgres::storage::table::{Column, Formula, Generated, TableDef, TableId};
 use crate::postgres::types::{Type, Value};
 
+/// What the query of a view comes to.
+pub(in crate::postgres) struct ViewQuery {
+    pub(in crate::postgres) columns: Vec<ViewColumn>,
+    /// What it reads itself, and which columns of that.
+    pub(in crate::postgres) needs: Vec<(TableId, Option<Arc<str>>)>,
+}
+
 impl Analyser<'_> {
     /// The columns of this table are in sight.
     pub(in crate::postgres) fn for_table(mut self, table: &Arc<TableDef>) -> Self {
@@ -189,17 +196,26 @@ impl Analyser<'_> {
 
     /// The query of a view.
     pub(in crate::postgres) fn view_query(
-        mut self,
+        &mut self,
         query: &sqlparser::ast::Query,
-    ) -> Result<(Vec<ViewColumn>, Vec<TableId>)> {
+    ) -> Result<ViewQuery> {
         let (_, columns) = self.settled_query(query)?;
         let columns = columns.into_iter().map(|column| ViewColumn {
             name: column.name,
             ty: column.ty,
             modifier: column.modifier,
         });
-        let tables = self.tables.iter().map(|(table, _)| *table);
-        Ok((columns.collect(), tables.collect()))
+        let column = |id, number: i16| match usize::try_from(number) {
+            Ok(number) => self.catalog.column_name(id, number),
+            Err(_) => None,
+        };
+        let reads = self.reads.iter();
+        Ok(ViewQuery {
+            columns: columns.collect(),
+            needs: reads
+                .map(|(id, number)| (*id, column(*id, *number)))
+                .collect(),
+        })
     }
 }
 
