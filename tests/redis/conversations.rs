@@ -179,6 +179,8 @@ fn conversations_go_the_same_way() {
             if line.starts_with('#') {
                 continue;
             }
+            // Shown where a server does not answer at all.
+            println!("{line}");
             let [real, simulated] = sides.each_mut().map(|side| side.play(line));
             lines += 1;
             if real != simulated {

@@ -156,10 +156,10 @@ fn work(worker: u64, seeds: std::ops::Range<u64>, most: usize) -> Vec<String> {
 
 /// Planted bugs, and after how many schedules each must have been found.
 const PLANTED: &[(Bug, u64)] = &[
-    (Bug::SkipRecheck, 400),
+    (Bug::SkipRecheck, 1_500),
     (Bug::ForgetUniqueWait, 400),
     (Bug::ReleaseLocksEarly, 400),
-    (Bug::DropSireadLocks, 1_000),
+    (Bug::DropSireadLocks, 3_000),
 ];
 
 #[test]
