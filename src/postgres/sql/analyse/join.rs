@@ -143,7 +143,11 @@ pub(super) fn plan_joins(tree: Tree, mut known: u64) -> (Node, Vec<Expr>) {
     rest.extend(conditions);
     quals::order(&mut rest, None);
     let node = planned.unwrap_or_else(nothing);
-    (restrict(node, for_each_row, outer), rest)
+    let node = match for_each_row.is_empty() {
+        true => node,
+        false => restrict(node, for_each_row, outer),
+    };
+    (node, rest)
 }
 
 /// A FROM of no tables gives one empty row.
@@ -160,6 +164,7 @@ fn nothing() -> Node {
 
 /// The node to join next: whose needs are met, and whose rows are found best.
 fn choose(waiting: &[Option<Node>], conditions: &[Expr], known: u64) -> Option<usize> {
+    let only = waiting.iter().flatten().count() == 1;
     let mut best: Option<(usize, Score)> = None;
     for (index, node) in waiting.iter().enumerate() {
         let Some(node) = node else {
@@ -169,7 +174,7 @@ fn choose(waiting: &[Option<Node>], conditions: &[Expr], known: u64) -> Option<u
             continue;
         }
         let score = match node {
-            Node::Scan(scan) => {
+            Node::Scan(scan) if !only => {
                 let usable = |c: &&Expr| c.slots() & !(known | 1 << scan.slot) == 0;
                 let usable: Vec<&Expr> = conditions.iter().filter(usable).collect();
                 access(scan, &usable, known).1
@@ -313,6 +318,13 @@ pub(super) fn index_keys(
         };
         if keys.len() * values.len() > KEYS_MAX {
             break;
+        }
+        if let [value] = &values[..] {
+            for list in &mut keys {
+                list.reserve_exact(def.keys.len() - list.len());
+                list.push(value.clone());
+            }
+            continue;
         }
         keys = keys
             .iter()
