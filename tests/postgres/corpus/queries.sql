@@ -183,3 +183,7 @@ SELECT count(*) FROM (SELECT generate_series(1, 100) LIMIT 10) s;
 SELECT * FROM generate_series(1, 5) a, generate_series(1, 5) b LIMIT 7;
 SELECT * FROM generate_series(1, 5) a JOIN generate_series(1, 5) b ON b > a LIMIT 3;
 SELECT * FROM generate_series(1, 5) a LEFT JOIN generate_series(4, 5) b ON b = a LIMIT 4;
+
+-- Only the letters of ASCII are taken for small ones.
+SELECT ÄPFEL FROM (SELECT 1 AS "Äpfel") AS t;
+SELECT BIRNE FROM (SELECT 1 AS "birne") AS t;

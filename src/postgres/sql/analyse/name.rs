@@ -46,7 +46,7 @@ pub(in crate::postgres) fn fold(ident: &Ident) -> String {
     let mut name = if ident.quote_style.is_some() {
         ident.value.clone()
     } else {
-        ident.value.to_lowercase()
+        ident.value.to_ascii_lowercase()
     };
     if name.len() > NAME_MAX {
         let end = (0..=NAME_MAX).rev().find(|at| name.is_char_boundary(*at));
