@@ -37,6 +37,7 @@ mod wal;
 mod wire;
 
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
@@ -194,7 +195,8 @@ impl Server {
         let parsed = sql::parse(sql)?;
         for source in Source::all(&parsed) {
             let prepared = session.prepare(Some(source), None, &[])?;
-            let run = session.run(&prepared, &[]).now_or_never();
+            // It is too large to be moved about.
+            let run = pin!(session.run(&prepared, &[])).now_or_never();
             run.unwrap_or_else(|| Err(would_wait()))?;
             if session.block == session::Block::None
                 && let Some(transaction) = session.transaction.take()

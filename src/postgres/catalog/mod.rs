@@ -34,7 +34,10 @@ mod size;
 mod support;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
 
 use super::engine::{Engine, Shared};
 use super::settings::Settings;
@@ -146,7 +149,9 @@ fn all() -> impl Iterator<Item = &'static SystemTable> {
 
 /// The table of the catalog of this name.
 pub(super) fn system_table(name: &str) -> Option<&'static SystemTable> {
-    all().find(|table| table.name == name)
+    static BY_NAME: LazyLock<IndexMap<&str, &SystemTable, FxBuildHasher>> =
+        LazyLock::new(|| all().map(|table| (table.name, table)).collect());
+    BY_NAME.get(name).copied()
 }
 
 /// The name of the catalog's table or index of this number.

@@ -466,10 +466,12 @@ impl Session {
     ) -> Result<Answer> {
         let statement_start = current_timestamp();
         let locked = self.begin_plan(plan, source, described).await?;
-        let answer = self.run_locked(&locked, params, statement_start, None);
+        let answer = self
+            .run_locked(&locked, params, statement_start, None)
+            .await?;
         Ok(Answer {
-            replanned: (!Arc::ptr_eq(plan, &locked)).then_some(locked.clone()),
-            ..answer.await?
+            replanned: (!Arc::ptr_eq(plan, &locked)).then_some(locked),
+            ..answer
         })
     }
 

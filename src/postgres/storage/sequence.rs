@@ -198,13 +198,13 @@ impl Sequences {
     }
 
     /// A session's transaction has ended: its locks that are in the lock table.
-    pub(in crate::postgres) fn end_transaction(
-        &mut self,
-        pid: Pid,
-    ) -> impl Iterator<Item = SequenceId> + use<> {
-        let used = self.used.remove(&pid).unwrap_or_default();
+    pub(in crate::postgres) fn end_transaction(&mut self, pid: Pid) -> Vec<SequenceId> {
+        let Some(used) = self.used.remove(&pid) else {
+            return Vec::new();
+        };
         used.into_iter()
             .filter_map(|(id, listed)| listed.then_some(id))
+            .collect()
     }
 
     /// Forgets a session.

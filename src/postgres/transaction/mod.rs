@@ -542,7 +542,9 @@ impl Transaction {
             engine.locks.transaction_ended(tag);
         }
         let tuple_lock = self.tuple_lock.take();
-        let sequences = sequences.map(|id| (LockTag::sequence(id), LockMode::RowExclusive));
+        let sequences = sequences
+            .into_iter()
+            .map(|id| (LockTag::sequence(id), LockMode::RowExclusive));
         for (tag, mode) in self.locks.drain(..).chain(tuple_lock).chain(sequences) {
             engine.locks.release(tag, mode, self.pid);
         }
