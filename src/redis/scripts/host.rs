@@ -132,8 +132,8 @@ impl Running {
     }
 }
 
-/// What is left of a script that has ended.
-pub(super) struct Ended {
+/// What is left of a script, for now or for good.
+pub(super) struct Left {
     pub(super) resp: Resp,
     pub(super) stopped: Option<Stopped>,
 }
@@ -212,18 +212,14 @@ impl Host {
     }
 
     /// Gives it back.
-    pub(super) fn leave(&self, context: &mut Context<'_>) {
+    pub(super) fn leave(&self, context: &mut Context<'_>) -> Left {
         let mut running = self.running.lock();
         running.active = false;
         running.swap_session();
         running.swap(context);
-    }
-
-    pub(super) fn end(&self) -> Ended {
-        let session = &self.running.lock().session;
-        Ended {
-            resp: session.resp,
-            stopped: session.stopped,
+        Left {
+            resp: running.session.resp,
+            stopped: running.session.stopped,
         }
     }
 

@@ -24,6 +24,7 @@ mod random;
 mod shebang;
 mod vm;
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,7 +42,7 @@ use callable::Callable;
 use fiber::{Came, Go};
 pub(super) use flags::{Permit, ScriptFlags};
 pub(super) use functions::{Libraries, Library};
-use host::{Host, Session, Stopped};
+use host::{Host, Left, Session, Stopped};
 use vm::{Slot, TICK, Vm};
 
 type Map<K, V> = IndexMap<K, V, FxBuildHasher>;
@@ -53,6 +54,8 @@ pub(super) struct Scripts {
     vm: Slot,
     by_text: Map<Bytes, Compiled>,
     by_sha: Map<Bytes, Compiled>,
+    /// Where the script is among those that was found last.
+    found: Cell<usize>,
     /// What FCALL can call.
     pub(super) libraries: Libraries,
     functions_vm: Slot,
@@ -167,6 +170,7 @@ impl Scripts {
             vm: None,
             by_text: Map::default(),
             by_sha: Map::default(),
+            found: Cell::default(),
             libraries: Libraries::default(),
             functions_vm: None,
             paused: None,
@@ -196,8 +200,19 @@ impl Scripts {
 
     /// The script of that digest, in either case.
     pub(super) fn find(&self, sha: &[u8]) -> Option<&Compiled> {
-        let known = self.by_sha.get(sha);
-        known.or_else(|| self.by_sha.get(&*sha.to_ascii_lowercase()))
+        // The one of last time, most often: its command's flags are asked
+        // for before it is run.
+        if let Some((name, script)) = self.by_sha.get_index(self.found.get())
+            && name == sha
+        {
+            return Some(script);
+        }
+        let known = self.by_sha.get_full(sha);
+        let known = known.or_else(|| self.by_sha.get_full(&*sha.to_ascii_lowercase()));
+        known.map(|(at, _, script)| {
+            self.found.set(at);
+            script
+        })
     }
 
     /// What a text says of itself; nothing if it cannot be read.
@@ -229,12 +244,14 @@ impl Scripts {
         script: &Compiled,
         invocation: &Invocation<'_>,
     ) -> Progress {
-        let came = match self.begin(context, script, invocation) {
-            Ok(came) => came,
+        let (came, left) = match self.begin(context, script, invocation) {
+            Ok(entered) => entered,
             Err(error) => return Progress::Ended(error),
         };
         match came {
-            Came::Ended(result) => Progress::Ended(self.end(context, script, invocation, result)),
+            Came::Ended(result) => {
+                Progress::Ended(self.end(context, script, invocation, result, left))
+            }
             Came::Paused => {
                 let argv = invocation.argv.iter();
                 self.paused = Some(Box::new(Paused {
@@ -253,7 +270,7 @@ impl Scripts {
         context: &mut Context<'_>,
         script: &Compiled,
         invocation: &Invocation<'_>,
-    ) -> Result<Came, Reply> {
+    ) -> Result<(Came, Left), Reply> {
         let permit = Permit::new(context, script.flags(), invocation.read_only)?;
         let session = Session::new(context, permit, self.instructions_max);
         let vm = self.vm(script.0.kind)?;
@@ -266,9 +283,9 @@ impl Scripts {
         let Some(paused) = self.paused.take() else {
             return Progress::Ended(NOT_BUSY);
         };
-        let came = match self.vm(paused.kind()) {
+        let (came, left) = match self.vm(paused.kind()) {
             Ok(vm) => vm.enter(context, None, Go::On),
-            Err(error) => Came::Ended(Err(mlua::Error::runtime(format!("{error:?}")))),
+            Err(error) => return Progress::Ended(error),
         };
         match came {
             Came::Paused => {
@@ -282,7 +299,7 @@ impl Scripts {
                     keys: paused.keys,
                     read_only: false,
                 };
-                Progress::Ended(self.end(context, &paused.script, &invocation, result))
+                Progress::Ended(self.end(context, &paused.script, &invocation, result, left))
             }
         }
     }
@@ -294,17 +311,17 @@ impl Scripts {
         script: &Compiled,
         invocation: &Invocation<'_>,
         result: mlua::Result<(bool, Value)>,
+        left: Left,
     ) -> Reply {
-        let ended = self.host.end();
-        if ended.stopped.is_some()
+        if left.stopped.is_some()
             && let Ok(vm) = self.vm(script.0.kind)
         {
             vm.count_instructions();
         }
         context.server.counts.was_counted = vm::was_counted(&result);
-        let reply = match ended.stopped {
+        let reply = match left.stopped {
             Some(Stopped::Exhausted) => Reply::error(host::EXHAUSTED),
-            _ => vm::answer(result, &script.0.name, ended.resp),
+            _ => vm::answer(result, &script.0.name, left.resp),
         };
         context.keyspace.observe(|observer| {
             observer.script_ran(&ScriptRun {

@@ -5,17 +5,17 @@ use std::sync::{Arc, OnceLock};
 
 use bstr::BStr;
 use bytes::Bytes;
+use fragile::Fragile;
 use mlua::{
     ChunkMode, Either, Function, HookTriggers, Lua, LuaOptions, MultiValue, StdLib, Table, Value,
     VmState,
 };
-use send_wrapper::SendWrapper;
 
 use super::callable::{self, Callable};
 use super::convert::{error_table, to_reply};
 use super::fiber::{self, Call, Came, Fiber, Go};
 use super::functions;
-use super::host::{self, Host, Raised, Session, Tick};
+use super::host::{self, Host, Left, Raised, Session, Tick};
 use super::{Compiled, Invocation, Kind, libraries};
 use crate::redis::engine::Context;
 use crate::redis::reply::{Reply, Resp};
@@ -49,7 +49,7 @@ fn prelude(lua: &Lua) -> mlua::Result<Function> {
 }
 
 /// Room for an interpreter, which stays on the thread on which it was made.
-pub(super) type Slot = Option<SendWrapper<Vm>>;
+pub(super) type Slot = Option<Fragile<Vm>>;
 
 pub(super) struct Vm {
     // Ends before what it runs.
@@ -74,16 +74,14 @@ impl Vm {
     ) -> Result<&'a mut Vm, Reply> {
         let vm = match slot {
             Some(vm) => vm,
-            None => slot.insert(SendWrapper::new(
-                Vm::new(host.clone(), kind).map_err(not_started)?,
-            )),
+            None => {
+                let vm = Vm::new(host.clone(), kind).map_err(not_started)?;
+                slot.insert(Fragile::new(vm))
+            }
         };
-        match vm.valid() {
-            true => Ok(vm),
-            false => Err(Reply::error(
-                "ERR Scripts run on the thread of the first one, and this is another",
-            )),
-        }
+        vm.try_get_mut().map_err(|_| {
+            Reply::error("ERR Scripts run on the thread of the first one, and this is another")
+        })
     }
 
     fn new(host: Arc<Host>, kind: Kind) -> mlua::Result<Vm> {
@@ -140,7 +138,7 @@ impl Vm {
         context: &mut Context<'_>,
         begins: Option<Session>,
         go: Go,
-    ) -> Came {
+    ) -> (Came, Left) {
         self.host.enter(context, begins);
         self.lua.set_memory_limit(host::MEMORY_MAX).ok();
         let came = self.fiber.enter(go);
@@ -151,8 +149,7 @@ impl Vm {
             self.fiber.leave();
             self.lua.gc_collect().ok();
         }
-        self.host.leave(context);
-        came
+        (came, self.host.leave(context))
     }
 
     pub(super) fn compile(&mut self, text: &[u8]) -> Result<Callable, Reply> {
