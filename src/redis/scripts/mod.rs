@@ -24,7 +24,6 @@ mod random;
 mod shebang;
 mod vm;
 
-use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,8 +53,6 @@ pub(super) struct Scripts {
     vm: Slot,
     by_text: Map<Bytes, Compiled>,
     by_sha: Map<Bytes, Compiled>,
-    /// Where the script is among those that was found last.
-    found: Cell<usize>,
     /// What FCALL can call.
     pub(super) libraries: Libraries,
     functions_vm: Slot,
@@ -170,7 +167,6 @@ impl Scripts {
             vm: None,
             by_text: Map::default(),
             by_sha: Map::default(),
-            found: Cell::default(),
             libraries: Libraries::default(),
             functions_vm: None,
             paused: None,
@@ -200,19 +196,8 @@ impl Scripts {
 
     /// The script of that digest, in either case.
     pub(super) fn find(&self, sha: &[u8]) -> Option<&Compiled> {
-        // The one of last time, most often: its command's flags are asked
-        // for before it is run.
-        if let Some((name, script)) = self.by_sha.get_index(self.found.get())
-            && name == sha
-        {
-            return Some(script);
-        }
-        let known = self.by_sha.get_full(sha);
-        let known = known.or_else(|| self.by_sha.get_full(&*sha.to_ascii_lowercase()));
-        known.map(|(at, _, script)| {
-            self.found.set(at);
-            script
-        })
+        let known = self.by_sha.get(sha);
+        known.or_else(|| self.by_sha.get(&*sha.to_ascii_lowercase()))
     }
 
     /// What a text says of itself; nothing if it cannot be read.
