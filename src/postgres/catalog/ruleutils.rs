@@ -4,7 +4,7 @@
 use super::tables;
 use crate::postgres::engine::Engine;
 use crate::postgres::error::Result;
-use crate::postgres::sql::{Analyser, Deparser, Names, quote_ident};
+use crate::postgres::sql::{Analyser, Deparser, Expr, Names, quote_ident};
 use crate::postgres::storage::catalog::Catalog;
 use crate::postgres::storage::clog::Xid;
 use crate::postgres::storage::sequence::SequenceId;
@@ -181,9 +181,14 @@ impl Ruleutils<'_> {
                 (true, true) => " DESC",
                 (true, false) => " DESC NULLS LAST",
             };
+            let collation = match key.expr.written {
+                Expr::Collate(_, "\"default\"") => String::new(),
+                Expr::Collate(_, collation) => format!(" COLLATE {collation}"),
+                _ => String::new(),
+            };
             let class = key.operators.as_ref();
             let class = class.map_or(String::new(), |class| format!(" {class}"));
-            self.index_column(def, index, at) + &class + order
+            self.index_column(def, index, at) + &collation + &class + order
         });
         let keys: Vec<String> = keys.collect();
         let predicate = index.predicate.as_ref();

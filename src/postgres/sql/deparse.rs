@@ -84,8 +84,12 @@ impl<'a> Deparser<'a> {
     }
 
     /// A key of an index: what does not look like a call stands in
-    /// parentheses.
+    /// parentheses. Its collation is no part of it.
     pub(in crate::postgres) fn key(self, written: &Expr) -> String {
+        let written = match written {
+            Expr::Collate(operand, _) => operand,
+            other => other,
+        };
         let bare = match written {
             Expr::Column { .. } => true,
             Expr::Written(inner) => match &**inner {
@@ -236,6 +240,10 @@ impl<'a> Deparser<'a> {
                 }
             }
             Expr::Subquery(plan, link) => self.subquery(plan.id, link),
+            Expr::Collate(operand, collation) => self.enclosed(|d| {
+                d.part(operand, implicit, Around::Bound);
+                d.out += &format!(" COLLATE {collation}");
+            }),
             // No definition has one.
             _ => {}
         }
@@ -514,7 +522,7 @@ fn is_simple(expr: &Expr, around: Around) -> bool {
             matches!(around, Around::And | Around::Or)
         }
         Expr::Or(_) => matches!(around, Around::Or),
-        Expr::Quantified { .. } | Expr::In { .. } => false,
+        Expr::Quantified { .. } | Expr::In { .. } | Expr::Collate(..) => false,
         Expr::Is { .. } | Expr::Distinct { .. } | Expr::Subquery(..) => connected,
         _ => match (operator_of(expr), around) {
             (None, _) => true,

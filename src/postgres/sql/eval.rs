@@ -283,7 +283,7 @@ fn eval_construct(expr: &Expr, rows: &[Row], context: &Context<'_>) -> Result<Va
             let calls = context.session()?.calls;
             calls.once(|| sequence::next(*id, context))?
         }
-        Expr::Written(inner) => eval(inner, rows, context)?,
+        Expr::Written(inner) | Expr::Collate(inner, _) => eval(inner, rows, context)?,
         Expr::Subquery(plan, link) => subquery(plan, link, rows, context)?,
         _ => Value::Null,
     })

@@ -94,6 +94,8 @@ pub(in crate::postgres) enum Expr {
     /// between its arguments, a CASE with an operand. Of no other meaning than
     /// what it is around.
     Written(Box<Expr>),
+    /// COLLATE, in what is shown: it changes nothing, as all compare bytes.
+    Collate(Box<Expr>, &'static str),
     Subquery(Arc<SubPlan>, Sublink),
 }
 
@@ -194,6 +196,7 @@ macro_rules! for_each_part {
             Expr::Not(operand)
             | Expr::Negate(_, operand)
             | Expr::Written(operand)
+            | Expr::Collate(operand, _)
             | Expr::Is { operand, .. }
             | Expr::Cast { operand, .. }
             | Expr::Limit { operand, .. } => visit(operand),

@@ -280,3 +280,18 @@ SELECT indoption[0] & 1::smallint, pg_typeof(2::smallint & 3::smallint), 6 & 2::
 SELECT r.name, (r.keys).x, (r.keys).n FROM (SELECT c.relname AS name, information_schema._pg_expandarray(i.indkey) AS keys FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = 'g'::regclass) r ORDER BY 1, 3;
 SELECT information_schema._pg_expandarray(indkey) AS keys, (information_schema._pg_expandarray(indkey)).n FROM pg_index WHERE indexrelid = 'kp'::regclass ORDER BY 2;
 SELECT (keys).y FROM (SELECT information_schema._pg_expandarray(indkey) AS keys FROM pg_index WHERE indexrelid = 'kp'::regclass) r;
+-- Collations.
+CREATE TABLE collated (x text COLLATE "C", y text, v varchar(4), n int, CHECK (y COLLATE "C" > 'a'), CHECK (lower(y COLLATE "C") || v COLLATE "C" = 'b'), CHECK ((y || v) COLLATE "C" IN ('a', 'b') AND NOT y COLLATE "C" LIKE 'z%'), CHECK ('a' COLLATE "C" < y));
+SELECT pg_get_constraintdef(oid), pg_get_constraintdef(oid, true) FROM pg_constraint WHERE conrelid = 'collated'::regclass ORDER BY oid;
+CREATE INDEX ON collated (y COLLATE "C", (lower(y) COLLATE "C"), x, (y || 'a') COLLATE "C" DESC);
+CREATE INDEX ON collated (lower(y) COLLATE "C") WHERE v COLLATE "C" > 'b';
+CREATE INDEX ON collated (x, y COLLATE "POSIX" DESC, v COLLATE "default");
+SELECT indexdef FROM pg_indexes WHERE tablename = 'collated' ORDER BY indexname;
+CREATE VIEW collating AS SELECT y COLLATE "C" AS k, (y || v) COLLATE "C" > 'b' AS b FROM collated ORDER BY v COLLATE "C";
+SELECT pg_get_viewdef('collating'::regclass), pg_get_viewdef('collating'::regclass, true);
+INSERT INTO collated VALUES ('a', 'b', NULL, 1);
+INSERT INTO collated VALUES ('a', 'A', NULL, 1);
+SELECT x FROM collated WHERE y COLLATE "C" = 'b' ORDER BY y COLLATE "C" DESC;
+SELECT n COLLATE "C" FROM collated;
+SELECT 1 COLLATE "C";
+SELECT ARRAY['b', 'a'] COLLATE "C", 'x' COLLATE "C";

@@ -23,6 +23,18 @@ impl Analyser<'_> {
     }
 
     pub(super) fn coerce(&mut self, value: Typed, to: Type, how: Coercion) -> Result<Expr> {
+        // A conversion goes beneath COLLATE.
+        if let Expr::Collate(operand, collation) = value.expr {
+            let operand = Typed {
+                expr: *operand,
+                ..value
+            };
+            let converted = self.coerce(operand, to, how)?;
+            return Ok(match to.is_string() {
+                true => Expr::Collate(Box::new(converted), collation),
+                false => converted,
+            });
+        }
         let from = value.ty;
         if from == to {
             return Ok(value.expr);

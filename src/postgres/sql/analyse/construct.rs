@@ -2,7 +2,7 @@
 
 use sqlparser::ast::{
     AccessExpr, BinaryOperator, CaseWhen, CeilFloorKind, DataType, DateTimeField, Expr as Ast,
-    Subscript, TrimWhereField,
+    ObjectName, Subscript, TrimWhereField,
 };
 
 use super::coerce::{Coercion, with_limit};
@@ -79,17 +79,39 @@ impl Analyser<'_> {
                 let value = self.named("timezone", &[&**time_zone, &**timestamp])?;
                 Ok(self.written(value))
             }
-            // There is one collation, that of bytes.
-            Ast::Collate { expr, collation } => {
-                let name = collation.to_string();
-                let plain = name.strip_prefix("pg_catalog.").unwrap_or(&name);
-                if !matches!(plain, "\"C\"" | "\"POSIX\"" | "\"default\"" | "default") {
-                    return Err(Error::unsupported(format!("the collation {name}")));
-                }
-                self.expr(expr)
-            }
+            Ast::Collate { expr, collation } => self.collate(expr, collation),
             other => Err(Error::unsupported(format!("the expression {other}"))),
         }
+    }
+
+    /// There is one collation, that of bytes.
+    fn collate(&mut self, expr: &Ast, collation: &ObjectName) -> Result<Typed> {
+        let name = collation.to_string();
+        let name = match name.strip_prefix("pg_catalog.").unwrap_or(&name) {
+            "\"C\"" => "\"C\"",
+            "\"POSIX\"" => "\"POSIX\"",
+            "\"default\"" | "default" => "\"default\"",
+            _ => return Err(Error::unsupported(format!("the collation {name}"))),
+        };
+        let value = self.expr(expr)?;
+        let value = self.settle(value)?;
+        let element = match value.ty {
+            Type::Array(element) => *element,
+            ty => ty,
+        };
+        if !element.is_string() {
+            return Err(Error::new(
+                SqlState::DATATYPE_MISMATCH,
+                format!("collations are not supported by type {}", value.ty),
+            ));
+        }
+        Ok(match self.as_written {
+            true => Typed {
+                expr: Expr::Collate(Box::new(value.expr), name),
+                ..value
+            },
+            false => value,
+        })
     }
 
     fn named(&mut self, name: &str, arguments: &[&Ast]) -> Result<Typed> {

@@ -111,7 +111,8 @@ impl Costs<'_> {
             | Expr::CaseTest
             | Expr::Coalesce(_)
             | Expr::Array(_)
-            | Expr::Written(_) => 0,
+            | Expr::Written(_)
+            | Expr::Collate(..) => 0,
             Expr::Compare(..)
             | Expr::Distinct { .. }
             | Expr::Arithmetic(..)
