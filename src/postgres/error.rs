@@ -35,6 +35,10 @@ sqlstates! {
     INVALID_DATETIME_FORMAT = "22007";
     /// datetime_field_overflow
     DATETIME_FIELD_OVERFLOW = "22008";
+    /// invalid_time_zone_displacement_value
+    INVALID_TIME_ZONE_DISPLACEMENT_VALUE = "22009";
+    /// interval_field_overflow
+    INTERVAL_FIELD_OVERFLOW = "22015";
     /// division_by_zero
     DIVISION_BY_ZERO = "22012";
     /// invalid_row_count_in_limit_clause

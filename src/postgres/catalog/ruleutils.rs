@@ -11,6 +11,7 @@ use crate::postgres::storage::sequence::SequenceId;
 use crate::postgres::storage::table::{
     Check, Column, ForeignKey, Formula, IndexDef, KeyConstraint, Referential, TableDef, TableId,
 };
+use crate::postgres::types::Reading;
 
 /// What is to be shown.
 #[derive(Debug, Clone, Copy)]
@@ -83,7 +84,7 @@ pub(in crate::postgres) fn show_view(
     let Some((_, view)) = views.find(|(other, _)| *other == id) else {
         return Ok(None);
     };
-    let analyser = Analyser::new(&engine.catalog, &engine.clog, top, &[]);
+    let analyser = Analyser::new(&engine.catalog, &engine.clog, top, Reading::default(), &[]);
     let text = analyser.view_text(&view.query, &view.columns, pretty);
     text.map(Some)
 }

@@ -23,7 +23,7 @@ use crate::postgres::storage::RowLockMode;
 use crate::postgres::storage::clog::Snapshot;
 use crate::postgres::storage::table::{ForeignKey, Referential, TableDef, TableId};
 use crate::postgres::transaction::Transaction;
-use crate::postgres::types::{Row, Value, cast};
+use crate::postgres::types::{Reading, Row, Value, cast};
 
 /// The foreign keys of a table, and those that refer to it.
 #[derive(Debug)]
@@ -249,6 +249,7 @@ impl Event {
                     &row[*own],
                     child.columns[*own].ty,
                     parent.columns[*other].ty,
+                    &Reading::default(),
                 )?;
                 Ok(equals(*other, value))
             })
@@ -294,7 +295,10 @@ impl Event {
         let keys = self.key.columns.iter().zip(&self.key.parent_columns);
         let conditions = keys.map(|(own, other)| {
             let (from, to) = (parent.columns[*other].ty, child.columns[*own].ty);
-            Ok(equals(*own, cast(&old[*other], from, to)?))
+            Ok(equals(
+                *own,
+                cast(&old[*other], from, to, &Reading::default())?,
+            ))
         });
         conditions.collect()
     }
@@ -352,7 +356,7 @@ impl Event {
                     let expr = match (action, new) {
                         (Referential::Cascade, Some(new)) => {
                             let (from, to) = (parent.columns[*other].ty, child.columns[*own].ty);
-                            Expr::Const(cast(&new[*other], from, to)?)
+                            Expr::Const(cast(&new[*other], from, to, &Reading::default())?)
                         }
                         (Referential::SetDefault, _) => child.columns[*own]
                             .default

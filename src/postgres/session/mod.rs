@@ -30,6 +30,7 @@ use super::storage::clog::Snapshot;
 use super::transaction::{Isolation, Modes, Transaction};
 use super::types::{Row, Value};
 use super::utility::{self, Portals, Statements};
+use crate::postgres::types::Reading;
 use crate::rt;
 
 pub(super) use preparing::{Bound, Prepared};
@@ -230,6 +231,14 @@ impl Session {
             Some(transaction) => Ok(transaction),
             None => Err(Error::unsupported("a session without a transaction")),
         }
+    }
+
+    /// How the session reads dates and times: the present is the start of the
+    /// transaction, which may be about to begin.
+    pub(in crate::postgres) fn reading(&self) -> Reading {
+        let start = self.transaction.as_ref().map(|running| running.start);
+        let now = start.unwrap_or_else(current_timestamp);
+        Reading::new(self.settings.date_style.order, Some(now))
     }
 
     /// A standby may have become a primary since the last transaction.

@@ -17,7 +17,7 @@ use crate::postgres::sql::{Action, Analyser, Command, Keyword, OutputColumn, Pla
 use crate::postgres::storage::clog::Snapshot;
 use crate::postgres::storage::table::TableId;
 use crate::postgres::transaction::Isolation;
-use crate::postgres::types::Type;
+use crate::postgres::types::{Reading, Type};
 use crate::postgres::utility;
 use crate::rt;
 
@@ -230,7 +230,9 @@ impl Session {
         if let Some(plan) = sql.and_then(|sql| engine.cached_plan(sql)) {
             return Ok(Prepared::new(Some(source), Some(plan), Vec::new()));
         }
-        let mut analyser = Analyser::new(&engine.catalog, &engine.clog, self.top(), types);
+        let start = self.transaction.as_ref().map(|running| running.start);
+        let reading = Reading::new(self.settings.date_style.order, start);
+        let mut analyser = Analyser::new(&engine.catalog, &engine.clog, self.top(), reading, types);
         let plan = analyser.plan(source.command());
         let plan = match plan {
             Ok(plan) => plan.map(Arc::new),
@@ -239,7 +241,7 @@ impl Session {
                 return Err(Refused { error, tables });
             }
         };
-        if let (Some(sql), Some(plan)) = (sql, &plan) {
+        if let (Some(sql), Some(plan), false) = (sql, &plan, analyser.read_as_session()) {
             engine.cache_plan(sql, plan);
         }
         let columns = match &plan {
@@ -286,8 +288,9 @@ impl Session {
                 let mut engine = shared.lock();
                 if plan.catalog_version != engine.catalog.version() {
                     let top = transaction.xid;
+                    let reading = Reading::new(settings.date_style.order, Some(transaction.start));
                     let (catalog, clog) = (&engine.catalog, &engine.clog);
-                    let mut analyser = Analyser::new(catalog, clog, top, &plan.params);
+                    let mut analyser = Analyser::new(catalog, clog, top, reading, &plan.params);
                     let again = analyser.plan(source.command())?;
                     plan = Arc::new(checked(again, &plan, described)?);
                 }

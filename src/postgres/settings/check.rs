@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::DateStyle;
 use crate::postgres::error::{Error, Result, SqlState};
+use crate::postgres::types::UTC;
 
 /// How a setting's value is checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -330,17 +331,6 @@ fn encoding(name: &str, value: &str) -> Result<String> {
 
 /// The names of the one zone that there is.
 fn zone(value: &str) -> Result<String> {
-    const UTC: [&str; 9] = [
-        "UTC",
-        "GMT",
-        "Etc/UTC",
-        "Etc/GMT",
-        "Etc/UCT",
-        "Etc/Zulu",
-        "UCT",
-        "Universal",
-        "Zulu",
-    ];
     let same = |name: &&&str| name.eq_ignore_ascii_case(value);
     match UTC.iter().find(same) {
         Some(name) => Ok((*name).to_owned()),

@@ -19,8 +19,8 @@ use crate::postgres::settings::{DateForm, Settings};
 use crate::postgres::storage::clog::Xid;
 use crate::postgres::storage::sequence::{SequenceId, Sequences};
 use crate::postgres::types::{
-    Interval, MICROS_PER_DAY, MODIFIER_HEADER, Numeric, Row, Type, Value, cast, fit, from_unix,
-    is_infinite, midnight, write_styled_text,
+    Interval, MICROS_PER_DAY, MODIFIER_HEADER, Numeric, Reading, Row, Type, Value, cast, fit,
+    from_unix, is_infinite, midnight, write_styled_text,
 };
 use crate::rt;
 
@@ -99,6 +99,14 @@ impl<'a> Context<'a> {
         rows_wanted: usize::MAX,
         case_test: None,
     };
+
+    /// How the session reads dates and times.
+    pub(in crate::postgres) fn reading(&self) -> Reading {
+        self.session.map_or_else(Reading::default, |session| {
+            let order = session.settings.date_style.order;
+            Reading::new(order, Some(session.transaction_start))
+        })
+    }
 
     pub(in crate::postgres) fn session(&self) -> Result<&'a SessionView<'a>> {
         self.session.ok_or_else(super::functions::not_immutable)
@@ -258,7 +266,7 @@ fn eval_construct(expr: &Expr, rows: &[Row], context: &Context<'_>) -> Result<Va
             if to.names_objects() {
                 context.database()?.registry().convert(&value, *to)?
             } else {
-                cast(&value, *from, *to)?
+                cast(&value, *from, *to, &context.reading())?
             }
         }
         Expr::Limit {
@@ -571,7 +579,10 @@ fn by_interval(at: i64, operator: Arithmetic, by: Interval) -> Result<Value> {
 
 fn reals(operator: Arithmetic, a: f32, b: f32) -> Result<Value> {
     match floats(operator, a.into(), b.into())? {
-        Value::Float(result) => cast(&Value::Float(result), Type::Float8, Type::Float4),
+        Value::Float(result) => {
+            let real = &Value::Float(result);
+            cast(real, Type::Float8, Type::Float4, &Reading::default())
+        }
         other => Ok(other),
     }
 }

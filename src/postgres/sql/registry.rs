@@ -20,7 +20,7 @@ use crate::postgres::storage::catalog::Catalog;
 use crate::postgres::storage::clog::{Clog, Xid};
 use crate::postgres::storage::sequence::{SequenceDef, SequenceId};
 use crate::postgres::storage::table::TableId;
-use crate::postgres::types::{Type, Value, from_text};
+use crate::postgres::types::{Reading, Type, Value, from_text};
 
 /// The objects that a transaction sees.
 #[derive(Clone, Copy)]
@@ -39,9 +39,10 @@ impl<'a> Registry<'a> {
                 let values = values.iter().map(|value| self.convert(value, *element));
                 Ok(Value::Array(values.collect::<Result<_>>()?))
             }
-            (Value::Text(text) | Value::Padded(text), Type::Array(_)) => {
-                self.convert(&from_text(Type::Array(&Type::Text), text)?, to)
-            }
+            (Value::Text(text) | Value::Padded(text), Type::Array(_)) => self.convert(
+                &from_text(Type::Array(&Type::Text), text, &Reading::default())?,
+                to,
+            ),
             (Value::Text(text) | Value::Padded(text), _) => {
                 let text = text.trim_end_matches(' ');
                 let number = match (text, text.parse::<u32>()) {

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use super::{Type, Value, from_text, write_text};
+use super::{Reading, Type, Value, from_text, write_text};
 use crate::postgres::error::{Error, Result, SqlState};
 
 /// Writes an array as PostgreSQL does.
@@ -47,7 +47,7 @@ fn malformed(text: &str, detail: &'static str) -> Error {
 }
 
 /// Reads an array of `element`.
-pub(super) fn parse_array(element: Type, text: &str) -> Result<Value> {
+pub(super) fn parse_array(element: Type, text: &str, reading: &Reading) -> Result<Value> {
     let trimmed = text.trim();
     let inner = trimmed.strip_prefix('{').ok_or_else(|| {
         malformed(
@@ -80,7 +80,7 @@ pub(super) fn parse_array(element: Type, text: &str) -> Result<Value> {
         values.push(if !quoted && item.eq_ignore_ascii_case("null") {
             Value::Null
         } else {
-            from_text(element, &item)?
+            from_text(element, &item, reading)?
         });
         match chars.next() {
             Some(',') => {}

@@ -208,7 +208,7 @@ pub(in crate::postgres) fn from_binary(ty: Type, bytes: &[u8], parameter: usize)
             Value::text(valid_text(bytes)?)
         }
         Type::Bpchar => Value::Padded(valid_text(bytes)?.into()),
-        Type::Json => super::from_text(Type::Json, valid_text(bytes)?)?,
+        Type::Json => super::from_text(Type::Json, valid_text(bytes)?, &super::Reading::default())?,
         Type::Jsonb => match bytes.split_first() {
             Some((1, text)) => Value::Json(Arc::new(Json::parse(valid_text(text)?)?)),
             _ => return Err(wrong_format(parameter)),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::datetime::{MICROS_PER_DAY, midnight};
 use super::text::to_real;
-use super::{Json, Numeric, Type, Value, from_text, write_text};
+use super::{Json, Numeric, Reading, Type, Value, from_text, write_text};
 use crate::postgres::error::{Error, Result, SqlState};
 
 fn out_of_range(ty: Type) -> Error {
@@ -31,7 +31,12 @@ pub(in crate::postgres) fn fit(ty: Type, value: i64) -> Result<Value> {
 
 /// Converts a value. The analyser has checked that a cast exists; what comes
 /// here without one is a mistake of a plan and reported as such.
-pub(in crate::postgres) fn cast(value: &Value, from: Type, to: Type) -> Result<Value> {
+pub(in crate::postgres) fn cast(
+    value: &Value,
+    from: Type,
+    to: Type,
+    reading: &Reading,
+) -> Result<Value> {
     match (value, to) {
         (Value::Null, _) => Ok(Value::Null),
         (_, _) if from == to => Ok(value.clone()),
@@ -40,13 +45,15 @@ pub(in crate::postgres) fn cast(value: &Value, from: Type, to: Type) -> Result<V
                 Type::Array(from) => *from,
                 _ => *element,
             };
-            let values = values.iter().map(|value| cast(value, from, *element));
+            let values = values
+                .iter()
+                .map(|value| cast(value, from, *element, reading));
             Ok(Value::Array(values.collect::<Result<_>>()?))
         }
         (Value::Vector(_), Type::Array(_)) => Ok(value.clone()),
         (Value::Text(text), Type::Bpchar) => Ok(Value::Padded(text.clone())),
         (Value::Padded(text), _) if to.is_string() => Ok(Value::text(text.trim_end_matches(' '))),
-        (Value::Text(text) | Value::Padded(text), _) => from_text(to, text),
+        (Value::Text(text) | Value::Padded(text), _) => from_text(to, text, reading),
         (_, Type::Bpchar) => Ok(Value::Padded(shown(value).into())),
         (_, Type::Text | Type::Varchar | Type::Name | Type::Json) => Ok(to_text(value)),
         (Value::Int(value), _) if to.is_integer() || to.is_catalog_number() => fit(to, *value),
@@ -62,11 +69,11 @@ pub(in crate::postgres) fn cast(value: &Value, from: Type, to: Type) -> Result<V
         )]
         (Value::Int(value), Type::Float8) => Ok(Value::Float(*value as f64)),
         (Value::Int(_), Type::Float4) | (Value::Numeric(_), Type::Float4) => {
-            from_text(to, &shown(value))
+            from_text(to, &shown(value), reading)
         }
         (Value::Real(value), Type::Float8) => Ok(Value::Float((*value).into())),
         (Value::Real(value), _) if to.is_integer() => float_to_int((*value).into(), to),
-        (Value::Real(_), Type::Numeric) => from_text(to, &shown(value)),
+        (Value::Real(_), Type::Numeric) => from_text(to, &shown(value), reading),
         (Value::Float(value), Type::Float4) => to_real(*value).map(Value::Real).ok_or_else(|| {
             let message = "value out of range: overflow";
             Error::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, message)
@@ -78,10 +85,10 @@ pub(in crate::postgres) fn cast(value: &Value, from: Type, to: Type) -> Result<V
             fit(to, value)
         }
         (Value::Numeric(_) | Value::Float(_), Type::Float8 | Type::Numeric) => {
-            from_text(to, &shown(value))
+            from_text(to, &shown(value), reading)
         }
         (Value::Float(value), _) if to.is_integer() => float_to_int(*value, to),
-        (Value::Json(json), _) => from_json(json, to),
+        (Value::Json(json), _) => from_json(json, to, reading),
         _ => time(value, to).ok_or_else(|| impossible(from, to)),
     }
 }
@@ -118,13 +125,13 @@ fn time(value: &Value, to: Type) -> Option<Value> {
 }
 
 /// The scalars of jsonb have casts of their own.
-fn from_json(json: &Json, to: Type) -> Result<Value> {
+fn from_json(json: &Json, to: Type, reading: &Reading) -> Result<Value> {
     match (json, to) {
         (_, Type::Jsonb) => Ok(Value::Json(Arc::new(json.clone()))),
         (Json::Bool(value), Type::Bool) => Ok(Value::Bool(*value)),
         (Json::Number(number), _) if to.is_number() => {
             let number = Value::Numeric(Arc::new(*number));
-            cast(&number, Type::Numeric, to)
+            cast(&number, Type::Numeric, to, reading)
         }
         _ => Err(Error::new(
             SqlState::INVALID_PARAMETER_VALUE,

@@ -6,15 +6,15 @@ use std::ops::Range;
 use std::time::Duration;
 
 /// Microseconds in a second.
-const MICROS_PER_SECOND: i64 = 1_000_000;
+pub(super) const MICROS_PER_SECOND: i64 = 1_000_000;
 /// Microseconds in a day.
 pub(in crate::postgres) const MICROS_PER_DAY: i64 = 86_400 * MICROS_PER_SECOND;
-/// Seconds from 1970-01-01 to 2000-01-01, PostgreSQL's epoch.
-const EPOCH_SECONDS: i64 = 946_684_800;
+/// Microseconds from 1970-01-01 to 2000-01-01, PostgreSQL's epoch.
+pub(super) const EPOCH_MICROS: i64 = 946_684_800 * MICROS_PER_SECOND;
 
 /// PostgreSQL's timestamp for a time since the Unix epoch.
 pub(in crate::postgres) fn from_unix(since_epoch: Duration) -> i64 {
-    i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX) - EPOCH_SECONDS * MICROS_PER_SECOND
+    i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX) - EPOCH_MICROS
 }
 
 /// The timestamps that there are, without the infinite ones: from 4713 BC on.
@@ -30,6 +30,20 @@ pub(in crate::postgres) fn in_range(micros: i64) -> Option<i64> {
     (is_infinite(micros) || TIMESTAMPS.contains(&micros)).then_some(micros)
 }
 
+/// A date, if there is such a one: from 4713 BC to 5874897.
+pub(in crate::postgres) fn date_in_range(days: i64) -> Option<i32> {
+    let there = (-2_451_545..2_145_031_949).contains(&days);
+    i32::try_from(days).ok().filter(|_| there)
+}
+
+/// The date of a year before Christ, if it is negative, or after.
+pub(in crate::postgres) fn date_of(year: i64, month: i64, day: i64) -> Option<i32> {
+    let there = year != 0 && (1..=12).contains(&month);
+    let year = if year < 0 { year + 1 } else { year };
+    let there = there && (1..=days_in_month(year, month)).contains(&day);
+    date_in_range(days_from_civil(year, month, day)).filter(|_| there)
+}
+
 /// The first instant of a date, if a timestamp reaches it.
 pub(in crate::postgres) fn midnight(days: i32) -> Option<i64> {
     match days {
@@ -40,7 +54,7 @@ pub(in crate::postgres) fn midnight(days: i32) -> Option<i64> {
 }
 
 /// Days since 2000-01-01 of a date of the proleptic Gregorian calendar.
-fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+pub(super) fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
     let year_of_era = year.rem_euclid(400);
@@ -67,7 +81,7 @@ pub(super) fn civil_from_days(days: i64) -> (i64, i64, i64) {
     (year, month, day)
 }
 
-fn days_in_month(year: i64, month: i64) -> i64 {
+pub(super) fn days_in_month(year: i64, month: i64) -> i64 {
     let (next_year, next_month) = if month == 12 {
         (year + 1, 1)
     } else {
@@ -121,84 +135,6 @@ pub(super) fn write_time(micros: i64, out: &mut impl fmt::Write) -> fmt::Result 
         write!(out, ".{}", digits.trim_end_matches('0'))?;
     }
     Ok(())
-}
-
-/// Why a timestamp could not be read.
-pub(super) enum Unreadable {
-    /// It is no timestamp.
-    Syntax,
-    /// It is one that no calendar has.
-    Range,
-}
-
-/// Reads ISO 8601 dates with or without a time and a zone; without a zone it
-/// is UTC. A timestamp of no zone leaves a zone that is written out of count.
-pub(super) fn parse_timestamp(text: &str, zoned: bool) -> Result<i64, Unreadable> {
-    let text = text.trim();
-    match text.to_ascii_lowercase().as_str() {
-        "infinity" => return Ok(i64::MAX),
-        "-infinity" => return Ok(i64::MIN),
-        "epoch" => return Ok(-EPOCH_SECONDS * MICROS_PER_SECOND),
-        _ => {}
-    }
-    let (date, time) = match text.split_once([' ', 'T', 't']) {
-        Some((date, time)) => (date, time.trim()),
-        // A zone may follow a date at once.
-        None => match text.find(['+', 'Z', 'z']) {
-            Some(zone) => text.split_at(zone),
-            None => (text, ""),
-        },
-    };
-    // Eight digits are a date without its dashes.
-    let dashed = match (date.get(..4), date.get(4..6), date.get(6..8)) {
-        (Some(year), Some(month), Some(day)) if date.len() == 8 && number(date).is_some() => {
-            format!("{year}-{month}-{day}")
-        }
-        _ => date.to_owned(),
-    };
-    let date = dashed.as_str();
-    let mut parts = date.splitn(3, '-').map(number);
-    let (Some(Some(year)), Some(Some(month)), Some(Some(day))) =
-        (parts.next(), parts.next(), parts.next())
-    else {
-        return Err(Unreadable::Syntax);
-    };
-    if !(1..=9999).contains(&year)
-        || !(1..=12).contains(&month)
-        || !(1..=days_in_month(year, month)).contains(&day)
-    {
-        return Err(Unreadable::Range);
-    }
-    let days = days_from_civil(year, month, day);
-    let (time, zone) = split_zone(time);
-    let offset = parse_zone(zone).ok_or(Unreadable::Syntax)?;
-    let micros = if time.is_empty() {
-        0
-    } else {
-        parse_time(time)?
-    };
-    let offset = if zoned { offset } else { 0 };
-    Ok(days * MICROS_PER_DAY + micros - offset * MICROS_PER_SECOND)
-}
-
-/// Reads a date; a time after it is left out of count.
-pub(super) fn parse_date(text: &str) -> Result<i32, Unreadable> {
-    match parse_timestamp(text, false)? {
-        i64::MAX => Ok(i32::MAX),
-        i64::MIN => Ok(i32::MIN),
-        micros => i32::try_from(micros.div_euclid(MICROS_PER_DAY)).map_err(|_| Unreadable::Range),
-    }
-}
-
-/// Reads a time of day.
-pub(super) fn parse_clock(text: &str) -> Result<i64, Unreadable> {
-    let (time, zone) = split_zone(text.trim());
-    parse_zone(zone).ok_or(Unreadable::Syntax)?;
-    let time = time.rsplit_once(' ').map_or(time, |(_, time)| time);
-    match parse_time(time)? {
-        micros if micros <= MICROS_PER_DAY => Ok(micros),
-        _ => Err(Unreadable::Range),
-    }
 }
 
 /// A part of a date or time, as extract and date_trunc name it.
@@ -285,7 +221,7 @@ pub(in crate::postgres) fn extract(field: Field, micros: i64) -> (i128, u8) {
         Field::Second => return (within_minute.into(), 6),
         // The last of them are beyond what 64 bits count from 1970.
         Field::Epoch => {
-            let epoch = EPOCH_SECONDS * MICROS_PER_SECOND;
+            let epoch = EPOCH_MICROS;
             return (i128::from(micros) + i128::from(epoch), 6);
         }
         Field::Minute => time / (60 * MICROS_PER_SECOND) % 60,
@@ -344,38 +280,8 @@ fn number(digits: &str) -> Option<i64> {
     digits.parse().ok()
 }
 
-fn split_zone(time: &str) -> (&str, &str) {
-    let at = time
-        .find(|c: char| c == '+' || c == '-' || c.is_ascii_alphabetic())
-        .unwrap_or(time.len());
-    (time[..at].trim_end(), &time[at..])
-}
-
-/// Seconds east of UTC.
-fn parse_zone(zone: &str) -> Option<i64> {
-    match zone.to_ascii_lowercase().as_str() {
-        "" | "z" | "utc" | "gmt" => return Some(0),
-        _ => {}
-    }
-    let sign = match zone.as_bytes().first()? {
-        b'+' => 1,
-        b'-' => -1,
-        _ => return None,
-    };
-    let digits = &zone[1..];
-    let (hours, minutes) = match digits.split_once(':') {
-        Some((hours, minutes)) => (number(hours)?, number(minutes)?),
-        None if digits.len() <= 2 => (number(digits)?, 0),
-        None => {
-            let value = number(digits)?;
-            (value / 100, value % 100)
-        }
-    };
-    (hours < 16 && minutes < 60).then(|| sign * (hours * 3600 + minutes * 60))
-}
-
 /// Microseconds of `12:30[:15[.25]]`.
-fn parse_time(time: &str) -> Result<i64, Unreadable> {
+fn parse_time(time: &str) -> Option<i64> {
     let mut parts = time.splitn(3, ':');
     let mut next = || {
         parts
@@ -383,20 +289,19 @@ fn parse_time(time: &str) -> Result<i64, Unreadable> {
             .map(|part| part.split_once('.').unwrap_or((part, "")))
     };
     let (Some((hours, "")), Some((minutes, ""))) = (next(), next()) else {
-        return Err(Unreadable::Syntax);
+        return None;
     };
     let (seconds, fraction) = next().unwrap_or(("0", ""));
     let (Some(hours), Some(minutes), Some(seconds)) =
         (number(hours), number(minutes), number(seconds))
     else {
-        return Err(Unreadable::Syntax);
+        return None;
     };
     if hours > 24 || minutes > 59 || seconds > 60 {
-        return Err(Unreadable::Range);
+        return None;
     }
     let whole = hours * 3600 + minutes * 60 + seconds;
-    let fraction = parse_fraction(fraction).ok_or(Unreadable::Syntax)?;
-    Ok(whole * MICROS_PER_SECOND + fraction)
+    Some(whole * MICROS_PER_SECOND + parse_fraction(fraction)?)
 }
 
 /// Microseconds of the digits after a decimal point.
@@ -441,7 +346,7 @@ impl Interval {
                     Some(digits) => (-1, digits),
                     None => (1, word.trim_start_matches('+')),
                 };
-                let time = sign * parse_time(digits).ok()?;
+                let time = sign * parse_time(digits)?;
                 interval.micros = interval.micros.checked_add(time)?;
             } else {
                 let split = word
@@ -680,7 +585,6 @@ mod tests {
 
     #[test]
     fn what_is_too_large_is_none() {
-        assert_eq!(parse_zone("+9223372036854775807"), None);
         assert!(Interval::parse("9223372036854775.999999 ms").is_none());
     }
 }

@@ -11,6 +11,7 @@ mod cast;
 mod datetime;
 mod json;
 mod numeric;
+mod reading;
 mod style;
 mod text;
 
@@ -25,8 +26,9 @@ pub use numeric::Numeric;
 pub(super) use binary::{from_binary, to_binary, valid_text};
 pub(super) use cast::{cast, fit};
 pub(super) use datetime::{
-    Field, MICROS_PER_DAY, extract, from_unix, in_range, is_infinite, midnight, truncate,
+    Field, MICROS_PER_DAY, date_of, extract, from_unix, in_range, is_infinite, midnight, truncate,
 };
+pub(super) use reading::{Reading, UTC};
 pub(super) use text::{from_text, write_styled_text, write_text};
 
 /// Defines the scalar types in one table: variant, meaning, name in messages,

@@ -5,10 +5,8 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use super::array::{parse_array, write_array};
-use super::datetime::{
-    Interval, Unreadable, parse_clock, parse_date, parse_timestamp, write_date, write_time,
-    write_timestamp,
-};
+use super::datetime::{Interval, write_date, write_time, write_timestamp};
+use super::reading::{Reading, Unreadable, parse_clock, parse_date, parse_timestamp};
 use super::style::{write_styled_date, write_styled_timestamp};
 use super::{Json, Numeric, Type, Value};
 use crate::postgres::error::{Error, Result, SqlState};
@@ -156,9 +154,9 @@ fn out_of_range(ty: Type, text: &str) -> Error {
     )
 }
 
-/// Reads a value of type `ty`.
-pub(in crate::postgres) fn from_text(ty: Type, text: &str) -> Result<Value> {
-    let time = |why: Unreadable| unreadable_time(ty, text, &why);
+/// Reads a value of type `ty`, as the session reads it.
+pub(in crate::postgres) fn from_text(ty: Type, text: &str, reading: &Reading) -> Result<Value> {
+    let time = |why: Unreadable| why.error(ty, text);
     match ty {
         Type::Bool => parse_bool(text)
             .map(Value::Bool)
@@ -177,13 +175,15 @@ pub(in crate::postgres) fn from_text(ty: Type, text: &str) -> Result<Value> {
         Type::Json => Json::parse(text).map(|_| Value::text(text)),
         Type::Jsonb => Json::parse(text).map(|value| Value::Json(Arc::new(value))),
         Type::Bytea => parse_bytes(text),
-        Type::Array(element) => parse_array(*element, text),
-        Type::Timestamptz => parse_timestamp(text, true)
+        Type::Array(element) => parse_array(*element, text, reading),
+        Type::Timestamptz => parse_timestamp(text, true, reading)
             .map(Value::Timestamp)
             .map_err(time),
-        Type::Timestamp => parse_timestamp(text, false).map(Value::Local).map_err(time),
-        Type::Date => parse_date(text).map(Value::Date).map_err(time),
-        Type::Time => parse_clock(text).map(Value::Time).map_err(time),
+        Type::Timestamp => parse_timestamp(text, false, reading)
+            .map(Value::Local)
+            .map_err(time),
+        Type::Date => parse_date(text, reading).map(Value::Date).map_err(time),
+        Type::Time => parse_clock(text, reading).map(Value::Time).map_err(time),
         Type::Interval => Interval::parse(text)
             .map(|value| Value::Interval(Arc::new(value)))
             .ok_or_else(|| time(Unreadable::Syntax)),
@@ -218,7 +218,7 @@ pub(in crate::postgres) fn from_text(ty: Type, text: &str) -> Result<Value> {
 
 fn parse_vector(element: Type, text: &str) -> Result<Value> {
     let words = text.split_ascii_whitespace();
-    let values = words.map(|word| from_text(element, word));
+    let values = words.map(|word| from_text(element, word, &Reading::default()));
     Ok(Value::Vector(values.collect::<Result<_>>()?))
 }
 
@@ -273,42 +273,6 @@ fn parse_bytes(text: &str) -> Result<Value> {
         }
     }
     Ok(Value::Bytes(bytes.into()))
-}
-
-fn unreadable_time(ty: Type, text: &str, why: &Unreadable) -> Error {
-    let ty = match ty {
-        Type::Timestamp => "timestamp",
-        Type::Time => "time",
-        other => other.name(),
-    };
-    match why {
-        Unreadable::Syntax => Error::new(
-            SqlState::INVALID_DATETIME_FORMAT,
-            format!("invalid input syntax for type {ty}: \"{text}\""),
-        ),
-        Unreadable::Range => {
-            let error = Error::new(
-                SqlState::DATETIME_FIELD_OVERFLOW,
-                format!("date/time field value out of range: \"{text}\""),
-            );
-            if in_another_order(text) {
-                error.hint("Perhaps you need a different \"datestyle\" setting.")
-            } else {
-                error
-            }
-        }
-    }
-}
-
-/// True if no year has such a month, or no month such a day.
-fn in_another_order(text: &str) -> bool {
-    let within = |part: Option<&str>, last: u32| {
-        let digits = part.map(|part| part.get(..2).unwrap_or(part));
-        let number = digits.and_then(|digits| digits.parse::<u32>().ok());
-        number.is_none_or(|number| (1..=last).contains(&number))
-    };
-    let mut parts = text.trim().split('-').skip(1);
-    !within(parts.next(), 12) || !within(parts.next(), 31)
 }
 
 fn parse_int(ty: Type, text: &str) -> Result<Value> {

@@ -73,7 +73,7 @@ impl Conversation<'_> {
         let out = &mut self.connection.out;
         out.copy_response(b'G', columns, copy.is_binary());
         self.connection.flush().await?;
-        let mut rows = copy.rows();
+        let mut rows = copy.rows(self.session.reading());
         let mut count = 0;
         loop {
             let (kind, body) = self.connection.message().await?;

@@ -125,6 +125,7 @@ impl Conversation<'_> {
                 ),
             ));
         }
+        let reading = self.session.reading();
         let mut values = Vec::with_capacity(types.len());
         for (index, (param, ty)) in params.iter().zip(types).enumerate() {
             values.push(match param {
@@ -132,7 +133,7 @@ impl Conversation<'_> {
                 Some(bytes) if format_of(formats, index) == BINARY => {
                     from_binary(*ty, bytes, index)?
                 }
-                Some(bytes) => from_text(*ty, valid_text(bytes)?)?,
+                Some(bytes) => from_text(*ty, valid_text(bytes)?, &reading)?,
             });
         }
         let name = valid_text(portal)?;

@@ -235,11 +235,12 @@ impl Work<'_> {
             let top = self.transaction.xid;
             let mut def = (*engine.table(id)?.def).clone();
             let mut sequences = Vec::new();
-            let column = define_column(&mut engine, top, &def, ast, &mut sequences)?;
+            let reading = self.reading();
+            let column = define_column(&mut engine, top, &reading, &def, ast, &mut sequences)?;
             self.add_sequences(&mut engine, xid, sequences);
             def.columns.push(column);
             let index = def.columns.len() - 1;
-            define_computed(&engine, top, &mut def, ast, index)?;
+            define_computed(&engine, top, &reading, &mut def, ast, index)?;
             let column = def.columns[index].clone();
             if column.not_null && column.default.is_none() {
                 self.refuse_rows(&engine, id, &column)?;
@@ -302,7 +303,7 @@ impl Work<'_> {
         let mut def = (*before).clone();
         let top = self.transaction.xid;
         for constraint in constraints {
-            constraint.add(&mut engine, top, &mut def, &parents)?;
+            constraint.add(&mut engine, top, &self.reading(), &mut def, &parents)?;
         }
         if def.checks.len() + def.foreign_keys.len()
             > before.checks.len() + before.foreign_keys.len()
@@ -470,7 +471,8 @@ impl Work<'_> {
                     let def = &engine.table(id)?.def;
                     let column = &def.columns[column_of(def, name)?];
                     refuse_generated(def, column, None)?;
-                    analyser(&engine, self.transaction.xid).default(value, column)?
+                    analyser(&engine, self.transaction.xid, &self.reading())
+                        .default(value, column)?
                 };
                 self.redefine(id, |def| {
                     let index = column_of(def, name)?;
@@ -571,7 +573,7 @@ impl Work<'_> {
         def.columns[index].ty = ty;
         def.columns[index].modifier = modifier;
         let top = self.transaction.xid;
-        let convert = analyser(&engine, top)
+        let convert = analyser(&engine, top, &self.reading())
             .for_table(&before)
             .conversion(using.unwrap_or(&own), &def.columns[index]);
         let convert = convert.map_err(|error| {
@@ -588,7 +590,8 @@ impl Work<'_> {
         })?;
         if let Some(default) = def.columns[index].default.take() {
             let column = &mut def.columns[index];
-            let default = analyser(&engine, top).converted_default(&default, from, column)?;
+            let default = analyser(&engine, top, &self.reading())
+                .converted_default(&default, from, column)?;
             column.default = Some(default);
         }
         let uses = |expr: &Expr| {

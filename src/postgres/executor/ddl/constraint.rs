@@ -18,6 +18,7 @@ use crate::postgres::storage::Xid;
 use crate::postgres::storage::table::{
     Check, ForeignKey, Formula, IndexDef, IndexKey, KeyConstraint, Referential, TableDef, TableId,
 };
+use crate::postgres::types::Reading;
 
 /// A constraint as it was written.
 pub(super) struct Constraint<'a> {
@@ -187,6 +188,7 @@ impl<'a> Constraint<'a> {
         &self,
         engine: &mut Engine,
         top: Xid,
+        reading: &Reading,
         def: &mut TableDef,
         parents: &[(String, TableId)],
     ) -> Result<()> {
@@ -205,7 +207,7 @@ impl<'a> Constraint<'a> {
                 self.add_key(engine, top, def, *kind, columns, include, *nulls_distinct)
             }
             What::Check { condition, column } => {
-                self.add_check(engine, top, def, condition, *column)
+                self.add_check(engine, top, reading, def, condition, *column)
             }
             What::Reference { key, column } => {
                 self.add_reference(engine, def, key, *column, parents)
@@ -284,12 +286,13 @@ impl<'a> Constraint<'a> {
         &self,
         engine: &mut Engine,
         top: Xid,
+        reading: &Reading,
         def: &mut TableDef,
         condition: &Ast,
         column: Option<usize>,
     ) -> Result<()> {
         let shared_def = Arc::new(def.clone());
-        let condition = analyser(engine, top)
+        let condition = analyser(engine, top, reading)
             .for_table(&shared_def)
             .check(condition, &shared_def)?;
         let base = match (self.name, column.or_else(|| only_column(&condition))) {

@@ -21,7 +21,7 @@ use crate::postgres::storage::table::{
     Column, Formula, IndexDef, IndexKey, Table, TableDef, TableId,
 };
 use crate::postgres::transaction::Definition;
-use crate::postgres::types::{Row, Value};
+use crate::postgres::types::{Reading, Row, Value};
 
 impl Work<'_> {
     pub(super) async fn create_index(&mut self, create: &CreateIndex) -> Result<()> {
@@ -46,7 +46,13 @@ impl Work<'_> {
         let top = self.transaction.xid;
         let keys = {
             let engine = self.shared.lock();
-            keys(&engine, top, &engine.table(id)?.def.clone(), create)?
+            keys(
+                &engine,
+                top,
+                &self.reading(),
+                &engine.table(id)?.def.clone(),
+                create,
+            )?
         };
         let name = match &create.name {
             Some(name) => {
@@ -70,7 +76,7 @@ impl Work<'_> {
         let predicate = match &create.predicate {
             Some(predicate) => {
                 let engine = self.shared.lock();
-                let analyser = analyser(&engine, top).for_table(&def);
+                let analyser = analyser(&engine, top, &self.reading()).for_table(&def);
                 Some(analyser.predicate(predicate)?)
             }
             None => None,
@@ -127,6 +133,7 @@ impl Work<'_> {
 fn keys(
     engine: &Engine,
     top: Xid,
+    reading: &Reading,
     def: &Arc<TableDef>,
     create: &CreateIndex,
 ) -> Result<Vec<IndexKey>> {
@@ -136,7 +143,9 @@ fn keys(
         let mut key = match ast {
             Ast::Identifier(name) => named_key(def, name)?,
             ast => {
-                let (expr, ty) = analyser(engine, top).for_table(def).index_key(ast)?;
+                let (expr, ty) = analyser(engine, top, reading)
+                    .for_table(def)
+                    .index_key(ast)?;
                 IndexKey {
                     ty,
                     operators: None,

@@ -29,7 +29,7 @@ use crate::postgres::storage::Xid;
 use crate::postgres::storage::clog::Clog;
 use crate::postgres::storage::table::{Column, ForeignKey, Table, TableDef, TableId};
 use crate::postgres::transaction::Transaction;
-use crate::postgres::types::Row;
+use crate::postgres::types::{Reading, Row};
 
 /// What a definition gives back: its tag, and perhaps notices.
 pub(in crate::postgres) struct Defined {
@@ -228,8 +228,9 @@ fn already_exists(name: &str) -> Error {
     )
 }
 
-fn analyser<'e>(engine: &'e Engine, top: Xid) -> Analyser<'e> {
-    Analyser::new(&engine.catalog, &engine.clog, top, &[])
+fn analyser<'e>(engine: &'e Engine, top: Xid, reading: &Reading) -> Analyser<'e> {
+    let reading = reading.clone();
+    Analyser::new(&engine.catalog, &engine.clog, top, reading, &[])
 }
 
 /// The newest state of every row: under a lock that keeps writers away it is
@@ -239,6 +240,11 @@ fn live_rows<'t>(table: &'t Table, clog: &'t Clog) -> impl Iterator<Item = &'t R
 }
 
 impl Work<'_> {
+    /// How the session reads dates and times.
+    fn reading(&self) -> Reading {
+        Reading::new(self.settings.date_style.order, Some(self.transaction.start))
+    }
+
     /// A whole table is read, and so many indexes are filled from it.
     fn reads_all(&self, table: &Table, indexes: usize) {
         let versions = table.heap.rows().map(|(_, chain)| chain.versions().len());

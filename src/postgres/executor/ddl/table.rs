@@ -20,7 +20,7 @@ use crate::postgres::storage::Xid;
 use crate::postgres::storage::sequence::{SequenceDef, SequenceId};
 use crate::postgres::storage::table::{Column, Generated, Table, TableDef, TableId};
 use crate::postgres::transaction::Definition;
-use crate::postgres::types::Type;
+use crate::postgres::types::{Reading, Type};
 
 impl<'a> Work<'a> {
     pub(super) async fn create_table(&mut self, create: &CreateTable) -> Result<()> {
@@ -60,15 +60,16 @@ impl<'a> Work<'a> {
             comments: BTreeMap::new(),
         };
         let mut sequences = Vec::new();
+        let reading = self.reading();
         for column in &create.columns {
-            let column = define_column(&mut engine, top, &def, column, &mut sequences)?;
+            let column = define_column(&mut engine, top, &reading, &def, column, &mut sequences)?;
             def.columns.push(column);
         }
         for (index, column) in create.columns.iter().enumerate() {
-            define_computed(&engine, top, &mut def, column, index)?;
+            define_computed(&engine, top, &reading, &mut def, column, index)?;
         }
         for constraint in constraints {
-            constraint.add(&mut engine, top, &mut def, &parents)?;
+            constraint.add(&mut engine, top, &reading, &mut def, &parents)?;
         }
         self.add_sequences(&mut engine, xid, sequences);
         let keys = def.foreign_keys.clone();
@@ -226,6 +227,7 @@ fn check_column_name(def: &TableDef, name: &str) -> Result<()> {
 pub(super) fn define_column(
     engine: &mut Engine,
     top: Xid,
+    reading: &Reading,
     def: &TableDef,
     ast: &ColumnDef,
     sequences: &mut Vec<SequenceDef>,
@@ -262,7 +264,7 @@ pub(super) fn define_column(
         match &option.option {
             ColumnOption::NotNull => column.not_null = true,
             ColumnOption::Default(value) => {
-                column.default = analyser(engine, top).default(value, &column)?;
+                column.default = analyser(engine, top, reading).default(value, &column)?;
             }
             ColumnOption::Generated {
                 generated_as: how @ (GeneratedAs::Always | GeneratedAs::ByDefault),
@@ -348,6 +350,7 @@ fn check_origins(def: &TableDef, ast: &ColumnDef) -> Result<()> {
 pub(super) fn define_computed(
     engine: &Engine,
     top: Xid,
+    reading: &Reading,
     def: &mut TableDef,
     ast: &ColumnDef,
     index: usize,
@@ -360,7 +363,7 @@ pub(super) fn define_computed(
     });
     if let Some(expr) = expr {
         let table = Arc::new(def.clone());
-        let analyser = analyser(engine, top).for_table(&table);
+        let analyser = analyser(engine, top, reading).for_table(&table);
         let computed = analyser.generation(expr, &def.columns[index], &table)?;
         def.columns[index].default = Some(computed);
     }

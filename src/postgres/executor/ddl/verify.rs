@@ -15,7 +15,7 @@ use crate::postgres::sql::{Context, eval};
 use crate::postgres::storage::Xid;
 use crate::postgres::storage::clog::Snapshot;
 use crate::postgres::storage::table::{Check, ForeignKey, Table, TableDef, TableId};
-use crate::postgres::types::{Row, Value, cast};
+use crate::postgres::types::{Reading, Row, Value, cast};
 
 impl Work<'_> {
     /// VALIDATE CONSTRAINT: rows are looked at, and new ones are not kept out.
@@ -183,6 +183,7 @@ fn verify_reference(
                 &row[*own],
                 def.columns[*own].ty,
                 parent.def.columns[*other].ty,
+                &Reading::default(),
             )
         });
         let wanted: Vec<Value> = wanted.collect::<Result<_>>()?;

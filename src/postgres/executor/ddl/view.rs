@@ -69,7 +69,7 @@ impl Work<'_> {
         loop {
             let (made, tables) = {
                 let engine = self.shared.lock();
-                let mut analyser = analyser(&engine, self.transaction.xid);
+                let mut analyser = analyser(&engine, self.transaction.xid, &self.reading());
                 let made = analyser.view_query(query);
                 (made, analyser.into_tables())
             };

@@ -7,6 +7,21 @@ use crate::postgres::sql::registry::Registry;
 use crate::postgres::storage::table::Column;
 use crate::postgres::types::{Type, Value, cast, from_text};
 
+/// A text as what it reads as when the statement runs.
+fn from_words(text: Expr, to: Type) -> Expr {
+    Expr::Cast {
+        operand: Box::new(text),
+        from: Type::Text,
+        to,
+    }
+}
+
+/// True for what is converted anew whenever the statement runs.
+fn varies(from: Type, to: Type) -> bool {
+    let time = |ty: Type| ty.element().unwrap_or(ty).is_time();
+    time(from) && to.is_string() || from.is_string() && time(to) || to.names_objects()
+}
+
 /// Where a conversion is asked for: a written cast may do more than an
 /// assignment, and that more than an operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,9 +110,9 @@ impl Analyser<'_> {
             expr if from.is_integer() && to.is_catalog_number() && how == Coercion::Implicit => {
                 expr
             }
-            // How a date reads is the session's to say.
-            Expr::Const(value) if !(from.is_time() && to.is_string() || to.names_objects()) => {
-                Expr::Const(cast(&value, from, to)?)
+            // How a date reads, and what reads as one, is the session's to say.
+            Expr::Const(value) if !varies(from, to) => {
+                Expr::Const(cast(&value, from, to, &self.reading)?)
             }
             expr => Expr::Cast {
                 operand: Box::new(expr),
@@ -112,7 +127,12 @@ impl Analyser<'_> {
         match &mut expr {
             Expr::Const(value) => {
                 if let Value::Text(text) = value {
-                    *value = from_text(to, text)?;
+                    match from_text(to, text, &self.reading) {
+                        Ok(read) => *value = read,
+                        // The transaction in which it is now has yet to begin.
+                        Err(_) if self.reading.lacked_clock() => return Ok(from_words(expr, to)),
+                        Err(error) => return Err(error),
+                    }
                 }
                 if self.as_written {
                     return Ok(literal(expr, to));
@@ -121,11 +141,7 @@ impl Analyser<'_> {
             Expr::Param(index) => self.deduce(*index, to)?,
             _ if matches!(to, Type::Text | Type::Unknown) => {}
             _ => {
-                return Ok(Expr::Cast {
-                    operand: Box::new(expr),
-                    from: Type::Text,
-                    to,
-                });
+                return Ok(from_words(expr, to));
             }
         }
         Ok(expr)

@@ -284,7 +284,7 @@ impl Analyser<'_> {
             Some(field) => format!("{text} {field}"),
             None => text,
         };
-        let value = from_text(Type::Interval, &text)?;
+        let value = from_text(Type::Interval, &text, &self.reading)?;
         Ok(Typed::new(Expr::Const(value), Type::Interval))
     }
 

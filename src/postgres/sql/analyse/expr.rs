@@ -7,7 +7,7 @@ use super::subquery::comparison;
 use super::{Analyser, Typed, begins, character, column_type, placed};
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::sql::expr::{Comparison, Expr, Truth};
-use crate::postgres::types::{Type, Value, from_text};
+use crate::postgres::types::{Reading, Type, Value, from_text};
 
 impl Analyser<'_> {
     pub(super) fn expr(&mut self, ast: &Ast) -> Result<Typed> {
@@ -352,7 +352,7 @@ pub(super) fn number(digits: &str) -> Result<Typed> {
         }
         Ok(value) => Typed::new(Expr::Const(Value::Int(value)), Type::Int8),
         Err(_) => Typed::new(
-            Expr::Const(from_text(Type::Numeric, digits)?),
+            Expr::Const(from_text(Type::Numeric, digits, &Reading::default())?),
             Type::Numeric,
         ),
     })

@@ -46,7 +46,7 @@ use crate::postgres::locks::LockMode;
 use crate::postgres::storage::catalog::Catalog;
 use crate::postgres::storage::clog::{Clog, Xid};
 use crate::postgres::storage::table::{TableDef, TableId};
-use crate::postgres::types::{Type, Value};
+use crate::postgres::types::{Reading, Type, Value};
 
 pub(in crate::postgres) use join::find_rows;
 pub(in crate::postgres) use name::{fold, object_name};
@@ -86,6 +86,8 @@ pub(in crate::postgres) struct Analyser<'a> {
     clog: &'a Clog,
     /// The transaction whose view of the catalog counts.
     top: Xid,
+    /// How the session reads dates and times.
+    reading: Reading,
     params: Vec<Type>,
     /// Parameters that had no type where any would do.
     untyped: Vec<usize>,
@@ -123,12 +125,14 @@ impl<'a> Analyser<'a> {
         catalog: &'a Catalog,
         clog: &'a Clog,
         top: Xid,
+        reading: Reading,
         params: &[Type],
     ) -> Analyser<'a> {
         Analyser {
             catalog,
             clog,
             top,
+            reading,
             params: params.to_vec(),
             untyped: Vec::new(),
             scopes: Vec::new(),
@@ -163,6 +167,11 @@ impl<'a> Analyser<'a> {
             tables: std::mem::take(&mut self.tables),
             catalog_version: self.catalog.version(),
         }))
+    }
+
+    /// True if the plan is of use to this session only, and only now.
+    pub(in crate::postgres) fn read_as_session(&self) -> bool {
+        self.reading.was_asked()
     }
 
     /// The tables that it has come to before an error.

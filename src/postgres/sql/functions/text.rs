@@ -3,7 +3,7 @@
 use super::{Builtin, Kind, count, int, text};
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::sql::reserved::is_keyword;
-use crate::postgres::types::{Type, Value, write_text};
+use crate::postgres::types::{Reading, Type, Value, from_text, write_text};
 
 use Type::{Any, Bytea, Int4, Text};
 
@@ -426,5 +426,5 @@ fn decode(text: &str, encoding: &str) -> Result<Value> {
     if !encoding.eq_ignore_ascii_case("hex") {
         return Err(unknown_encoding(encoding));
     }
-    crate::postgres::types::from_text(Bytea, &format!("\\x{text}"))
+    from_text(Bytea, &format!("\\x{text}"), &Reading::default())
 }

@@ -7,8 +7,8 @@ use crate::postgres::cost::KEPT;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::sql::{Context, current_timestamp};
 use crate::postgres::types::{
-    Field, Interval, MICROS_PER_DAY, Numeric, Type, Value, cast, extract, from_text, in_range,
-    is_infinite, midnight, truncate,
+    Field, Interval, MICROS_PER_DAY, Numeric, Reading, Type, Value, cast, date_of, extract,
+    in_range, is_infinite, midnight, truncate,
 };
 
 use Type::{Date, Float8, Int4, Numeric as Num, Text, Time, Timestamp, Timestamptz};
@@ -26,20 +26,8 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
     Builtin::new("localtimestamp", &[], Timestamp, |_, c| {
         Ok(Value::Local(c.session()?.transaction_start))
     }),
-    Builtin::new("current_date", &[], Date, |_, c| {
-        cast(
-            &Value::Timestamp(c.session()?.transaction_start),
-            Timestamptz,
-            Date,
-        )
-    }),
-    Builtin::new("localtime", &[], Time, |_, c| {
-        cast(
-            &Value::Timestamp(c.session()?.transaction_start),
-            Timestamptz,
-            Time,
-        )
-    }),
+    Builtin::new("current_date", &[], Date, |_, c| of_now(Date, c)),
+    Builtin::new("localtime", &[], Time, |_, c| of_now(Time, c)),
     Builtin::new("statement_timestamp", &[], Timestamptz, |_, c| {
         Ok(Value::Timestamp(c.session()?.statement_start))
     }),
@@ -53,21 +41,20 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
     Builtin::new("extract", &[Text, Time], Num, |a, _| part(a)),
     Builtin::new("extract", &[Text, Type::Interval], Num, |a, _| part(a)),
     Builtin::new("date_part", &[Text, Timestamptz], Float8, |a, _| {
-        cast(&part(a)?, Num, Float8)
+        cast(&part(a)?, Num, Float8, &Reading::default())
     }),
     Builtin::new("date_part", &[Text, Timestamp], Float8, |a, _| {
-        cast(&part(a)?, Num, Float8)
+        cast(&part(a)?, Num, Float8, &Reading::default())
     }),
     Builtin::new("date_part", &[Text, Type::Interval], Float8, |a, _| {
-        cast(&part(a)?, Num, Float8)
+        cast(&part(a)?, Num, Float8, &Reading::default())
     }),
     Builtin::new("date_trunc", &[Text, Timestamptz], Timestamptz, date_trunc),
     Builtin::new("date_trunc", &[Text, Timestamp], Timestamp, date_trunc),
     Builtin::new("to_timestamp", &[Float8], Timestamptz, to_timestamp),
     Builtin::new("make_date", &[Int4, Int4, Int4], Date, |a, _| {
         let (year, month, day) = (int(&a[0])?, int(&a[1])?, int(&a[2])?);
-        let text = format!("{year:04}-{month:02}-{day:02}");
-        from_text(Date, &text).map_err(|_| {
+        date_of(year, month, day).map(Value::Date).ok_or_else(|| {
             let message = format!("date field value out of range: {year}-{month:02}-{day:02}");
             Error::new(SqlState::DATETIME_FIELD_OVERFLOW, message)
         })
@@ -108,6 +95,12 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
     )
     .with(Kind::Set),
 ];
+
+/// The date or the time of day at which the transaction began.
+fn of_now(ty: Type, context: &Context<'_>) -> Result<Value> {
+    let now = Value::Timestamp(context.session()?.transaction_start);
+    cast(&now, Timestamptz, ty, &context.reading())
+}
 
 /// PostgreSQL's epoch, 2000-01-01, in microseconds of the Unix epoch.
 const EPOCH_MICROS: i64 = 946_684_800_000_000;

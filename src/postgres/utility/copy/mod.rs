@@ -20,6 +20,7 @@ use crate::postgres::session::{Prepared, Session};
 use crate::postgres::sql::{
     Copy as Statement, CopySource, CopyTarget, Keyword, Source, fold, object_name, parse,
 };
+use crate::postgres::types::Reading;
 
 /// A COPY that is ready to run.
 pub(in crate::postgres) enum Copy {
@@ -42,8 +43,8 @@ impl CopyIn {
         self.format.is_binary()
     }
 
-    pub(in crate::postgres) fn rows(&self) -> Rows<'_> {
-        Rows::new(self)
+    pub(in crate::postgres) fn rows(&self, reading: Reading) -> Rows<'_> {
+        Rows::new(self, reading)
     }
 }
 

@@ -8,11 +8,12 @@ use super::format::{Csv, Header, Mode, bad_format};
 use super::lines::{Ending, Found, find};
 use super::{csv, text};
 use crate::postgres::error::{Error, Result, SqlState};
-use crate::postgres::types::{Type, Value, from_text, valid_text};
+use crate::postgres::types::{Reading, Type, Value, from_text, valid_text};
 
 /// What the client has sent, and what has been read of it.
 pub(in crate::postgres) struct Rows<'a> {
     copy: &'a CopyIn,
+    reading: Reading,
     bytes: Vec<u8>,
     at: usize,
     /// The line or row that was read last, and the number that it has.
@@ -27,10 +28,11 @@ pub(in crate::postgres) struct Rows<'a> {
 type Fields = Vec<Option<Vec<u8>>>;
 
 impl<'a> Rows<'a> {
-    pub(super) fn new(copy: &'a CopyIn) -> Rows<'a> {
+    pub(super) fn new(copy: &'a CopyIn, reading: Reading) -> Rows<'a> {
         let format = &copy.format;
         Rows {
             copy,
+            reading,
             bytes: Vec::new(),
             at: 0,
             line: 0..0,
@@ -163,7 +165,7 @@ impl<'a> Rows<'a> {
 
     fn value(&self, column: &str, ty: Type, field: &[u8]) -> Result<Value> {
         let text = valid_text(field)?;
-        from_text(ty, text).map_err(|error| {
+        from_text(ty, text, &self.reading).map_err(|error| {
             let shown = excerpt(text.as_bytes());
             error.context(format!("{}, column {column}: \"{shown}\"", self.place()))
         })
