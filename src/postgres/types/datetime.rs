@@ -209,6 +209,11 @@ fn ceiling(value: i64, by: i64) -> i64 {
     (value + by - 1).div_euclid(by)
 }
 
+/// The year, century or millennium as it is counted: there is none of number 0.
+fn counted(number: i64) -> i64 {
+    if number > 0 { number } else { number - 1 }
+}
+
 /// A field of a point in time, as a number and its decimals.
 pub(in crate::postgres) fn extract(field: Field, micros: i64) -> (i128, u8) {
     let days = micros.div_euclid(MICROS_PER_DAY);
@@ -230,14 +235,14 @@ pub(in crate::postgres) fn extract(field: Field, micros: i64) -> (i128, u8) {
         Field::Week => iso_week(days).1,
         Field::Month => month,
         Field::Quarter => (month - 1) / 3 + 1,
-        Field::Year => year,
+        Field::Year => counted(year),
         Field::Decade => year.div_euclid(10),
-        Field::Century => ceiling(year, 100),
-        Field::Millennium => ceiling(year, 1_000),
+        Field::Century => counted(ceiling(year, 100)),
+        Field::Millennium => counted(ceiling(year, 1_000)),
         Field::DayOfWeek => (weekday(days) + 1) % 7,
         Field::IsoDayOfWeek => weekday(days) + 1,
         Field::DayOfYear => days - days_from_civil(year, 1, 1) + 1,
-        Field::IsoYear => iso_week(days).0,
+        Field::IsoYear => counted(iso_week(days).0),
     };
     (whole.into(), 0)
 }
@@ -273,53 +278,6 @@ pub(in crate::postgres) fn truncate(field: Field, micros: i64) -> Option<i64> {
     })
 }
 
-fn number(digits: &str) -> Option<i64> {
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    digits.parse().ok()
-}
-
-/// Microseconds of `12:30[:15[.25]]`.
-fn parse_time(time: &str) -> Option<i64> {
-    let mut parts = time.splitn(3, ':');
-    let mut next = || {
-        parts
-            .next()
-            .map(|part| part.split_once('.').unwrap_or((part, "")))
-    };
-    let (Some((hours, "")), Some((minutes, ""))) = (next(), next()) else {
-        return None;
-    };
-    let (seconds, fraction) = next().unwrap_or(("0", ""));
-    let (Some(hours), Some(minutes), Some(seconds)) =
-        (number(hours), number(minutes), number(seconds))
-    else {
-        return None;
-    };
-    if hours > 24 || minutes > 59 || seconds > 60 {
-        return None;
-    }
-    let whole = hours * 3600 + minutes * 60 + seconds;
-    Some(whole * MICROS_PER_SECOND + parse_fraction(fraction)?)
-}
-
-/// Microseconds of the digits after a decimal point.
-fn parse_fraction(digits: &str) -> Option<i64> {
-    if digits.is_empty() {
-        return Some(0);
-    }
-    let padded = format!("{digits:0<6}");
-    padded.get(..6).and_then(number)
-}
-
-/// Microseconds of so many units of so many seconds, and of millionths of one.
-fn of_seconds(whole: i64, fraction: i64, seconds: i64) -> Option<i64> {
-    whole
-        .checked_mul(seconds * MICROS_PER_SECOND)?
-        .checked_add(fraction * seconds)
-}
-
 /// A span of time. Months and days are kept apart: they have no fixed length.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Interval {
@@ -332,81 +290,6 @@ pub struct Interval {
 }
 
 impl Interval {
-    /// Reads `1 day 02:30:00`, `5 minutes`, `-1.5 hours`.
-    pub(super) fn parse(text: &str) -> Option<Interval> {
-        let mut interval = Interval::default();
-        let mut words = text.split_whitespace().peekable();
-        words.peek()?;
-        let mut negative = false;
-        while let Some(word) = words.next() {
-            if word.eq_ignore_ascii_case("ago") {
-                negative = true;
-            } else if word.contains(':') {
-                let (sign, digits) = match word.strip_prefix('-') {
-                    Some(digits) => (-1, digits),
-                    None => (1, word.trim_start_matches('+')),
-                };
-                let time = sign * parse_time(digits)?;
-                interval.micros = interval.micros.checked_add(time)?;
-            } else {
-                let split = word
-                    .find(|c: char| c.is_ascii_alphabetic())
-                    .unwrap_or(word.len());
-                let (amount, unit) = word.split_at(split);
-                let unit = match unit {
-                    "" => words.next().unwrap_or("s"),
-                    unit => unit,
-                };
-                interval.add_unit(amount, unit)?;
-            }
-        }
-        Some(if negative {
-            interval.negate()?
-        } else {
-            interval
-        })
-    }
-
-    fn add_unit(&mut self, amount: &str, unit: &str) -> Option<()> {
-        let (sign, digits) = match amount.strip_prefix('-') {
-            Some(digits) => (-1, digits),
-            None => (1, amount.trim_start_matches('+')),
-        };
-        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-        let whole = sign * if whole.is_empty() { 0 } else { number(whole)? };
-        let fraction = sign * parse_fraction(fraction)?;
-        let unit = unit.to_ascii_lowercase();
-        let unit = match unit.strip_suffix('s') {
-            Some(singular) if singular.len() > 1 => singular,
-            _ => &unit,
-        };
-        let narrow = |value: i64| i32::try_from(value).ok();
-        let (mut months, mut days, mut micros) = (0, 0, 0);
-        match unit {
-            "microsecond" | "us" | "usec" => micros = whole,
-            "millisecond" | "ms" | "msec" => {
-                micros = whole.checked_mul(1000)?.checked_add(fraction / 1000)?;
-            }
-            "s" | "sec" | "second" => micros = of_seconds(whole, fraction, 1)?,
-            "m" | "min" | "minute" => micros = of_seconds(whole, fraction, 60)?,
-            "h" | "hr" | "hour" => micros = of_seconds(whole, fraction, 3600)?,
-            "d" | "day" => (days, micros) = (narrow(whole)?, fraction * 86_400),
-            "w" | "week" => {
-                days = narrow(whole.checked_mul(7)?)?;
-                micros = fraction * 7 * 86_400;
-            }
-            "mon" | "month" => months = narrow(whole)?,
-            "y" | "yr" | "year" => months = narrow(whole.checked_mul(12)?)?,
-            _ => return None,
-        }
-        *self = self.add(Interval {
-            months,
-            days,
-            micros,
-        })?;
-        Some(())
-    }
-
     pub(in crate::postgres) fn negate(self) -> Option<Interval> {
         Some(Interval {
             months: self.months.checked_neg()?,
@@ -576,15 +459,5 @@ impl fmt::Display for Interval {
             write_time(micros, f)?;
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_too_large_is_none() {
-        assert!(Interval::parse("9223372036854775.999999 ms").is_none());
     }
 }

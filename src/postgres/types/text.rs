@@ -5,8 +5,10 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use super::array::{parse_array, write_array};
-use super::datetime::{Interval, write_date, write_time, write_timestamp};
-use super::reading::{Reading, Unreadable, parse_clock, parse_date, parse_timestamp};
+use super::datetime::{write_date, write_time, write_timestamp};
+use super::reading::{
+    Reading, Unreadable, parse_clock, parse_date, parse_interval, parse_timestamp,
+};
 use super::style::{write_styled_date, write_styled_timestamp};
 use super::{Json, Numeric, Type, Value};
 use crate::postgres::error::{Error, Result, SqlState};
@@ -184,9 +186,9 @@ pub(in crate::postgres) fn from_text(ty: Type, text: &str, reading: &Reading) ->
             .map_err(time),
         Type::Date => parse_date(text, reading).map(Value::Date).map_err(time),
         Type::Time => parse_clock(text, reading).map(Value::Time).map_err(time),
-        Type::Interval => Interval::parse(text)
-            .map(|value| Value::Interval(Arc::new(value)))
-            .ok_or_else(|| time(Unreadable::Syntax)),
+        Type::Interval => parse_interval(text)
+            .map(|span| Value::Interval(Arc::new(span)))
+            .map_err(time),
         Type::Uuid => parse_uuid(text)
             .map(Value::Uuid)
             .ok_or_else(|| invalid(ty, text)),

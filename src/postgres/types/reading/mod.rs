@@ -1,4 +1,4 @@
-//! What a session takes for a date or a time: appendix B of PostgreSQL's
+//! What a session takes for a date, a time or an interval: appendix B of PostgreSQL's
 //! documentation.
 //!
 //! Text is split into fields by the characters that it is made of; what each
@@ -6,6 +6,7 @@
 
 mod fields;
 mod moment;
+mod span;
 mod words;
 mod zone;
 
@@ -18,6 +19,7 @@ use crate::postgres::settings::DateOrder;
 pub(in crate::postgres) use zone::UTC;
 
 pub(super) use moment::{parse_clock, parse_date, parse_timestamp};
+pub(super) use span::parse_interval;
 
 /// What the meaning of a text depends on, besides the text.
 #[derive(Debug, Clone, Default)]
@@ -95,9 +97,16 @@ impl Unreadable {
                 SqlState::INVALID_DATETIME_FORMAT,
                 format!("invalid input syntax for type {name}: \"{text}\""),
             ),
+            Unreadable::Field if ty == Type::Interval => Error::new(
+                SqlState::INTERVAL_FIELD_OVERFLOW,
+                format!("interval field value out of range: \"{text}\""),
+            ),
             Unreadable::Field => out_of_range(),
             Unreadable::Order => {
                 out_of_range().hint("Perhaps you need a different \"datestyle\" setting.")
+            }
+            Unreadable::Ends if ty == Type::Interval => {
+                overflow("interval out of range".to_owned())
             }
             Unreadable::Ends => {
                 let name = if ty == Type::Date {
