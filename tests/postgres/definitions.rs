@@ -49,8 +49,8 @@ const ALONE: Case = Case {
         CREATE TABLE c (t int REFERENCES t ON DELETE CASCADE)
         INSERT INTO c VALUES (1), (2)
         DELETE FROM t WHERE n = 20
-        DROP VIEW v
         ALTER TABLE t RENAME TO u
+        DROP VIEW v
         CREATE SEQUENCE s
         ALTER SEQUENCE s MINVALUE -90 INCREMENT -1 RESTART -1
         COMMENT ON SEQUENCE s IS 'falls'

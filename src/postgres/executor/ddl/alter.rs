@@ -16,7 +16,6 @@ use crate::postgres::engine::Engine;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::locks::LockMode;
 use crate::postgres::sql::{Context, Expr, column_type, eval, fold, object_name};
-use crate::postgres::storage::catalog::View;
 use crate::postgres::storage::depend::{Object, dependencies};
 use crate::postgres::storage::table::{
     Check, Column, Commented, ForeignKey, Formula, Generated, Table, TableDef, TableId,
@@ -151,20 +150,9 @@ impl Work<'_> {
             AlterTableOperation::RenameColumn {
                 old_column_name,
                 new_column_name,
-            } => {
-                let index = self
-                    .shared
-                    .lock()
-                    .table(id)?
-                    .def
-                    .column(&fold(old_column_name));
-                if let Some(index) = index {
-                    self.refuse_renaming(Object::Column(id.0, index + 1))?;
-                }
-                self.redefine(id, |def| {
-                    rename_column(def, old_column_name, new_column_name)
-                })
-            }
+            } => self.redefine(id, |def| {
+                rename_column(def, old_column_name, new_column_name)
+            }),
             AlterTableOperation::RenameConstraint { old_name, new_name } => {
                 self.rename_constraint(id, &fold(old_name), &fold(new_name))
                     .await
@@ -176,7 +164,6 @@ impl Work<'_> {
                 if self.taken(&new, false)? {
                     return Err(already_exists(&new));
                 }
-                self.refuse_renaming(Object::Relation(id.0))?;
                 self.redefine(id, |def| {
                     def.name = new.as_str().into();
                     Ok(())
@@ -539,24 +526,6 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// A view that reads a table or a column of it.
-    fn reader<'e>(&self, engine: &'e Engine, of: Object) -> Option<&'e View> {
-        let all = dependencies(&engine.catalog, &engine.clog, self.transaction.xid);
-        let mut reading = all.iter().filter(|found| found.on.is_within(of));
-        reading.find_map(|found| match found.object {
-            Object::Rule(view) => engine.catalog.view_by_id(view),
-            _ => None,
-        })
-    }
-
-    /// A view is kept as it was written, and so needs the names in it.
-    fn refuse_renaming(&self, of: Object) -> Result<()> {
-        match self.reader(&self.shared.lock(), of) {
-            Some(_) => Err(Error::unsupported("another name for what a view reads")),
-            None => Ok(()),
-        }
-    }
-
     /// A column that a view reads keeps its type.
     fn refuse_read(
         &self,
@@ -565,7 +534,14 @@ impl Work<'_> {
         def: &TableDef,
         index: usize,
     ) -> Result<()> {
-        let Some(view) = self.reader(engine, Object::Column(id.0, index + 1)) else {
+        let (top, column) = (self.transaction.xid, Object::Column(id.0, index + 1));
+        let all = dependencies(&engine.catalog, &engine.clog, top);
+        let mut reading = all.iter().filter(|found| found.on == column);
+        let view = reading.find_map(|found| match found.object {
+            Object::Rule(view) => engine.catalog.view_by_id(view),
+            _ => None,
+        });
+        let Some(view) = view else {
             return Ok(());
         };
         let (view, column) = (&view.name, &def.columns[index].name);
