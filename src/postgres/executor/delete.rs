@@ -85,7 +85,7 @@ impl<'a> DeleteWork<'a> {
             new: None,
         });
         release_place(run, engine);
-        run.note_references(engine, target.table, None, Some(&old), None);
+        run.note_references(engine, target.table, None, Some(&old), false, None);
         self.outcome.affected += 1;
         if let Some(returning) = &self.plan.returning {
             let row = Reader::new(run, engine).row(returning, &tuple.rows)?;

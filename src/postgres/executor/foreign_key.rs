@@ -61,34 +61,22 @@ impl Event {
 
 impl Execution<'_> {
     /// Notes what a change of a row means for foreign keys. `place` is that of
-    /// the new version.
+    /// the new version; `own` is true if this transaction made the old one,
+    /// which is then looked after in the new one alone.
     pub(super) fn note_references(
         &mut self,
         engine: &Engine,
         table: TableId,
         place: Origin,
         old: Option<&Row>,
+        own: bool,
         new: Option<&Row>,
     ) {
         let Some(references) = self.references(engine, table) else {
             return;
         };
-        for key in &references.own {
-            let Some(row) = new else {
-                continue;
-            };
-            let changed = |old: &Row| key.columns.iter().any(|c| old[*c] != row[*c]);
-            if old.is_none_or(changed) {
-                self.events.push(Event {
-                    key: key.clone(),
-                    child: table,
-                    what: What::Refers {
-                        place,
-                        row: row.clone(),
-                    },
-                });
-            }
-        }
+        // What refers to the row follows it first: then the row may refer to
+        // itself.
         for (child, key) in &references.by {
             let Some(old) = old else {
                 continue;
@@ -106,6 +94,22 @@ impl Execution<'_> {
                     new: new.cloned(),
                 },
             });
+        }
+        for key in &references.own {
+            let Some(row) = new else {
+                continue;
+            };
+            let changed = |old: &Row| key.columns.iter().any(|c| old[*c] != row[*c]);
+            if own || old.is_none_or(changed) {
+                self.events.push(Event {
+                    key: key.clone(),
+                    child: table,
+                    what: What::Refers {
+                        place,
+                        row: row.clone(),
+                    },
+                });
+            }
         }
     }
 
@@ -226,14 +230,7 @@ impl Event {
         let child = run.shared.lock().table(self.child)?.def.clone();
         if nulls > 0 {
             if key.full && nulls < key.columns.len() {
-                return Err(self.violation(
-                    &child,
-                    format!(
-                        "insert or update on table \"{}\" violates foreign key constraint \"{}\"",
-                        child.name, key.name
-                    ),
-                    "MATCH FULL does not allow mixing of null and nonnull key values.".to_owned(),
-                ));
+                return Err(refers_to_none(key, &child, MIXED_NULLS.to_owned()));
             }
             return Ok(());
         }
@@ -258,12 +255,9 @@ impl Event {
         if locks_one(run, &parent, conditions).await? {
             return Ok(());
         }
-        Err(self.violation(
+        Err(refers_to_none(
+            key,
             &child,
-            format!(
-                "insert or update on table \"{}\" violates foreign key constraint \"{}\"",
-                child.name, key.name
-            ),
             format!(
                 "Key {} is not present in table \"{}\".",
                 shown(&child, &key.columns, row),
@@ -315,7 +309,8 @@ impl Event {
         if !locks_one(run, &child, conditions).await? {
             return Ok(());
         }
-        Err(self.violation(
+        Err(violation(
+            &self.key,
             &child,
             format!(
                 "update or delete on table \"{}\" violates foreign key constraint \"{}\" on table \"{}\"",
@@ -398,13 +393,24 @@ impl Event {
         let conditions = columns.map(|column| equals(*column, old[*column].clone()));
         locks_one(run, parent, conditions.collect()).await
     }
+}
 
-    fn violation(&self, child: &TableDef, message: String, detail: String) -> Error {
-        Error::new(SqlState("23503"), message)
-            .detail(detail)
-            .table(&child.name)
-            .constraint(&self.key.name)
-    }
+pub(super) const MIXED_NULLS: &str =
+    "MATCH FULL does not allow mixing of null and nonnull key values.";
+
+/// The error about a row that refers to none, or to half of one.
+pub(super) fn refers_to_none(key: &ForeignKey, child: &TableDef, detail: String) -> Error {
+    let (table, name) = (&child.name, &key.name);
+    let message =
+        format!("insert or update on table \"{table}\" violates foreign key constraint \"{name}\"");
+    violation(key, child, message, detail)
+}
+
+fn violation(key: &ForeignKey, child: &TableDef, message: String, detail: String) -> Error {
+    Error::new(SqlState("23503"), message)
+        .detail(detail)
+        .table(&child.name)
+        .constraint(&key.name)
 }
 
 /// Locks a table, and returns its definition.

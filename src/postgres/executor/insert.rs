@@ -148,7 +148,7 @@ impl<'a> InsertWork<'a> {
             old: None,
             new: Some((tid, row.clone())),
         });
-        run.note_references(engine, id, Some((row_id, tid)), None, Some(&row));
+        run.note_references(engine, id, Some((row_id, tid)), None, false, Some(&row));
         Ok(Entries {
             def: engine.table(id)?.def.clone(),
             id: row_id,

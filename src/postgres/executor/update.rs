@@ -255,6 +255,7 @@ pub(super) fn replace(
     let mode = kept_mode(engine, target, xid, mode)?;
     let table = engine.table_mut(target.table)?;
     let old = table.heap.chain(target.row).version(target.tid);
+    let made_by = old.map(|version| version.xmin);
     let old = old.map(|version| version.row.clone());
     let (tid, heap_only) = table.update(target.row, xid, command, mode, new.clone());
     run.transaction.changed(RowChange {
@@ -265,7 +266,9 @@ pub(super) fn replace(
     });
     release_place(run, engine);
     let place = Some((target.row, tid));
-    run.note_references(engine, target.table, place, old.as_ref(), Some(&new));
+    let top = run.transaction.xid;
+    let own = made_by.is_some_and(|xmin| engine.clog.running(xmin) == Some(top));
+    run.note_references(engine, target.table, place, old.as_ref(), own, Some(&new));
     Ok(Entries {
         def: engine.table(target.table)?.def.clone(),
         id: target.row,

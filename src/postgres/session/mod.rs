@@ -95,6 +95,8 @@ pub(super) struct Session {
     pub(super) cost: Cost,
     pub(super) transaction: Option<Box<Transaction>>,
     pub(super) block: Block,
+    /// The modes of the transaction that failed as a whole, until its end.
+    failed: Option<Modes>,
     /// True while several statements of one message share a transaction.
     pub(super) several: bool,
     pub(super) statements: Statements,
@@ -131,6 +133,7 @@ impl Session {
             cost: shared.options.cost,
             transaction: None,
             block: Block::None,
+            failed: None,
             several: false,
             statements: Statements::default(),
             portals: Portals::default(),
@@ -305,6 +308,8 @@ impl Session {
             }
             _ => {
                 if let Some(transaction) = self.transaction.take() {
+                    let open = self.block == Block::Open;
+                    self.failed = open.then(|| transaction.outer_modes());
                     transaction.abort(&self.shared, reason);
                 }
                 self.settings.end_transaction(false);
@@ -599,6 +604,7 @@ impl Session {
 
     /// Undoes whatever runs.
     pub(super) fn roll_back(&mut self) {
+        self.failed = None;
         if let Some(transaction) = self.transaction.take() {
             transaction.abort(&self.shared, None);
         }
@@ -607,16 +613,20 @@ impl Session {
         self.block = Block::None;
     }
 
-    /// The modes of the transaction that runs, or of the next.
+    /// The modes of the transaction that runs or has failed, or of the next.
     pub(super) fn modes(&self) -> Modes {
         let running = self.transaction.as_deref().map(Transaction::modes);
-        running.unwrap_or_else(|| self.settings.default_modes())
+        running
+            .or(self.failed)
+            .unwrap_or_else(|| self.settings.default_modes())
     }
 
     /// The modes of the transaction that ROLLBACK AND CHAIN begins.
     pub(super) fn outer_modes(&self) -> Modes {
         let running = self.transaction.as_deref().map(Transaction::outer_modes);
-        running.unwrap_or_else(|| self.settings.default_modes())
+        running
+            .or(self.failed)
+            .unwrap_or_else(|| self.settings.default_modes())
     }
 
     /// Changes the modes of the transaction, which begins if none runs.
@@ -625,20 +635,32 @@ impl Session {
         if self.settings.hot_standby {
             possible_on_standby(modes)?;
         }
-        let transaction = self.ensure_transaction()?;
-        transaction.set_modes(modes)?;
-        let modes = transaction.modes();
-        self.settings.set_modes(Some(modes));
+        self.ensure_transaction()?.set_modes(modes)?;
+        self.show_modes();
         Ok(())
+    }
+
+    /// Has SHOW tell the modes of the transaction.
+    pub(super) fn show_modes(&mut self) {
+        let modes = self.transaction.as_deref().map(Transaction::modes);
+        self.settings.set_modes(modes);
     }
 
     /// DISCARD ALL, beyond settings.
     pub(super) fn forget_session_state(&mut self) {
-        let mut engine = self.shared.lock();
-        engine.backends.unlisten(self.pid, None);
-        engine.unlock_all(self.pid);
+        {
+            let mut engine = self.shared.lock();
+            engine.backends.unlisten(self.pid, None);
+            engine.unlock_all(self.pid);
+        }
+        self.forget_sequences();
         self.statements.clear();
         self.portals.clear();
+    }
+
+    /// DISCARD SEQUENCES
+    pub(super) fn forget_sequences(&self) {
+        self.shared.sequences.lock().forget(self.pid);
     }
 }
 
@@ -668,7 +690,7 @@ fn tag(action: &Action, outcome: &Outcome) -> Tag {
 impl Drop for Session {
     fn drop(&mut self) {
         self.roll_back();
-        self.shared.sequences.lock().disconnect(self.pid);
+        self.shared.sequences.lock().forget(self.pid);
         self.shared.lock().disconnect(self.pid);
         self.shared.postmaster.session_ended.notify_waiters();
     }

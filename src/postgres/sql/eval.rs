@@ -20,7 +20,7 @@ use crate::postgres::storage::clog::Xid;
 use crate::postgres::storage::sequence::{SequenceId, Sequences};
 use crate::postgres::types::{
     Interval, MICROS_PER_DAY, MODIFIER_HEADER, Numeric, Reading, Row, Type, Value, cast, fit,
-    from_unix, is_infinite, midnight, write_styled_text,
+    from_unix, is_infinite, midnight, out_of_range, write_styled_text,
 };
 use crate::rt;
 
@@ -475,13 +475,6 @@ fn division_by_zero() -> Error {
     Error::new(SqlState::DIVISION_BY_ZERO, "division by zero")
 }
 
-fn out_of_range(ty: Type) -> Error {
-    Error::new(
-        SqlState::NUMERIC_VALUE_OUT_OF_RANGE,
-        format!("{ty} out of range"),
-    )
-}
-
 /// Applies an operator to two values; NULL if either is.
 pub(in crate::postgres) fn arithmetic(
     operator: Arithmetic,
@@ -614,15 +607,24 @@ fn floats(operator: Arithmetic, a: f64, b: f64) -> Result<Value> {
         Arithmetic::Add => a + b,
         Arithmetic::Subtract => a - b,
         Arithmetic::Multiply => a * b,
-        Arithmetic::Divide if b == 0.0 => return Err(division_by_zero()),
+        Arithmetic::Divide if b == 0.0 && !a.is_nan() => return Err(division_by_zero()),
         Arithmetic::Divide => a / b,
         Arithmetic::Modulo => return Err(Error::unsupported("% of double precision")),
     };
+    let beyond = |how| {
+        let message = format!("value out of range: {how}");
+        Err(Error::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, message))
+    };
     if result.is_infinite() && a.is_finite() && b.is_finite() {
-        return Err(Error::new(
-            SqlState::NUMERIC_VALUE_OUT_OF_RANGE,
-            "value out of range: overflow",
-        ));
+        return beyond("overflow");
+    }
+    let vanished = match operator {
+        Arithmetic::Multiply => a != 0.0 && b != 0.0,
+        Arithmetic::Divide => a != 0.0 && b.is_finite(),
+        _ => false,
+    };
+    if result == 0.0 && vanished {
+        return beyond("underflow");
     }
     Ok(Value::Float(result))
 }

@@ -22,7 +22,7 @@ mod system;
 mod target;
 
 pub(super) use analyse::{Analyser, ViewQuery, column_type, figure_name, find_rows};
-pub(super) use analyse::{fold, located, object_name};
+pub(super) use analyse::{NAME_MAX, clipped, fold, located, object_name};
 pub(super) use client::{Direction, is_move_only};
 pub(super) use command::{AlterSequence, SequenceOf, SequenceOption};
 pub(super) use command::{Command, Maintenance, MaintenanceOption, Reindex, SetConstraints};

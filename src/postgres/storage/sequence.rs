@@ -207,8 +207,8 @@ impl Sequences {
             .collect()
     }
 
-    /// Forgets a session.
-    pub(in crate::postgres) fn disconnect(&mut self, pid: Pid) {
+    /// Forgets which numbers a session has had.
+    pub(in crate::postgres) fn forget(&mut self, pid: Pid) {
         self.last.remove(&pid);
         self.current.retain(|(session, _), _| *session != pid);
     }

@@ -103,7 +103,7 @@ impl Transaction {
         }
         if let Some(read_only) = modes.read_only {
             if !read_only && self.read_only {
-                if self.levels.last().is_some_and(|level| level.read_only) {
+                if inside {
                     return Err(too_late(
                         "cannot set transaction read-write mode inside a read-only transaction",
                     ));

@@ -7,11 +7,12 @@ use super::text::to_real;
 use super::{Json, Numeric, Reading, Type, Value, from_text, write_text};
 use crate::postgres::error::{Error, Result, SqlState};
 
-fn out_of_range(ty: Type) -> Error {
-    Error::new(
-        SqlState::NUMERIC_VALUE_OUT_OF_RANGE,
-        format!("{ty} out of range"),
-    )
+pub(in crate::postgres) fn out_of_range(ty: Type) -> Error {
+    let message = match ty {
+        Type::Oid => "OID out of range".to_owned(),
+        ty => format!("{ty} out of range"),
+    };
+    Error::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, message)
 }
 
 /// Checks an integer against its type's range.
@@ -74,10 +75,17 @@ pub(in crate::postgres) fn cast(
         (Value::Real(value), Type::Float8) => Ok(Value::Float((*value).into())),
         (Value::Real(value), _) if to.is_integer() => float_to_int((*value).into(), to),
         (Value::Real(_), Type::Numeric) => from_text(to, &shown(value), reading),
-        (Value::Float(value), Type::Float4) => to_real(*value).map(Value::Real).ok_or_else(|| {
-            let message = "value out of range: overflow";
-            Error::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, message)
-        }),
+        (Value::Float(value), Type::Float4) => {
+            let beyond = |how| {
+                let message = format!("value out of range: {how}");
+                Err(Error::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, message))
+            };
+            match to_real(*value) {
+                None => beyond("overflow"),
+                Some(0.0) if *value != 0.0 => beyond("underflow"),
+                Some(real) => Ok(Value::Real(real)),
+            }
+        }
         (Value::Int(value), Type::Bool) => Ok(Value::Bool(*value != 0)),
         (Value::Bool(value), Type::Int4) => Ok(Value::Int(i64::from(*value))),
         (Value::Numeric(value), _) if to.is_integer() => {

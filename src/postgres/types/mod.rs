@@ -24,7 +24,7 @@ pub use json::Json;
 pub use numeric::Numeric;
 
 pub(super) use binary::{from_binary, to_binary, valid_text};
-pub(super) use cast::{cast, fit};
+pub(super) use cast::{cast, fit, out_of_range};
 pub(super) use datetime::{
     Field, MICROS_PER_DAY, date_of, extract, from_unix, in_range, is_infinite, midnight, truncate,
 };

@@ -328,7 +328,9 @@ fn parse_float(ty: Type, text: &str) -> Result<Value> {
         Ok(value) if valid => value,
         _ => return Err(invalid(ty, text)),
     };
-    if value.is_infinite() && trimmed.bytes().any(|byte| byte.is_ascii_digit()) {
+    let digits = || trimmed.bytes().take_while(|byte| !b"eE".contains(byte));
+    let vanished = value == 0.0 && digits().any(|byte| (b'1'..=b'9').contains(&byte));
+    if vanished || value.is_infinite() && digits().any(|byte| byte.is_ascii_digit()) {
         return Err(Error::new(
             SqlState::NUMERIC_VALUE_OUT_OF_RANGE,
             format!("\"{text}\" is out of range for type {ty}"),

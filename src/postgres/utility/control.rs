@@ -166,6 +166,7 @@ impl Session {
         transaction.release(&fold(name))?;
         let depth = transaction.depth();
         self.portals.released_to(depth);
+        self.show_modes();
         Ok(Answer::word("RELEASE"))
     }
 
@@ -181,6 +182,7 @@ impl Session {
         let depth = transaction.depth();
         self.portals.return_to(depth);
         self.settings.return_to(mark);
+        self.show_modes();
         self.block = Block::Open;
         Ok(Answer::word("ROLLBACK"))
     }

@@ -184,7 +184,10 @@ pub(super) fn discard(session: &mut Session, what: DiscardObject) -> Result<Answ
         }
         // Plans are kept by text, and there are no temporary tables.
         DiscardObject::PLANS => Answer::word("DISCARD PLANS"),
-        DiscardObject::SEQUENCES => Answer::word("DISCARD SEQUENCES"),
+        DiscardObject::SEQUENCES => {
+            session.forget_sequences();
+            Answer::word("DISCARD SEQUENCES")
+        }
         DiscardObject::TEMP => Answer::word("DISCARD TEMP"),
     })
 }

@@ -110,3 +110,40 @@ CREATE TABLE d1 (id int PRIMARY KEY);
 CREATE TABLE d2 (id int REFERENCES d1);
 DROP TABLE d1, d2;
 SELECT * FROM d2;
+create table full_p (a int, b int, primary key (a, b));
+create table full_c (a int, b int);
+insert into full_p values (1, 2);
+insert into full_c values (1, null);
+alter table full_c add foreign key (a, b) references full_p match full;
+update full_c set a = null;
+alter table full_c add foreign key (a, b) references full_p match full;
+insert into full_c values (null, 2);
+create table int_p (id int primary key);
+create table num_p (id numeric primary key);
+create table real_p (id real primary key);
+create table text_p (id text primary key);
+create table day_p (id date primary key);
+create table refers_1 (id numeric references int_p);
+create table refers_2 (id real references int_p);
+create table refers_3 (id bigint references int_p);
+create table refers_4 (id smallint references num_p);
+create table refers_5 (id float8 references num_p);
+create table refers_6 (id float8 references real_p);
+create table refers_7 (id numeric references real_p);
+create table refers_8 (id char(3) references text_p);
+create table refers_9 (id int references text_p);
+create table refers_10 (id timestamptz references day_p);
+create table refers_11 (id text references day_p);
+create table a_table_with_a_name_that_is_as_long_as_a_name_can_be_in_postgre (
+  a_very_very_long_column_name_that_exceeds_what_a_name_can_be int unique check (a_very_very_long_column_name_that_exceeds_what_a_name_can_be > 0),
+  short int unique references int_p, other serial, check (short < other), check (other > short));
+select conname from pg_constraint where conrelid = 'a_table_with_a_name_that_is_as_long_as_a_name_can_be_in_postgre'::regclass order by 1;
+select relname from pg_class where relname like 'a\_table%' order by 1;
+create table t6 (a int, b int, "äöüäöüäöüäöüäöüäöüäöüäöüäöüäöü" int unique, another_very_very_long_column_name_that_goes_on_and_on_and_on int,
+  foreign key (a, another_very_very_long_column_name_that_goes_on_and_on_and_on) references full_p,
+  foreign key (a, another_very_very_long_column_name_that_goes_on_and_on_and_on) references full_p);
+create index on t6 (a, another_very_very_long_column_name_that_goes_on_and_on_and_on);
+create index on t6 (a, another_very_very_long_column_name_that_goes_on_and_on_and_on);
+select conname from pg_constraint where conrelid = 't6'::regclass order by 1;
+select relname from pg_class where relname like 't6%' order by 1;
+create table t7 (a int constraint x unique, b int constraint x unique);

@@ -45,6 +45,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("sequences", include_str!("sequences.sql")),
     ("settings", include_str!("settings.sql")),
     ("tables", include_str!("tables.sql")),
+    ("transactions", include_str!("transactions.sql")),
     ("views", include_str!("views.sql")),
 ];
 

@@ -183,6 +183,10 @@ SELECT count(*) FROM (SELECT generate_series(1, 100) LIMIT 10) s;
 SELECT * FROM generate_series(1, 5) a, generate_series(1, 5) b LIMIT 7;
 SELECT * FROM generate_series(1, 5) a JOIN generate_series(1, 5) b ON b > a LIMIT 3;
 SELECT * FROM generate_series(1, 5) a LEFT JOIN generate_series(4, 5) b ON b = a LIMIT 4;
+select n from generate_series(1, 5) n order by n % 2 fetch first 1 row with ties for update skip locked;
+select n from generate_series(1, 5) n order by n % 2, n fetch first null rows with ties;
+select n from generate_series(1, 5) n order by n % 2, n fetch first null rows only;
+values (1) for share;
 
 -- Only the letters of ASCII are taken for small ones.
 SELECT ÄPFEL FROM (SELECT 1 AS "Äpfel") AS t;

@@ -149,3 +149,12 @@ SELECT n, CASE nextval('tested') - n WHEN 9 THEN 'a' WHEN 3 THEN 'b' END, CASE u
 SELECT CASE upper(t) WHEN 'X' THEN 1 WHEN lower(t) THEN 2 END, count(*) FROM (VALUES ('x'), ('y'), ('x'), ('1')) v(t) GROUP BY upper(t), CASE upper(t) WHEN 'X' THEN 1 WHEN lower(t) THEN 2 END ORDER BY 1, 2;
 SELECT CASE sum(n) WHEN 3 THEN 'three' WHEN 4 THEN 'four' END FROM (VALUES (1), (2)) v(n);
 SELECT CASE (SELECT nextval('tested')) WHEN 1 THEN 'a' WHEN 2 THEN 'b' END, currval('tested');
+create sequence forgotten;
+select nextval('forgotten'), currval('forgotten');
+discard sequences;
+select currval('forgotten');
+select lastval();
+select nextval('forgotten');
+discard all;
+select currval('forgotten');
+select lastval();

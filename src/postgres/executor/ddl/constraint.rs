@@ -9,7 +9,7 @@ use sqlparser::ast::{
 };
 
 use super::index::key_text;
-use super::table::unique_name;
+use super::name::made_name;
 use super::{analyser, undefined_table};
 use crate::postgres::engine::Engine;
 use crate::postgres::error::{Error, Result, SqlState};
@@ -18,7 +18,7 @@ use crate::postgres::storage::Xid;
 use crate::postgres::storage::table::{
     Check, ForeignKey, Formula, IndexDef, IndexKey, KeyConstraint, Referential, TableDef, TableId,
 };
-use crate::postgres::types::Reading;
+use crate::postgres::types::{Reading, Type};
 
 /// A constraint as it was written.
 pub(super) struct Constraint<'a> {
@@ -240,25 +240,19 @@ impl<'a> Constraint<'a> {
                 def.columns[*column].not_null = true;
             }
         }
-        let base = match self.name {
-            Some(name) => {
-                let name = fold(name);
-                if engine.catalog.has_relation(&name, &engine.clog, top) {
-                    return Err(super::already_exists(&name));
-                }
-                name
-            }
-            None if kind == KeyConstraint::Primary => format!("{}_pkey", def.name),
-            None => {
-                let all = columns.iter().chain(&include);
-                format!("{}_{}_key", def.name, column_names(def, all))
-            }
-        };
         let taken = |name: &str| {
             engine.catalog.has_relation(name, &engine.clog, top)
                 || def.indexes.iter().any(|index| *index.name == *name)
         };
-        let name = unique_name(&base, taken);
+        let name = match self.name.map(fold) {
+            Some(name) if taken(&name) => return Err(super::already_exists(&name)),
+            Some(name) => name,
+            None if kind == KeyConstraint::Primary => made_name(&def.name, "", "pkey", taken),
+            None => {
+                let all = columns.iter().chain(&include);
+                made_name(&def.name, &column_names(def, all), "key", taken)
+            }
+        };
         let index = IndexDef {
             id: engine.catalog.new_id(),
             name: name.as_str().into(),
@@ -282,6 +276,22 @@ impl<'a> Constraint<'a> {
         Ok(())
     }
 
+    /// Its own name, or one made of the table's and the columns'.
+    fn constraint_name(&self, def: &TableDef, columns: &str, label: &str) -> Result<String> {
+        let taken = |name: &str| has_constraint(def, name);
+        match self.name.map(fold) {
+            Some(name) if taken(&name) => Err(Error::new(
+                SqlState::DUPLICATE_OBJECT,
+                format!(
+                    "constraint \"{name}\" for relation \"{}\" already exists",
+                    def.name
+                ),
+            )),
+            Some(name) => Ok(name),
+            None => Ok(made_name(&def.name, columns, label, taken)),
+        }
+    }
+
     fn add_check(
         &self,
         engine: &mut Engine,
@@ -295,21 +305,9 @@ impl<'a> Constraint<'a> {
         let condition = analyser(engine, top, reading)
             .for_table(&shared_def)
             .check(condition, &shared_def)?;
-        let base = match (self.name, column.or_else(|| only_column(&condition))) {
-            (Some(name), _) => fold(name),
-            (None, Some(column)) => format!("{}_{}_check", def.name, def.columns[column].name),
-            (None, None) => format!("{}_check", def.name),
-        };
-        if self.name.is_some() && has_constraint(def, &base) {
-            return Err(Error::new(
-                SqlState::DUPLICATE_OBJECT,
-                format!(
-                    "constraint \"{base}\" for relation \"{}\" already exists",
-                    def.name
-                ),
-            ));
-        }
-        let name = unique_name(&base, |name| has_constraint(def, name));
+        let column = column.or_else(|| only_column(&condition));
+        let column = column.map_or("", |column| &*def.columns[column].name);
+        let name = self.constraint_name(def, column, "check")?;
         def.checks.push(Check {
             id: engine.catalog.new_id(),
             name: name.as_str().into(),
@@ -348,20 +346,7 @@ impl<'a> Constraint<'a> {
                 "number of referencing and referenced columns for foreign key disagree",
             ));
         }
-        let base = match self.name {
-            Some(name) => fold(name),
-            None => format!("{}_{}_fkey", def.name, column_names(def, columns.iter())),
-        };
-        if self.name.is_some() && has_constraint(def, &base) {
-            return Err(Error::new(
-                SqlState::DUPLICATE_OBJECT,
-                format!(
-                    "constraint \"{base}\" for relation \"{}\" already exists",
-                    def.name
-                ),
-            ));
-        }
-        let name = unique_name(&base, |name| has_constraint(def, name));
+        let name = self.constraint_name(def, &column_names(def, columns.iter()), "fkey")?;
         compatible(def, &columns, &parent, &parent_columns, &name)?;
         refuse_computed(def, &columns, key)?;
         let (deferrable, deferred) = deferrable(key.characteristics.as_ref())?;
@@ -553,11 +538,7 @@ fn compatible(
 ) -> Result<()> {
     for (own, other) in columns.iter().zip(parent_columns) {
         let (own, other) = (&def.columns[*own], &parent.columns[*other]);
-        let alike = own.ty == other.ty
-            || (own.ty.is_number() && other.ty.is_number())
-            || (own.ty.is_string() && other.ty.is_string())
-            || (own.ty.is_time() && other.ty.is_time());
-        if !alike {
+        if !compares(own.ty, other.ty) {
             return Err(Error::new(
                 SqlState::DATATYPE_MISMATCH,
                 format!("foreign key constraint \"{name}\" cannot be implemented"),
@@ -569,6 +550,25 @@ fn compatible(
         }
     }
     Ok(())
+}
+
+/// True if a foreign key may refer from one type to another: one family of
+/// B-tree operators has both, or the first becomes the second implicitly.
+fn compares(from: Type, to: Type) -> bool {
+    use Type::{Float4, Float8, Numeric};
+    let rank = |ty: Type| match ty {
+        ty if ty.is_integer() => Some(0),
+        Numeric => Some(1),
+        Float4 | Float8 => Some(2),
+        _ => None,
+    };
+    match (rank(from), rank(to)) {
+        (Some(from), Some(to)) => from <= to,
+        (None, None) => {
+            from == to || (from.is_string() && to.is_string()) || (from.is_time() && to.is_time())
+        }
+        _ => false,
+    }
 }
 
 /// The one column that a condition is about, if it is one.

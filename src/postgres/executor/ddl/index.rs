@@ -7,8 +7,7 @@ use sqlparser::ast::{CreateIndex, Expr as Ast, Ident, IndexColumn, IndexType, Or
 
 use super::super::{limits, wait};
 use super::constraint::{column_key, include_columns};
-use super::name::Kind;
-use super::table::unique_name;
+use super::name::{Kind, made_name};
 use super::{Work, analyser, undefined_table};
 use crate::postgres::engine::Engine;
 use crate::postgres::error::{Error, Result, SqlState, not_supported_for};
@@ -65,8 +64,7 @@ impl Work<'_> {
             None => {
                 let engine = self.shared.lock();
                 let parts: Vec<&str> = keys.iter().map(|key| &*key.name).collect();
-                let base = format!("{table_name}_{}_idx", parts.join("_"));
-                unique_name(&base, |name| {
+                made_name(&table_name, &parts.join("_"), "idx", |name| {
                     engine.catalog.has_relation(name, &engine.clog, top)
                 })
             }

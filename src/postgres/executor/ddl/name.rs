@@ -11,6 +11,7 @@ use super::super::{limits, wait};
 use super::{Work, already_exists};
 use crate::postgres::engine::Engine;
 use crate::postgres::error::{Error, Result, SqlState};
+use crate::postgres::sql::{NAME_MAX, clipped};
 use crate::postgres::storage::Xid;
 use crate::postgres::storage::catalog::Claim;
 
@@ -114,5 +115,42 @@ impl<'a> Work<'a> {
         ))
         .table(relation)
         .constraint(index))
+    }
+}
+
+/// A name for what belongs to a table: the table's, that of the columns if
+/// there are some, and what it is, with a number if that is taken. Of the
+/// longer name as much is left as fits.
+pub(super) fn made_name(
+    table: &str,
+    columns: &str,
+    label: &str,
+    taken: impl Fn(&str) -> bool,
+) -> String {
+    let mut number = 0;
+    loop {
+        let label = match number {
+            0 => label.to_owned(),
+            number => format!("{label}{number}"),
+        };
+        let between = if columns.is_empty() { 1 } else { 2 };
+        let room = NAME_MAX.saturating_sub(label.len() + between);
+        let (mut first, mut second) = (table.len(), columns.len());
+        while first + second > room {
+            *if first > second {
+                &mut first
+            } else {
+                &mut second
+            } -= 1;
+        }
+        let (table, columns) = (clipped(table, first), clipped(columns, second));
+        let name = match columns {
+            "" => format!("{table}_{label}"),
+            columns => format!("{table}_{columns}_{label}"),
+        };
+        if !taken(&name) {
+            return name;
+        }
+        number += 1;
     }
 }

@@ -9,7 +9,7 @@ use sqlparser::ast::{
 };
 
 use super::constraint::Constraint;
-use super::name::Kind;
+use super::name::{Kind, made_name};
 use super::sequence::apply_options;
 use super::{Work, analyser};
 use crate::postgres::engine::Engine;
@@ -380,12 +380,11 @@ fn own_sequence(
     options: &[SequenceOptions],
 ) -> Result<SequenceDef> {
     let id = SequenceId(engine.catalog.new_id());
-    let base = format!("{}_{}_seq", def.name, column.name);
     let taken = |name: &str| {
         engine.catalog.has_relation(name, &engine.clog, top)
             || others.iter().any(|other| *other.name == *name)
     };
-    let name = unique_name(&base, taken);
+    let name = made_name(&def.name, &column.name, "seq", taken);
     let mut sequence = SequenceDef::new(id, &name, column.ty);
     let options: Vec<SequenceOption> = options.iter().map(SequenceOption::of).collect();
     apply_options(&mut sequence, &options, true)?;
@@ -394,15 +393,4 @@ fn own_sequence(
     column.sequence = Some(id);
     column.default = Some(Expr::NextValue(id).into());
     Ok(sequence)
-}
-
-/// The name, with the first number after it that makes it a new one.
-pub(super) fn unique_name(base: &str, taken: impl Fn(&str) -> bool) -> String {
-    let mut name = base.to_owned();
-    let mut number = 1;
-    while taken(&name) {
-        name = format!("{base}{number}");
-        number += 1;
-    }
-    name
 }

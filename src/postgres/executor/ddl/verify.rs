@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use super::super::foreign_key::{MIXED_NULLS, refers_to_none};
 use super::alter::contains_nulls;
 use super::constraint::has_constraint;
 use super::index::check_index;
@@ -174,7 +175,11 @@ fn verify_reference(
         .map(|row| key.parent_columns.iter().map(|c| row[*c].clone()).collect())
         .collect();
     for row in visible_rows(engine, top, table) {
-        if key.columns.iter().any(|c| row[*c].is_null()) {
+        let nulls = key.columns.iter().filter(|c| row[**c].is_null()).count();
+        if key.full && nulls > 0 && nulls < key.columns.len() {
+            return Err(refers_to_none(key, def, MIXED_NULLS.to_owned()));
+        }
+        if nulls > 0 {
             continue;
         }
         let pairs = key.columns.iter().zip(&key.parent_columns);
@@ -190,21 +195,13 @@ fn verify_reference(
         if !keys.contains(&wanted) {
             let names: Vec<&str> = key.columns.iter().map(|c| &*def.columns[*c].name).collect();
             let values: Vec<String> = key.columns.iter().map(|c| row[*c].to_string()).collect();
-            return Err(Error::new(
-                SqlState("23503"),
-                format!(
-                    "insert or update on table \"{}\" violates foreign key constraint \"{}\"",
-                    def.name, key.name
-                ),
-            )
-            .detail(format!(
+            let detail = format!(
                 "Key ({})=({}) is not present in table \"{}\".",
                 names.join(", "),
                 values.join(", "),
                 parent.def.name
-            ))
-            .table(&def.name)
-            .constraint(&key.name));
+            );
+            return Err(refers_to_none(key, def, detail));
         }
     }
     Ok(())

@@ -305,7 +305,6 @@ const MISSING: &[&str] = &[
     "width_bucket",
     "setseed",
     "factorial",
-    "lcm",
     "bit_length",
     "similarity",
     "gen_random_bytes",

@@ -86,7 +86,14 @@ impl Lockable {
     }
 }
 
-fn not_allowed(strength: &str, what: &str) -> Error {
+/// How strong the lock of a clause is: the first of its names says it.
+pub(super) fn strength_of(clause: &LockClause) -> &str {
+    let mut names = clause.of.iter().flat_map(|of| &of.0);
+    let strength = names.next().and_then(ObjectNamePart::as_ident);
+    strength.map_or("UPDATE", |ident| &ident.value)
+}
+
+pub(super) fn not_allowed(strength: &str, what: &str) -> Error {
     Error::new(
         SqlState::FEATURE_NOT_SUPPORTED,
         format!("FOR {strength} is not allowed with {what}"),
@@ -103,9 +110,8 @@ impl Analyser<'_> {
     ) -> Result<Vec<RowLock>> {
         let mut locks: Vec<RowLock> = Vec::new();
         for clause in clauses {
-            let mut names = clause.of.iter().flat_map(|of| &of.0);
-            let strength = names.next().and_then(ObjectNamePart::as_ident);
-            let strength = strength.map_or("UPDATE", |ident| &ident.value);
+            let strength = strength_of(clause);
+            let names = clause.of.iter().flat_map(|of| &of.0).skip(1);
             let refused = [
                 (*distinct != Distinct::No, "DISTINCT clause"),
                 (grouped.is_some(), grouped.unwrap_or_default()),
@@ -176,7 +182,7 @@ impl Analyser<'_> {
     }
 }
 
-fn cannot_be_applied(strength: &str, to: &str) -> Error {
+pub(super) fn cannot_be_applied(strength: &str, to: &str) -> Error {
     Error::new(
         SqlState::FEATURE_NOT_SUPPORTED,
         format!("FOR {strength} cannot be applied to {to}"),

@@ -49,7 +49,7 @@ use crate::postgres::storage::table::{TableDef, TableId};
 use crate::postgres::types::{Reading, Type, Value};
 
 pub(in crate::postgres) use join::find_rows;
-pub(in crate::postgres) use name::{fold, object_name};
+pub(in crate::postgres) use name::{NAME_MAX, clipped, fold, object_name};
 pub(in crate::postgres) use output::figure_name;
 pub(in crate::postgres) use table::ViewQuery;
 pub(in crate::postgres) use types::column_type;

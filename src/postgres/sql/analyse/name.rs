@@ -48,12 +48,16 @@ pub(in crate::postgres) fn fold(ident: &Ident) -> String {
     } else {
         ident.value.to_ascii_lowercase()
     };
-    if name.len() > NAME_MAX {
-        let end = (0..=NAME_MAX).rev().find(|at| name.is_char_boundary(*at));
-        name.truncate(end.unwrap_or(0));
-    }
+    name.truncate(clipped(&name, NAME_MAX).len());
     name
 }
 
 /// NAMEDATALEN, less the byte that ends a name.
-const NAME_MAX: usize = 63;
+pub(in crate::postgres) const NAME_MAX: usize = 63;
+
+/// As much of a name as fits into so many bytes.
+pub(in crate::postgres) fn clipped(name: &str, most: usize) -> &str {
+    let ends = (0..=most.min(name.len())).rev();
+    let mut ends = ends.filter(|at| name.is_char_boundary(*at));
+    &name[..ends.next().unwrap_or(0)]
+}

@@ -1,8 +1,8 @@
 //! What a query shows: its select list, its order, how much of it.
 
 use sqlparser::ast::{
-    AccessExpr, Expr as Ast, LimitClause, OrderByExpr, OrderByKind, OrderBySort, Query as AstQuery,
-    SelectItem, SelectItemQualifiedWildcardKind, Value as Literal,
+    AccessExpr, Expr as Ast, LimitClause, LockClause, NonBlock, OrderByExpr, OrderByKind,
+    OrderBySort, Query as AstQuery, SelectItem, SelectItemQualifiedWildcardKind, Value as Literal,
 };
 
 use super::coerce::Coercion;
@@ -233,8 +233,21 @@ impl Analyser<'_> {
                     "WITH TIES cannot be specified without ORDER BY clause",
                 ));
             }
+            let skips = |lock: &LockClause| lock.nonblock == Some(NonBlock::SkipLocked);
+            if with_ties && query.locks.iter().any(skips) {
+                return Err(Error::new(
+                    SqlState::SYNTAX_ERROR,
+                    "SKIP LOCKED and WITH TIES options cannot be used together",
+                ));
+            }
             limit = Some(match &fetch.quantity {
                 Some(quantity) => match self.count(Some(quantity), "LIMIT")? {
+                    Some(Expr::Const(Value::Null)) if with_ties => {
+                        return Err(Error::new(
+                            SqlState::INVALID_ROW_COUNT_IN_LIMIT,
+                            "row count cannot be null in FETCH FIRST ... WITH TIES clause",
+                        ));
+                    }
                     Some(count) => count,
                     None => Expr::Const(Value::Int(1)),
                 },

@@ -2,6 +2,7 @@
 
 use sqlparser::ast::{Query as AstQuery, SetExpr, SetOperator, SetQuantifier, Statement, Values};
 
+use super::locks::{cannot_be_applied, not_allowed, strength_of};
 use super::output::check_width;
 use super::{Analyser, Typed};
 use crate::postgres::error::{Error, Result, SqlState};
@@ -53,15 +54,12 @@ impl Analyser<'_> {
         let mut result = match &*ast.body {
             SetExpr::Select(select) => self.select(ast, select),
             body => {
-                if !ast.locks.is_empty() {
-                    let what = match body {
-                        SetExpr::Values(_) => "VALUES",
-                        _ => "UNION/INTERSECT/EXCEPT",
-                    };
-                    return Err(Error::new(
-                        SqlState::FEATURE_NOT_SUPPORTED,
-                        format!("FOR UPDATE is not allowed with {what}"),
-                    ));
+                if let Some(lock) = ast.locks.first() {
+                    let strength = strength_of(lock);
+                    return Err(match body {
+                        SetExpr::Values(_) => cannot_be_applied(strength, "VALUES"),
+                        _ => not_allowed(strength, "UNION/INTERSECT/EXCEPT"),
+                    });
                 }
                 let base = self.next_slot;
                 let (query, columns) = self.set_expr(body)?;

@@ -6,7 +6,7 @@ use super::{Builtin, Kind, int};
 use crate::postgres::cost::KEPT;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::sql::{Arithmetic, Context, arithmetic};
-use crate::postgres::types::{Numeric, Type, Value, fit};
+use crate::postgres::types::{Numeric, Type, Value, fit, out_of_range};
 use crate::rt;
 
 use Type::{Float8, Int2, Int4, Int8, Numeric as Num};
@@ -86,10 +86,16 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
         _ => float(a, f64::sqrt),
     }),
     Builtin::new("gcd", &[Int4, Int4], Int4, |a, _| {
-        Ok(Value::Int(gcd(int(&a[0])?, int(&a[1])?)))
+        within(Int4, gcd(int(&a[0])?, int(&a[1])?))
     }),
     Builtin::new("gcd", &[Int8, Int8], Int8, |a, _| {
-        Ok(Value::Int(gcd(int(&a[0])?, int(&a[1])?)))
+        within(Int8, gcd(int(&a[0])?, int(&a[1])?))
+    }),
+    Builtin::new("lcm", &[Int4, Int4], Int4, |a, _| {
+        within(Int4, lcm(int(&a[0])?, int(&a[1])?))
+    }),
+    Builtin::new("lcm", &[Int8, Int8], Int8, |a, _| {
+        within(Int8, lcm(int(&a[0])?, int(&a[1])?))
     }),
     Builtin::new("random", &[], Float8, |_, _| {
         // As PostgreSQL: 52 bits below 1.
@@ -187,12 +193,23 @@ fn ceiling(number: Numeric) -> Result<Numeric> {
     }
 }
 
-fn gcd(a: i64, b: i64) -> i64 {
+fn within(ty: Type, value: i128) -> Result<Value> {
+    fit(ty, i64::try_from(value).map_err(|_| out_of_range(ty))?)
+}
+
+fn gcd(a: i64, b: i64) -> i128 {
     let (mut a, mut b) = (a.unsigned_abs(), b.unsigned_abs());
     while b != 0 {
         (a, b) = (b, a % b);
     }
-    i64::try_from(a).unwrap_or(i64::MAX)
+    a.into()
+}
+
+fn lcm(a: i64, b: i64) -> i128 {
+    match gcd(a, b) {
+        0 => 0,
+        common => (i128::from(a) / common * i128::from(b)).abs(),
+    }
 }
 
 fn zero_step() -> Error {

@@ -93,7 +93,7 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
     Builtin::new("chr", &[Int4], Text, |a, _| chr(int(&a[0])?)),
     Builtin::new("split_part", &[Text, Text, Int4], Text, split_part),
     Builtin::new("quote_literal", &[Text], Text, |a, _| {
-        map(&a[0], |text| format!("'{}'", text.replace('\'', "''")))
+        map(&a[0], quote_literal)
     }),
     Builtin::new("quote_ident", &[Text], Text, |a, _| map(&a[0], quote_ident)),
     Builtin::new("to_hex", &[Type::Int8], Text, |a, _| {
@@ -364,6 +364,15 @@ fn join(separator: &str, values: &[Value]) -> Result<Value> {
     Ok(Value::Text(out.into()))
 }
 
+/// A text as a literal: with a backslash in it, an escape string.
+fn quote_literal(text: &str) -> String {
+    let quoted = text.replace('\'', "''");
+    match quoted.contains('\\') {
+        true => format!("E'{}'", quoted.replace('\\', "\\\\")),
+        false => format!("'{quoted}'"),
+    }
+}
+
 /// format() with `%s`, `%I`, `%L` and `%%`.
 fn format_text(a: &[Value]) -> Result<Value> {
     let Some(pattern) = a[0].as_str() else {
@@ -399,7 +408,13 @@ fn format_text(a: &[Value]) -> Result<Value> {
         };
         match kind {
             'L' if value.is_null() => append(&mut out, "NULL")?,
-            'L' => append(&mut out, &format!("'{}'", shown(value).replace('\'', "''")))?,
+            'L' => append(&mut out, &quote_literal(&shown(value)))?,
+            'I' if value.is_null() => {
+                return Err(Error::new(
+                    SqlState("22004"),
+                    "null values cannot be formatted as an SQL identifier",
+                ));
+            }
             'I' => append(&mut out, &quote_ident(&shown(value)))?,
             _ => append(&mut out, &shown(value))?,
         }
