@@ -545,8 +545,8 @@ pub(in crate::postgres) fn arithmetic(
         (Value::Interval(by), Value::Float(factor))
         | (Value::Float(factor), Value::Interval(by)) => interval(match operator {
             Arithmetic::Divide if *factor == 0.0 => return Err(division_by_zero()),
-            Arithmetic::Divide => by.scale(1.0 / factor),
-            _ => by.scale(*factor),
+            Arithmetic::Divide => by.scale(|part| part / factor),
+            _ => by.scale(|part| part * factor),
         }),
         (Value::Real(a), Value::Real(b)) => reals(operator, *a, *b),
         (Value::Interval(a), Value::Interval(b)) => interval(match operator {

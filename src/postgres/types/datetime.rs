@@ -314,13 +314,20 @@ impl Interval {
         })
     }
 
-    /// The span times a factor: a fraction of a month goes to days of which it
-    /// has 30, a fraction of a day to microseconds.
-    pub(in crate::postgres) fn scale(self, factor: f64) -> Option<Interval> {
-        let months = f64::from(self.months) * factor;
-        let days = f64::from(self.days) * factor + months.fract() * 30.0;
+    /// The span multiplied or divided: a fraction of a month goes to days of
+    /// which it has 30, a fraction of a day to seconds. As in PostgreSQL both
+    /// are rounded to microseconds on their way.
+    pub(in crate::postgres) fn scale(self, by: impl Fn(f64) -> f64) -> Option<Interval> {
+        const DAY: f64 = 86_400.0;
+        let rounded = |value: f64| (value * 1e6).round_ties_even() / 1e6;
+        let months = by(f64::from(self.months));
+        let month_days = rounded(months.fract() * 30.0);
+        let days = by(f64::from(self.days));
+        let seconds = rounded((days.fract() + month_days.fract()) * DAY);
+        let carried = (seconds / DAY).trunc();
+        let days = days.trunc() + month_days.trunc() + carried;
         #[expect(clippy::cast_precision_loss, reason = "as PostgreSQL multiplies")]
-        let micros = self.micros as f64 * factor + days.fract() * MICROS_PER_DAY as f64;
+        let micros = by(self.micros as f64) + (seconds - carried * DAY) * 1e6;
         let whole = |value: f64| {
             let fits = value.abs() < f64::from(i32::MAX);
             #[expect(clippy::cast_possible_truncation, reason = "the range is checked")]

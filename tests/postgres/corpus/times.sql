@@ -122,3 +122,8 @@ SELECT interval '1:70';
 SELECT interval '+1:70';
 SELECT interval '3000000000 weeks';
 SELECT extract(year FROM date '0044-03-15 BC'), extract(century FROM date '0100-12-31 BC'), extract(century FROM date '0101-12-31 BC'), extract(millennium FROM date '0001-12-31 BC'), extract(isoyear FROM date '2020-08-11 BC'), extract(decade FROM date '0002-12-31 BC'), date_part('year', timestamp '0001-01-01 BC');
+select interval '1 mon 1 day' * 1.5, interval '1 day' * 0.999999999, interval '1 mon' * 0.0333333333333;
+select interval '1 day 10:00:00' / 3, interval '2 mons 5 days 06:00:00' / 7, interval '1 year 2 mons' / 7.5;
+select interval '-1 mon 3 days -04:05:06.789' * 2.34567, interval '-1 day' / 24, interval '41 mon 12 days 360:00' * 0.3;
+select interval '1 mon' / 3, interval '1 day' / 7, interval '4 mon' / 4, interval '1.5 days' * 1.5;
+select interval '1 day' / 0;
