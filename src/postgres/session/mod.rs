@@ -95,8 +95,9 @@ pub(super) struct Session {
     pub(super) cost: Cost,
     pub(super) transaction: Option<Box<Transaction>>,
     pub(super) block: Block,
-    /// The modes of the transaction that failed as a whole, until its end.
-    failed: Option<Modes>,
+    /// The modes that AND CHAIN handed to the block: what was set in it since
+    /// is undone when all of it fails.
+    pub(super) chained: Option<Modes>,
     /// True while several statements of one message share a transaction.
     pub(super) several: bool,
     pub(super) statements: Statements,
@@ -133,7 +134,7 @@ impl Session {
             cost: shared.options.cost,
             transaction: None,
             block: Block::None,
-            failed: None,
+            chained: None,
             several: false,
             statements: Statements::default(),
             portals: Portals::default(),
@@ -308,8 +309,6 @@ impl Session {
             }
             _ => {
                 if let Some(transaction) = self.transaction.take() {
-                    let open = self.block == Block::Open;
-                    self.failed = open.then(|| transaction.outer_modes());
                     transaction.abort(&self.shared, reason);
                 }
                 self.settings.end_transaction(false);
@@ -604,7 +603,6 @@ impl Session {
 
     /// Undoes whatever runs.
     pub(super) fn roll_back(&mut self) {
-        self.failed = None;
         if let Some(transaction) = self.transaction.take() {
             transaction.abort(&self.shared, None);
         }
@@ -617,7 +615,7 @@ impl Session {
     pub(super) fn modes(&self) -> Modes {
         let running = self.transaction.as_deref().map(Transaction::modes);
         running
-            .or(self.failed)
+            .or(self.chained)
             .unwrap_or_else(|| self.settings.default_modes())
     }
 
@@ -625,7 +623,7 @@ impl Session {
     pub(super) fn outer_modes(&self) -> Modes {
         let running = self.transaction.as_deref().map(Transaction::outer_modes);
         running
-            .or(self.failed)
+            .or(self.chained)
             .unwrap_or_else(|| self.settings.default_modes())
     }
 

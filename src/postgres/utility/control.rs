@@ -93,6 +93,9 @@ impl Session {
                 "there is already a transaction in progress",
             ));
         }
+        if self.block == Block::None {
+            self.chained = None;
+        }
         self.set_modes(wanted(modes))?;
         self.block = Block::Open;
         Ok(answer)
@@ -142,6 +145,7 @@ impl Session {
 
     /// AND CHAIN: the next transaction begins at once, in the same modes.
     fn chain(&mut self, chain: bool, modes: Modes) -> Result<()> {
+        self.chained = chain.then_some(modes);
         if chain {
             self.set_modes(modes)?;
             self.block = Block::Open;

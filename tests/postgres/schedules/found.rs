@@ -460,6 +460,22 @@ pub const SCHEDULES: &[(&str, &str)] = &[
         ",
     ),
     (
+        "a block that failed hands on the modes that it was handed, not those that were set in it",
+        "
+        a: BEGIN READ ONLY -> 0
+        a: UPDATE stock SET price = 1 WHERE sku = 'a' -> 25006
+        a: COMMIT AND CHAIN -> 0
+        a: UPDATE stock SET price = 1 WHERE sku = 'a' -> 1
+        a: ROLLBACK -> 0
+        a: BEGIN READ ONLY -> 0
+        a: COMMIT AND CHAIN -> 0
+        a: UPDATE stock SET price = 1 WHERE sku = 'a' -> 25006
+        a: ROLLBACK AND CHAIN -> 0
+        a: UPDATE stock SET price = 1 WHERE sku = 'a' -> 25006
+        a: ROLLBACK -> 0
+        ",
+    ),
+    (
         "ROLLBACK AND CHAIN hands on the modes outside of every savepoint, COMMIT those at hand",
         "
         a: BEGIN -> 0
