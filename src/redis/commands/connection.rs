@@ -185,13 +185,19 @@ fn greet(context: &mut Context<'_>, args: &[&[u8]]) -> Result<(), Reply> {
 
 fn server_description(context: &Context<'_>) -> Reply {
     let id = i64::try_from(context.client.id).unwrap_or(i64::MAX);
+    let follows = &context.keyspace.propagation.replication.primary;
+    let role = if follows.is_some() {
+        "replica"
+    } else {
+        "master"
+    };
     let fields = [
         ("server", Reply::bulk("redis")),
         ("version", Reply::bulk(VERSION)),
         ("proto", Reply::Integer(context.client.resp.either(2, 3))),
         ("id", Reply::Integer(id)),
         ("mode", Reply::bulk("standalone")),
-        ("role", Reply::bulk("master")),
+        ("role", Reply::bulk(role)),
         ("modules", Reply::Array(Vec::new())),
     ];
     let fields = fields

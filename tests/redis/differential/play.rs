@@ -112,6 +112,7 @@ impl Game {
     /// Plays a sequence on empty databases, up to the first disagreement.
     pub fn play(mut self, sequence: &[Step]) -> Result<(), Disagreement> {
         let watcher = &mut self.watcher;
+        watcher.call(&args(&[b"REPLICAOF", b"NO", b"ONE"]));
         watcher.call(&args(&[b"FLUSHALL"]));
         watcher.call(&args(&[b"SCRIPT", b"FLUSH"]));
         watcher.call(&args(DEFAULTS));
