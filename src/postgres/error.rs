@@ -73,6 +73,10 @@ sqlstates! {
     INVALID_SQL_STATEMENT_NAME = "26000";
     /// invalid_cursor_name
     INVALID_CURSOR_NAME = "34000";
+    /// invalid_cursor_state
+    INVALID_CURSOR_STATE = "24000";
+    /// invalid_cursor_definition
+    INVALID_CURSOR_DEFINITION = "42P11";
     /// savepoint_exception: invalid_savepoint_specification
     INVALID_SAVEPOINT_SPECIFICATION = "3B001";
     /// serialization_failure

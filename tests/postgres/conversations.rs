@@ -245,6 +245,53 @@ const CONVERSATIONS: &[(&str, &str)] = &[
          Q BEGIN; SAVEPOINT a; DECLARE x CURSOR FOR SELECT 1; RELEASE a; FETCH x; COMMIT",
     ),
     (
+        "a portal runs as it is asked for rows",
+        "Q CREATE TABLE t (id int, n int); INSERT INTO t VALUES (1, 1), (2, 2), (3, 0), (4, 4)
+         P s|SELECT id, 12 / n FROM t|
+         B p|s|||
+         E p|1
+         E p|1
+         E p|1
+         S
+         Q CREATE SEQUENCE q
+         Q BEGIN
+         P v|SELECT nextval('q') FROM t|
+         B p|v|||
+         E p|2
+         P |SELECT currval('q')|
+         B ||||
+         E |0
+         Q INSERT INTO t VALUES (5, 5)
+         Q FETCH p
+         E p|0
+         E p|0
+         S
+         Q ROLLBACK
+         Q BEGIN
+         P l|SELECT id FROM t ORDER BY id FOR UPDATE|
+         B p|l|||
+         E p|1
+         Q UPDATE t SET n = 9 WHERE CURRENT OF p
+         Q UPDATE t SET n = 9 WHERE id = 2
+         E p|2
+         E p|2
+         S
+         Q SELECT * FROM t ORDER BY id
+         Q MOVE BACKWARD 1 FROM p
+         Q ROLLBACK
+         Q BEGIN READ ONLY
+         B p|l|||
+         E p|1
+         S
+         Q ROLLBACK
+         Q BEGIN
+         P r|UPDATE t SET n = n + 1 RETURNING id|
+         B p|r|||
+         E p|1
+         Q DELETE FROM t WHERE CURRENT OF p
+         Q ROLLBACK",
+    ),
+    (
         "COPY from the client",
         "Q CREATE TABLE t (id int PRIMARY KEY, name text, n numeric(6,2))
          Q COPY t FROM STDIN

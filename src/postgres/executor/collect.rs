@@ -1,5 +1,8 @@
 //! Collecting the rows of FROM that a snapshot sees: nested loops, each side
 //! by index or by hash where the plan says so.
+//!
+//! They come one after the other, and what has been come to is kept in
+//! between, so that a query can be left off and gone on with.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,29 +36,123 @@ pub(super) struct Tuple {
     pub(super) origins: Slots<Origin>,
 }
 
-/// Whether a producer is to go on.
-pub(super) type Wanted = bool;
-
-/// Who is told of every row.
-type Emit<'e, 'c> = &'e mut dyn FnMut(&mut Collector<'c>) -> Result<Wanted>;
-
 /// The values that an index is asked for.
 type Key = SmallVec<[Value; 2]>;
 
-/// The rows of a table by key, for a hash join.
-type Hashed = BTreeMap<Vec<Value>, Vec<(RowId, Tid, Row)>>;
+/// A row of a table: where it is, and as its scan shows it.
+type Found = (RowId, Tid, Row);
 
-pub(super) struct Collector<'c> {
-    reader: &'c Reader<'c, 'c>,
-    engine: &'c Engine,
-    context: Context<'c>,
-    snapshot: Snapshot,
+/// The rows of a table by key, for a hash join.
+type Hashed = BTreeMap<Vec<Value>, Vec<Found>>;
+
+/// How far the rows of FROM have come.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Progress {
+    /// The row that it stands on.
     pub(super) tuple: Tuple,
+    place: Place,
     /// What does not depend on rows and was computed once, by slot.
     hashed: BTreeMap<usize, Arc<Hashed>>,
     sources: BTreeMap<usize, Arc<Vec<Row>>>,
     /// The source that need not give more rows than this.
     cut: Option<(usize, usize)>,
+}
+
+/// How far one part of FROM has come.
+#[derive(Debug, Clone, Default)]
+enum Place {
+    /// Before its first row.
+    #[default]
+    Start,
+    Scan(ScanPlace),
+    Rows {
+        rows: Arc<Vec<Row>>,
+        next: usize,
+    },
+    Join(Box<JoinPlace>),
+    Full(Box<FullPlace>),
+}
+
+#[derive(Debug, Clone, Default)]
+struct ScanPlace {
+    /// Rows that are to be looked at, from `next` on.
+    found: SmallVec<[Found; 1]>,
+    next: usize,
+    /// Where more come from, one key after the other.
+    ordered: Option<Box<Ordered>>,
+}
+
+/// A walk through an index: the key at which it is.
+#[derive(Debug, Clone)]
+struct Ordered {
+    prefix: Key,
+    bounds: Bounds,
+    at: Option<Box<[Value]>>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct JoinPlace {
+    left: Place,
+    right: Place,
+    /// True while there is a row of the left side, and whether it had a match.
+    open: bool,
+    matched: bool,
+}
+
+/// FULL JOIN: the right side is collected first, to know in the end which of
+/// its rows had no match.
+#[derive(Debug, Clone, Default)]
+struct FullPlace {
+    left: Place,
+    right: Vec<(Vec<(Row, Origin)>, bool)>,
+    next: usize,
+    open: bool,
+    matched: bool,
+    /// The left side has ended.
+    rest: bool,
+}
+
+impl Progress {
+    /// Before the first row, each to come after those of `outer`; no more
+    /// than `at_most` are needed.
+    pub(super) fn new(outer: &[Row], from: &Node, at_most: usize) -> Progress {
+        let mut tuple = Tuple::default();
+        for slot in 0..from.end().max(outer.len()) {
+            tuple
+                .rows
+                .push(outer.get(slot).cloned().unwrap_or_default());
+            tuple.origins.push(None);
+        }
+        Progress {
+            tuple,
+            cut: innermost(from).map(|slot| (slot, at_most)),
+            ..Progress::default()
+        }
+    }
+
+    /// Goes on to the next combination of rows that meets all conditions:
+    /// false if there is none, and not to be asked again.
+    pub(super) fn advance(&mut self, reader: &Reader<'_, '_>, from: &Node) -> Result<bool> {
+        let mut place = std::mem::take(&mut self.place);
+        let mut collector = Collector {
+            reader,
+            engine: reader.engine,
+            context: reader.context(),
+            snapshot: reader.run.snapshot,
+            progress: self,
+        };
+        let found = collector.advance(from, &mut place)?;
+        self.place = place;
+        Ok(found)
+    }
+}
+
+struct Collector<'c> {
+    reader: &'c Reader<'c, 'c>,
+    engine: &'c Engine,
+    context: Context<'c>,
+    snapshot: Snapshot,
+    progress: &'c mut Progress,
 }
 
 /// Every combination of rows that meets all conditions, after those of
@@ -66,31 +163,12 @@ pub(super) fn collect(
     from: &Node,
     at_most: usize,
 ) -> Result<Vec<Tuple>> {
-    let mut tuple = Tuple::default();
-    for slot in 0..from.end().max(outer.len()) {
-        tuple
-            .rows
-            .push(outer.get(slot).cloned().unwrap_or_default());
-        tuple.origins.push(None);
-    }
-    let mut collector = Collector {
-        reader,
-        engine: reader.engine,
-        context: reader.context(),
-        snapshot: reader.run.snapshot,
-        tuple,
-        hashed: BTreeMap::new(),
-        sources: BTreeMap::new(),
-        cut: innermost(from).map(|slot| (slot, at_most)),
-    };
+    let mut progress = Progress::new(outer, from, at_most);
     // Most look for one row.
     let mut found = Vec::with_capacity(1);
-    if at_most > 0 {
-        collector.produce(from, &mut |collector| {
-            reader.run.transaction.touched.effort.spend(KEPT)?;
-            found.push(collector.tuple.clone());
-            Ok(found.len() < at_most)
-        })?;
+    while found.len() < at_most && progress.advance(reader, from)? {
+        reader.run.transaction.touched.effort.spend(KEPT)?;
+        found.push(progress.tuple.clone());
     }
     Ok(found)
 }
@@ -150,121 +228,160 @@ fn set_nulls(tuple: &mut Tuple, node: &Node) {
 }
 
 impl<'c> Collector<'c> {
-    fn produce(&mut self, node: &'c Node, emit: Emit<'_, 'c>) -> Result<Wanted> {
-        match node {
-            Node::Scan(scan) => self.scan(scan, emit),
-            Node::Rows(source) => self.rows(source, emit),
-            Node::Join(join) if join.kind == JoinKind::Full => self.full(join, emit),
-            Node::Join(join) => self.join(join, emit),
+    /// Goes on to the next row of a part of FROM; after the last it is at its
+    /// start again.
+    fn advance(&mut self, node: &Node, place: &mut Place) -> Result<bool> {
+        if matches!(place, Place::Start) {
+            *place = self.open(node)?;
         }
+        let found = match (node, &mut *place) {
+            (Node::Scan(scan), Place::Scan(at)) => self.scan(scan, at)?,
+            (Node::Rows(source), Place::Rows { rows, next }) => self.rows(source, rows, next)?,
+            (Node::Join(join), Place::Join(at)) => self.join(join, at)?,
+            (Node::Join(join), Place::Full(at)) => self.full(join, at)?,
+            _ => false,
+        };
+        if !found {
+            *place = Place::Start;
+        }
+        Ok(found)
+    }
+
+    fn open(&mut self, node: &Node) -> Result<Place> {
+        Ok(match node {
+            Node::Scan(scan) => Place::Scan(self.open_scan(scan)?),
+            Node::Rows(source) => Place::Rows {
+                rows: self.source_rows(source)?,
+                next: 0,
+            },
+            Node::Join(join) if join.kind == JoinKind::Full => {
+                Place::Full(Box::new(self.open_full(join)?))
+            }
+            Node::Join(_) => Place::Join(Box::default()),
+        })
     }
 
     /// True if the rows at hand, which are looked at, meet all conditions.
     fn holds(&self, conditions: &[Expr]) -> Result<bool> {
         self.reader.run.transaction.touched.effort.spend(1)?;
-        all_hold(conditions, &self.tuple.rows, &self.context)
+        all_hold(conditions, &self.progress.tuple.rows, &self.context)
     }
 
-    fn join(&mut self, join: &'c Join, emit: Emit<'_, 'c>) -> Result<Wanted> {
-        self.produce(&join.left, &mut |collector| {
-            let mut matched = false;
-            let wanted = collector.produce(&join.right, &mut |collector| {
-                if !collector.holds(&join.on)? {
-                    return Ok(true);
-                }
-                matched = true;
-                if !collector.holds(&join.filter)? {
-                    return Ok(true);
-                }
-                emit(collector)
-            })?;
-            if wanted && !matched && join.kind == JoinKind::Left {
-                set_nulls(&mut collector.tuple, &join.right);
-                if collector.holds(&join.filter)? {
-                    return emit(collector);
-                }
-            }
-            Ok(wanted)
-        })
+    fn put(&mut self, slot: usize, row: Row, origin: Origin) {
+        self.progress.tuple.rows[slot] = row;
+        self.progress.tuple.origins[slot] = origin;
     }
 
-    /// FULL JOIN: the right side is collected first, to know in the end which
-    /// of its rows had no match.
-    fn full(&mut self, join: &'c Join, emit: Emit<'_, 'c>) -> Result<Wanted> {
-        let slots = join.right.slots();
-        let mut right: Vec<(Vec<(Row, Origin)>, bool)> = Vec::new();
-        self.produce(&join.right, &mut |collector| {
-            let tuple = &collector.tuple;
-            let rows = slots
-                .iter()
-                .map(|(slot, _)| (tuple.rows[*slot].clone(), tuple.origins[*slot]));
-            right.push((rows.collect(), false));
-            Ok(true)
-        })?;
-        let put = |collector: &mut Collector<'c>, rows: &[(Row, Origin)]| {
-            for ((slot, _), (row, origin)) in slots.iter().zip(rows) {
-                collector.tuple.rows[*slot] = row.clone();
-                collector.tuple.origins[*slot] = *origin;
+    fn join(&mut self, join: &Join, at: &mut JoinPlace) -> Result<bool> {
+        loop {
+            if !at.open {
+                if !self.advance(&join.left, &mut at.left)? {
+                    return Ok(false);
+                }
+                at.open = true;
+                at.matched = false;
             }
-        };
-        let wanted = self.produce(&join.left, &mut |collector| {
-            let mut matched = false;
-            for (rows, had_match) in &mut right {
-                put(collector, rows);
-                if collector.holds(&join.on)? {
-                    matched = true;
-                    *had_match = true;
-                    if collector.holds(&join.filter)? && !emit(collector)? {
-                        return Ok(false);
+            while self.advance(&join.right, &mut at.right)? {
+                if self.holds(&join.on)? {
+                    at.matched = true;
+                    if self.holds(&join.filter)? {
+                        return Ok(true);
                     }
                 }
             }
-            if !matched {
-                set_nulls(&mut collector.tuple, &join.right);
-                if collector.holds(&join.filter)? {
-                    return emit(collector);
-                }
-            }
-            Ok(true)
-        })?;
-        if !wanted {
-            return Ok(false);
-        }
-        set_nulls(&mut self.tuple, &join.left);
-        for (rows, had_match) in &right {
-            if !had_match {
-                put(self, rows);
-                if self.holds(&join.filter)? && !emit(self)? {
-                    return Ok(false);
+            at.open = false;
+            if !at.matched && join.kind == JoinKind::Left {
+                set_nulls(&mut self.progress.tuple, &join.right);
+                if self.holds(&join.filter)? {
+                    return Ok(true);
                 }
             }
         }
-        Ok(true)
     }
 
-    fn rows(&mut self, source: &'c RowSource, emit: Emit<'_, 'c>) -> Result<Wanted> {
-        let slot = source.slot;
-        for row in self.source_rows(source)?.iter() {
-            self.tuple.rows[slot] = row.clone();
-            self.tuple.origins[slot] = None;
-            if self.holds(&source.filter)? && !emit(self)? {
-                return Ok(false);
+    fn open_full(&mut self, join: &Join) -> Result<FullPlace> {
+        let slots = join.right.slots();
+        let mut full = FullPlace::default();
+        let mut place = Place::Start;
+        while self.advance(&join.right, &mut place)? {
+            let tuple = &self.progress.tuple;
+            let rows = slots
+                .iter()
+                .map(|(slot, _)| (tuple.rows[*slot].clone(), tuple.origins[*slot]));
+            full.right.push((rows.collect(), false));
+        }
+        Ok(full)
+    }
+
+    fn full(&mut self, join: &Join, at: &mut FullPlace) -> Result<bool> {
+        let slots = join.right.slots();
+        while !at.rest {
+            if !at.open {
+                at.rest = !self.advance(&join.left, &mut at.left)?;
+                at.open = !at.rest;
+                at.matched = false;
+                at.next = 0;
+                continue;
+            }
+            while let Some((rows, had_match)) = at.right.get_mut(at.next) {
+                at.next += 1;
+                for ((slot, _), (row, origin)) in slots.iter().zip(rows) {
+                    self.put(*slot, row.clone(), *origin);
+                }
+                if self.holds(&join.on)? {
+                    at.matched = true;
+                    *had_match = true;
+                    if self.holds(&join.filter)? {
+                        return Ok(true);
+                    }
+                }
+            }
+            at.open = false;
+            if !at.matched {
+                set_nulls(&mut self.progress.tuple, &join.right);
+                if self.holds(&join.filter)? {
+                    return Ok(true);
+                }
             }
         }
-        Ok(true)
+        while let Some((rows, had_match)) = at.right.get(at.next) {
+            at.next += 1;
+            if *had_match {
+                continue;
+            }
+            set_nulls(&mut self.progress.tuple, &join.left);
+            for ((slot, _), (row, origin)) in slots.iter().zip(rows) {
+                self.put(*slot, row.clone(), *origin);
+            }
+            if self.holds(&join.filter)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn rows(&mut self, source: &RowSource, rows: &[Row], next: &mut usize) -> Result<bool> {
+        while let Some(row) = rows.get(*next) {
+            *next += 1;
+            self.put(source.slot, row.clone(), None);
+            if self.holds(&source.filter)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn source_rows(&mut self, source: &RowSource) -> Result<Arc<Vec<Row>>> {
-        if let Some(rows) = self.sources.get(&source.slot) {
+        if let Some(rows) = self.progress.sources.get(&source.slot) {
             return Ok(rows.clone());
         }
-        let cut = self.cut.filter(|(slot, _)| *slot == source.slot);
+        let cut = self.progress.cut.filter(|(slot, _)| *slot == source.slot);
         let enough = cut.map_or(usize::MAX, |(_, enough)| enough);
         let (rows, once) = match &source.rows {
             Rows::Cte(index) => (self.reader.run.cte(*index), true),
             Rows::Catalog(table) => (self.reader.catalog(table), true),
             Rows::Query(plan) => {
-                let outer = outer_frame(&self.tuple.rows, plan.base);
+                let outer = outer_frame(&self.progress.tuple.rows, plan.base);
                 let rows = super::query::evaluate(self.reader, &plan.query, &outer, enough)?;
                 (Arc::new(rows), !plan.correlated)
             }
@@ -273,35 +390,50 @@ impl<'c> Collector<'c> {
                     rows_wanted: enough,
                     ..self.context
                 };
-                let value = eval(call, &self.tuple.rows, &context)?;
+                let value = eval(call, &self.progress.tuple.rows, &context)?;
                 (
                     Arc::new(function_rows(value, source.width)),
                     call.slots() == 0,
                 )
             }
             Rows::Zipped(calls) => {
-                let sets = eval_all(calls, &self.tuple.rows, &self.context)?;
+                let sets = eval_all(calls, &self.progress.tuple.rows, &self.context)?;
                 let fixed = calls.iter().all(|call| call.slots() == 0);
                 (Arc::new(side_by_side(&sets)), fixed)
             }
         };
         if once {
-            self.sources.insert(source.slot, rows.clone());
+            self.progress.sources.insert(source.slot, rows.clone());
         }
         Ok(rows)
     }
 
-    fn scan(&mut self, scan: &'c Scan, emit: Emit<'_, 'c>) -> Result<Wanted> {
+    fn scan(&mut self, scan: &Scan, at: &mut ScanPlace) -> Result<bool> {
+        loop {
+            while let Some((id, tid, row)) = at.found.get(at.next) {
+                at.next += 1;
+                self.put(scan.slot, row.clone(), Some((*id, *tid)));
+                if self.holds(&scan.filter)? {
+                    return Ok(true);
+                }
+            }
+            let Some(ordered) = &mut at.ordered else {
+                return Ok(false);
+            };
+            let Some(found) = self.next_key(scan, ordered)? else {
+                return Ok(false);
+            };
+            (at.found, at.next) = (found, 0);
+        }
+    }
+
+    fn open_scan(&mut self, scan: &Scan) -> Result<ScanPlace> {
         let table = self.engine.table(scan.table.id)?;
         let reads = &self.reader.run.reads;
-        match &scan.access {
+        let found = match &scan.access {
             Access::Sequential => {
                 reads.table(scan.table.id);
-                for (id, version) in in_physical_order(table, self.reader) {
-                    if !self.consider(scan, id, version, emit)? {
-                        return Ok(false);
-                    }
-                }
+                in_physical_order(scan, table, self.reader).into()
             }
             Access::Index {
                 index,
@@ -311,55 +443,51 @@ impl<'c> Collector<'c> {
             } => {
                 let index = place_of(scan, table, *index);
                 reads.index(table.def.indexes[index].id);
-                let bounds = match self.bounds(range)? {
-                    Some(bounds) => bounds,
+                let Some(bounds) = self.bounds(range)? else {
                     // A bound that is NULL: nothing is within.
-                    None => return Ok(true),
+                    return Ok(ScanPlace::default());
                 };
-                let keys = self.keys(keys)?;
-                if let Some(direction) = direction {
-                    return self.in_index_order(scan, index, &keys, &bounds, *direction, emit);
+                let mut keys = self.keys(keys)?;
+                if direction.is_some() {
+                    return Ok(self.open_ordered(keys.drain(..).next(), bounds));
                 }
-                for (id, version) in self.looked_up(table, index, &keys, &bounds) {
-                    if !self.consider(scan, id, version, emit)? {
-                        return Ok(false);
-                    }
-                }
+                self.looked_up(scan, table, index, &keys, &bounds)
+            }
+            Access::Current(cursor) => {
+                let mut currents = self.reader.run.currents.iter();
+                let here = currents.find(|at| at.cursor == *cursor && at.table == scan.table.id);
+                let found = here.and_then(|at| Some((at.row, self.latest(table, at.row)?)));
+                shown(scan, found.into_iter().collect(), ScanDirection::Forward)
             }
             Access::Hash { columns, key } => {
                 let hashed = self.hashed(scan, table, columns);
-                let key = eval_all(key, &self.tuple.rows, &self.context)?;
-                let rows = if key.iter().any(Value::is_null) {
-                    None
-                } else {
-                    hashed.get(&key)
+                let key = eval_all(key, &self.progress.tuple.rows, &self.context)?;
+                let rows = match key.iter().any(Value::is_null) {
+                    true => None,
+                    false => hashed.get(&key),
                 };
-                for (id, tid, row) in rows.into_iter().flatten() {
-                    self.tuple.rows[scan.slot] = row.clone();
-                    self.tuple.origins[scan.slot] = Some((*id, *tid));
-                    if self.holds(&scan.filter)? && !emit(self)? {
-                        return Ok(false);
-                    }
-                }
+                rows.into_iter().flatten().cloned().collect()
             }
-        }
-        Ok(true)
+        };
+        Ok(ScanPlace {
+            found,
+            ..ScanPlace::default()
+        })
     }
 
     /// The rows of a table by some columns: made at the first look-up.
     fn hashed(&mut self, scan: &Scan, table: &Table, columns: &[usize]) -> Arc<Hashed> {
-        if let Some(hashed) = self.hashed.get(&scan.slot) {
+        if let Some(hashed) = self.progress.hashed.get(&scan.slot) {
             return hashed.clone();
         }
         self.reader.run.reads.table(scan.table.id);
         let mut hashed = Hashed::new();
-        for (id, version) in in_physical_order(table, self.reader) {
-            let key: Vec<Value> = columns.iter().map(|c| version.row[*c].clone()).collect();
-            let row = shown_row(scan, version);
-            hashed.entry(key).or_default().push((id, version.tid, row));
+        for found in in_physical_order(scan, table, self.reader) {
+            let key: Vec<Value> = columns.iter().map(|c| found.2[*c].clone()).collect();
+            hashed.entry(key).or_default().push(found);
         }
         let hashed = Arc::new(hashed);
-        self.hashed.insert(scan.slot, hashed.clone());
+        self.progress.hashed.insert(scan.slot, hashed.clone());
         hashed
     }
 
@@ -369,7 +497,7 @@ impl<'c> Collector<'c> {
         for exprs in keys {
             let mut key = Key::new();
             for expr in exprs {
-                key.push(eval(expr, &self.tuple.rows, &self.context)?);
+                key.push(eval(expr, &self.progress.tuple.rows, &self.context)?);
             }
             if !key.iter().any(Value::is_null) {
                 values.push(key);
@@ -386,7 +514,7 @@ impl<'c> Collector<'c> {
     fn bounds(&self, range: &Range) -> Result<Option<Bounds>> {
         let one = |bound: &Option<(Expr, bool)>| match bound {
             Some((expr, included)) => {
-                let value = eval(expr, &self.tuple.rows, &self.context)?;
+                let value = eval(expr, &self.progress.tuple.rows, &self.context)?;
                 Ok(Some((value, *included)))
             }
             None => Ok(None),
@@ -403,18 +531,15 @@ impl<'c> Collector<'c> {
     /// order of the places that the entries name.
     fn looked_up(
         &self,
-        table: &'c Table,
+        scan: &Scan,
+        table: &Table,
         index: usize,
         keys: &[Key],
         bounds: &Bounds,
-    ) -> SmallVec<[(RowId, &'c Version); 1]> {
+    ) -> SmallVec<[Found; 1]> {
         let def = &table.def.indexes[index];
-        self.reader
-            .run
-            .transaction
-            .touched
-            .index_scans
-            .add(keys.len());
+        let touched = &self.reader.run.transaction.touched;
+        touched.index_scans.add(keys.len());
         let (low, high) = (bounds.low.as_ref(), bounds.high.as_ref());
         let mut found = SmallVec::new();
         for key in keys {
@@ -432,63 +557,65 @@ impl<'c> Collector<'c> {
                 found.extend(self.visible(table, index, id, key).map(|v| (id, v)));
             }
         }
-        if found.len() > 1 {
-            found.sort_unstable_by_key(|(_, version): &(RowId, &Version)| version.root);
-        }
-        found
+        shown(scan, found, ScanDirection::Forward)
     }
 
-    /// The rows within one prefix of an index as it has them, one after the
-    /// other, for as long as they are wanted.
-    fn in_index_order(
-        &mut self,
-        scan: &'c Scan,
-        index: usize,
-        keys: &[Key],
-        bounds: &Bounds,
-        direction: ScanDirection,
-        emit: Emit<'_, 'c>,
-    ) -> Result<Wanted> {
+    fn open_ordered(&self, prefix: Option<Key>, bounds: Bounds) -> ScanPlace {
         // A key that is NULL equals nothing.
-        let Some(prefix) = keys.first() else {
-            return Ok(true);
+        let ordered = prefix.map(|prefix| {
+            self.reader.run.transaction.touched.index_scans.add(1);
+            let at = None;
+            Box::new(Ordered { prefix, bounds, at })
+        });
+        ScanPlace {
+            ordered,
+            ..ScanPlace::default()
+        }
+    }
+
+    /// The rows of the next key within one prefix of an index, as it has them;
+    /// None after the last.
+    fn next_key(&self, scan: &Scan, at: &mut Ordered) -> Result<Option<SmallVec<[Found; 1]>>> {
+        let Access::Index {
+            index,
+            direction: Some(direction),
+            ..
+        } = scan.access
+        else {
+            return Ok(None);
         };
         let table = self.engine.table(scan.table.id)?;
-        self.reader.run.transaction.touched.index_scans.add(1);
-        let (low, high) = (bounds.low.as_ref(), bounds.high.as_ref());
+        let index = place_of(scan, table, index);
+        let (low, high) = (at.bounds.low.as_ref(), at.bounds.high.as_ref());
         let width = table.def.indexes[index].keys.len();
-        let mut entries = table.indexes[index].range(width, prefix, low, high);
-        let mut next = || match direction {
-            ScanDirection::Forward => entries.next(),
-            ScanDirection::Backward => entries.next_back(),
+        let entries = &table.indexes[index];
+        let backward = direction == ScanDirection::Backward;
+        let next = entries.next(width, &at.prefix, low, high, at.at.as_deref(), backward);
+        let Some((key, postings)) = next else {
+            return Ok(None);
         };
-        while let Some((key, postings)) = next() {
-            let visible = |id| Some((id, self.visible(table, index, id, key)?));
-            let mut found: SmallVec<[(RowId, &Version); 1]> =
-                postings.rows().filter_map(visible).collect();
-            // Rows of one key have the order of the places that they name.
-            found.sort_unstable_by_key(|(_, version)| version.root);
-            if direction == ScanDirection::Backward {
-                found.reverse();
-            }
-            for (id, version) in found {
-                if !self.consider(scan, id, version, emit)? {
-                    return Ok(false);
-                }
-            }
-        }
-        Ok(true)
+        at.at = Some(key.into());
+        let visible = |id| Some((id, self.visible(table, index, id, key)?));
+        let found = postings.rows().filter_map(visible).collect();
+        Ok(Some(shown(scan, found, direction)))
     }
 
     /// The version of a row that the snapshot sees, if it has the key: the
     /// entry may be that of another version.
-    fn visible(
+    fn visible<'t>(
         &self,
-        table: &'c Table,
+        table: &'t Table,
         index: usize,
         id: RowId,
         key: &[Value],
-    ) -> Option<&'c Version> {
+    ) -> Option<&'t Version> {
+        let version = self.latest(table, id)?;
+        let same = table.def.indexes[index].has_key(&version.row, key);
+        same.then_some(version)
+    }
+
+    /// The version of a row that the snapshot sees.
+    fn latest<'t>(&self, table: &'t Table, id: RowId) -> Option<&'t Version> {
         let chain = table.heap.chain(id);
         let (clog, snapshot) = (&self.engine.clog, &self.snapshot);
         let reads = &self.reader.run.reads;
@@ -497,24 +624,7 @@ impl<'c> Collector<'c> {
         let passed = visible.map_or(chain.versions().len(), |version| chain.passed(version.tid));
         let touched = &self.reader.run.transaction.touched;
         touched.index_tuples.add(passed);
-        let version = visible?;
-        let same = table.def.indexes[index].has_key(&version.row, key);
-        same.then_some(version)
-    }
-
-    fn consider(
-        &mut self,
-        scan: &'c Scan,
-        id: RowId,
-        version: &Version,
-        emit: Emit<'_, 'c>,
-    ) -> Result<Wanted> {
-        self.tuple.rows[scan.slot] = shown_row(scan, version);
-        self.tuple.origins[scan.slot] = Some((id, version.tid));
-        if self.holds(&scan.filter)? {
-            return emit(self);
-        }
-        Ok(true)
+        visible
     }
 }
 
@@ -529,6 +639,7 @@ fn place_of(scan: &Scan, table: &Table, index: usize) -> usize {
 }
 
 /// The values between which a range lies, each with whether it belongs to it.
+#[derive(Debug, Clone)]
 struct Bounds {
     low: Option<(Value, bool)>,
     high: Option<(Value, bool)>,
@@ -586,10 +697,28 @@ pub(super) fn with_system_columns(table: TableId, version: &Version) -> Row {
     version.row.iter().cloned().chain(system).collect()
 }
 
-fn in_physical_order<'t>(table: &'t Table, reader: &Reader<'t, '_>) -> Vec<(RowId, &'t Version)> {
+/// Rows to which an index has led: those of one key have the order of the
+/// places that they name.
+fn shown(
+    scan: &Scan,
+    mut versions: SmallVec<[(RowId, &Version); 1]>,
+    direction: ScanDirection,
+) -> SmallVec<[Found; 1]> {
+    if versions.len() > 1 {
+        versions.sort_unstable_by_key(|(_, version)| version.root);
+        if direction == ScanDirection::Backward {
+            versions.reverse();
+        }
+    }
+    let rows = versions.into_iter();
+    rows.map(|(id, version)| (id, version.tid, shown_row(scan, version)))
+        .collect()
+}
+
+fn in_physical_order(scan: &Scan, table: &Table, reader: &Reader<'_, '_>) -> Vec<Found> {
     let (clog, run): (_, &Execution<'_>) = (&reader.engine.clog, reader.run);
     let touched = &run.transaction.touched;
-    let mut versions: Vec<(RowId, &Version)> = table
+    let mut found: Vec<Found> = table
         .heap
         .rows()
         .inspect(|(_, chain)| {
@@ -597,7 +726,8 @@ fn in_physical_order<'t>(table: &'t Table, reader: &Reader<'t, '_>) -> Vec<(RowI
             run.reads.scanned(chain, clog, &run.snapshot);
         })
         .filter_map(|(id, chain)| Some((id, chain.visible(clog, &run.snapshot)?)))
+        .map(|(id, version)| (id, version.tid, shown_row(scan, version)))
         .collect();
-    versions.sort_by_key(|(_, version)| version.tid);
-    versions
+    found.sort_unstable_by_key(|(_, tid, _)| *tid);
+    found
 }

@@ -10,6 +10,7 @@ mod call;
 mod collect;
 mod ddl;
 mod delete;
+mod fetch;
 mod foreign_key;
 mod group;
 mod insert;
@@ -29,7 +30,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use self::foreign_key::References;
-use super::cost::ROUND;
+use super::cost::{ROUND, Touched};
 use super::engine::{Engine, Shared};
 use super::error::{Error, Result};
 use super::locks::{Indexes, LockMode, LockTag, Pid, Request, WaitId, WaitLimits, wait};
@@ -38,12 +39,14 @@ use super::settings::Settings;
 use super::sql::{Action, Calls, CteBody, Plan};
 use super::ssi::{Read, Reads};
 use super::storage::clog::{Snapshot, Xid};
+use super::storage::heap::RowId;
 use super::storage::sequence::SequenceId;
 use super::storage::table::TableId;
 use super::transaction::Transaction;
 use super::types::{Row, Value};
 
 pub(super) use ddl::{Defined, alter_sequence, define, define_for};
+pub(super) use fetch::{Fetching, fetch};
 pub(super) use foreign_key::{Event, check_deferred, check_due};
 pub(super) use outlast::Outlasting;
 
@@ -73,6 +76,8 @@ pub(super) struct Execution<'a> {
     /// What a row must be seen by to be changed, beside `snapshot`: the
     /// transaction's own snapshot, where a foreign key looks at newer rows.
     pub(super) crosscheck: Option<Snapshot>,
+    /// The rows on which cursors stand, where the plan asks for them.
+    pub(super) currents: Vec<Current>,
     /// What the statement's system functions were asked and answered.
     pub(super) calls: Calls,
     pub(super) notices: Vec<Error>,
@@ -106,6 +111,7 @@ impl<'a> Execution<'a> {
             statement_start,
             snapshot,
             crosscheck: None,
+            currents: Vec::new(),
             calls: Calls::default(),
             notices: Vec::new(),
             reads,
@@ -115,6 +121,13 @@ impl<'a> Execution<'a> {
             references: SmallVec::new(),
         }
     }
+}
+
+/// The row of a table on which a cursor stands.
+pub(super) struct Current {
+    pub(super) cursor: Arc<str>,
+    pub(super) table: TableId,
+    pub(super) row: RowId,
 }
 
 /// A statement in progress.
@@ -317,38 +330,63 @@ pub(super) fn try_lock_relations(
 
 /// Runs a plan whose relations are locked.
 pub(super) async fn execute(run: &mut Execution<'_>, plan: &Plan) -> Result<Outcome> {
-    if run.transaction.read_only
-        && let Some(command) = plan.writes()
-    {
-        return Err(Error::read_only(command));
-    }
+    refuse_if_read_only(run.transaction, plan)?;
     loop {
-        let place = run.transaction.place();
-        let touched = run.transaction.touched.clone();
+        let mark = Mark::of(run);
         let attempt = attempt(run, plan).await;
-        let call = match &attempt {
+        if !mark.is_to_be_repeated(run, &attempt).await? {
+            return attempt;
+        }
+    }
+}
+
+/// Refuses what a transaction that only reads must not do.
+pub(super) fn refuse_if_read_only(transaction: &Transaction, plan: &Plan) -> Result<()> {
+    match plan.writes() {
+        Some(command) if transaction.read_only => Err(Error::read_only(command)),
+        _ => Ok(()),
+    }
+}
+
+/// Where a transaction stood before an attempt to run a statement.
+struct Mark {
+    place: usize,
+    touched: Touched,
+}
+
+impl Mark {
+    fn of(run: &Execution<'_>) -> Mark {
+        Mark {
+            place: run.transaction.place(),
+            touched: run.transaction.touched.clone(),
+        }
+    }
+
+    /// True if the attempt came to a call that is done by now: it has been
+    /// undone, and is to be made again.
+    async fn is_to_be_repeated<T>(
+        self,
+        run: &mut Execution<'_>,
+        attempt: &Result<T>,
+    ) -> Result<bool> {
+        let call = match attempt {
             Err(_) => run.calls.take_pending(),
             Ok(_) => None,
         };
         let Some(call) = call else {
-            return attempt;
+            return Ok(false);
         };
-        run.transaction.undo_to(run.shared, place);
+        run.transaction.undo_to(run.shared, self.place);
         // What is begun again is done once.
-        run.transaction.touched = touched;
+        run.transaction.touched = self.touched;
         let answer = call::perform(run, &call).await?;
         run.calls.answer(answer);
+        Ok(true)
     }
 }
 
 async fn attempt(run: &mut Execution<'_>, plan: &Plan) -> Result<Outcome> {
-    run.begin(plan.ctes.len());
-    for (index, cte) in plan.ctes.iter().enumerate() {
-        if cte.read {
-            let rows = run_cte(run, index, &cte.body).await?;
-            run.set_cte(index, rows);
-        }
-    }
+    run_ctes(run, plan).await?;
     let outcome = run_action(run, &plan.action).await?;
     for cte in plan.ctes.iter().filter(|cte| !cte.read) {
         // Changes that nothing reads are made too.
@@ -360,6 +398,18 @@ async fn attempt(run: &mut Execution<'_>, plan: &Plan) -> Result<Outcome> {
     }
     foreign_key::after_statement(run).await?;
     Ok(outcome)
+}
+
+/// Begins a plan: what WITH names and something reads is run.
+async fn run_ctes(run: &mut Execution<'_>, plan: &Plan) -> Result<()> {
+    run.begin(plan.ctes.len());
+    for (index, cte) in plan.ctes.iter().enumerate() {
+        if cte.read {
+            let rows = run_cte(run, index, &cte.body).await?;
+            run.set_cte(index, rows);
+        }
+    }
+    Ok(())
 }
 
 async fn run_action(run: &mut Execution<'_>, action: &Action) -> Result<Outcome> {

@@ -1,15 +1,19 @@
 //! Queries that lock no rows: from their rows to their result.
+//!
+//! Their rows come one after the other; what a query needs to know as a whole
+//! (to sort, to group, to tell duplicates) it looks at when it is opened.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
+use std::vec::IntoIter;
 
 use smallvec::smallvec;
 
-use super::collect::{Tuple, all_hold, collect};
+use super::collect::{Origin, Progress, Slots, Tuple, all_hold, collect};
 use super::group::group;
 use super::reader::Reader;
 use super::window::add_windows;
-use crate::postgres::cost::ROUND;
+use crate::postgres::cost::{KEPT, ROUND};
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::sql::{
     Distinct, Expr, LocalCte, Query, Recursion, Select, SetKind, SetOperation, SortKey, eval,
@@ -24,29 +28,190 @@ pub(super) fn evaluate(
     outer: &[Row],
     at_most: usize,
 ) -> Result<Vec<Row>> {
-    match query {
-        Query::Values(rows) => rows.iter().map(|row| reader.row(row, outer)).collect(),
-        Query::Set(operation) => set_operation(reader, operation, outer, at_most),
-        Query::With(with) => {
-            for (index, cte) in &with.ctes {
-                let rows = match cte {
-                    LocalCte::Query(query) => evaluate(reader, query, outer, usize::MAX)?,
-                    LocalCte::Recursive(recursion) => recur(reader, *index, recursion, outer)?,
-                };
-                reader.run.set_cte(*index, rows);
+    let mut opened = Opened::new(reader, query, outer, at_most)?;
+    let mut rows = Vec::new();
+    while rows.len() < at_most
+        && let Some(found) = opened.next(reader, query, outer)?
+    {
+        rows.push(found.row);
+    }
+    Ok(rows)
+}
+
+/// A row of a result, and where the rows of tables are that it was made of.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) row: Row,
+    pub(super) origins: Slots<Origin>,
+}
+
+impl Found {
+    fn of_no_table(row: Row) -> Found {
+        let origins = Slots::new();
+        Found { row, origins }
+    }
+}
+
+/// A query, as far as its rows have been asked for.
+#[derive(Debug, Clone)]
+pub(super) enum Opened {
+    /// The next row of VALUES.
+    Values(usize),
+    /// UNION ALL: its second query is opened after the first has ended, and
+    /// needs to give no more rows than this.
+    Append(Box<Opened>, Option<Box<Opened>>, usize),
+    /// A set operation that is known as a whole.
+    Known(IntoIter<Row>),
+    With(Box<Opened>),
+    /// With how many tuples are left out, and are wanted.
+    Select(Box<Tuples>, usize, usize),
+}
+
+impl Opened {
+    /// Before its first row; no more than `at_most` are needed.
+    pub(super) fn new(
+        reader: &Reader<'_, '_>,
+        query: &Query,
+        outer: &[Row],
+        at_most: usize,
+    ) -> Result<Opened> {
+        Ok(match query {
+            Query::Values(_) => Opened::Values(0),
+            Query::Set(operation) if operation.kind == SetKind::Union && operation.all => {
+                let left = Opened::new(reader, &operation.left, outer, at_most)?;
+                Opened::Append(Box::new(left), None, at_most)
             }
-            evaluate(reader, &with.query, outer, at_most)
+            Query::Set(operation) => {
+                Opened::Known(set_operation(reader, operation, outer)?.into_iter())
+            }
+            Query::With(with) => {
+                for (index, cte) in &with.ctes {
+                    let rows = match cte {
+                        LocalCte::Query(query) => evaluate(reader, query, outer, usize::MAX)?,
+                        LocalCte::Recursive(recursion) => recur(reader, *index, recursion, outer)?,
+                    };
+                    reader.run.set_cte(*index, rows);
+                }
+                let within = Opened::new(reader, &with.query, outer, at_most)?;
+                Opened::With(Box::new(within))
+            }
+            Query::Select(select) => {
+                let (offset, limit) = bounds(reader, select, outer)?;
+                let limit = limit.min(at_most);
+                let tuples = Tuples::new(reader, select, outer, offset.saturating_add(limit))?;
+                Opened::Select(Box::new(tuples), offset, limit)
+            }
+        })
+    }
+
+    /// The next row of the query that was opened; None after the last, and not
+    /// to be asked again.
+    pub(super) fn next(
+        &mut self,
+        reader: &Reader<'_, '_>,
+        query: &Query,
+        outer: &[Row],
+    ) -> Result<Option<Found>> {
+        match (self, query) {
+            (Opened::Values(next), Query::Values(rows)) => {
+                let row = rows.get(*next).map(|row| reader.row(row, outer));
+                *next += 1;
+                Ok(row.transpose()?.map(Found::of_no_table))
+            }
+            (Opened::Known(rows), _) => Ok(rows.next().map(Found::of_no_table)),
+            (Opened::With(opened), Query::With(with)) => opened.next(reader, &with.query, outer),
+            (Opened::Append(left, right, at_most), Query::Set(operation)) => {
+                if right.is_none() {
+                    if let Some(found) = left.next(reader, &operation.left, outer)? {
+                        *at_most = at_most.saturating_sub(1);
+                        return Ok(Some(found));
+                    }
+                    let opened = Opened::new(reader, &operation.right, outer, *at_most)?;
+                    *right = Some(Box::new(opened));
+                }
+                match right {
+                    Some(right) => right.next(reader, &operation.right, outer),
+                    None => Ok(None),
+                }
+            }
+            (Opened::Select(tuples, offset, limit), Query::Select(select)) => {
+                while *limit > 0
+                    && let Some(tuple) = tuples.next(reader, select)?
+                {
+                    if *offset > 0 {
+                        *offset -= 1;
+                        continue;
+                    }
+                    *limit -= 1;
+                    let row = reader.row(&select.output, &tuple.rows)?;
+                    let origins = tuple.origins.clone();
+                    return Ok(Some(Found { row, origins }));
+                }
+                Ok(None)
+            }
+            _ => Ok(None),
         }
-        Query::Select(select) => {
-            let (offset, limit) = bounds(reader, select, outer)?;
-            let limit = limit.min(at_most);
-            let tuples = tuples(reader, select, outer, offset.saturating_add(limit))?;
-            tuples
-                .iter()
-                .skip(offset)
-                .take(limit)
-                .map(|tuple| reader.row(&select.output, &tuple.rows))
-                .collect()
+    }
+}
+
+/// The tuples of a SELECT in their order, before its output is computed.
+#[derive(Debug, Clone)]
+pub(super) enum Tuples {
+    /// As FROM has them.
+    Streaming(Progress),
+    /// All of them had to be known; the last one given.
+    Known(IntoIter<Tuple>, Tuple),
+}
+
+impl Tuples {
+    /// Before the first; no more than `at_most` are needed.
+    pub(super) fn new(
+        reader: &Reader<'_, '_>,
+        select: &Select,
+        outer: &[Row],
+        at_most: usize,
+    ) -> Result<Tuples> {
+        let holds = at_most > 0 && all_hold(&select.filter, outer, &reader.context())?;
+        let known = match &select.from {
+            _ if at_most == 0 => Vec::new(),
+            Some(from) if holds && select.streams() && !select.with_ties => {
+                return Ok(Tuples::Streaming(Progress::new(outer, from, at_most)));
+            }
+            Some(from) if holds => {
+                let tuples = collect(reader, outer, from, usize::MAX)?;
+                arranged(reader, select, outer, tuples)?
+            }
+            None if holds => {
+                let tuple = Tuple {
+                    rows: outer.into(),
+                    origins: smallvec![None; outer.len()],
+                };
+                arranged(reader, select, outer, vec![tuple])?
+            }
+            _ => arranged(reader, select, outer, Vec::new())?,
+        };
+        Ok(Tuples::Known(known.into_iter(), Tuple::default()))
+    }
+
+    /// Goes on to the next.
+    pub(super) fn next(
+        &mut self,
+        reader: &Reader<'_, '_>,
+        select: &Select,
+    ) -> Result<Option<&mut Tuple>> {
+        match (self, &select.from) {
+            (Tuples::Streaming(progress), Some(from)) => {
+                if !progress.advance(reader, from)? {
+                    return Ok(None);
+                }
+                reader.run.transaction.touched.effort.spend(KEPT)?;
+                Ok(Some(&mut progress.tuple))
+            }
+            (Tuples::Known(rest, last), _) => Ok(rest.next().map(|next| {
+                *last = next;
+                last
+            })),
+            _ => Ok(None),
         }
     }
 }
@@ -105,30 +270,13 @@ pub(super) fn bounds(
     Ok((offset.unwrap_or(0), limit.unwrap_or(usize::MAX)))
 }
 
-/// The tuples of a SELECT in their order, before its output is computed; the
-/// first `at_most` are enough.
-pub(super) fn tuples(
+/// All the tuples of a SELECT, from those of its FROM, in their order.
+fn arranged(
     reader: &Reader<'_, '_>,
     select: &Select,
     outer: &[Row],
-    at_most: usize,
+    mut tuples: Vec<Tuple>,
 ) -> Result<Vec<Tuple>> {
-    let enough = if select.streams() {
-        at_most
-    } else {
-        usize::MAX
-    };
-    let mut tuples = if !all_hold(&select.filter, outer, &reader.context())? {
-        Vec::new()
-    } else {
-        match &select.from {
-            Some(from) => collect(reader, outer, from, enough)?,
-            None => vec![Tuple {
-                rows: outer.into(),
-                origins: smallvec![None; outer.len()],
-            }],
-        }
-    };
     if let Some(grouping) = &select.grouping {
         tuples = group(reader, grouping, select.base, outer, tuples)?;
     }
@@ -271,16 +419,7 @@ fn set_operation(
     reader: &Reader<'_, '_>,
     operation: &SetOperation,
     outer: &[Row],
-    at_most: usize,
 ) -> Result<Vec<Row>> {
-    if operation.kind == SetKind::Union && operation.all {
-        let mut rows = evaluate(reader, &operation.left, outer, at_most)?;
-        let rest = at_most.saturating_sub(rows.len());
-        if rest > 0 {
-            rows.extend(evaluate(reader, &operation.right, outer, rest)?);
-        }
-        return Ok(rows);
-    }
     let left = evaluate(reader, &operation.left, outer, usize::MAX)?;
     let right = evaluate(reader, &operation.right, outer, usize::MAX)?;
     if operation.kind == SetKind::Union {

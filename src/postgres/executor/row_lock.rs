@@ -17,7 +17,7 @@ use crate::postgres::storage::heap::{Chain, Locker, RowId, Tid, Version};
 use crate::postgres::storage::table::TableId;
 
 /// The row that is to be locked, and the version at which we are.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Target {
     pub(super) table: TableId,
     pub(super) row: RowId,
@@ -131,9 +131,10 @@ fn look(run: &Execution<'_>, engine: &Engine, target: &Target, mode: RowLockMode
     if version.xmax.is_some() {
         match engine.clog.status(version.xmax) {
             Status::InProgress(owner) if owner == top => {
-                // Changed by this very command: not again. Changed by an
-                // earlier one: go on to what it made of it.
-                let earlier = version.cmax < run.transaction.command;
+                // Changed by this very command, or since a cursor was declared:
+                // not again. Changed by an earlier one: go on to what it made
+                // of it.
+                let earlier = version.cmax < run.snapshot.command;
                 return Ok(match next() {
                     Some(tid) if earlier => Look::Next(tid),
                     _ => Look::Gone,

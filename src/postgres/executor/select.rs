@@ -1,131 +1,214 @@
-//! SELECT with row locks.
+//! SELECT at the top of a statement, with row locks or without: its rows are
+//! had as they are asked for.
 //!
 //! Rows are sorted before they are locked, and LIMIT counts those that were
 //! locked, as the plans of PostgreSQL do it.
 
-use super::collect::{Tuple, recheck, shown_row};
-use super::query::{bounds, evaluate, tuples};
+use super::collect::{Origin, Slots, Tuple, recheck, shown_row};
+use super::query::{Found, Opened, Tuples, bounds};
 use super::reader::Reader;
 use super::row_lock::{RowOutcome, Target, claim, note_lock};
 use super::{Execution, Outcome, Step, Work};
 use crate::postgres::engine::Engine;
 use crate::postgres::error::Result;
 use crate::postgres::options::Bug;
-use crate::postgres::sql::{Node, Query, RowLock, Select};
+use crate::postgres::sql::{Query, RowLock, Select};
 use crate::postgres::types::Row;
 
-/// A query at the top of a statement.
-pub(super) enum QueryWork<'a> {
-    /// One that locks no rows is done in one step.
-    Plain(&'a Query),
-    Locking(LockingWork<'a>),
+/// How far a query has been run.
+#[derive(Debug, Clone, Default)]
+pub(super) enum Stage {
+    #[default]
+    Start,
+    /// It locks no rows.
+    Plain(Opened),
+    Locking(Box<Locking>),
+    /// There are no more rows.
+    End,
+}
+
+impl Stage {
+    fn open(&mut self, reader: &Reader<'_, '_>, query: &Query) -> Result<()> {
+        *self = match query {
+            Query::Select(select) if !select.locks.is_empty() => {
+                Stage::Locking(Box::new(Locking::new(reader, select)?))
+            }
+            query => Stage::Plain(Opened::new(reader, query, &[], usize::MAX)?),
+        };
+        Ok(())
+    }
+}
+
+/// The next rows of a query.
+pub(super) struct QueryWork<'a> {
+    query: &'a Query,
+    pub(super) stage: Stage,
+    pub(super) taken: Taken,
+}
+
+/// Rows, up to as many as are wanted.
+pub(super) struct Taken {
+    wanted: usize,
+    rows: Vec<Row>,
+    /// What each was made of, if that is kept.
+    pub(super) origins: Option<Vec<Slots<Origin>>>,
 }
 
 impl<'a> QueryWork<'a> {
+    /// All the rows.
     pub(super) fn new(query: &'a Query) -> QueryWork<'a> {
-        match query {
-            Query::Select(select) if !select.locks.is_empty() => {
-                QueryWork::Locking(LockingWork::new(select))
-            }
-            query => QueryWork::Plain(query),
+        QueryWork {
+            query,
+            stage: Stage::Start,
+            taken: Taken {
+                wanted: usize::MAX,
+                rows: Vec::new(),
+                origins: None,
+            },
         }
+    }
+
+    /// So many from this stage on, and what they were made of.
+    pub(super) fn from_stage(query: &'a Query, stage: Stage, wanted: usize) -> QueryWork<'a> {
+        let mut work = QueryWork::new(query);
+        work.stage = stage;
+        work.taken.wanted = wanted;
+        work.taken.origins = Some(Vec::new());
+        work
     }
 }
 
 impl Work for QueryWork<'_> {
     fn step(&mut self, run: &mut Execution<'_>, engine: &mut Engine) -> Result<Step<Outcome>> {
-        let query = match self {
-            QueryWork::Locking(work) => return work.step(run, engine),
-            QueryWork::Plain(query) => query,
+        let (query, taken) = (self.query, &mut self.taken);
+        if matches!(self.stage, Stage::Start) {
+            self.stage.open(&Reader::new(run, engine), query)?;
+        }
+        let ended = match (&mut self.stage, query) {
+            (Stage::Plain(opened), query) => {
+                taken.read(&Reader::new(run, engine), query, opened)?
+            }
+            (Stage::Locking(locking), Query::Select(select)) => {
+                match taken.lock(run, engine, select, locking)? {
+                    Step::Done(ended) => ended,
+                    Step::Wait(id) => return Ok(Step::Wait(id)),
+                }
+            }
+            _ => true,
         };
-        let rows = evaluate(&Reader::new(run, engine), query, &[], usize::MAX)?;
+        if ended {
+            self.stage = Stage::End;
+        }
+        let rows = std::mem::take(&mut taken.rows);
         let affected = rows.len() as u64;
         Ok(Step::Done(Outcome { rows, affected }))
     }
 }
 
-pub(super) struct LockingWork<'a> {
-    plan: &'a Select,
-    tuples: Option<Vec<Tuple>>,
-    /// How many tuples were asked for: there may be more if they are there.
-    asked: usize,
-    /// Rows that are done: given back, or left out.
-    next: usize,
-    /// The lock clause that is next for the current row, and where it is.
+impl Taken {
+    fn take(&mut self, found: Found) {
+        self.rows.push(found.row);
+        if let Some(origins) = &mut self.origins {
+            origins.push(found.origins);
+        }
+    }
+
+    /// Takes the rows of a query that locks none: true if it has ended.
+    fn read(
+        &mut self,
+        reader: &Reader<'_, '_>,
+        query: &Query,
+        opened: &mut Opened,
+    ) -> Result<bool> {
+        while self.rows.len() < self.wanted {
+            match opened.next(reader, query, &[])? {
+                Some(found) => self.take(found),
+                None => return Ok(true),
+            }
+        }
+        Ok(false)
+    }
+
+    /// As [`Taken::read`], of one that locks them.
+    fn lock(
+        &mut self,
+        run: &mut Execution<'_>,
+        engine: &mut Engine,
+        plan: &Select,
+        locking: &mut Locking,
+    ) -> Result<Step<bool>> {
+        while self.rows.len() < self.wanted {
+            match locking.next(run, engine, plan)? {
+                Step::Done(Some(found)) => self.take(found),
+                Step::Done(None) => return Ok(Step::Done(true)),
+                Step::Wait(id) => return Ok(Step::Wait(id)),
+            }
+        }
+        Ok(Step::Done(false))
+    }
+}
+
+/// A SELECT that locks rows, as far as it has come.
+#[derive(Debug, Clone)]
+pub(super) struct Locking {
+    tuples: Tuples,
+    offset: usize,
+    limit: usize,
+    /// The tuple whose rows are being locked, the lock clause that is next for
+    /// it, and where that is.
+    current: Option<Tuple>,
     lock: usize,
     target: Option<Target>,
-    limit: usize,
-    offset: usize,
-    rows: Vec<Row>,
 }
 
-impl Work for LockingWork<'_> {
-    fn step(&mut self, run: &mut Execution<'_>, engine: &mut Engine) -> Result<Step<Outcome>> {
-        let mut tuples = match self.tuples.take() {
-            Some(tuples) => tuples,
-            None => {
-                let reader = Reader::new(run, engine);
-                (self.offset, self.limit) = bounds(&reader, self.plan, &[])?;
-                self.asked = self.first_batch();
-                tuples(&reader, self.plan, &[], self.asked)?
-            }
-        };
-        while self.rows.len() < self.limit {
-            if self.next == tuples.len() {
-                if tuples.len() < self.asked {
-                    break;
-                }
-                // Rows were left out: the next of them, as the snapshot has
-                // them, come after the same ones.
-                self.asked = self.asked.saturating_mul(2);
-                tuples = self::tuples(&Reader::new(run, engine), self.plan, &[], self.asked)?;
-                continue;
-            }
-            match self.lock_row(run, engine, &mut tuples[self.next])? {
-                Step::Done(true) if self.offset > 0 => self.offset -= 1,
-                Step::Done(true) => {
-                    let tuple = &tuples[self.next];
-                    let reader = Reader::new(run, engine);
-                    self.rows.push(reader.row(&self.plan.output, &tuple.rows)?);
-                }
-                Step::Done(false) => {}
-                Step::Wait(id) => {
-                    self.tuples = Some(tuples);
-                    return Ok(Step::Wait(id));
-                }
-            }
-            self.next += 1;
-            self.lock = 0;
-        }
-        let rows = std::mem::take(&mut self.rows);
-        let affected = rows.len() as u64;
-        Ok(Step::Done(Outcome { rows, affected }))
-    }
-}
-
-impl<'a> LockingWork<'a> {
-    fn new(plan: &'a Select) -> LockingWork<'a> {
-        LockingWork {
-            plan,
-            tuples: None,
-            asked: usize::MAX,
-            next: 0,
+impl Locking {
+    fn new(reader: &Reader<'_, '_>, plan: &Select) -> Result<Locking> {
+        let (offset, limit) = bounds(reader, plan, &[])?;
+        // Some may be left out: nobody knows how many are needed.
+        let at_most = if limit == 0 { 0 } else { usize::MAX };
+        Ok(Locking {
+            tuples: Tuples::new(reader, plan, &[], at_most)?,
+            offset,
+            limit,
+            current: None,
             lock: 0,
             target: None,
-            limit: usize::MAX,
-            offset: 0,
-            rows: Vec::new(),
-        }
+        })
     }
 
-    /// How many tuples to look at first. All of them unless their order is
-    /// known and nothing happens by looking.
-    fn first_batch(&self) -> usize {
-        let acts = self.plan.from.as_ref().is_some_and(Node::is_volatile);
-        match self.plan.streams() && !acts {
-            true => self.offset.saturating_add(self.limit),
-            false => usize::MAX,
+    /// The next row, locked; None after the last.
+    fn next(
+        &mut self,
+        run: &mut Execution<'_>,
+        engine: &mut Engine,
+        plan: &Select,
+    ) -> Result<Step<Option<Found>>> {
+        while self.limit > 0 {
+            let mut tuple = match self.current.take() {
+                Some(tuple) => tuple,
+                None => match self.tuples.next(&Reader::new(run, engine), plan)? {
+                    Some(tuple) => tuple.clone(),
+                    None => break,
+                },
+            };
+            match self.lock_row(run, engine, plan, &mut tuple)? {
+                Step::Wait(id) => {
+                    self.current = Some(tuple);
+                    return Ok(Step::Wait(id));
+                }
+                Step::Done(true) if self.offset > 0 => self.offset -= 1,
+                Step::Done(true) => {
+                    self.lock = 0;
+                    self.limit -= 1;
+                    let row = Reader::new(run, engine).row(&plan.output, &tuple.rows)?;
+                    let origins = tuple.origins;
+                    return Ok(Step::Done(Some(Found { row, origins })));
+                }
+                Step::Done(false) => {}
+            }
+            self.lock = 0;
         }
+        Ok(Step::Done(None))
     }
 
     /// Locks the tables' rows of one tuple: true if the tuple is in the
@@ -134,9 +217,10 @@ impl<'a> LockingWork<'a> {
         &mut self,
         run: &mut Execution<'_>,
         engine: &mut Engine,
+        plan: &Select,
         tuple: &mut Tuple,
     ) -> Result<Step<bool>> {
-        while let Some(lock) = self.plan.locks.get(self.lock) {
+        while let Some(lock) = plan.locks.get(self.lock) {
             let Some(Some((row, tid))) = tuple.origins.get(lock.slot).copied() else {
                 self.lock += 1;
                 continue;
@@ -153,7 +237,7 @@ impl<'a> LockingWork<'a> {
                 RowOutcome::Gone | RowOutcome::Skipped => return Ok(Step::Done(false)),
                 RowOutcome::Free => {
                     note_lock(run, engine, &target, lock.mode)?;
-                    if target.moved && !self.renew(run, engine, tuple, lock, &target)? {
+                    if target.moved && !renew(run, engine, plan, tuple, lock, &target)? {
                         return Ok(Step::Done(false));
                     }
                 }
@@ -162,31 +246,31 @@ impl<'a> LockingWork<'a> {
         }
         Ok(Step::Done(true))
     }
+}
 
-    /// Takes over the newest version of a row that changed meanwhile: true
-    /// if the tuple still belongs to the result.
-    fn renew(
-        &self,
-        run: &Execution<'_>,
-        engine: &Engine,
-        tuple: &mut Tuple,
-        lock: &RowLock,
-        target: &Target,
-    ) -> Result<bool> {
-        let Some(from) = &self.plan.from else {
-            return Ok(true);
-        };
-        let chain = engine.table(target.table)?.heap.chain(target.row);
-        let Some(version) = chain.version(target.tid) else {
-            return Ok(false);
-        };
-        tuple.rows[lock.slot] = match from.scan(lock.slot) {
-            Some(scan) => shown_row(scan, version),
-            None => version.row.clone(),
-        };
-        if run.shared.planted(Bug::SkipRecheck) {
-            return Ok(true);
-        }
-        recheck(&Reader::new(run, engine), from, tuple)
+/// Takes over the newest version of a row that changed meanwhile: true
+/// if the tuple still belongs to the result.
+fn renew(
+    run: &Execution<'_>,
+    engine: &Engine,
+    plan: &Select,
+    tuple: &mut Tuple,
+    lock: &RowLock,
+    target: &Target,
+) -> Result<bool> {
+    let Some(from) = &plan.from else {
+        return Ok(true);
+    };
+    let chain = engine.table(target.table)?.heap.chain(target.row);
+    let Some(version) = chain.version(target.tid) else {
+        return Ok(false);
+    };
+    tuple.rows[lock.slot] = match from.scan(lock.slot) {
+        Some(scan) => shown_row(scan, version),
+        None => version.row.clone(),
+    };
+    if run.shared.planted(Bug::SkipRecheck) {
+        return Ok(true);
     }
+    recheck(&Reader::new(run, engine), from, tuple)
 }

@@ -26,7 +26,6 @@ use super::options::{Bug, SynchronousCommit};
 use super::settings::Settings;
 use super::sql::{Action, Command, Keyword, Plan, Source, current_timestamp};
 use super::storage::Xid;
-use super::storage::clog::Snapshot;
 use super::transaction::{Isolation, Modes, Transaction};
 use super::types::{Row, Value};
 use super::utility::{self, Portals, Statements};
@@ -262,11 +261,12 @@ impl Session {
         self.run_bound(prepared, None, params).await
     }
 
-    /// Runs a statement that may have been bound.
+    /// Runs a statement that may have been bound: if it is a query, it gives no
+    /// more rows than so many.
     pub(super) async fn run_bound(
         &mut self,
         prepared: &Prepared,
-        bound: Option<&Bound>,
+        bound: Option<(&mut Bound, usize)>,
         params: &[Value],
     ) -> Result<Answer> {
         let Some(source) = &prepared.source else {
@@ -341,7 +341,7 @@ impl Session {
     async fn run_interruptible(
         &mut self,
         prepared: &Prepared,
-        bound: Option<&Bound>,
+        bound: Option<(&mut Bound, usize)>,
         source: &Source,
         params: &[Value],
     ) -> Result<Answer> {
@@ -354,7 +354,7 @@ impl Session {
     async fn statement(
         &mut self,
         prepared: &Prepared,
-        bound: Option<&Bound>,
+        bound: Option<(&mut Bound, usize)>,
         source: &Source,
         params: &[Value],
     ) -> Result<Answer> {
@@ -366,7 +366,10 @@ impl Session {
         }
         let described = prepared.described;
         let result = match (bound, &prepared.plan) {
-            (Some(bound), _) => self.run_bound_plan(bound, source, params, described).await,
+            (Some((bound, rows)), _) if bound.query.is_some() => {
+                self.fetch_rows(bound, params, rows).await
+            }
+            (Some((bound, _)), _) => self.run_bound_plan(bound, source, params, described).await,
             (None, Some(plan)) => self.run_plan(plan, source, params, described).await,
             (None, None) => self.run_utility(source.command()).await,
         };
@@ -439,6 +442,9 @@ impl Session {
         if let Some(answer) = utility::run(self, statement)? {
             return Ok(answer);
         }
+        if let Some(answer) = utility::run_cursor(self, statement).await? {
+            return Ok(answer);
+        }
         self.ensure_transaction()?;
         if let Some(answer) = utility::lock_tables(self, statement).await? {
             return Ok(answer);
@@ -479,9 +485,7 @@ impl Session {
     ) -> Result<Answer> {
         let statement_start = current_timestamp();
         let locked = self.begin_plan(plan, source, described).await?;
-        let answer = self
-            .run_locked(&locked, params, statement_start, None)
-            .await?;
+        let answer = self.run_locked(&locked, params, statement_start).await?;
         Ok(Answer {
             replanned: (!Arc::ptr_eq(plan, &locked)).then_some(locked),
             ..answer
@@ -503,28 +507,20 @@ impl Session {
             true => bound.plan.clone(),
             false => self.begin_plan(&bound.plan, source, described).await?,
         };
-        self.run_locked(&plan, params, statement_start, bound.snapshot)
-            .await
+        self.run_locked(&plan, params, statement_start).await
     }
 
-    /// Runs a plan whose tables are locked, with what its portal was bound to
-    /// see.
+    /// Runs a plan whose tables are locked.
     async fn run_locked(
         &mut self,
         plan: &Plan,
         params: &[Value],
         statement_start: i64,
-        bound: Option<Snapshot>,
     ) -> Result<Answer> {
-        if self.settings.hot_standby {
-            let (_, replayed) = self.shared.replication.progress();
-            self.shared.observer.read(self.pid, replayed);
-        }
+        self.note_read();
+        let currents = self.currents(plan)?;
         let (shared, transaction, settings) = self.in_transaction()?;
-        let snapshot = match bound {
-            Some(snapshot) => transaction.resume_snapshot(&mut shared.lock(), snapshot),
-            None => transaction.take_snapshot(&mut shared.lock()),
-        };
+        let snapshot = transaction.take_snapshot(&mut shared.lock());
         let mut run = Execution::new(
             shared,
             transaction,
@@ -533,6 +529,7 @@ impl Session {
             statement_start,
             snapshot,
         );
+        run.currents = currents;
         let outcome = executor::execute(&mut run, plan).await?;
         let notices = run.notices;
         transaction.release_snapshot(&mut shared.lock());
@@ -544,6 +541,49 @@ impl Session {
         })
     }
 
+    /// The next rows of a query that was bound, no more than so many.
+    pub(super) async fn fetch_rows(
+        &mut self,
+        bound: &mut Bound,
+        params: &[Value],
+        wanted: usize,
+    ) -> Result<Answer> {
+        let statement_start = current_timestamp();
+        self.note_read();
+        let Some(query) = &mut bound.query else {
+            return Ok(Answer::default());
+        };
+        let (shared, transaction, settings) = self.in_transaction()?;
+        let snapshot = query.snapshot;
+        let mut run = Execution::new(
+            shared,
+            transaction,
+            settings,
+            params,
+            statement_start,
+            snapshot,
+        );
+        let rows = executor::fetch(&mut run, &bound.plan, &mut query.fetching, wanted).await?;
+        let notices = run.notices;
+        if query.fetching.has_ended() {
+            self.drop_portal_snapshots();
+        }
+        Ok(Answer {
+            tag: Tag::Count("SELECT", rows.len() as u64),
+            rows,
+            notices,
+            replanned: None,
+        })
+    }
+
+    /// Tells the observer that a standby is read.
+    fn note_read(&self) {
+        if self.settings.hot_standby {
+            let (_, replayed) = self.shared.replication.progress();
+            self.shared.observer.read(self.pid, replayed);
+        }
+    }
+
     /// Ends the implicit transaction around statements outside of a block.
     pub(super) async fn end_implicit(&mut self) -> Result<()> {
         if self.block == Block::None && self.transaction.is_some() {
@@ -552,8 +592,7 @@ impl Session {
         Ok(())
     }
 
-    /// Looks after the foreign keys that wait for the end; what they refuse is
-    /// undone.
+    /// Looks after the foreign keys that wait for the end.
     async fn check_deferred(&mut self) -> Result<()> {
         let Some(transaction) = &mut self.transaction else {
             return Ok(());
@@ -563,23 +602,30 @@ impl Session {
         }
         // A savepoint that made the transaction read-only does so no more.
         transaction.release_all();
-        let (shared, settings) = (&self.shared, &mut self.settings);
-        let checked = executor::check_deferred(shared, transaction, settings).await;
-        if let Err(error) = checked {
+        executor::check_deferred(&self.shared, transaction, &mut self.settings).await
+    }
+
+    /// Does what is left to do before a commit; if that fails, all is undone.
+    async fn prepare_commit(&mut self) -> Result<()> {
+        let mut done = self.check_deferred().await;
+        if done.is_ok() {
+            done = self.keep_held_cursors().await;
+        }
+        if let Err(error) = &done {
             if let Some(transaction) = self.transaction.take() {
                 transaction.abort(&self.shared, Some(error.code()));
             }
             self.settings.end_transaction(false);
+            self.portals.end_transaction(false);
             self.block = Block::None;
-            return Err(error);
         }
-        Ok(())
+        done
     }
 
     /// Commits whatever runs. Not to be interrupted. If it cannot be committed
     /// it is undone.
     pub(super) async fn commit(&mut self) -> Result<()> {
-        self.check_deferred().await?;
+        self.prepare_commit().await?;
         rt::work(self.unpaid()).await;
         if let Some(transaction) = self.transaction.take() {
             let shared = self.shared.clone();

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::Session;
 use crate::postgres::error::{Error, Result, SqlState};
-use crate::postgres::executor::{lock_relation, try_lock_relations};
+use crate::postgres::executor::{Fetching, lock_relation, refuse_if_read_only, try_lock_relations};
 use crate::postgres::interrupted::interruptible;
 use crate::postgres::locks::{LockMode, LockTag};
 use crate::postgres::sql::{Action, Analyser, Command, Keyword, OutputColumn, Plan, Source};
@@ -102,9 +102,17 @@ impl Plan {
 /// A plan that is to be run later: its tables are locked.
 #[derive(Debug)]
 pub(in crate::postgres) struct Bound {
-    pub(super) plan: Arc<Plan>,
-    /// What a query will see; other statements look when they run.
-    pub(super) snapshot: Option<Snapshot>,
+    pub(in crate::postgres) plan: Arc<Plan>,
+    /// A query, which is run as its rows are fetched; other statements look
+    /// when they run.
+    pub(in crate::postgres) query: Option<BoundQuery>,
+}
+
+/// What a query will see, and how far it has come.
+#[derive(Debug)]
+pub(in crate::postgres) struct BoundQuery {
+    pub(in crate::postgres) snapshot: Snapshot,
+    pub(in crate::postgres) fetching: Fetching,
 }
 
 impl Session {
@@ -265,13 +273,33 @@ impl Session {
         let bound = pin!(async {
             rt::work(Duration::from_nanos(self.cost.statement_ns)).await;
             let plan = self.begin_plan(plan, source, prepared.described).await?;
-            let (shared, transaction, _) = self.in_transaction()?;
-            let snapshot = plan
-                .is_query()
-                .then(|| transaction.take_portal_snapshot(&mut shared.lock()));
-            Ok(Some(Bound { plan, snapshot }))
+            self.bind_plan(plan).map(Some)
         });
         interruptible(&shared, pid, timeout, bound).await
+    }
+
+    /// Binds a plan whose tables are locked.
+    pub(in crate::postgres) fn bind_plan(&mut self, plan: Arc<Plan>) -> Result<Bound> {
+        self.drop_portal_snapshots();
+        let (shared, transaction, _) = self.in_transaction()?;
+        if !plan.is_query() {
+            return Ok(Bound { plan, query: None });
+        }
+        refuse_if_read_only(transaction, &plan)?;
+        let query = BoundQuery {
+            snapshot: transaction.take_portal_snapshot(&mut shared.lock()),
+            fetching: Fetching::default(),
+        };
+        let query = Some(query);
+        Ok(Bound { plan, query })
+    }
+
+    /// Gives back what portals saw that are closed, or have given all.
+    pub(in crate::postgres) fn drop_portal_snapshots(&mut self) {
+        if let Some(transaction) = &mut self.transaction {
+            let needed = self.portals.snapshots();
+            transaction.keep_portal_snapshots(&mut self.shared.lock(), needed);
+        }
     }
 
     /// Locks what a plan needs, and plans again if the catalog has changed.

@@ -1,8 +1,11 @@
-//! Statements between a client and its session that sqlparser knows in part:
-//! FETCH and MOVE in all their directions. Their tokens are rewritten to a
-//! form that it takes.
+//! What has to do with cursors and sqlparser knows in part, or not: FETCH and
+//! MOVE in all their directions, and WHERE CURRENT OF. Their tokens are
+//! rewritten to a form that it takes.
 
-use sqlparser::ast::{FetchDirection, Statement, Value, ValueWithSpan};
+use sqlparser::ast::{
+    Expr, FetchDirection, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Statement, Value,
+    ValueWithSpan,
+};
 use sqlparser::keywords::Keyword as Word;
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
@@ -35,6 +38,85 @@ pub(super) fn rewrite_client_statements(tokens: Vec<TokenWithSpan>) -> Vec<Token
         out.extend(end.into_iter().flatten());
     }
     out
+}
+
+/// The function whose argument is the cursor of a WHERE CURRENT OF.
+const CURRENT_OF: &str = "\0CURRENT OF";
+
+/// Turns the `WHERE CURRENT OF c` of an UPDATE or DELETE into the call of a
+/// function that nobody else can name.
+pub(super) fn rewrite_current_of(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    if !tokens.iter().any(|token| is_word(token, Word::CURRENT)) {
+        return tokens;
+    }
+    let significant = |token: &TokenWithSpan| !matches!(token.token, Token::Whitespace(_));
+    let tokens: Vec<_> = tokens.into_iter().filter(significant).collect();
+    let mut out = Vec::with_capacity(tokens.len() + 2);
+    // Whether an UPDATE or DELETE has begun, in each of the parentheses.
+    let mut changes = vec![false];
+    let mut at = 0;
+    while let Some(token) = tokens.get(at) {
+        at += 1;
+        out.push(token.clone());
+        match &token.token {
+            Token::SemiColon => changes = vec![false],
+            Token::LParen => changes.push(false),
+            Token::RParen if changes.len() > 1 => drop(changes.pop()),
+            Token::Word(word) => {
+                if let Some(now) = changes.last_mut() {
+                    let begins = [Word::UPDATE, Word::DELETE].contains(&word.keyword);
+                    *now = begins || *now && word.keyword != Word::SELECT;
+                }
+            }
+            _ => {}
+        }
+        let rest = &tokens[at..];
+        if is_word(token, Word::WHERE)
+            && changes.last() == Some(&true)
+            && let [current, of, cursor, after @ ..] = rest
+            && is_word(current, Word::CURRENT)
+            && is_word(of, Word::OF)
+            && ends_clause(after.first())
+        {
+            let name = Token::make_word(CURRENT_OF, Some('"'));
+            let mut push = |token: Token| {
+                let span = cursor.span;
+                out.push(TokenWithSpan { token, span });
+            };
+            push(name);
+            push(Token::LParen);
+            push(cursor.token.clone());
+            push(Token::RParen);
+            at += 3;
+        }
+    }
+    out
+}
+
+fn ends_clause(token: Option<&TokenWithSpan>) -> bool {
+    token.is_none_or(|token| {
+        let ends = [Token::SemiColon, Token::RParen, Token::EOF].contains(&token.token);
+        ends || is_word(token, Word::RETURNING)
+    })
+}
+
+/// The cursor of a WHERE that says CURRENT OF.
+pub(super) fn current_of(condition: &Expr) -> Option<&Ident> {
+    let Expr::Function(call) = condition else {
+        return None;
+    };
+    let name = call.name.0.first().and_then(|part| part.as_ident());
+    let FunctionArguments::List(list) = &call.args else {
+        return None;
+    };
+    match list.args.as_slice() {
+        [FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Identifier(cursor)))]
+            if name.is_some_and(|name| name.value == CURRENT_OF) =>
+        {
+            Some(cursor)
+        }
+        _ => None,
+    }
 }
 
 fn is_move(token: &TokenWithSpan) -> bool {

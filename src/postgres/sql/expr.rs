@@ -445,7 +445,7 @@ macro_rules! walk {
                 match self {
                     Node::Scan(scan) => {
                         match &$($mutable)? scan.access {
-                            Access::Sequential => {}
+                            Access::Sequential | Access::Current(_) => {}
                             Access::Index { keys, range, .. } => {
                                 keys.$iter().flatten().for_each(&mut *visit);
                                 let bounds = range.low.$iter().chain(range.high.$iter());
@@ -493,15 +493,6 @@ walk!(
     iter_mut,
     mut
 );
-
-impl Node {
-    /// True if to look for its rows may do something.
-    pub(in crate::postgres) fn is_volatile(&self) -> bool {
-        let mut volatile = false;
-        self.visit_node(&mut |expr| volatile |= expr.is_volatile());
-        volatile
-    }
-}
 
 impl Query {
     /// The slots that it reads, its own among them.

@@ -17,7 +17,7 @@ use sqlparser::keywords::Keyword as Word;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
-use super::client::rewrite_client_statements;
+use super::client::{rewrite_client_statements, rewrite_current_of};
 use super::command::{self, Command, Next, Refused, is_lenient};
 use super::depth::{check_depth, too_deep};
 use super::grammar::{self, Grammar};
@@ -214,7 +214,7 @@ impl Reading<'_> {
         check_depth(&tokens)?;
         make_names(&mut tokens);
         let tokens = rewrite_deferrable(rewrite_locking_clauses(tokens));
-        let tokens = rewrite_client_statements(tokens);
+        let tokens = rewrite_current_of(rewrite_client_statements(tokens));
         Ok(sort_sequence_options(rewrite_conflict_targets(tokens)))
     }
 

@@ -24,6 +24,8 @@ pub(in crate::postgres) struct Plan {
     pub(in crate::postgres) output: Vec<OutputColumn>,
     /// The locks to hold before it runs.
     pub(in crate::postgres) tables: Vec<(TableId, LockMode)>,
+    /// The cursors on whose rows it works, each with the table.
+    pub(in crate::postgres) cursors: Vec<(Arc<str>, TableId)>,
     /// The catalog that it was made for.
     pub(in crate::postgres) catalog_version: u64,
 }
@@ -54,6 +56,39 @@ impl Plan {
 }
 
 impl Plan {
+    /// True if a query may do something, or give something else the next time.
+    pub(in crate::postgres) fn is_volatile(&self) -> bool {
+        let queries = self.ctes.iter().flat_map(|cte| cte.body.queries());
+        let own = match &self.action {
+            Action::Select(query) => Some(query),
+            _ => None,
+        };
+        queries.chain(own).any(Query::is_volatile)
+    }
+
+    /// True if the rows of a query can be had backwards at no cost: where a
+    /// cursor may then scroll without being told to.
+    pub(in crate::postgres) fn goes_backward(&self) -> bool {
+        matches!(&self.action, Action::Select(query) if query.goes_backward())
+    }
+
+    /// The locks that a query takes on rows.
+    pub(in crate::postgres) fn locks(&self) -> &[RowLock] {
+        match &self.action {
+            Action::Select(Query::Select(select)) => &select.locks,
+            _ => &[],
+        }
+    }
+
+    /// The slot of a table whose rows a query gives one by one as a scan finds
+    /// them: WHERE CURRENT OF its cursor means that one.
+    pub(in crate::postgres) fn scanned_slot(&self, table: TableId) -> Option<usize> {
+        match &self.action {
+            Action::Select(query) => query.scanned_slot(table),
+            _ => None,
+        }
+    }
+
     /// True if all that it does with a table is to add rows.
     pub(in crate::postgres) fn inserts_into(&self, table: TableId) -> bool {
         matches!(&self.action, Action::Insert(insert)
@@ -120,6 +155,58 @@ pub(in crate::postgres) enum Query {
     Values(Vec<Vec<Expr>>),
     Set(Box<SetOperation>),
     With(Box<WithQuery>),
+}
+
+impl CteBody {
+    fn queries(&self) -> impl Iterator<Item = &Query> {
+        let (one, other) = match self {
+            CteBody::Action(action) => match &**action {
+                Action::Select(query) => (Some(query), None),
+                _ => (None, None),
+            },
+            CteBody::Recursive(recursion) => (Some(&recursion.first), Some(&recursion.step)),
+        };
+        one.into_iter().chain(other)
+    }
+}
+
+impl Query {
+    fn is_volatile(&self) -> bool {
+        let mut volatile = false;
+        self.visit(&mut |expr| volatile |= expr.is_volatile());
+        volatile
+    }
+
+    fn goes_backward(&self) -> bool {
+        match self {
+            Query::Values(_) => true,
+            Query::With(with) => with.query.goes_backward(),
+            Query::Set(set) => {
+                let appends = set.kind == SetKind::Union && set.all;
+                appends && set.left.goes_backward() && set.right.goes_backward()
+            }
+            Query::Select(select) if !select.locks.is_empty() => false,
+            Query::Select(select) if select.distinct != Distinct::No => false,
+            Query::Select(select) if !select.streams() => !select.order.is_empty(),
+            Query::Select(select) => match &select.from {
+                Some(Node::Rows(source)) => match &source.rows {
+                    Rows::Query(plan) => plan.query.goes_backward(),
+                    _ => true,
+                },
+                from => matches!(from, Some(Node::Scan(_))),
+            },
+        }
+    }
+
+    fn scanned_slot(&self, table: TableId) -> Option<usize> {
+        match self {
+            Query::Select(select) if select.streams() => match &select.from {
+                Some(Node::Scan(scan)) if scan.table.id == table => Some(scan.slot),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
 }
 
 /// A query with a WITH that depends on the query around it, and so is run
@@ -217,6 +304,8 @@ pub(in crate::postgres) enum Access {
     /// Rows by these columns' values, in a table of the statement's own: a
     /// hash join.
     Hash { columns: Vec<usize>, key: Vec<Expr> },
+    /// The row on which a cursor stands.
+    Current(Arc<str>),
 }
 
 /// Which way an index is read.
@@ -303,6 +392,18 @@ impl Node {
             Node::Scan(scan) => (scan.slot == slot).then_some(scan),
             Node::Rows(_) => None,
             Node::Join(join) => join.left.scan(slot).or_else(|| join.right.scan(slot)),
+        }
+    }
+
+    /// As [`Node::scan`], to be changed.
+    pub(in crate::postgres) fn scan_mut(&mut self, slot: usize) -> Option<&mut Scan> {
+        match self {
+            Node::Scan(scan) => (scan.slot == slot).then_some(scan),
+            Node::Rows(_) => None,
+            Node::Join(join) => match join.left.scan_mut(slot) {
+                Some(scan) => Some(scan),
+                None => join.right.scan_mut(slot),
+            },
         }
     }
 }

@@ -91,32 +91,75 @@ impl Index {
         low: Option<&(Value, bool)>,
         high: Option<&(Value, bool)>,
     ) -> impl DoubleEndedIterator<Item = (&'a [Value], &'a Postings)> + use<'a> {
-        let before = |next: Option<&Value>| [prefix, next.map_or(&[], slice::from_ref)].concat();
-        // NULL sorts last: no key with these first columns comes after this.
-        let after = |next: Option<&Value>| {
-            let mut key = before(next);
-            key.resize(width, Value::Null);
-            key
-        };
-        let start = match low {
-            None => Bound::Included(before(None)),
-            Some((value, true)) => Bound::Included(before(Some(value))),
-            Some((value, false)) => Bound::Excluded(after(Some(value))),
-        };
-        let end = match high {
-            Some((value, true)) => Bound::Included(after(Some(value))),
-            Some((value, false)) => Bound::Excluded(before(Some(value))),
-            None if low.is_some() => Bound::Excluded(before(Some(&Value::Null))),
-            None => Bound::Included(after(None)),
-        };
-        let ends = (
+        let (start, end) = ends(width, prefix, low, high);
+        self.between(
+            start.as_ref().map(Vec::as_slice),
+            end.as_ref().map(Vec::as_slice),
+        )
+    }
+
+    /// The one of those keys that comes after this one, forward or backward;
+    /// the first if there is none.
+    pub(in crate::postgres) fn next(
+        &self,
+        width: usize,
+        prefix: &[Value],
+        low: Option<&(Value, bool)>,
+        high: Option<&(Value, bool)>,
+        last: Option<&[Value]>,
+        backward: bool,
+    ) -> Option<(&[Value], &Postings)> {
+        let (start, end) = ends(width, prefix, low, high);
+        let (start, end) = (
             start.as_ref().map(Vec::as_slice),
             end.as_ref().map(Vec::as_slice),
         );
+        let last = last.map(Bound::Excluded);
+        match backward {
+            true => self.between(start, last.unwrap_or(end)).next_back(),
+            false => self.between(last.unwrap_or(start), end).next(),
+        }
+    }
+
+    fn between<'a>(
+        &'a self,
+        start: Bound<&[Value]>,
+        end: Bound<&[Value]>,
+    ) -> impl DoubleEndedIterator<Item = (&'a [Value], &'a Postings)> + use<'a> {
+        let ends = (start, end);
         let entries = is_range(ends).then(|| self.entries.range::<[Value], _>(ends));
         let entries = entries.into_iter().flatten();
         entries.map(|(key, postings)| (&**key, postings))
     }
+}
+
+/// Where the keys of `width` columns begin and end that start with `prefix`
+/// and have the column after it within the range.
+fn ends(
+    width: usize,
+    prefix: &[Value],
+    low: Option<&(Value, bool)>,
+    high: Option<&(Value, bool)>,
+) -> (Bound<Vec<Value>>, Bound<Vec<Value>>) {
+    let before = |next: Option<&Value>| [prefix, next.map_or(&[], slice::from_ref)].concat();
+    // NULL sorts last: no key with these first columns comes after this.
+    let after = |next: Option<&Value>| {
+        let mut key = before(next);
+        key.resize(width, Value::Null);
+        key
+    };
+    let start = match low {
+        None => Bound::Included(before(None)),
+        Some((value, true)) => Bound::Included(before(Some(value))),
+        Some((value, false)) => Bound::Excluded(after(Some(value))),
+    };
+    let end = match high {
+        Some((value, true)) => Bound::Included(after(Some(value))),
+        Some((value, false)) => Bound::Excluded(before(Some(value))),
+        None if low.is_some() => Bound::Excluded(before(Some(&Value::Null))),
+        None => Bound::Included(after(None)),
+    };
+    (start, end)
 }
 
 /// True if these bounds are the right way round.

@@ -82,7 +82,7 @@ pub(super) struct Transaction {
     pub(super) ssi: Option<SxactId>,
     /// The snapshot of the statement that runs.
     statement_snapshot: Option<Csn>,
-    /// Those of portals that have not run.
+    /// Those of portals that have rows to give.
     portal_snapshots: SmallVec<[Csn; 2]>,
     steps: SmallVec<[Step; 1]>,
     /// What its statements have touched, until they pay for it.
@@ -155,7 +155,9 @@ impl Transaction {
                 let csn = engine.clog.hold();
                 let running = engine.owners.keys().next().copied();
                 let xmin = running.unwrap_or_else(|| engine.clog.next());
-                engine.backends.set_xmin(self.pid, Some(xmin));
+                if self.portal_snapshots.is_empty() {
+                    engine.backends.set_xmin(self.pid, Some(xmin));
+                }
                 if self.isolation.keeps_snapshot() {
                     self.snapshot = Some(csn);
                     if self.isolation == Isolation::Serializable {
@@ -217,19 +219,32 @@ impl Transaction {
         snapshot
     }
 
-    /// The next statement is a portal's, and sees what that was to see.
-    pub(super) fn resume_snapshot(&mut self, engine: &mut Engine, snapshot: Snapshot) -> Snapshot {
-        self.release_snapshot(engine);
-        let mut held = self.portal_snapshots.iter();
-        let at = held.position(|csn| *csn == snapshot.csn);
-        self.statement_snapshot = at.map(|at| self.portal_snapshots.swap_remove(at));
-        snapshot
+    /// Gives back the snapshots of portals that are not among these.
+    pub(super) fn keep_portal_snapshots(&mut self, engine: &mut Engine, mut needed: Vec<Csn>) {
+        self.portal_snapshots.retain(|csn| {
+            let at = needed.iter().position(|other| other == csn);
+            match at {
+                Some(at) => drop(needed.swap_remove(at)),
+                None => engine.clog.release(*csn),
+            }
+            at.is_some()
+        });
+        if self.statement_snapshot.is_none() {
+            self.forget_xmin(engine);
+        }
     }
 
     /// The statement is done with its snapshot.
     pub(super) fn release_snapshot(&mut self, engine: &mut Engine) {
         if let Some(csn) = self.statement_snapshot.take() {
             engine.clog.release(csn);
+            self.forget_xmin(engine);
+        }
+    }
+
+    /// Has others see no snapshot any more, if there is none.
+    fn forget_xmin(&self, engine: &mut Engine) {
+        if self.portal_snapshots.is_empty() && self.snapshot.is_none() {
             engine.backends.set_xmin(self.pid, None);
         }
     }

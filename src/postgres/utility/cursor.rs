@@ -1,18 +1,24 @@
-//! DECLARE, FETCH, MOVE, CLOSE: cursors, which are portals with a query's
-//! rows, and the portals of the extended protocol beside them.
+//! DECLARE, FETCH, MOVE, CLOSE: cursors, which are portals with a query, and
+//! the portals of the extended protocol beside them.
 //!
-//! A cursor takes all its rows when it is declared: it sees the database as of
-//! then, as PostgreSQL's do. One that locks rows as it goes is refused.
+//! The query of a portal is run as its rows are fetched. It sees the database
+//! as of when it was declared or bound; what it may fail with, and which rows
+//! it locks, comes with the rows. Those that it gave are kept, to go back to.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 use sqlparser::ast::{CloseCursor, Declare, FetchDirection, Ident, Statement};
 
 use crate::postgres::error::{Error, Result, SqlState};
+use crate::postgres::executor::Current;
 use crate::postgres::session::{Answer, Bound, Prepared, Session, Tag};
-use crate::postgres::sql::{Direction, Source, fold, is_move_only};
+use crate::postgres::sql::{Direction, Plan, Source, fold, is_move_only};
+use crate::postgres::storage::RowLockMode;
+use crate::postgres::storage::clog::Csn;
+use crate::postgres::storage::heap::RowId;
 use crate::postgres::storage::table::TableId;
 use crate::postgres::types::{Row, Value};
 
@@ -23,16 +29,22 @@ pub(in crate::postgres) type Formats = SmallVec<[i16; 4]>;
 pub(in crate::postgres) struct Portal {
     pub(in crate::postgres) prepared: Arc<Prepared>,
     pub(in crate::postgres) params: Vec<Value>,
-    /// What it is to run, if that is planned.
+    /// What it is to run, if that is planned; None once all is known.
     pub(in crate::postgres) bound: Option<Bound>,
     /// The formats of the columns that the client wants.
     pub(in crate::postgres) formats: Formats,
-    /// What running it gave.
-    pub(in crate::postgres) answer: Option<Answer>,
-    /// The row it stands on, from 1; 0 is before the first, one more than
-    /// there are is after the last.
-    pub(in crate::postgres) position: usize,
-    scroll: Option<bool>,
+    /// The rows that running it has given so far.
+    pub(in crate::postgres) rows: Vec<Row>,
+    /// What running it answered.
+    pub(in crate::postgres) tag: Tag,
+    has_run: bool,
+    /// How many rows it has gone past: where it stands on one, that one's
+    /// number.
+    position: usize,
+    /// It stands before the first row, or after the last.
+    at_start: bool,
+    pub(in crate::postgres) at_end: bool,
+    scrolls: bool,
     /// An error has ended it, though its name is still taken.
     failed: bool,
     /// It outlives its transaction.
@@ -98,6 +110,15 @@ impl Portals {
             .collect()
     }
 
+    /// The snapshots of those whose queries have rows to give.
+    pub(in crate::postgres) fn snapshots(&self) -> Vec<Csn> {
+        let queries = self
+            .all()
+            .filter_map(|portal| portal.bound.as_ref()?.query.as_ref());
+        let live = queries.filter(|query| !query.fetching.has_ended());
+        live.map(|query| query.snapshot.csn).collect()
+    }
+
     /// What is not WITH HOLD ends with its transaction. After a commit what
     /// is, is of no transaction any more.
     pub(in crate::postgres) fn end_transaction(&mut self, committed: bool) {
@@ -130,6 +151,7 @@ impl Portal {
     pub(in crate::postgres) fn new(
         session: &Session,
         prepared: Arc<Prepared>,
+        bound: Option<Bound>,
         params: Vec<Value>,
         formats: Formats,
     ) -> Portal {
@@ -137,89 +159,177 @@ impl Portal {
         Portal {
             prepared,
             params,
-            bound: None,
+            bound,
             formats,
-            answer: None,
+            rows: Vec::new(),
+            tag: Tag::default(),
+            has_run: false,
             position: 0,
-            scroll: None,
+            at_start: true,
+            at_end: false,
+            scrolls: false,
             failed: false,
             hold: false,
             depth: transaction.map_or(0, |transaction| transaction.depth()),
         }
     }
 
-    /// True if PostgreSQL would run the query backwards or anew: also where
-    /// that gives no row.
-    fn goes_back(&self, direction: Direction) -> bool {
-        let last = self.answer.as_ref().map_or(0, |answer| answer.rows.len());
-        let (at_start, at_end) = (self.position == 0 || last == 0, self.position > last);
-        let rewinds = !at_start || at_end;
-        match direction {
-            Direction::Forward(count) if count == -i64::MAX => rewinds,
-            Direction::Forward(0) | Direction::Relative(0) => !at_start && !at_end,
-            Direction::Forward(count) | Direction::Relative(count) => count < 0,
-            Direction::Absolute(0) => rewinds,
-            Direction::Absolute(row) => {
-                let before = signed(self.position.min(last));
-                row < 0 || (row <= before || row - 1 <= before / 2) && rewinds
+    pub(in crate::postgres) fn has_run(&self) -> bool {
+        self.has_run
+    }
+
+    /// True if there are no more rows than those that are known.
+    fn is_complete(&self) -> bool {
+        let query = self.bound.as_ref().and_then(|bound| bound.query.as_ref());
+        self.has_run && query.is_none_or(|query| query.fetching.has_ended())
+    }
+
+    /// How many rows running it is to give, so that it can go on by so many;
+    /// None if it need not be run.
+    pub(in crate::postgres) fn lacks(&self, count: usize) -> Option<usize> {
+        let wanted = self.position.saturating_add(count);
+        let lacking = wanted.saturating_sub(self.rows.len());
+        (lacking > 0 && !self.is_complete() || !self.has_run).then_some(lacking)
+    }
+
+    /// Takes what running it answered; the notices are to be told.
+    pub(in crate::postgres) fn take(&mut self, answer: Answer) -> Vec<Error> {
+        self.has_run = true;
+        self.tag = answer.tag;
+        match self.rows.is_empty() {
+            true => self.rows = answer.rows,
+            false => self.rows.extend(answer.rows),
+        }
+        answer.notices
+    }
+
+    /// Goes over so many rows of those that are known, all for `usize::MAX`:
+    /// which ones.
+    pub(in crate::postgres) fn advance(
+        &mut self,
+        forward: bool,
+        count: usize,
+    ) -> Result<Range<usize>> {
+        if forward {
+            let start = self.position.min(self.rows.len());
+            if self.at_end || count == 0 {
+                return Ok(start..start);
             }
+            let passed = count.min(self.rows.len() - start);
+            self.at_start &= passed == 0;
+            self.at_end = passed < count;
+            self.position += passed;
+            return Ok(start..start + passed);
+        }
+        self.refuse_unless_scrolling()?;
+        if self.at_start || count == 0 {
+            return Ok(0..0);
+        }
+        let end = match self.at_end {
+            true => self.position,
+            false => self.position.saturating_sub(1),
+        };
+        let passed = count.min(end);
+        self.at_end &= passed == 0;
+        self.at_start = passed < count;
+        self.position = match self.at_start {
+            true => 0,
+            false => end - passed + 1,
+        };
+        Ok(end - passed..end)
+    }
+
+    fn rewind(&mut self) -> Result<()> {
+        if self.at_start && !self.at_end {
+            return Ok(());
+        }
+        self.refuse_unless_scrolling()?;
+        (self.position, self.at_start, self.at_end) = (0, true, false);
+        Ok(())
+    }
+
+    fn refuse_unless_scrolling(&self) -> Result<()> {
+        if self.scrolls {
+            return Ok(());
+        }
+        Err(Error::new(
+            SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
+            "cursor can only scan forward",
+        )
+        .hint("Declare it with SCROLL option to enable backward scan."))
+    }
+
+    /// How far it has to be run for a FETCH.
+    fn reach(&self, direction: Direction) -> usize {
+        let rows = |count: i64| usize::try_from(count).unwrap_or(usize::MAX);
+        match direction {
+            Direction::Forward(count) | Direction::Relative(count) if count > 0 => {
+                self.position.saturating_add(rows(count))
+            }
+            Direction::Absolute(row) if row != 0 => rows(row),
+            _ => 0,
         }
     }
 
-    /// The rows of a FETCH, and where it leaves the cursor.
-    fn fetch(&mut self, direction: Direction) -> Result<Vec<Row>> {
-        let rows = self.answer.as_ref().map_or(&[][..], |answer| &answer.rows);
-        let (last, here) = (signed(rows.len()), signed(self.position));
-        let end = last.saturating_add(1);
-        let clamped = |position: i64| position.clamp(0, end);
-        let (wanted, position) = match direction {
-            Direction::Forward(0) | Direction::Relative(0) => (here..here.saturating_add(1), here),
-            Direction::Forward(count) if count > 0 => {
-                let to = clamped(here.saturating_add(count));
-                (here + 1..to.saturating_add(1), to)
+    /// Goes where a FETCH or MOVE says: over which rows, and whether they are
+    /// wanted the other way round.
+    fn go(&mut self, direction: Direction, moves: bool) -> Result<(Range<usize>, bool)> {
+        let rows = |count: i64| match count.unsigned_abs() {
+            ALL => usize::MAX,
+            count => usize::try_from(count).unwrap_or(usize::MAX),
+        };
+        let on_row = !self.at_start && !self.at_end;
+        let went = match direction {
+            Direction::Forward(0) | Direction::Relative(0) if moves => {
+                // It tells whether there is a row.
+                let here = self.position;
+                here - usize::from(on_row)..here
+            }
+            Direction::Forward(0) | Direction::Relative(0) if on_row => {
+                self.advance(false, 1)?;
+                self.advance(true, 1)?
+            }
+            Direction::Forward(0) | Direction::Relative(0) => 0..0,
+            Direction::Forward(count) if count == -i64::MAX && moves => {
+                let before = self.position - usize::from(on_row);
+                self.rewind()?;
+                0..before
             }
             Direction::Forward(count) => {
-                let to = clamped(here.saturating_add(count));
-                (to..here, to)
-            }
-            Direction::Absolute(row) => {
-                let row = if row < 0 {
-                    end.saturating_add(row)
-                } else {
-                    row
-                };
-                let row = clamped(row);
-                (row..row + 1, row)
+                return Ok((self.advance(count > 0, rows(count))?, count < 0));
             }
             Direction::Relative(count) => {
-                let row = clamped(here.saturating_add(count));
-                (row..row + 1, row)
+                self.advance(count > 0, rows(count) - 1)?;
+                self.advance(count > 0, 1)?
+            }
+            Direction::Absolute(0) => {
+                self.rewind()?;
+                0..0
+            }
+            Direction::Absolute(row) if row < 0 => {
+                self.advance(true, usize::MAX)?;
+                self.advance(false, rows(row) - 1)?;
+                self.advance(false, 1)?
+            }
+            Direction::Absolute(row) => {
+                let before = rows(row) - 1;
+                if before <= self.position / 2 {
+                    self.rewind()?;
+                }
+                let here = self.position + usize::from(self.at_end);
+                match before.checked_sub(here) {
+                    Some(ahead) => self.advance(true, ahead)?,
+                    None => self.advance(false, here - before)?,
+                };
+                self.advance(true, 1)?
             }
         };
-        if self.scroll == Some(false) && self.goes_back(direction) {
-            self.failed = true;
-            return Err(Error::new(
-                SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
-                "cursor can only scan forward",
-            )
-            .hint("Declare it with SCROLL option to enable backward scan."));
-        }
-        let backward = matches!(direction, Direction::Forward(count) if count < 0);
-        let numbers = wanted.start.max(1)..wanted.end.min(end);
-        let mut fetched: Vec<_> = numbers
-            .filter_map(|number| rows.get(usize::try_from(number - 1).ok()?).cloned())
-            .collect();
-        if backward {
-            fetched.reverse();
-        }
-        self.position = usize::try_from(position).unwrap_or(0);
-        Ok(fetched)
+        Ok((went, false))
     }
 }
 
-fn signed(rows: usize) -> i64 {
-    i64::try_from(rows).unwrap_or(i64::MAX - 1)
-}
+/// The number of rows that stands for all.
+const ALL: u64 = i64::MAX.unsigned_abs();
 
 /// The error about a cursor that there is not.
 fn no_cursor(name: &str) -> Error {
@@ -227,6 +337,57 @@ fn no_cursor(name: &str) -> Error {
         SqlState::INVALID_CURSOR_NAME,
         format!("cursor \"{name}\" does not exist"),
     )
+}
+
+/// Refuses what no cursor can be.
+fn refuse_declaration(declare: &Declare, plan: &Plan) -> Result<()> {
+    if !plan.is_query() {
+        return Err(Error::new(
+            SqlState::FEATURE_NOT_SUPPORTED,
+            "DECLARE CURSOR must not contain data-modifying statements in WITH",
+        ));
+    }
+    let Some(lock) = plan.locks().first() else {
+        return Ok(());
+    };
+    let strength = match lock.mode {
+        RowLockMode::KeyShare => "FOR KEY SHARE",
+        RowLockMode::Share => "FOR SHARE",
+        RowLockMode::NoKeyUpdate => "FOR NO KEY UPDATE",
+        RowLockMode::Update => "FOR UPDATE",
+    };
+    let refused = |state, kind: &str, cursors: &str, verdict: &str| {
+        let message = format!("{kind} ... {strength} is not {verdict}");
+        let detail = format!("{cursors} cursors must be READ ONLY.");
+        Err(Error::new(state, message).detail(detail))
+    };
+    let unsupported = SqlState::FEATURE_NOT_SUPPORTED;
+    if declare.hold == Some(true) {
+        return refused(
+            unsupported,
+            "DECLARE CURSOR WITH HOLD",
+            "Holdable",
+            "supported",
+        );
+    }
+    if declare.scroll == Some(true) {
+        return refused(
+            unsupported,
+            "DECLARE SCROLL CURSOR",
+            "Scrollable",
+            "supported",
+        );
+    }
+    if declare.sensitive == Some(true) {
+        let invalid = SqlState::INVALID_CURSOR_DEFINITION;
+        return refused(
+            invalid,
+            "DECLARE INSENSITIVE CURSOR",
+            "Insensitive",
+            "valid",
+        );
+    }
+    Ok(())
 }
 
 /// The query of the cursor that is declared.
@@ -247,37 +408,37 @@ impl Session {
             return Err(Error::unsupported("a BINARY cursor"));
         }
         let (name, hold) = (fold(name), declare.hold == Some(true));
+        let source = Source::of(Statement::Query(query.clone()));
+        let mut prepared = self.prepare(Some(source.clone()), None, &[])?;
+        let Some(plan) = prepared.plan.take() else {
+            return Err(Error::unsupported("a cursor for this statement"));
+        };
+        refuse_declaration(declare, &plan)?;
         if !self.goes_on() && !hold {
             return Err(Error::new(
                 SqlState::NO_ACTIVE_SQL_TRANSACTION,
                 "DECLARE CURSOR can only be used in transaction blocks",
             ));
         }
+        let plan = self.begin_plan(&plan, &source, false).await?;
         if self.portals.get(&name).is_some() {
             return Err(Error::new(
                 SqlState::DUPLICATE_CURSOR,
                 format!("cursor \"{name}\" already exists"),
             ));
         }
-        let source = Source::of(Statement::Query(query.clone()));
-        let prepared = self.prepare(Some(source.clone()), None, &[])?;
-        let Some(plan) = prepared.plan.clone() else {
-            return Err(Error::unsupported("a cursor for this statement"));
-        };
-        if plan.writes().is_some() {
-            return Err(Error::unsupported("a cursor that locks rows"));
-        }
-        let answer = self.run_plan(&plan, &source, &[], true).await?;
-        let mut portal = Portal::new(self, Arc::new(prepared), Vec::new(), Formats::new());
-        portal.answer = Some(answer);
-        portal.scroll = declare.scroll;
+        let bound = self.bind_plan(plan.clone())?;
+        prepared.plan = Some(plan.clone());
+        let (prepared, params, formats) = (Arc::new(prepared), Vec::new(), Formats::new());
+        let mut portal = Portal::new(self, prepared, Some(bound), params, formats);
+        portal.scrolls = declare.scroll.unwrap_or_else(|| plan.goes_backward());
         portal.hold = hold;
         self.portals.insert(&name, portal);
         Ok(Answer::word("DECLARE CURSOR"))
     }
 
     /// FETCH or MOVE.
-    pub(super) fn fetch(
+    pub(super) async fn fetch(
         &mut self,
         statement: &Statement,
         name: &Ident,
@@ -285,7 +446,7 @@ impl Session {
     ) -> Result<Answer> {
         let name = fold(name);
         let direction = Direction::of(direction).ok_or_else(|| Error::unsupported(direction))?;
-        let portal = self.portals.named.get_mut(&name);
+        let portal = self.portals.named.get(&name);
         let portal = portal.ok_or_else(|| no_cursor(&name))?;
         if portal.failed {
             return Err(Error::new(
@@ -293,26 +454,136 @@ impl Session {
                 format!("portal \"{name}\" cannot be run"),
             ));
         }
-        let rows = portal.fetch(direction)?;
+        let ahead = portal.reach(direction).saturating_sub(portal.position);
+        let notices = self.run_ahead(&name, ahead).await?;
+        let portal = self.portals.named.get_mut(&name);
+        let portal = portal.ok_or_else(|| no_cursor(&name))?;
         let moves = is_move_only(statement);
+        portal.failed = true;
+        let (went, backward) = portal.go(direction, moves)?;
+        portal.failed = false;
         let word = if moves { "MOVE" } else { "FETCH" };
+        let tag = Tag::Count(word, went.len() as u64);
+        let mut rows = match moves {
+            true => Vec::new(),
+            false => portal.rows[went].to_vec(),
+        };
+        if backward {
+            rows.reverse();
+        }
         Ok(Answer {
-            tag: Tag::Count(word, rows.len() as u64),
-            rows: if moves { Vec::new() } else { rows },
-            ..Answer::default()
+            rows,
+            tag,
+            notices,
+            replanned: None,
         })
+    }
+
+    /// Runs the query of a cursor so far that it can go on by so many rows. It
+    /// is lost if that ends with an error, or is interrupted.
+    async fn run_ahead(&mut self, name: &str, count: usize) -> Result<Vec<Error>> {
+        let portal = self.portals.named.get_mut(name);
+        let Some((portal, lacking)) = portal.and_then(|p| p.lacks(count).map(|n| (p, n))) else {
+            return Ok(Vec::new());
+        };
+        let Some(mut bound) = portal.bound.take_if(|bound| bound.query.is_some()) else {
+            return Err(Error::unsupported("FETCH from a portal of this statement"));
+        };
+        portal.failed = true;
+        let params = std::mem::take(&mut portal.params);
+        let answer = self.fetch_rows(&mut bound, &params, lacking).await?;
+        let portal = self.portals.named.get_mut(name);
+        let portal = portal.ok_or_else(|| no_cursor(name))?;
+        portal.bound = Some(bound);
+        portal.params = params;
+        portal.failed = false;
+        Ok(portal.take(answer))
+    }
+
+    /// Has cursors that outlive their transaction give all their rows before
+    /// it commits.
+    pub(in crate::postgres) async fn keep_held_cursors(&mut self) -> Result<()> {
+        let named = self.portals.named.iter();
+        let held = named.filter(|(_, portal)| portal.hold && !portal.failed);
+        let names: Vec<String> = held.map(|(name, _)| name.clone()).collect();
+        for name in names {
+            self.run_ahead(&name, usize::MAX).await?;
+            if let Some(portal) = self.portals.named.get_mut(&name) {
+                portal.bound = None;
+            }
+        }
+        Ok(())
+    }
+
+    /// The rows on which the cursors stand that a plan names.
+    pub(in crate::postgres) fn currents(&self, plan: &Plan) -> Result<Vec<Current>> {
+        let mut currents = Vec::new();
+        for (cursor, table) in &plan.cursors {
+            let row = self.current_row(cursor, *table)?;
+            currents.extend(row.map(|row| Current {
+                cursor: cursor.clone(),
+                table: *table,
+                row,
+            }));
+        }
+        Ok(currents)
+    }
+
+    /// The row of a table on which a cursor stands.
+    fn current_row(&self, cursor: &str, table: TableId) -> Result<Option<RowId>> {
+        let wrong = |what: String| {
+            let message = format!("cursor \"{cursor}\" {what}");
+            Err(Error::new(SqlState::INVALID_CURSOR_STATE, message))
+        };
+        let portal = self.portals.get(cursor).ok_or_else(|| no_cursor(cursor))?;
+        if portal.depth == SETTLED {
+            return wrong("is held from a previous transaction".to_owned());
+        }
+        let bound = portal.bound.as_ref();
+        let Some((plan, query)) = bound.and_then(|b| Some((&b.plan, b.query.as_ref()?))) else {
+            return wrong("is not a SELECT query".to_owned());
+        };
+        let name = self.shared.lock().relation_name(table)?;
+        let mut locks = plan.locks().iter().filter(|lock| lock.table == table);
+        let slot = match (locks.next(), locks.next()) {
+            (Some(_), Some(_)) => {
+                return wrong(format!(
+                    "has multiple FOR UPDATE/SHARE references to table \"{name}\""
+                ));
+            }
+            (Some(lock), None) => Some(lock.slot),
+            (None, _) if !plan.locks().is_empty() => {
+                return wrong(format!(
+                    "does not have a FOR UPDATE/SHARE reference to table \"{name}\""
+                ));
+            }
+            (None, _) => plan.scanned_slot(table),
+        };
+        let Some(slot) = slot else {
+            return wrong(format!(
+                "is not a simply updatable scan of table \"{name}\""
+            ));
+        };
+        if portal.at_start || portal.at_end {
+            return wrong("is not positioned on a row".to_owned());
+        }
+        let origins = query.fetching.origins.get(portal.position - 1);
+        let origin = origins.and_then(|origins| origins.get(slot).copied().flatten());
+        Ok(origin.map(|(row, _)| row))
     }
 
     pub(super) fn close(&mut self, cursor: &CloseCursor) -> Result<Answer> {
         match cursor {
             CloseCursor::All => {
                 self.portals.clear();
+                self.drop_portal_snapshots();
                 Ok(Answer::word("CLOSE CURSOR ALL"))
             }
             CloseCursor::Specific { name } => {
                 let name = fold(name);
                 let closed = self.portals.remove(&name);
                 closed.ok_or_else(|| no_cursor(&name))?;
+                self.drop_portal_snapshots();
                 Ok(Answer::word("CLOSE CURSOR"))
             }
         }

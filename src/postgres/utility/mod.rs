@@ -88,6 +88,19 @@ pub(super) async fn run_query(
     }))
 }
 
+/// Runs FETCH and MOVE; None for other statements.
+pub(super) async fn run_cursor(
+    session: &mut Session,
+    statement: &Statement,
+) -> Result<Option<Answer>> {
+    match statement {
+        Statement::Fetch {
+            name, direction, ..
+        } => session.fetch(statement, name, direction).await.map(Some),
+        _ => Ok(None),
+    }
+}
+
 /// Runs what concerns the session alone; None for other statements.
 pub(super) fn run(session: &mut Session, statement: &Statement) -> Result<Option<Answer>> {
     Ok(Some(match statement {
@@ -96,9 +109,6 @@ pub(super) fn run(session: &mut Session, statement: &Statement) -> Result<Option
         Statement::ShowVariable { variable } => set::show(session, variable)?,
         Statement::Discard { object_type } => set::discard(session, *object_type)?,
         Statement::Deallocate { name, .. } => session.deallocate(name)?,
-        Statement::Fetch {
-            name, direction, ..
-        } => session.fetch(statement, name, direction)?,
         Statement::Close { cursor } => session.close(cursor)?,
         _ => return notify::run(session, statement),
     }))

@@ -19,7 +19,7 @@ impl Conversation<'_> {
     pub(super) async fn run_statement(
         &mut self,
         prepared: &Prepared,
-        bound: Option<&Bound>,
+        bound: Option<(&mut Bound, usize)>,
         params: &[Value],
     ) -> Result<Answer, Stop> {
         let copy = match prepared.source.as_ref().map(Source::command) {

@@ -144,8 +144,7 @@ impl Conversation<'_> {
             ));
         }
         let bound = self.session.bind(&prepared).await?;
-        let mut portal = Portal::new(&self.session, prepared, values, result_formats);
-        portal.bound = bound;
+        let portal = Portal::new(&self.session, prepared, bound, values, result_formats);
         self.session.portals.insert(name, portal);
         self.connection.out.bind_complete();
         Ok(())
@@ -191,22 +190,24 @@ impl Conversation<'_> {
         self.connection.labels.push(keyword.answer());
         if portal.prepared.source.is_none() {
             self.connection.out.empty_query();
+        } else if portal.has_run() && !portal.prepared.gives_rows() {
+            return Err(Stop::Sql(Error::new(
+                SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
+                format!("portal \"{name}\" cannot be run"),
+            )));
         } else {
-            match &portal.answer {
-                None => {
-                    let bound = portal.bound.as_ref();
-                    let answer = self.run_statement(&portal.prepared, bound, &portal.params);
-                    portal.answer = Some(answer.await?);
+            let limit = usize::try_from(max_rows).ok().filter(|rows| *rows > 0);
+            let limit = limit.unwrap_or(usize::MAX);
+            if let Some(lacking) = portal.lacks(limit) {
+                let prepared = portal.prepared.clone();
+                let bound = portal.bound.as_mut().map(|bound| (bound, lacking));
+                let answer = self.run_statement(&prepared, bound, &portal.params);
+                let answer = answer.await?;
+                for notice in portal.take(answer) {
+                    self.tell(&notice);
                 }
-                Some(_) if !portal.prepared.gives_rows() => {
-                    return Err(Stop::Sql(Error::new(
-                        SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
-                        format!("portal \"{name}\" cannot be run"),
-                    )));
-                }
-                Some(_) => {}
             }
-            self.send(&mut portal, max_rows);
+            self.send(&mut portal, limit)?;
         }
         let ended = matches!(keyword, Keyword::Commit | Keyword::Rollback);
         if !(ended && self.session.block == Block::None) {
@@ -215,38 +216,28 @@ impl Conversation<'_> {
         Ok(())
     }
 
-    /// Sends the next rows of a portal, all of them for `max_rows` 0.
-    fn send(&mut self, portal: &mut Portal, max_rows: i32) {
-        let Some(answer) = &mut portal.answer else {
-            return;
-        };
-        for notice in std::mem::take(&mut answer.notices) {
-            self.tell(&notice);
-        }
+    /// Sends the next rows of a portal.
+    fn send(&mut self, portal: &mut Portal, limit: usize) -> Result<()> {
         let out = &mut self.connection.out;
         out.date_style = self.session.settings.date_style;
-        let limit = usize::try_from(max_rows).ok().filter(|rows| *rows > 0);
-        let rest = answer.rows.get(portal.position..).unwrap_or_default();
-        let batch = &rest[..rest.len().min(limit.unwrap_or(usize::MAX))];
-        if portal.prepared.gives_rows() {
-            for row in batch {
+        let batch = portal.advance(true, limit)?;
+        let sent = batch.len() as u64;
+        let gives_rows = portal.prepared.gives_rows();
+        if gives_rows {
+            for row in &portal.rows[batch] {
                 out.data_row(portal.prepared.output(), row, &portal.formats);
             }
         }
-        portal.position += batch.len();
         // A full batch is not known to be the last.
-        if limit.is_some_and(|limit| batch.len() == limit) {
+        if !portal.at_end {
             out.portal_suspended();
-            return;
+            return Ok(());
         }
-        let tag = match answer.tag {
-            Tag::Count(word @ "SELECT", _) if portal.prepared.gives_rows() => {
-                Tag::Count(word, batch.len() as u64)
-            }
+        out.command_complete(match portal.tag {
+            Tag::Count(word @ "SELECT", _) if gives_rows => Tag::Count(word, sent),
             tag => tag,
-        };
-        portal.position = answer.rows.len() + 1;
-        out.command_complete(tag);
+        });
+        Ok(())
     }
 }
 

@@ -32,6 +32,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("changes", include_str!("changes.sql")),
     ("constraints", include_str!("constraints.sql")),
     ("deferred", include_str!("deferred.sql")),
+    ("cursors", include_str!("cursors.sql")),
     ("dependencies", include_str!("dependencies.sql")),
     ("definitions", include_str!("definitions.sql")),
     ("comments", include_str!("comments.sql")),

@@ -2,6 +2,7 @@
 //! real one, it is asked too.
 
 mod classic;
+mod cursors;
 mod derived;
 mod found;
 mod ordered;
@@ -73,6 +74,7 @@ fn schedules() -> impl Iterator<Item = (&'static str, String, String)> {
     let classic = classic.map(|(name, steps, transcript)| (*name, plain(steps), plain(transcript)));
     let found = found::SCHEDULES.iter().chain(ordered::SCHEDULES);
     let found = found.chain(watched::SCHEDULES).chain(derived::SCHEDULES);
+    let found = found.chain(cursors::SCHEDULES);
     let found = found.map(|(name, transcript)| (*name, steps(transcript), plain(transcript)));
     classic.chain(found)
 }

@@ -15,9 +15,10 @@ use super::scope::Relation;
 use super::{Analyser, Scope, Typed, first_character, fold, object_name, placed};
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::locks::LockMode;
+use crate::postgres::sql::client::current_of;
 use crate::postgres::sql::expr::{Expr, Sublink};
 use crate::postgres::sql::plan::{
-    Delete, Insert, InsertSource, Matching, OutputColumn, Query as PlanQuery, Update,
+    Access, Delete, Insert, InsertSource, Matching, OutputColumn, Query as PlanQuery, Update,
 };
 use crate::postgres::storage::table::{Column, Generated, TableDef};
 use crate::postgres::types::{Type, Value};
@@ -238,8 +239,22 @@ impl Analyser<'_> {
     }
 
     /// The rows to change: WHERE, and the joins in order.
-    fn matching(&mut self, mut tree: Tree, selection: Option<&Ast>) -> Result<Matching> {
+    fn matching(
+        &mut self,
+        table: &TableDef,
+        mut tree: Tree,
+        selection: Option<&Ast>,
+    ) -> Result<Matching> {
         self.enter("WHERE");
+        if let Some(cursor) = selection.and_then(current_of) {
+            let cursor: Arc<str> = fold(cursor).into();
+            self.cursors.push((cursor.clone(), table.id));
+            let (mut from, filter) = plan_joins(tree, 0);
+            if let Some(target) = from.scan_mut(0) {
+                target.access = Access::Current(cursor);
+            }
+            return Ok(Matching { from, filter });
+        }
         if let Some(selection) = selection {
             let mut condition = self.condition(selection, "WHERE")?;
             self.expand(&mut condition);
@@ -261,7 +276,7 @@ impl Analyser<'_> {
             None => &[],
         };
         let (table, tree) = self.target(&update.table, others)?;
-        let mut source = self.matching(tree, update.selection.as_ref())?;
+        let mut source = self.matching(&table, tree, update.selection.as_ref())?;
         let (returning, output) = self.returning(update.returning.as_deref())?;
         self.enter("UPDATE");
         let mut assignments = self.assignments(&table, &update.assignments)?;
@@ -288,7 +303,7 @@ impl Analyser<'_> {
             return Err(Error::unsupported("DELETE from several tables"));
         };
         let (table, tree) = self.target(target, delete.using.as_deref().unwrap_or(&[]))?;
-        let mut source = self.matching(tree, delete.selection.as_ref())?;
+        let mut source = self.matching(&table, tree, delete.selection.as_ref())?;
         let (returning, output) = self.returning(delete.returning.as_deref())?;
         self.mark_system(&mut source.from);
         let delete = Delete {

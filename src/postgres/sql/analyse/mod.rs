@@ -105,6 +105,8 @@ pub(in crate::postgres) struct Analyser<'a> {
     /// True once one of them was read that depends on the query around it.
     reads_local: bool,
     tables: Vec<(TableId, LockMode)>,
+    /// The cursors on whose rows it works, each with the table.
+    cursors: Vec<(Arc<str>, TableId)>,
     /// The columns that the statement names, and the relations by number 0:
     /// not those inside of the views that it reads.
     reads: BTreeSet<(TableId, i16)>,
@@ -143,6 +145,7 @@ impl<'a> Analyser<'a> {
             named: Vec::new(),
             reads_local: false,
             tables: Vec::new(),
+            cursors: Vec::new(),
             reads: BTreeSet::new(),
             views: Vec::new(),
             as_written: false,
@@ -165,6 +168,7 @@ impl<'a> Analyser<'a> {
             params: std::mem::take(&mut self.params),
             output,
             tables: std::mem::take(&mut self.tables),
+            cursors: std::mem::take(&mut self.cursors),
             catalog_version: self.catalog.version(),
         }))
     }
