@@ -91,6 +91,8 @@ sqlstates! {
     INVALID_COLUMN_REFERENCE = "42P10";
     /// duplicate_column
     DUPLICATE_COLUMN = "42701";
+    /// ambiguous_alias
+    AMBIGUOUS_ALIAS = "42P09";
     /// ambiguous_column
     AMBIGUOUS_COLUMN = "42702";
     /// ambiguous_parameter

@@ -48,7 +48,7 @@ pub(in crate::postgres) async fn fetch(
         let mark = Mark::of(run);
         let before = repeats.then(|| fetching.clone());
         let attempt = attempt(run, plan, query, fetching, wanted).await;
-        if !mark.is_to_be_repeated(run, &attempt).await? {
+        if !mark.begins_again(run, &attempt).await? {
             return attempt;
         }
         *fetching = before.unwrap_or_default();

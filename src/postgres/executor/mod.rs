@@ -334,7 +334,7 @@ pub(super) async fn execute(run: &mut Execution<'_>, plan: &Plan) -> Result<Outc
     loop {
         let mark = Mark::of(run);
         let attempt = attempt(run, plan).await;
-        if !mark.is_to_be_repeated(run, &attempt).await? {
+        if !mark.begins_again(run, &attempt).await? {
             return attempt;
         }
     }
@@ -364,11 +364,7 @@ impl Mark {
 
     /// True if the attempt came to a call that is done by now: it has been
     /// undone, and is to be made again.
-    async fn is_to_be_repeated<T>(
-        self,
-        run: &mut Execution<'_>,
-        attempt: &Result<T>,
-    ) -> Result<bool> {
+    async fn begins_again<T>(self, run: &mut Execution<'_>, attempt: &Result<T>) -> Result<bool> {
         let call = match attempt {
             Err(_) => run.calls.take_pending(),
             Ok(_) => None,

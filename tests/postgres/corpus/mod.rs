@@ -30,6 +30,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("aggregates", include_str!("aggregates.sql")),
     ("catalog", include_str!("catalog.sql")),
     ("changes", include_str!("changes.sql")),
+    ("conflicts", include_str!("conflicts.sql")),
     ("constraints", include_str!("constraints.sql")),
     ("deferred", include_str!("deferred.sql")),
     ("cursors", include_str!("cursors.sql")),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use sqlparser::ast::{ConflictTarget, OnConflict as AstOnConflict, OnConflictAction};
 
+use super::implied::is_implied;
 use super::scope::Relation;
 use super::{Analyser, object_name};
 use crate::postgres::error::{Error, Result, SqlState};
@@ -13,17 +14,23 @@ use crate::postgres::sql::target::InferredTarget;
 use crate::postgres::storage::table::{IndexDef, TableDef};
 
 impl Analyser<'_> {
-    /// The existing row is in slot 0, EXCLUDED goes into slot 1.
+    /// The existing row is in slot 0, EXCLUDED goes into slot 1. No index may
+    /// be found: an error that comes after all others.
     pub(super) fn on_conflict(
         &mut self,
         table: &Arc<TableDef>,
         conflict: &AstOnConflict,
-    ) -> Result<OnConflict> {
+    ) -> Result<(OnConflict, Result<()>)> {
+        let mut found = Ok(());
         let arbiters = match &conflict.conflict_target {
             None => Vec::new(),
             Some(ConflictTarget::Columns(names)) => {
                 let target = InferredTarget::read(names)?;
-                self.inferred(table, &target)?
+                let arbiters = self.inferred(table, &target)?;
+                if arbiters.is_empty() {
+                    found = Err(no_arbiter());
+                }
+                arbiters
             }
             Some(ConflictTarget::OnConstraint(name)) => {
                 let name = object_name(name)?;
@@ -45,7 +52,7 @@ impl Analyser<'_> {
         };
         let update = match &conflict.action {
             OnConflictAction::DoNothing => None,
-            OnConflictAction::DoUpdate(_) if arbiters.is_empty() => {
+            OnConflictAction::DoUpdate(_) if conflict.conflict_target.is_none() => {
                 return Err(Error::new(
                     SqlState::SYNTAX_ERROR,
                     "ON CONFLICT DO UPDATE requires inference specification or constraint name",
@@ -65,18 +72,19 @@ impl Analyser<'_> {
                     Some(filter) => Some(self.condition(filter, "WHERE")?),
                     None => None,
                 };
-                self.scope().relations.pop();
+                let scope = self.scope();
+                scope.out_of_sight = scope.relations.pop();
                 Some(ConflictUpdate {
                     assignments,
                     filter,
                 })
             }
         };
-        Ok(OnConflict { arbiters, update })
+        Ok((OnConflict { arbiters, update }, found))
     }
 
     /// The unique indexes over exactly these keys, whose predicate, if they
-    /// have one, follows from the target's.
+    /// have one, follows from the target's; there may be none.
     fn inferred(&mut self, table: &Arc<TableDef>, target: &InferredTarget) -> Result<Vec<u32>> {
         let mut keys = Vec::new();
         for key in &target.keys {
@@ -87,27 +95,24 @@ impl Analyser<'_> {
             Some(predicate) => self.condition(predicate, "WHERE")?.conjuncts(),
             None => Vec::new(),
         };
+        let given: Vec<&Expr> = predicate.iter().collect();
         let matches = |index: &IndexDef| {
-            let implied = |wanted: &Expr| predicate.contains(wanted);
-            let covered = index
-                .predicate
-                .as_ref()
-                .is_none_or(|wanted| (**wanted).clone().conjuncts().iter().all(implied));
+            let covered = index.predicate.as_ref();
             index.unique
-                && covered
+                && covered.is_none_or(|wanted| is_implied(&given, wanted))
                 && index.keys.iter().all(|key| keys.contains(&key.expr))
                 && keys
                     .iter()
                     .all(|key| index.keys.iter().any(|own| *own.expr == *key))
         };
         let indexes = table.indexes.iter().filter(|index| matches(index));
-        let matching: Vec<u32> = indexes.map(|index| index.id).collect();
-        if matching.is_empty() {
-            return Err(Error::new(
-                SqlState::INVALID_COLUMN_REFERENCE,
-                "there is no unique or exclusion constraint matching the ON CONFLICT specification",
-            ));
-        }
-        Ok(matching)
+        Ok(indexes.map(|index| index.id).collect())
     }
+}
+
+fn no_arbiter() -> Error {
+    Error::new(
+        SqlState::INVALID_COLUMN_REFERENCE,
+        "there is no unique or exclusion constraint matching the ON CONFLICT specification",
+    )
 }

@@ -9,6 +9,7 @@
 use std::sync::Arc;
 
 use super::from::Tree;
+use super::implied::is_implied;
 use super::quals;
 use crate::postgres::sql::expr::{Comparison, Expr};
 use crate::postgres::sql::plan::{Access, Join, JoinKind, Node, Range, Rows, Scan};
@@ -266,28 +267,7 @@ pub(super) fn covers(def: &IndexDef, slot: usize, conditions: &[&Expr]) -> bool 
     let Some(predicate) = &def.predicate else {
         return true;
     };
-    let wanted = at_slot(predicate, slot).conjuncts();
-    wanted.iter().all(|wanted| {
-        conditions
-            .iter()
-            .any(|condition| *condition == wanted || implies_not_null(condition, wanted))
-    })
-}
-
-/// A strict condition on something implies that it is not NULL.
-fn implies_not_null(condition: &Expr, wanted: &Expr) -> bool {
-    let Expr::Is {
-        operand,
-        truth: crate::postgres::sql::expr::Truth::Null,
-        negated: true,
-    } = wanted
-    else {
-        return false;
-    };
-    match condition {
-        Expr::Compare(_, left, right) => left == operand || right == operand,
-        _ => false,
-    }
+    is_implied(conditions, &at_slot(predicate, slot))
 }
 
 /// An expression over a table's own row, as one over a slot.

@@ -12,6 +12,7 @@ mod construct;
 mod dml;
 mod expr;
 mod from;
+mod implied;
 mod join;
 mod locks;
 mod name;

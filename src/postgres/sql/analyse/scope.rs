@@ -101,7 +101,8 @@ pub(super) struct Scope {
     /// Relations before this one are out of sight: a join's ON sees its own
     /// sides alone.
     pub(super) first: usize,
-    /// What INSERT fills, while its source is read: errors alone know of it.
+    /// What INSERT fills, while its source is read, or EXCLUDED, after ON
+    /// CONFLICT: errors alone know of it.
     pub(super) out_of_sight: Option<Relation>,
     /// The aggregates met so far; None where there may be none.
     pub(super) aggregates: Option<Vec<Aggregate>>,
@@ -237,6 +238,14 @@ impl Analyser<'_> {
             let Some(relation) = named.next() else {
                 continue;
             };
+            // A table of the name that ON CONFLICT gives to the new row.
+            if named.next().is_some() {
+                let message = format!("table reference \"{table_name}\" is ambiguous");
+                return Err(located(
+                    Error::new(SqlState::AMBIGUOUS_ALIAS, message),
+                    Some(table),
+                ));
+            }
             let mut columns = relation.columns.iter().enumerate();
             if let Some((index, def)) = columns.find(|(_, def)| def.name == column) {
                 if columns.any(|(_, def)| def.name == column) {

@@ -1,0 +1,54 @@
+-- Which index arbitrates.
+create table t (id int primary key, a int, b text, c int);
+create unique index partial on t (a) where c > 0;
+create unique index lowered on t (lower(b), a);
+create unique index coalesced on t (c) where coalesce(a, 1) > 0;
+create unique index listed on t (b) where a in (1, 2, 3);
+create unique index either on t (c, b) where a > 5 or b is not null;
+insert into t values (1, 1, 'one', 1);
+insert into t values (2, 1, 'two', 2) on conflict (a) where c > 0 do nothing;
+insert into t values (2, 1, 'two', 2) on conflict (a) where c > 5 do nothing;
+insert into t values (2, 1, 'two', 2) on conflict (a) where c = 5 do nothing;
+insert into t values (2, 1, 'two', 2) on conflict (a) where c in (5, 6) do nothing;
+insert into t values (2, 1, 'two', 2) on conflict (a) where c >= 1 do nothing;
+insert into t values (2, 1, 'two', 2) on conflict (a) where 5 < c and b = 'x' do nothing;
+insert into t values (2, 1, 'two', 2) on conflict (a) where c > 5 or c = 2 do nothing;
+insert into t values (2, 1, 'two', 2) on conflict (a) where c >= 0 do nothing;
+insert into t values (2, 1, 'two', 2) on conflict (a) where c > -1 do nothing;
+insert into t values (2, 1, 'two', 2) on conflict (a) where c <> 0 do nothing;
+insert into t values (2, 1, 'two', 2) on conflict (a) where c is not null do nothing;
+insert into t values (2, 1, 'two', 2) on conflict (a) do nothing;
+insert into t values (3, 1, 'ONE', 3) on conflict (a, lower(b)) do nothing;
+insert into t values (3, 1, 'ONE', 3) on conflict (lower(b), a, a) do update set b = excluded.b;
+insert into t values (3, 1, 'ONE', 3) on conflict (lower(b)) do nothing;
+insert into t values (3, 1, 'ONE', 3) on conflict (b, a) do nothing;
+insert into t values (4, 9, 'nine', 1) on conflict (c) where coalesce(a, 1) > 1 do nothing;
+insert into t values (4, 9, 'nine', 1) on conflict (c) where coalesce(a, 2) > 1 do nothing;
+insert into t values (5, 9, 'ONE', 7) on conflict (b) where a = 2 do nothing;
+insert into t values (6, 9, 'ONE', 8) on conflict (b) where a in (1, 3) do nothing;
+insert into t values (7, 9, 'ONE', 9) on conflict (b) where a in (1, 4) do nothing;
+insert into t values (8, 9, 'x', 1) on conflict (c, b) where a > 7 do nothing;
+insert into t values (9, 9, 'x', 2) on conflict (c, b) where b = 'y' do nothing;
+select * from t order by id;
+-- What is complained of first.
+insert into t values (1) on conflict (c, a) do update set missing = 1;
+insert into t values (1) on conflict (c, a) do update set c = excluded.missing;
+insert into t values (1) on conflict (c, a) do update set c = excluded.tableoid::int;
+insert into t values (1) on conflict (c, a) do nothing returning missing;
+insert into t values (1) on conflict do update set c = 1;
+insert into t values (1) on conflict on constraint partial do nothing;
+insert into t values (1) on conflict on constraint t_pkey do nothing returning id;
+-- EXCLUDED is in sight of SET and WHERE alone.
+insert into t values (1) on conflict (id) do update set c = excluded.c returning excluded.c;
+insert into t values (1) on conflict (id) do nothing returning excluded.c;
+insert into t values (1) on conflict (id) do update set c = excluded.c returning c;
+insert into t as excluded values (1) on conflict (id) do update set c = excluded.c;
+insert into t as excluded values (1) on conflict (id) do update set c = 5 returning excluded.c;
+create table excluded (key int primary key, data text);
+insert into excluded values (1, '1') on conflict (key) do update set data = excluded.data returning *;
+insert into excluded as target values (1, '1') on conflict (key) do update set data = excluded.data returning *;
+insert into excluded as target values (1, '2') on conflict (key) do update set data = excluded.data returning target.*;
+insert into excluded values (1, '3') on conflict (key) do update set data = 3 returning excluded.*;
+-- What a partial index finds.
+select id from t where a = 1 and c > 3 order by id;
+select id from t where a = 1 and c in (1, 2) order by id;
