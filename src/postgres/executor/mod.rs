@@ -45,7 +45,7 @@ use super::storage::table::TableId;
 use super::transaction::Transaction;
 use super::types::{Row, Value};
 
-pub(super) use ddl::{Defined, alter_sequence, define, define_for};
+pub(super) use ddl::{BEING_USED, Defined, alter_sequence, define, define_for, object_in_use};
 pub(super) use fetch::{Fetching, fetch};
 pub(super) use foreign_key::{Event, check_deferred, check_due};
 pub(super) use outlast::Outlasting;
@@ -258,9 +258,18 @@ pub(super) async fn lock_relation(
     if transaction.holds(tag, mode) {
         return Ok(());
     }
+    if mode == LockMode::AccessExclusive {
+        identify(shared, transaction);
+    }
     acquire(shared, transaction.pid, settings, tag, mode, name).await?;
     transaction.keep_lock(tag, mode);
     Ok(())
+}
+
+/// Who is to have ACCESS EXCLUSIVE on a relation needs an id, by which the log
+/// tells standbys of the lock.
+pub(super) fn identify(shared: &Shared, transaction: &mut Transaction) {
+    transaction.xid(&mut shared.lock());
 }
 
 /// Takes a lock, for the caller to keep; `name` is what it is on.

@@ -458,7 +458,7 @@ impl Session {
         if let Some(answer) = self.create_table_as(statement).await? {
             return Ok(answer);
         }
-        let in_use = self.portals.tables();
+        let in_use = self.portals.opened();
         let (shared, transaction, settings) = self.in_transaction()?;
         transaction.take_snapshot(&mut shared.lock());
         let defined = executor::define(

@@ -92,10 +92,7 @@ impl<'a> Deparser<'a> {
         };
         let bare = match written {
             Expr::Column { .. } => true,
-            Expr::Written(inner) => match &**inner {
-                Expr::Call(builtin, _) => builtin.name != "timezone",
-                _ => false,
-            },
+            Expr::Written(inner) => matches!(**inner, Expr::Call(..)),
             other => looks_like_call(other),
         };
         let shown = self.show(written);

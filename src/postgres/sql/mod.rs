@@ -13,6 +13,7 @@ mod expr;
 mod functions;
 mod grammar;
 mod numbers;
+mod opened;
 mod options;
 mod parse;
 mod plan;

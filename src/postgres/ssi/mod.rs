@@ -41,8 +41,8 @@ struct Seq(u64);
 #[derive(Debug)]
 struct Sxact {
     pid: Pid,
-    /// Its id, once it has one, and those of its subtransactions.
-    xids: Vec<Xid>,
+    /// Its id, once it has one by which it can be found.
+    xid: Option<Xid>,
     snapshot: Csn,
     /// The newest commit that its snapshot sees.
     last_commit_before: Seq,
@@ -117,13 +117,10 @@ impl Ssi {
 
     /// Registers a transaction with its snapshot. None if nothing it could
     /// do matters: it only reads, and nobody who writes is running.
-    pub(super) fn begin(
-        &mut self,
-        pid: Pid,
-        xid: Xid,
-        snapshot: Csn,
-        read_only: bool,
-    ) -> Option<SxactId> {
+    ///
+    /// An id that it has by then is not looked up, as in PostgreSQL: who reads
+    /// what it overwrites has no conflict with it.
+    pub(super) fn begin(&mut self, pid: Pid, snapshot: Csn, read_only: bool) -> Option<SxactId> {
         let mut possibly_unsafe = BTreeSet::new();
         if read_only {
             let sxacts = &self.sxacts;
@@ -144,7 +141,7 @@ impl Ssi {
             id,
             Sxact {
                 pid,
-                xids: Vec::new(),
+                xid: None,
                 snapshot,
                 last_commit_before: self.last_commit,
                 prepared: None,
@@ -167,16 +164,13 @@ impl Ssi {
         if !read_only {
             self.writers.insert(id);
         }
-        if xid.is_some() {
-            self.register(id, xid);
-        }
         Some(id)
     }
 
     /// The transaction has got an id.
     pub(super) fn register(&mut self, id: SxactId, xid: Xid) {
         if let Some(sxact) = self.sxacts.get_mut(&id) {
-            sxact.xids.push(xid);
+            sxact.xid = Some(xid);
             self.by_xid.insert(xid, id);
         }
     }
@@ -387,7 +381,7 @@ impl Ssi {
                 reader.out_conflicts.remove(&id);
             }
         }
-        for xid in &sxact.xids {
+        if let Some(xid) = &sxact.xid {
             self.by_xid.remove(xid);
         }
     }

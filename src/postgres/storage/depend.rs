@@ -42,6 +42,14 @@ impl Object {
         };
         self == whole || of_whole
     }
+
+    fn needs(self, on: Object, need: Need) -> Dependency {
+        Dependency {
+            object: self,
+            on,
+            need,
+        }
+    }
 }
 
 /// How much one needs the other.
@@ -61,30 +69,6 @@ pub(in crate::postgres) struct Dependency {
     pub(in crate::postgres) object: Object,
     pub(in crate::postgres) on: Object,
     pub(in crate::postgres) need: Need,
-}
-
-fn auto(object: Object, on: Object) -> Dependency {
-    Dependency {
-        object,
-        on,
-        need: Need::Auto,
-    }
-}
-
-fn normal(object: Object, on: Object) -> Dependency {
-    Dependency {
-        object,
-        on,
-        need: Need::Normal,
-    }
-}
-
-fn internal(object: Object, on: Object) -> Dependency {
-    Dependency {
-        object,
-        on,
-        need: Need::Internal,
-    }
 }
 
 fn column(table: TableId, index: usize) -> Object {
@@ -126,11 +110,11 @@ pub(in crate::postgres) fn dependencies(
 /// at none.
 fn of_columns(def: &TableDef, object: Object, columns: &[usize]) -> Vec<Dependency> {
     if columns.is_empty() {
-        return vec![auto(object, Object::Relation(def.id.0))];
+        return vec![object.needs(Object::Relation(def.id.0), Need::Auto)];
     }
     let columns = columns.iter();
     columns
-        .map(|index| auto(object, column(def.id, *index)))
+        .map(|index| object.needs(column(def.id, *index), Need::Auto))
         .collect()
 }
 
@@ -141,8 +125,8 @@ fn of_sequence(def: &TableDef, sequence: &SequenceDef) -> Option<Dependency> {
     let index = columns.position(|column| sequence.is_of(column))?;
     let (own, owner) = (Object::Relation(sequence.id.0), column(def.id, index));
     Some(match def.columns[index].identity {
-        true => internal(own, owner),
-        false => auto(own, owner),
+        true => own.needs(owner, Need::Internal),
+        false => own.needs(owner, Need::Auto),
     })
 }
 
@@ -161,17 +145,19 @@ fn of_default(def: &TableDef, index: usize, given: &Column) -> Vec<Dependency> {
     };
     if given.generated == Some(Generated::Stored) {
         let from = default.columns().into_iter();
-        let from = from.map(|from| normal(own, column(def.id, from)));
-        return std::iter::once(internal(own, owner)).chain(from).collect();
+        let from = from.map(|from| own.needs(column(def.id, from), Need::Normal));
+        return std::iter::once(own.needs(owner, Need::Internal))
+            .chain(from)
+            .collect();
     }
-    let mut all = vec![auto(own, owner)];
+    let mut all = vec![own.needs(owner, Need::Auto)];
     default.any(&mut |part| {
         let named = match part {
             Expr::NextValue(sequence) => Some(sequence.0),
             Expr::Const(Value::Object(object)) => Some(object.oid),
             _ => None,
         };
-        all.extend(named.map(|id| normal(own, Object::Relation(id))));
+        all.extend(named.map(|id| own.needs(Object::Relation(id), Need::Normal)));
         false
     });
     all
@@ -187,7 +173,7 @@ fn of_index(def: &TableDef, index: &IndexDef) -> Vec<Dependency> {
     let (object, mut all) = match index.is_constraint() {
         true => {
             let constraint = Object::Constraint(index.id);
-            (constraint, vec![internal(own, constraint)])
+            (constraint, vec![own.needs(constraint, Need::Internal)])
         }
         false => (own, Vec::new()),
     };
@@ -198,11 +184,11 @@ fn of_index(def: &TableDef, index: &IndexDef) -> Vec<Dependency> {
 fn of_reference(def: &TableDef, key: &ForeignKey, parent: Option<&TableDef>) -> Vec<Dependency> {
     let object = Object::Constraint(key.id);
     let own = key.columns.iter();
-    let own = own.map(|index| auto(object, column(def.id, *index)));
+    let own = own.map(|index| object.needs(column(def.id, *index), Need::Auto));
     let referred = key.parent_columns.iter();
-    let referred = referred.map(|index| normal(object, column(key.parent, *index)));
+    let referred = referred.map(|index| object.needs(column(key.parent, *index), Need::Normal));
     let index = parent.and_then(|parent| parent.referred_index(&key.parent_columns));
-    let index = index.map(|index| normal(object, Object::Relation(index.id)));
+    let index = index.map(|index| object.needs(Object::Relation(index.id), Need::Normal));
     own.chain(referred).chain(index).collect()
 }
 
@@ -216,9 +202,9 @@ fn of_view(catalog: &Catalog, id: u32, view: &View) -> Vec<Dependency> {
             Some(number) => Object::Column(relation.0, number),
             None => Object::Relation(relation.0),
         };
-        normal(rule, on)
+        rule.needs(on, Need::Normal)
     });
-    std::iter::once(internal(rule, Object::Relation(id)))
+    std::iter::once(rule.needs(Object::Relation(id), Need::Internal))
         .chain(needs)
         .collect()
 }

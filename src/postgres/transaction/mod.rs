@@ -161,8 +161,7 @@ impl Transaction {
                 if self.isolation.keeps_snapshot() {
                     self.snapshot = Some(csn);
                     if self.isolation == Isolation::Serializable {
-                        let (pid, xid) = (self.pid, self.xid);
-                        self.ssi = engine.ssi.begin(pid, xid, csn, self.read_only);
+                        self.ssi = engine.ssi.begin(self.pid, csn, self.read_only);
                     }
                 } else {
                     self.statement_snapshot = Some(csn);

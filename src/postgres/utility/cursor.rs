@@ -100,14 +100,11 @@ impl Portals {
         self.named.retain(|_, portal| kept(portal));
     }
 
-    /// The tables that are read by what belongs to the running transaction.
-    pub(in crate::postgres) fn tables(&self) -> Vec<TableId> {
+    /// The relations that what belongs to the running transaction has open.
+    pub(in crate::postgres) fn opened(&self) -> Vec<u32> {
         let live = self.all().filter(|portal| portal.depth != SETTLED);
         let plans = live.filter_map(|portal| portal.prepared.plan.as_ref());
-        plans
-            .flat_map(|plan| &plan.tables)
-            .map(|(id, _)| *id)
-            .collect()
+        plans.flat_map(|plan| plan.opened()).collect()
     }
 
     /// The snapshots of those whose queries have rows to give.

@@ -4,7 +4,7 @@ use sqlparser::ast::{Lock, Statement};
 
 use crate::postgres::engine::{Engine, Shared};
 use crate::postgres::error::{Error, Result, SqlState, not_supported_for};
-use crate::postgres::executor::lock_relation;
+use crate::postgres::executor::{identify, lock_relation};
 use crate::postgres::locks::{Indexes, LockMode, LockTag};
 use crate::postgres::session::{Answer, Session};
 use crate::postgres::settings::Settings;
@@ -112,6 +112,9 @@ async fn lock_one(
     name: &str,
 ) -> Result<()> {
     if nowait {
+        if mode == LockMode::AccessExclusive {
+            identify(shared, transaction);
+        }
         if !shared.lock().locks.try_acquire(tag, mode, transaction.pid) {
             return Err(Error::new(
                 SqlState::LOCK_NOT_AVAILABLE,

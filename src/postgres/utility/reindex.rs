@@ -11,7 +11,7 @@
 
 use crate::postgres::engine::Engine;
 use crate::postgres::error::{Error, Result, SqlState};
-use crate::postgres::executor::{Outlasting, lock_relation};
+use crate::postgres::executor::{BEING_USED, Outlasting, lock_relation, object_in_use};
 use crate::postgres::locks::{LockMode, LockTag};
 use crate::postgres::session::{Answer, Session};
 use crate::postgres::sql::{Reindex, object_name};
@@ -26,6 +26,7 @@ impl Session {
             self.prevent_in_block("REINDEX CONCURRENTLY")?;
         }
         self.ensure_transaction()?;
+        let opened = self.portals.opened();
         let (shared, transaction, settings) = self.in_transaction()?;
         transaction.take_snapshot(&mut shared.lock());
         loop {
@@ -50,6 +51,12 @@ impl Session {
             }
             if find(&shared.lock(), top, &name, command.index)? != found {
                 continue;
+            }
+            if let Some(used) = indexes.iter().find(|index| opened.contains(index)) {
+                let engine = shared.lock();
+                let name = engine.catalog.relation_name(*used, &engine.clog, top);
+                let name = name.unwrap_or_default();
+                return Err(object_in_use("REINDEX INDEX", &name, BEING_USED));
             }
             transaction.release_snapshot(&mut shared.lock());
             if command.concurrently && indexed {
@@ -95,7 +102,9 @@ fn find(engine: &Engine, top: Xid, name: &str, index: bool) -> Result<(TableId, 
         catalog.find(name, clog, top)
     };
     if let Some(table) = table {
-        let indexes = table.def.indexes.iter().map(|index| index.id);
+        let indexes = table.def.indexes.iter();
+        let concerned = indexes.filter(|other| !index || *other.name == *name);
+        let indexes = concerned.map(|index| index.id);
         return Ok((table.def.id, indexes.collect()));
     }
     if !catalog.has_relation(name, clog, top) {

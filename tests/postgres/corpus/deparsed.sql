@@ -264,7 +264,7 @@ CREATE INDEX w1 ON w (s text_pattern_ops, v varchar_pattern_ops);
 CREATE INDEX w3 ON w (date_trunc('day', l), extract(year from dt), (j ->> 'a'));
 CREATE INDEX w4 ON w ((a IS NULL), (NOT bb), (-a), (CASE WHEN bb THEN 1 END));
 CREATE INDEX w5 ON w (abs(a), coalesce(a, 0), greatest(a, b), nullif(a, 1), (ARRAY[a, b]), (ar[1]));
-CREATE INDEX w6 ON w (substring(s from 1 for 3), trim(s), position('a' in s), (l AT TIME ZONE 'UTC'));
+CREATE INDEX w6 ON w (substring(s from 1 for 3), trim(s), position('a' in s));
 CREATE INDEX w7 ON w ((a::text), (s::int), (v::text), ('x'::text), (5));
 CREATE INDEX w8 ON w (lower(s) DESC, (a+b) NULLS FIRST, upper(v) DESC NULLS LAST);
 CREATE INDEX w9 ON w (a) WHERE NOT bb;
@@ -280,6 +280,11 @@ SELECT indoption[0] & 1::smallint, pg_typeof(2::smallint & 3::smallint), 6 & 2::
 SELECT r.name, (r.keys).x, (r.keys).n FROM (SELECT c.relname AS name, information_schema._pg_expandarray(i.indkey) AS keys FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = 'g'::regclass) r ORDER BY 1, 3;
 SELECT information_schema._pg_expandarray(indkey) AS keys, (information_schema._pg_expandarray(indkey)).n FROM pg_index WHERE indexrelid = 'kp'::regclass ORDER BY 2;
 SELECT (keys).y FROM (SELECT information_schema._pg_expandarray(indkey) AS keys FROM pg_index WHERE indexrelid = 'kp'::regclass) r;
+CREATE TABLE zoned (l timestamp);
+CREATE INDEX zoned_l ON zoned ((l AT TIME ZONE 'UTC'));
+-- 15.18
+SELECT pg_get_indexdef('zoned_l'::regclass);
+DROP TABLE zoned;
 -- Collations.
 CREATE TABLE collated (x text COLLATE "C", y text, v varchar(4), n int, CHECK (y COLLATE "C" > 'a'), CHECK (lower(y COLLATE "C") || v COLLATE "C" = 'b'), CHECK ((y || v) COLLATE "C" IN ('a', 'b') AND NOT y COLLATE "C" LIKE 'z%'), CHECK ('a' COLLATE "C" < y));
 SELECT pg_get_constraintdef(oid), pg_get_constraintdef(oid, true) FROM pg_constraint WHERE conrelid = 'collated'::regclass ORDER BY oid;

@@ -519,6 +519,7 @@ SELECT string_agg(DISTINCT c.relname || ':' || l.mode, ' ' ORDER BY c.relname ||
 ROLLBACK;
 BEGIN;
 ALTER TABLE b ALTER COLUMN id TYPE bigint;
+-- 15.18
 SELECT string_agg(DISTINCT c.relname || ':' || l.mode, ' ' ORDER BY c.relname || ':' || l.mode) AS locks FROM pg_locks l JOIN pg_class c ON c.oid = l.relation WHERE l.pid = pg_backend_pid() AND c.relname !~ '^pg_' AND c.relkind <> 'i';
 ROLLBACK;
 BEGIN;
@@ -616,4 +617,19 @@ ROLLBACK;
 BEGIN;
 SELECT 1 FROM plain WHERE EXISTS (SELECT FROM vw2);
 SELECT string_agg(DISTINCT c.relname || ':' || l.mode, ' ' ORDER BY c.relname || ':' || l.mode) AS locks FROM pg_locks l JOIN pg_class c ON c.oid = l.relation WHERE l.pid = pg_backend_pid() AND c.relname !~ '^pg_' AND c.relkind <> 'i';
+ROLLBACK;
+-- Who takes a table for itself has an id.
+BEGIN;
+LOCK TABLE a IN EXCLUSIVE MODE;
+SELECT pg_current_xact_id_if_assigned() IS NULL;
+LOCK TABLE a;
+SELECT pg_current_xact_id_if_assigned() IS NULL;
+ROLLBACK;
+BEGIN;
+LOCK TABLE a NOWAIT;
+SELECT pg_current_xact_id_if_assigned() IS NULL;
+ROLLBACK;
+BEGIN READ ONLY;
+LOCK TABLE a;
+SELECT pg_current_xact_id_if_assigned() IS NULL;
 ROLLBACK;

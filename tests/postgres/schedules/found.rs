@@ -601,6 +601,21 @@ pub const SCHEDULES: &[(&str, &str)] = &[
         b: SELECT count(*) FROM stock -> (3) 1
         ",
     ),
+    (
+        "an id that is older than the snapshot is not found when what it changed is read",
+        "
+        r: BEGIN ISOLATION LEVEL SERIALIZABLE -> 0
+        w: BEGIN ISOLATION LEVEL SERIALIZABLE -> 0
+        w: LOCK TABLE stock IN ACCESS EXCLUSIVE MODE -> 0
+        r: SELECT sku FROM stock WHERE price = 5 -> waits
+        w: SELECT count(*) FROM stock -> (3) 1
+        w: UPDATE stock SET price = 5 WHERE sku = 'c' -> 1
+        w: COMMIT -> 0
+        r: ... SELECT sku FROM stock WHERE price = 5 -> 0
+        r: UPDATE stock SET left_over = 0 WHERE sku = 'b' -> 1
+        r: COMMIT -> 0
+        ",
+    ),
 ];
 
 /// Where a real server lets two sessions go at once and the faster decides:

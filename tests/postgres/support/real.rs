@@ -49,14 +49,19 @@ impl Real {
         self.0.address()
     }
 
+    /// Its server_version_num.
+    pub fn release(&self) -> u32 {
+        outside(async {
+            let client = connect(&self.address()).await;
+            let row = client.query_one("SHOW server_version_num", &[]).await;
+            row.unwrap().get::<_, String>(0).parse().unwrap()
+        })
+    }
+
     /// What the simulated server must be told to be of this server's release.
     pub fn options(&self) -> Options {
-        let release = outside(async {
-            let client = connect(&self.address()).await;
-            shown(client.simple_query("SHOW server_version_num").await)
-        });
         Options {
-            on_conflict_reads: release >= format!("(1) {ON_CONFLICT_READS_SINCE}"),
+            on_conflict_reads: self.release() >= ON_CONFLICT_READS_SINCE,
             ..Options::default()
         }
     }

@@ -66,6 +66,16 @@ fn lock_mode(operation: &AlterTableOperation) -> LockMode {
     }
 }
 
+/// A new name is no matter to a cursor that is open.
+fn renames(op: &AlterTableOperation) -> bool {
+    matches!(
+        op,
+        AlterTableOperation::RenameColumn { .. }
+            | AlterTableOperation::RenameConstraint { .. }
+            | AlterTableOperation::RenameTable { .. }
+    )
+}
+
 impl Work<'_> {
     pub(super) async fn alter_table(&mut self, alter: &AlterTable) -> Result<()> {
         let name = object_name(&alter.name)?;
@@ -80,7 +90,9 @@ impl Work<'_> {
             }
             return Err(undefined_table(&name));
         };
-        self.refuse_in_use(id, "ALTER TABLE")?;
+        if !alter.operations.iter().all(renames) {
+            self.refuse_in_use(id, "ALTER TABLE")?;
+        }
         for operation in &alter.operations {
             let altered = self.alter(id, &name, operation).await;
             altered.map_err(|error| match operation {
@@ -331,6 +343,12 @@ impl Work<'_> {
         let def = self.shared.lock().table(id)?.def.clone();
         let mut constraints = def.constraints();
         if let Some((constraint, _)) = constraints.find(|(_, other)| ***other == *name) {
+            let mut keys = def.foreign_keys.iter();
+            if let Some(key) = keys.find(|key| key.id == constraint && key.parent != id) {
+                let parent = (key.parent, LockMode::AccessExclusive);
+                self.lock_missing(&[parent]).await?;
+                self.refuse_in_use(key.parent, "ALTER TABLE")?;
+            }
             let constraint = Object::Constraint(constraint);
             return self.delete(&[constraint], cascade).await;
         }
@@ -498,11 +516,10 @@ impl Work<'_> {
     /// A column's foreign keys, and those that refer to it, are made anew with
     /// its type.
     async fn lock_to_retype(&mut self, id: TableId, name: &Ident) -> Result<()> {
-        let (keys, sequence): (Vec<(TableId, ForeignKey)>, _) = {
+        let keys: Vec<(TableId, ForeignKey)> = {
             let engine = self.shared.lock();
             let def = &engine.table(id)?.def;
             let index = column_of(def, name)?;
-            let sequence = def.columns[index].sequence;
             let own = def.foreign_keys.iter().map(|key| (id, key.clone()));
             let top = self.transaction.xid;
             let others = engine.catalog.references(id, &engine.clog, top);
@@ -511,10 +528,8 @@ impl Work<'_> {
                 let own = *child == id && key.columns.contains(&index);
                 own || (key.parent == id && key.parent_columns.contains(&index))
             };
-            (own.chain(others).filter(uses).collect(), sequence)
+            own.chain(others).filter(uses).collect()
         };
-        let sequence = sequence.map(|id| (TableId(id.0), LockMode::AccessShare));
-        self.lock_missing(sequence.as_slice()).await?;
         let children = keys.iter().map(|(child, _)| *child);
         let tables = children.chain(keys.iter().map(|(_, key)| key.parent));
         let locks: Vec<_> = tables.map(|id| (id, LockMode::AccessExclusive)).collect();

@@ -409,6 +409,7 @@ impl Work<'_> {
     }
 
     fn drop_index(&mut self, table: TableId, id: u32) -> Result<()> {
+        self.refuse_in_use(TableId(id), "DROP INDEX")?;
         let mut engine = self.shared.lock();
         let before = engine.table(table)?.def.clone();
         let Some(index) = before.index(id) else {

@@ -37,13 +37,24 @@ pub(in crate::postgres) struct Defined {
     pub(in crate::postgres) notices: Vec<Error>,
 }
 
+/// Why a relation is left alone that a cursor of the session has open.
+pub(in crate::postgres) const BEING_USED: &str =
+    "it is being used by active queries in this session";
+
+pub(in crate::postgres) fn object_in_use(what: &str, name: &str, why: &str) -> Error {
+    Error::new(
+        SqlState("55006"),
+        format!("cannot {what} \"{name}\" because {why}"),
+    )
+}
+
 /// What a definition works with.
 pub(super) struct Work<'a> {
     shared: &'a Shared,
     transaction: &'a mut Transaction,
     settings: &'a Settings,
-    /// The tables that the session's own cursors read.
-    in_use: &'a [TableId],
+    /// The relations that the session's own cursors have open.
+    in_use: &'a [u32],
     /// CONCURRENTLY: nobody is kept from the rows meanwhile.
     concurrently: bool,
     notices: Vec<Error>,
@@ -71,7 +82,7 @@ pub(in crate::postgres) async fn define(
     shared: &Shared,
     transaction: &mut Transaction,
     settings: &Settings,
-    in_use: &[TableId],
+    in_use: &[u32],
     statement: &Statement,
     concurrently: bool,
 ) -> Result<Option<Defined>> {
@@ -362,23 +373,20 @@ impl Work<'_> {
         }
     }
 
-    /// Refuses to touch a table that a cursor of the session reads, or of
-    /// which foreign keys are yet to be checked.
+    /// Refuses to touch a relation that a cursor of the session has open, or a
+    /// table of which foreign keys are yet to be checked.
     fn refuse_in_use(&self, id: TableId, what: &str) -> Result<()> {
         let mut deferred = self.transaction.deferred.iter();
-        let why = if self.in_use.contains(&id) {
-            "it is being used by active queries in this session"
+        let why = if self.in_use.contains(&id.0) {
+            BEING_USED
         } else if deferred.any(|event| event.table() == id) {
             "it has pending trigger events"
         } else {
             return Ok(());
         };
-        let engine = self.shared.lock();
-        let name = &engine.table(id)?.def.name;
-        Err(Error::new(
-            SqlState("55006"),
-            format!("cannot {what} \"{name}\" because {why}"),
-        ))
+        let (engine, top) = (self.shared.lock(), self.transaction.xid);
+        let name = engine.catalog.relation_name(id.0, &engine.clog, top);
+        Err(object_in_use(what, &name.unwrap_or_default(), why))
     }
 
     /// Locks a table that must be there.
