@@ -217,8 +217,11 @@ impl Spec {
             }
             Find::Unknown => return None,
         };
+        if last >= count {
+            return None;
+        }
         let (first, step) = (usize::try_from(first).ok()?, usize::try_from(step).ok()?);
-        let indices = first..usize::try_from(last.min(count - 1) + 1).ok()?;
+        let indices = first..usize::try_from(last + 1).ok()?;
         Some(indices.step_by(step.max(1)).collect())
     }
 

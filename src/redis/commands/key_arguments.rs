@@ -12,6 +12,9 @@ pub(super) fn getkeys(_: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     let Some(command) = find(called) else {
         return Reply::error("ERR Invalid command specified");
     };
+    if !facts(command.name).is_some_and(Facts::has_keys) {
+        return Reply::error("ERR The command has no key arguments");
+    }
     if !command.accepts(called.len()) {
         return Reply::error("ERR Invalid number of arguments specified for command");
     }

@@ -161,14 +161,17 @@ fn keys_and_flags(_: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     let Some(command) = find(called) else {
         return Reply::error("ERR Invalid command specified");
     };
+    let Some(facts) = facts(command.name).filter(|facts| facts.has_keys()) else {
+        return Reply::error("ERR The command has no key arguments");
+    };
     if !command.accepts(called.len()) {
         return Reply::error("ERR Invalid number of arguments specified for command");
     }
-    let keys = facts(command.name).map(|facts| facts.describe_keys(called));
-    match keys.filter(|keys| !keys.is_empty()) {
-        Some(keys) => Reply::Array(keys),
-        None => Reply::error("ERR The command has no key arguments"),
+    let keys = facts.describe_keys(called);
+    if keys.is_empty() && !command.flags.has(Flags::NO_MANDATORY_KEYS) {
+        return Reply::error("ERR Invalid arguments specified for command");
     }
+    Reply::Array(keys)
 }
 
 fn command_help(_: &mut Context<'_>, _: &[&[u8]]) -> Reply {
