@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::acl::Called;
 use super::blocked::{Attempt, Ticket, Waiter};
 use super::bug::Bug;
 use super::client::{Client, ClientId, Waiting};
@@ -354,7 +355,11 @@ impl Engine {
         if !client.authenticated && !flags.has(Flags::NO_AUTH) {
             return Some(Reply::error("NOAUTH Authentication required."));
         }
-        if let Some(denied) = self.server.denied(client, command, args, false) {
+        let called = match client.transaction {
+            Some(_) => Called::InTransaction,
+            None => Called::Directly,
+        };
+        if let Some(denied) = self.server.denied(client, command, args, called) {
             return Some(denied.reply(command));
         }
         if let Some(refusal) = gate::by_role(&self.keyspace, &self.server, client, flags) {
@@ -792,10 +797,8 @@ pub(super) fn execute_queued(
 ) -> Attempt {
     let args: Vec<&[u8]> = queued.args.iter().map(|arg| &arg[..]).collect();
     context.now = wall_clock_ms();
-    let denied = context
-        .server
-        .denied(context.client, queued.command, &args, false);
-    match denied {
+    let Context { server, client, .. } = context;
+    match server.denied(client, queued.command, &args, Called::InTransaction) {
         Some(denied) => Attempt::Done(denied.since_queued()),
         None => attempt(context, scripts, queued.command, &args),
     }
@@ -877,7 +880,8 @@ fn allowed_in_script(
             "ERR Can not execute the command on a stale replica",
         ));
     }
-    if let Some(denied) = context.server.denied(context.client, command, args, true) {
+    let Context { server, client, .. } = context;
+    if let Some(denied) = server.denied(client, command, args, Called::InScript) {
         return Err(denied.in_script());
     }
     if permit.read_only && flags.has(Flags::WRITE.and(Flags::MAY_REPLICATE)) {

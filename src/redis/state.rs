@@ -8,7 +8,7 @@ use bytes::Bytes;
 use indexmap::{IndexMap, IndexSet};
 use rustc_hash::FxBuildHasher;
 
-use super::acl::{Acl, Denied, Entry};
+use super::acl::{Acl, Called, Denied, Entry};
 use super::client::{Client, ClientId};
 use super::clients::Clients;
 use super::commands::{Command, Flags};
@@ -143,7 +143,7 @@ impl ServerState {
         client: &Client,
         command: &Command,
         args: &[&[u8]],
-        in_script: bool,
+        called: Called,
     ) -> Option<Denied> {
         let denied = self.acl.denies(client.user.as_ref(), command, args)?;
         let (reason, object) = match denied {
@@ -151,33 +151,31 @@ impl ServerState {
             Denied::Key(index) => ("key", args[index]),
             Denied::Channel(index) => ("channel", args[index]),
         };
-        self.note_denial(client, reason, object, in_script);
+        let user = client.user.as_deref().unwrap_or(acl::DEFAULT);
+        self.note_denial(client, user, reason, object, called);
         Some(denied)
     }
 
-    /// Notes in ACL LOG that a client was denied something.
+    /// Notes in ACL LOG that a client was denied something as that user, or to
+    /// be that user.
     pub(super) fn note_denial(
         &mut self,
         client: &Client,
+        user: &[u8],
         reason: &'static str,
         object: &[u8],
-        in_script: bool,
+        called: Called,
     ) {
-        let username = client.user.clone();
-        let default = Bytes::from_static(acl::DEFAULT);
-        self.acl.log.note(Entry {
+        let entry = Entry {
             count: 1,
             reason,
-            context: match (in_script, client.transaction.is_some()) {
-                (true, _) => "lua",
-                (false, true) => "multi",
-                (false, false) => "toplevel",
-            },
+            context: called.name(),
             object: Bytes::copy_from_slice(object),
-            username: username.unwrap_or(default),
+            username: Bytes::copy_from_slice(user),
             at: wall_clock_ms(),
             client: format!("id={} addr={}", client.id, client.address),
-        });
+        };
+        self.acl.log.note(entry, self.config.acl_log_max);
     }
 
     /// Notes a command that has taken so long, if that is too long.

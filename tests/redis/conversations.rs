@@ -130,7 +130,7 @@ impl Side {
             Ok(text) => text,
             Err(binary) => binary.as_bytes().escape_ascii().to_string(),
         };
-        without_origin(self.without_ids(&command, reply))
+        without_moment(without_origin(self.without_ids(&command, reply)))
     }
 
     /// A reply that tells ids of clients, with their names in place of those.
@@ -156,6 +156,23 @@ fn without_origin(reply: String) -> String {
         Some(format!("+[{database} {from}] {command}"))
     });
     monitored.unwrap_or(reply)
+}
+
+/// What ACL LOG shows without its age, and without the client, of whom ours
+/// tells less.
+fn without_moment(reply: String) -> String {
+    if !reply.contains("\r\nage-seconds\r\n") {
+        return reply;
+    }
+    let mut kept = Vec::new();
+    let mut lines = reply.lines();
+    while let Some(line) = lines.next() {
+        kept.push(line);
+        if line == "age-seconds" || line == "client-info" {
+            lines.by_ref().take(2).for_each(drop);
+        }
+    }
+    kept.join("\n")
 }
 
 #[test]

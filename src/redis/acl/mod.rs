@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 use super::client::Client;
 use super::commands::Command;
 use super::reply::Reply;
-pub(super) use log::{Entry, Log};
+pub(super) use log::{Called, Entry, Log};
 pub(super) use rules::has_spaces;
 pub(super) use selector::Selector;
 
@@ -172,10 +172,20 @@ impl Acl {
         }
     }
 
-    /// Makes or changes a user by rules, by all or by none.
-    pub(super) fn set(&mut self, name: &[u8], rules: &[&[u8]]) -> Result<(), Reply> {
-        let mut user = self.users.get(name).cloned().unwrap_or_default();
-        rules::apply(&mut user, rules)?;
+    /// Makes or changes a user by rules, by all or by none. `all_channels` is
+    /// whether selectors begin with all of them.
+    pub(super) fn set(
+        &mut self,
+        name: &[u8],
+        rules: &[&[u8]],
+        all_channels: bool,
+    ) -> Result<(), Reply> {
+        let known = self.users.get(name).cloned();
+        let mut user = known.unwrap_or_else(|| User {
+            root: Selector::nothing_but(all_channels),
+            ..User::default()
+        });
+        rules::apply(&mut user, rules, all_channels)?;
         self.users.insert(Bytes::copy_from_slice(name), user);
         let default = self.user(DEFAULT);
         self.default_is_free = default.is_some_and(|user| user.root.is_everything());

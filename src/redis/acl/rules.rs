@@ -23,10 +23,11 @@ const FIRST_ARG: &str = "Allowing first-arg of a subcommand is not supported";
 
 type Checked = Result<(), &'static str>;
 
-/// Applies rules one after the other.
-pub(super) fn apply(user: &mut User, rules: &[&[u8]]) -> Result<(), Reply> {
+/// Applies rules one after the other. `all_channels` is whether selectors begin
+/// with all of them.
+pub(super) fn apply(user: &mut User, rules: &[&[u8]], all_channels: bool) -> Result<(), Reply> {
     for rule in joined(rules)? {
-        change(user, &rule).map_err(|why| {
+        change(user, &rule, all_channels).map_err(|why| {
             let start = [b"ERR Error in ACL SETUSER modifier '", &rule[..], b"': "];
             Reply::error_from([&start.concat()[..], why.as_bytes()].concat())
         })?;
@@ -61,7 +62,7 @@ fn joined(rules: &[&[u8]]) -> Result<Vec<Vec<u8>>, Reply> {
     }
 }
 
-fn change(user: &mut User, rule: &[u8]) -> Checked {
+fn change(user: &mut User, rule: &[u8], all_channels: bool) -> Checked {
     match (rule.to_ascii_lowercase().as_slice(), rule) {
         (b"", _) => {}
         (b"on", _) => user.enabled = true,
@@ -81,7 +82,7 @@ fn change(user: &mut User, rule: &[u8]) -> Checked {
         (_, [b'<', password @ ..]) => remove_password(user, &hash(password))?,
         (_, [b'!', digest @ ..]) => remove_password(user, &checked_hash(digest)?)?,
         (_, [b'(', inside @ .., b')']) => {
-            let mut selector = Selector::default();
+            let mut selector = Selector::nothing_but(all_channels);
             let words = inside.split(u8::is_ascii_whitespace);
             for word in words.filter(|word| !word.is_empty()) {
                 change_selector(&mut selector, word)?;
@@ -92,6 +93,7 @@ fn change(user: &mut User, rule: &[u8]) -> Checked {
         (b"reset", _) => {
             *user = User {
                 sanitizing: Some(true),
+                root: Selector::nothing_but(all_channels),
                 ..User::default()
             };
         }

@@ -45,6 +45,14 @@ impl Selector {
         all
     }
 
+    /// What a selector begins with.
+    pub(super) fn nothing_but(all_channels: bool) -> Selector {
+        Selector {
+            all_channels,
+            ..Selector::default()
+        }
+    }
+
     pub(super) fn is_everything(&self) -> bool {
         self.all_commands && self.all_keys && self.all_channels
     }

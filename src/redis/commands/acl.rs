@@ -65,7 +65,8 @@ fn setuser(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
         return Reply::error("ERR Usernames can't contain spaces or null characters");
     }
     let old = context.server.acl.user(name).cloned();
-    if let Err(error) = context.server.acl.set(name, &args[3..]) {
+    let all_channels = context.server.config.all_channels;
+    if let Err(error) = context.server.acl.set(name, &args[3..], all_channels) {
         return error;
     }
     if let Some(old) = old {

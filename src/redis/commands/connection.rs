@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::client::client_name;
 use super::{Command, Flags, Handler::Plain, command};
 use crate::redis::VERSION;
-use crate::redis::acl::DEFAULT;
+use crate::redis::acl::{Called, DEFAULT};
 use crate::redis::client::Replies;
 use crate::redis::engine::Context;
 use crate::redis::keyspace::DATABASES;
@@ -108,17 +108,27 @@ fn auth(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
             "ERR AUTH <password> called without any password configured for the default user. \
              Are you sure your configuration is correct?",
         )),
-        [_, password] => log_in(context, b"default", password),
-        [_, user, password] => log_in(context, user, password),
+        [name, password] => log_in(context, name, DEFAULT, password),
+        [name, user, password] => log_in(context, name, user, password),
         _ => Err(Reply::SYNTAX),
     };
     result.map_or_else(|error| error, |()| Reply::OK)
 }
 
-fn log_in(context: &mut Context<'_>, user: &[u8], password: &[u8]) -> Result<(), Reply> {
+/// Makes the client that user, for a command that was called by that name.
+fn log_in(
+    context: &mut Context<'_>,
+    called_as: &[u8],
+    user: &[u8],
+    password: &[u8],
+) -> Result<(), Reply> {
     if !context.server.acl.lets_in(user, password) {
         let Context { server, client, .. } = context;
-        server.note_denial(client, "auth", user, false);
+        let called = match client.deny_blocking {
+            true => Called::InTransaction,
+            false => Called::Directly,
+        };
+        server.note_denial(client, user, "auth", called_as, called);
         return Err(Reply::error(
             "WRONGPASS invalid username-password pair or user is disabled.",
         ));
@@ -129,13 +139,13 @@ fn log_in(context: &mut Context<'_>, user: &[u8], password: &[u8]) -> Result<(),
 }
 
 fn hello(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
-    match greet(context, &args[1..]) {
+    match greet(context, args[0], &args[1..]) {
         Ok(()) => server_description(context),
         Err(error) => error,
     }
 }
 
-fn greet(context: &mut Context<'_>, args: &[&[u8]]) -> Result<(), Reply> {
+fn greet(context: &mut Context<'_>, called_as: &[u8], args: &[&[u8]]) -> Result<(), Reply> {
     let resp = match args.first() {
         None => None,
         Some(version) => {
@@ -154,7 +164,7 @@ fn greet(context: &mut Context<'_>, args: &[&[u8]]) -> Result<(), Reply> {
     while let Some((option, values)) = rest.split_first() {
         rest = match values {
             [user, password, rest @ ..] if option.eq_ignore_ascii_case(b"AUTH") => {
-                log_in(context, user, password)?;
+                log_in(context, called_as, user, password)?;
                 rest
             }
             [wanted, rest @ ..] if option.eq_ignore_ascii_case(b"SETNAME") => {

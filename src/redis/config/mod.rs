@@ -81,6 +81,10 @@ pub(super) struct Config {
     pub(super) slow_after_us: i64,
     /// `slowlog-max-len`
     pub(super) slow_log_max: usize,
+    /// `acllog-max-len`
+    pub(super) acl_log_max: usize,
+    /// `acl-pubsub-default`: users begin with all channels.
+    pub(super) all_channels: bool,
 }
 
 impl Default for Config {
@@ -110,6 +114,8 @@ impl Default for Config {
             compact: Compact::default(),
             slow_after_us: 10_000,
             slow_log_max: 128,
+            acl_log_max: 128,
+            all_channels: false,
         }
     }
 }
@@ -242,6 +248,8 @@ impl Config {
         };
         self.slow_after_us = self.integer("slowlog-log-slower-than");
         self.slow_log_max = self.size("slowlog-max-len");
+        self.acl_log_max = self.size("acllog-max-len");
+        self.all_channels = self.text("acl-pubsub-default") == "allchannels";
     }
 }
 
