@@ -123,6 +123,9 @@ impl Default for Config {
 /// Set by parts.
 const OUTPUT_LIMITS: &str = "client-output-buffer-limit";
 
+/// Set by nobody while `enable-protected-configs` is off, as it is.
+const PROTECTED: &[&str] = &["dbfilename", "dir"];
+
 /// A parameter that would not be set, and why.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Refused {
@@ -183,6 +186,9 @@ impl Config {
             let refuse = |why: &str| Err(Refused::Because((*name).to_owned(), why.to_owned()));
             if !parameter.modifiable {
                 return refuse("can't set immutable config");
+            }
+            if PROTECTED.contains(&parameter.name) {
+                return refuse("can't set protected config");
             }
             // A name and its alias are not the same, as in Redis.
             let mut earlier = settings[..at].iter();
