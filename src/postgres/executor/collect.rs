@@ -380,6 +380,13 @@ impl<'c> Collector<'c> {
         let (rows, once) = match &source.rows {
             Rows::Cte(index) => (self.reader.run.cte(*index), true),
             Rows::Catalog(table) => (self.reader.catalog(table), true),
+            Rows::Sequence(id) => {
+                let row = self.reader.run.shared.sequences.lock().row(*id);
+                let row = row.map(|(last, logged, called)| {
+                    [Value::Int(last), Value::Int(logged), Value::Bool(called)].into()
+                });
+                (Arc::new(row.into_iter().collect()), true)
+            }
             Rows::Query(plan) => {
                 let outer = outer_frame(&self.progress.tuple.rows, plan.base);
                 let rows = super::query::evaluate(self.reader, &plan.query, &outer, enough)?;

@@ -103,6 +103,8 @@ pub(super) struct Session {
     pub(super) portals: Portals,
     /// What the client is to be told beside an answer.
     pub(super) warning: Option<Error>,
+    /// The notices of a statement that has failed, to be told before its error.
+    pub(super) untold: Vec<Error>,
     /// When the statement whose time is limited began.
     began: Option<rt::Instant>,
 }
@@ -138,6 +140,7 @@ impl Session {
             statements: Statements::default(),
             portals: Portals::default(),
             warning: None,
+            untold: Vec::new(),
             began: None,
         })
     }
@@ -432,6 +435,14 @@ impl Session {
                 let altered = executor::alter_sequence(shared, transaction, settings, alter);
                 return Ok(altered.await?.into());
             }
+            Command::AlterRelation(alter) => {
+                self.ensure_transaction()?;
+                let (shared, transaction, settings) = self.in_transaction()?;
+                transaction.begin_snapshot(shared).await;
+                let altered = executor::alter_relation(shared, transaction, settings, alter);
+                return Ok(altered.await?.into());
+            }
+            Command::Checkpoint => return Ok(Answer::word("CHECKPOINT")),
             Command::DropConcurrently(statement) => {
                 self.prevent_where_read_only("DROP INDEX")?;
                 self.prevent_in_block("DROP INDEX CONCURRENTLY")?;
@@ -459,6 +470,7 @@ impl Session {
             return Ok(answer);
         }
         let in_use = self.portals.opened();
+        let mut told = Vec::new();
         let (shared, transaction, settings) = self.in_transaction()?;
         transaction.take_snapshot(&mut shared.lock());
         let defined = executor::define(
@@ -468,8 +480,12 @@ impl Session {
             &in_use,
             statement,
             concurrently,
+            &mut told,
         )
-        .await?;
+        .await;
+        self.untold = told;
+        let defined = defined?;
+        let (shared, transaction, _) = self.in_transaction()?;
         transaction.release_snapshot(&mut shared.lock());
         let defined = defined.ok_or_else(|| utility::unsupported(statement))?;
         Ok(defined.into())
@@ -530,8 +546,16 @@ impl Session {
             snapshot,
         );
         run.currents = currents;
-        let outcome = executor::execute(&mut run, plan).await?;
+        let outcome = executor::execute(&mut run, plan).await;
         let notices = run.notices;
+        let outcome = match outcome {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                self.untold = notices;
+                return Err(error);
+            }
+        };
+        let (shared, transaction, _) = self.in_transaction()?;
         transaction.release_snapshot(&mut shared.lock());
         Ok(Answer {
             tag: tag(&plan.action, &outcome),

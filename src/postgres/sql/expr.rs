@@ -460,7 +460,7 @@ macro_rules! walk {
                             Rows::Query(plan) => plan.query.$visit_query(visit),
                             Rows::Function(call) => visit(call),
                             Rows::Zipped(calls) => calls.$iter().for_each(&mut *visit),
-                            Rows::Cte(_) | Rows::Catalog(_) => {}
+                            Rows::Cte(_) | Rows::Catalog(_) | Rows::Sequence(_) => {}
                         }
                         source.filter.$iter().for_each(visit);
                     }

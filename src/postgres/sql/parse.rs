@@ -21,6 +21,7 @@ use super::client::{rewrite_client_statements, rewrite_current_of};
 use super::command::{self, Command, Next, Refused, is_lenient};
 use super::depth::{check_depth, too_deep};
 use super::grammar::{self, Grammar};
+use super::like::rewrite_likes;
 use super::numbers::check_numbers;
 use super::options::sort_sequence_options;
 use super::reserved::{make_names, mark};
@@ -215,6 +216,7 @@ impl Reading<'_> {
         make_names(&mut tokens);
         let tokens = rewrite_deferrable(rewrite_locking_clauses(tokens));
         let tokens = rewrite_current_of(rewrite_client_statements(tokens));
+        let tokens = rewrite_likes(tokens);
         Ok(sort_sequence_options(rewrite_conflict_targets(tokens)))
     }
 

@@ -11,6 +11,7 @@ use super::expr::Expr;
 use crate::postgres::catalog::SystemTable;
 use crate::postgres::locks::LockMode;
 use crate::postgres::storage::RowLockMode;
+use crate::postgres::storage::sequence::SequenceId;
 use crate::postgres::storage::table::{TableDef, TableId};
 use crate::postgres::types::Type;
 
@@ -342,6 +343,8 @@ pub(in crate::postgres) enum Rows {
     Cte(usize),
     /// A table of the system catalog.
     Catalog(&'static SystemTable),
+    /// What a sequence has in the place of a row.
+    Sequence(SequenceId),
 }
 
 #[derive(Debug, Clone, PartialEq)]

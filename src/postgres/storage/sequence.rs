@@ -333,6 +333,18 @@ impl Sequences {
         self.sequences.get(&id).map(Sequence::last_value)
     }
 
+    /// What a sequence has in the place of a table's row: last_value, log_cnt
+    /// and is_called.
+    pub(in crate::postgres) fn row(&self, id: SequenceId) -> Option<(i64, i64, bool)> {
+        let sequence = self.sequences.get(&id)?;
+        let ahead = match (sequence.reserved, sequence.last) {
+            (Some(reserved), Some(last)) => reserved.saturating_sub(last),
+            _ => 0,
+        };
+        let logged = ahead / sequence.def.increment;
+        Some((sequence.last_value(), logged, sequence.called))
+    }
+
     /// What must reach the log before the next commit.
     pub(in crate::postgres) fn take_unlogged(&mut self) -> Vec<(SequenceId, i64)> {
         std::mem::take(&mut self.unlogged)

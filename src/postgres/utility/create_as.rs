@@ -1,12 +1,14 @@
 //! CREATE TABLE AS, and SELECT INTO, which is the same: a table with the columns
 //! of a query, filled by an INSERT of it.
 
+use std::sync::Arc;
+
 use sqlparser::ast::{ColumnDef, CreateTable, Expr as Ast, ObjectName, Query, SetExpr, Statement};
 
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::executor::define_for;
 use crate::postgres::session::{Answer, Session, Tag};
-use crate::postgres::sql::{Command, OutputColumn, Source, fold, object_name, parse};
+use crate::postgres::sql::{Action, Command, OutputColumn, Plan, Source, fold, object_name, parse};
 use crate::postgres::storage::table::Column;
 
 /// What is to be made.
@@ -155,10 +157,16 @@ impl Session {
     /// Puts the rows of the query into the table: how many.
     async fn fill(&mut self, create: &CreateAs) -> Result<u64> {
         let source = create.insert()?;
-        let prepared = self.prepare(Some(source.clone()), None, &[])?;
-        let Some(plan) = &prepared.plan else {
+        let mut prepared = self.prepare(Some(source.clone()), None, &[])?;
+        let Some(plan) = &mut prepared.plan else {
             return Err(Error::unsupported(create.statement));
         };
+        // Nobody else knows of the table yet: there is no lock to take on it.
+        if let Some(Plan { action, tables, .. }) = Arc::get_mut(plan)
+            && let Action::Insert(insert) = action
+        {
+            tables.retain(|(id, _)| *id != insert.table.id);
+        }
         let answer = self.run_plan(plan, &source, &[], false).await?;
         match answer.tag {
             Tag::Count(_, rows) => Ok(rows),

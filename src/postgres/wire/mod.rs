@@ -453,6 +453,9 @@ impl<'a> Conversation<'a> {
         if error.fields().fatal {
             return self.connection.fatal(error).await;
         }
+        for notice in std::mem::take(&mut self.session.untold) {
+            self.tell(&notice);
+        }
         self.connection.out.error(&error);
         Ok(())
     }

@@ -47,6 +47,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("locks", include_str!("locks.sql")),
     ("maintenance", include_str!("maintenance.sql")),
     ("parameters", include_str!("parameters.sql")),
+    ("relations", include_str!("relations.sql")),
     ("sequences", include_str!("sequences.sql")),
     ("settings", include_str!("settings.sql")),
     ("tables", include_str!("tables.sql")),

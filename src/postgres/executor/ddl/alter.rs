@@ -9,6 +9,7 @@ use sqlparser::ast::{
 
 use super::constraint::{Constraint, has_constraint};
 use super::index::{check_index, key_text};
+use super::relation::owner_name;
 use super::table::{define_column, define_computed};
 use super::verify::verify;
 use super::{Work, already_exists, analyser, live_rows, no_column, undefined_table};
@@ -83,6 +84,11 @@ impl Work<'_> {
         let mode = modes.max().unwrap_or(LockMode::AccessExclusive);
         let found = self.lock_table(&name, mode).await?;
         let Some(id) = found else {
+            if self.kind_of(&name).is_some()
+                && let [operation] = alter.operations.as_slice()
+            {
+                return self.alter_other(&name, operation).await;
+            }
             if alter.if_exists {
                 let message = format!("relation \"{name}\" does not exist, skipping");
                 self.notice(SqlState::SUCCESSFUL_COMPLETION, message);
@@ -171,17 +177,20 @@ impl Work<'_> {
             }
             AlterTableOperation::RenameTable {
                 table_name: RenameTableNameKind::To(new) | RenameTableNameKind::As(new),
-            } => {
-                let new = object_name(new)?;
-                if self.taken(&new, false)? {
-                    return Err(already_exists(&new));
-                }
-                self.redefine(id, |def| {
-                    def.name = new.as_str().into();
-                    Ok(())
-                })
-            }
+            } => self.rename(name, &object_name(new)?).await,
+            AlterTableOperation::OwnerTo { new_owner } => self.may_own(&owner_name(new_owner)),
             other => Err(Error::unsupported(format!("ALTER TABLE {other}"))),
+        }
+    }
+
+    /// What ALTER TABLE may say of an index, a sequence or a view.
+    async fn alter_other(&mut self, name: &str, op: &AlterTableOperation) -> Result<()> {
+        match op {
+            AlterTableOperation::RenameTable {
+                table_name: RenameTableNameKind::To(new) | RenameTableNameKind::As(new),
+            } => self.rename(name, &object_name(new)?).await,
+            AlterTableOperation::OwnerTo { new_owner } => self.may_own(&owner_name(new_owner)),
+            _ => Err(undefined_table(name)),
         }
     }
 

@@ -432,7 +432,7 @@ pub(super) fn has_constraint(def: &TableDef, name: &str) -> bool {
     def.constraints().any(|(_, other)| **other == *name)
 }
 
-fn column_names<'c>(def: &TableDef, columns: impl Iterator<Item = &'c usize>) -> String {
+pub(super) fn column_names<'c>(def: &TableDef, columns: impl Iterator<Item = &'c usize>) -> String {
     let names: Vec<&str> = columns.map(|column| &*def.columns[*column].name).collect();
     names.join("_")
 }

@@ -10,7 +10,9 @@ mod constraint;
 mod depend;
 mod drop;
 mod index;
+mod like;
 mod name;
+mod relation;
 mod sequence;
 mod table;
 mod truncate;
@@ -24,7 +26,7 @@ use crate::postgres::engine::{Engine, Shared};
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::locks::{LockMode, LockTag};
 use crate::postgres::settings::Settings;
-use crate::postgres::sql::{AlterSequence, Analyser, SequenceOf};
+use crate::postgres::sql::{AlterRelation, AlterSequence, Analyser, SequenceOf};
 use crate::postgres::storage::Xid;
 use crate::postgres::storage::clog::Clog;
 use crate::postgres::storage::table::{Column, ForeignKey, Table, TableDef, TableId};
@@ -77,7 +79,8 @@ impl<'a> Work<'a> {
     }
 }
 
-/// Runs a statement that defines something; None if it is of another kind.
+/// Runs a statement that defines something; None if it is of another kind. If
+/// it fails, its notices are told before.
 pub(in crate::postgres) async fn define(
     shared: &Shared,
     transaction: &mut Transaction,
@@ -85,6 +88,7 @@ pub(in crate::postgres) async fn define(
     in_use: &[u32],
     statement: &Statement,
     concurrently: bool,
+    told: &mut Vec<Error>,
 ) -> Result<Option<Defined>> {
     let Some(tag) = tag(statement)? else {
         return Ok(None);
@@ -95,6 +99,16 @@ pub(in crate::postgres) async fn define(
         concurrently,
         ..Work::new(shared, transaction, settings)
     };
+    let defined = define_one(&mut work, statement).await;
+    let notices = work.notices;
+    if let Err(error) = defined {
+        told.extend(notices);
+        return Err(error);
+    }
+    Ok(Some(Defined { tag, notices }))
+}
+
+async fn define_one(work: &mut Work<'_>, statement: &Statement) -> Result<()> {
     match statement {
         Statement::CreateTable(create) => work.create_table(create).await?,
         Statement::CreateIndex(create) => work.create_index(create).await?,
@@ -120,7 +134,7 @@ pub(in crate::postgres) async fn define(
             cascade,
             ..
         } => {
-            if concurrently {
+            if work.concurrently {
                 drop::drops_one(names, *cascade)?;
             }
             work.drop_objects(object_type, names, *if_exists, *cascade)
@@ -138,10 +152,7 @@ pub(in crate::postgres) async fn define(
         Statement::Truncate(truncate) => work.truncate(truncate).await?,
         other => return Err(Error::unsupported(first_words(other))),
     }
-    Ok(Some(Defined {
-        tag,
-        notices: work.notices,
-    }))
+    Ok(())
 }
 
 /// Runs an ALTER SEQUENCE, or an ALTER TABLE that comes to one.
@@ -158,6 +169,23 @@ pub(in crate::postgres) async fn alter_sequence(
     may_define(transaction, tag)?;
     let mut work = Work::new(shared, transaction, settings);
     work.alter_sequence(alter).await?;
+    Ok(Defined {
+        tag,
+        notices: work.notices,
+    })
+}
+
+/// Runs an ALTER of an index, a sequence or a view.
+pub(in crate::postgres) async fn alter_relation(
+    shared: &Shared,
+    transaction: &mut Transaction,
+    settings: &Settings,
+    alter: &AlterRelation,
+) -> Result<Defined> {
+    let tag = alter.kind.tag();
+    may_define(transaction, tag)?;
+    let mut work = Work::new(shared, transaction, settings);
+    work.alter_relation(alter).await?;
     Ok(Defined {
         tag,
         notices: work.notices,

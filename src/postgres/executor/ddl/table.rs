@@ -15,7 +15,7 @@ use super::{Work, analyser};
 use crate::postgres::engine::Engine;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::locks::LockMode;
-use crate::postgres::sql::{Expr, SequenceOption, column_type, fold, object_name};
+use crate::postgres::sql::{Expr, Like, SequenceOption, column_type, fold, object_name};
 use crate::postgres::storage::Xid;
 use crate::postgres::storage::sequence::{SequenceDef, SequenceId};
 use crate::postgres::storage::table::{Column, Generated, Table, TableDef, TableId};
@@ -28,7 +28,6 @@ impl<'a> Work<'a> {
             (create.inherits.is_some(), "INHERITS"),
             (create.partition_by.is_some(), "PARTITION BY"),
             (create.partition_of.is_some(), "PARTITION OF"),
-            (create.like.is_some(), "LIKE in CREATE TABLE"),
             (create.temporary, "CREATE TEMPORARY TABLE"),
         ];
         if let Some((_, what)) = refused.iter().find(|(present, _)| *present) {
@@ -38,8 +37,24 @@ impl<'a> Work<'a> {
         if self.taken(&name, create.if_not_exists)? {
             return Ok(());
         }
+        // Where each column comes to stand, or the first of those of a LIKE.
+        let (mut sources, mut places, mut end) = (Vec::new(), Vec::new(), 0);
+        for column in &create.columns {
+            let source = match Like::of(column) {
+                Some(like) => Some(self.lock_source(like).await?),
+                None => None,
+            };
+            places.push(end);
+            end += source.as_ref().map_or(1, |source| source.def.columns.len());
+            sources.push(source);
+        }
+        let own = || {
+            let all = create.columns.iter().zip(&places).zip(&sources);
+            let own = all.filter(|(_, source)| source.is_none());
+            own.map(|((column, place), _)| (column, *place))
+        };
         let mut constraints = Vec::new();
-        for (index, column) in create.columns.iter().enumerate() {
+        for (column, index) in own() {
             Constraint::of_column(column, index, &mut constraints)?;
         }
         for constraint in &create.constraints {
@@ -61,15 +76,24 @@ impl<'a> Work<'a> {
         };
         let mut sequences = Vec::new();
         let reading = self.reading();
-        for column in &create.columns {
+        for (column, source) in create.columns.iter().zip(&sources) {
+            if let Some(source) = source {
+                source.add_columns(&mut engine, top, &mut def, &mut sequences)?;
+                continue;
+            }
             let column = define_column(&mut engine, top, &reading, &def, column, &mut sequences)?;
             def.columns.push(column);
         }
-        for (index, column) in create.columns.iter().enumerate() {
+        for (column, index) in own() {
             define_computed(&engine, top, &reading, &mut def, column, index)?;
         }
         for constraint in constraints {
             constraint.add(&mut engine, top, &reading, &mut def, &parents)?;
+        }
+        for (source, first) in sources.iter().zip(&places) {
+            if let Some(source) = source {
+                source.add_rest(&mut engine, top, &mut def, *first)?;
+            }
         }
         self.add_sequences(&mut engine, xid, sequences);
         let keys = def.foreign_keys.clone();
@@ -96,7 +120,8 @@ impl<'a> Work<'a> {
             let identity = options.any(|option| is_identity(&option.option));
             identity || serial(&column.data_type).is_some()
         };
-        let owners = create.columns.iter().filter(owns);
+        let columns = create.columns.iter();
+        let owners = columns.filter(|column| Like::of(column).is_none() && owns(column));
         let sequence = |column: &ColumnDef| format!("{name}_{}_seq", fold(&column.name));
         let sequences = owners.map(|column| (sequence(column), Kind::Plain));
         let table = (name.to_owned(), Kind::WithRowType);
@@ -198,7 +223,7 @@ const COLUMNS_MAX: usize = 1_600;
 
 /// A table's columns are not too many, and have different names, none of which
 /// every table has.
-fn check_column_name(def: &TableDef, name: &str) -> Result<()> {
+pub(super) fn check_column_name(def: &TableDef, name: &str) -> Result<()> {
     if def.columns.len() >= COLUMNS_MAX {
         return Err(Error::new(
             SqlState("54011"),
@@ -371,7 +396,7 @@ pub(super) fn define_computed(
 }
 
 /// Gives a column a sequence of its own.
-fn own_sequence(
+pub(super) fn own_sequence(
     engine: &mut Engine,
     top: Xid,
     def: &TableDef,

@@ -292,6 +292,25 @@ impl Analyser<'_> {
                 Lockable::default(),
             );
         }
+        if let Some(def) = self.catalog.find_sequence(&text, self.clog, self.top) {
+            let id = def.id;
+            self.lock(TableId(id.0), LockMode::AccessShare);
+            self.reads.insert((TableId(id.0), 0));
+            let column = |name: &str, ty| RelationColumn {
+                name: name.to_owned(),
+                ty,
+                modifier: -1,
+                origin: None,
+            };
+            let columns = vec![
+                column("last_value", Type::Int8),
+                column("log_cnt", Type::Int8),
+                column("is_called", Type::Bool),
+            ];
+            let rows = Rows::Sequence(id);
+            let nothing = Lockable::default();
+            return self.rows(rows, columns, text, alias, "a sequence", nothing);
+        }
         let table = self.table(name, LockMode::AccessShare)?;
         self.reads.insert((table.id, 0));
         let slot = self.new_slot()?;

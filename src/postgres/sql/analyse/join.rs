@@ -55,7 +55,7 @@ fn needs(node: &Node) -> u64 {
             Rows::Query(plan) => plan.query.slots() & ((1 << plan.base) - 1),
             Rows::Function(call) => call.slots(),
             Rows::Zipped(calls) => calls.iter().fold(0, |set, call| set | call.slots()),
-            Rows::Cte(_) | Rows::Catalog(_) => 0,
+            Rows::Cte(_) | Rows::Catalog(_) | Rows::Sequence(_) => 0,
         },
         Node::Join(join) => {
             let on = join.on.iter().fold(0, |set, expr| set | expr.slots());

@@ -8,6 +8,7 @@
 use sqlparser::ast::{LockClause, NonBlock, ObjectNamePart};
 
 use super::join::slots;
+use super::scope::Relation;
 use super::{Analyser, fold};
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::locks::LockMode;
@@ -130,6 +131,9 @@ impl Analyser<'_> {
                 .map(fold)
                 .collect();
             let targets = self.lock_targets(&names, strength)?;
+            for view in self.locked_views(&names) {
+                self.lock(view, LockMode::RowShare);
+            }
             for (slot, table) in targets {
                 self.lock(table, LockMode::RowShare);
                 let lock = RowLock {
@@ -153,12 +157,24 @@ impl Analyser<'_> {
         Ok(locks)
     }
 
+    /// The views that a clause names, or all of them.
+    fn locked_views(&self, names: &[String]) -> Vec<TableId> {
+        let relations = self.scopes.last().map_or(&[][..], |scope| &scope.relations);
+        let views = relations.iter().filter(|relation| {
+            let named = names.is_empty() || names.contains(&relation.name);
+            relation.kind == "a view" && named
+        });
+        let origins = views.filter_map(|view| view.columns.first()?.origin);
+        origins.map(|(view, _)| view).collect()
+    }
+
     /// The tables that a clause names, or all of them.
     fn lock_targets(&self, names: &[String], strength: &str) -> Result<Vec<(usize, TableId)>> {
         let relations = self.scopes.last().map_or(&[][..], |scope| &scope.relations);
         let mut targets = Vec::new();
         if names.is_empty() {
             for relation in relations {
+                refuse_sequence(relation)?;
                 targets.extend(relation.locks.tables(strength)?);
             }
             return Ok(targets);
@@ -173,6 +189,7 @@ impl Analyser<'_> {
                     ),
                 )
             })?;
+            refuse_sequence(relation)?;
             if !matches!(relation.kind, "a table" | "a view" | "a subquery") {
                 return Err(cannot_be_applied(strength, relation.kind));
             }
@@ -180,6 +197,14 @@ impl Analyser<'_> {
         }
         Ok(targets)
     }
+}
+
+fn refuse_sequence(relation: &Relation) -> Result<()> {
+    if relation.kind != "a sequence" {
+        return Ok(());
+    }
+    let message = format!("cannot lock rows in sequence \"{}\"", relation.name);
+    Err(Error::new(SqlState("42809"), message))
 }
 
 pub(super) fn cannot_be_applied(strength: &str, to: &str) -> Error {

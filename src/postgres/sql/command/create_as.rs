@@ -1,5 +1,5 @@
-//! CREATE TABLE AS with names of columns, which sqlparser takes with types
-//! alone.
+//! CREATE TABLE AS: sqlparser takes names of columns with types alone, and WITH
+//! NO DATA not at all.
 
 use sqlparser::ast::helpers::stmt_create_table::CreateTableBuilder;
 use sqlparser::ast::{ColumnDef, DataType, Statement, WithData};
@@ -27,7 +27,7 @@ pub(super) fn parse(parser: &mut Parser<'_>) -> Parsing<Option<Statement>> {
     Ok(Some(builder.with_data(with_data).build().into()))
 }
 
-/// `CREATE TABLE [IF NOT EXISTS] name (column, ...) AS`
+/// `CREATE TABLE [IF NOT EXISTS] name [(column, ...)] AS`
 fn parse_head(parser: &mut Parser<'_>) -> Parsing<CreateTableBuilder> {
     let mut wanted = |words: &[&str]| match words.iter().all(|word| take_word(parser, word)) {
         true => Ok(()),
@@ -39,9 +39,11 @@ fn parse_head(parser: &mut Parser<'_>) -> Parsing<CreateTableBuilder> {
         return Err(other());
     }
     let name = parser.parse_object_name(false)?;
-    parser.expect_token(&Token::LParen)?;
-    let names = parser.parse_comma_separated(parse_name)?;
-    parser.expect_token(&Token::RParen)?;
+    let mut names = Vec::new();
+    if parser.consume_token(&Token::LParen) {
+        names = parser.parse_comma_separated(parse_name)?;
+        parser.expect_token(&Token::RParen)?;
+    }
     if !take_word(parser, "as") {
         return Err(other());
     }

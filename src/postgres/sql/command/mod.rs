@@ -10,6 +10,7 @@ mod lenient;
 mod maintenance;
 mod refused;
 mod reindex;
+mod relation;
 mod sequence;
 
 use sqlparser::ast::{Ident, Statement};
@@ -21,6 +22,7 @@ pub(in crate::postgres) use copy::{Copy, CopyOption, CopySource, CopyTarget, Cop
 pub(super) use lenient::is_lenient;
 pub(in crate::postgres) use maintenance::{Maintenance, MaintenanceOption};
 pub(in crate::postgres) use reindex::Reindex;
+pub(in crate::postgres) use relation::{AlterRelation, RelationChange, RelationKind};
 pub(in crate::postgres) use sequence::{AlterSequence, SequenceOf, SequenceOption};
 
 use super::reserved::{is_marked, unmarked};
@@ -37,6 +39,8 @@ pub(in crate::postgres) enum Command {
     Copy(Box<Copy>),
     SetConstraints(SetConstraints),
     AlterSequence(Box<AlterSequence>),
+    AlterRelation(Box<AlterRelation>),
+    Checkpoint,
     /// DROP INDEX CONCURRENTLY.
     DropConcurrently(Box<Statement>),
     /// A statement of PostgreSQL's that this server does not run.
@@ -71,7 +75,8 @@ impl Command {
             Command::Copy(copy) => copy.is_marked(),
             Command::Reindex(reindex) => is_marked(&reindex.name.to_string()),
             Command::AlterSequence(alter) => alter.is_marked(),
-            Command::Refused(_) => false,
+            Command::AlterRelation(alter) => alter.is_marked(),
+            Command::Checkpoint | Command::Refused(_) => false,
         }
     }
 
@@ -161,6 +166,12 @@ fn parse_command(parser: &mut Parser<'_>) -> Parsing<Command> {
     }
     if let Some(copy) = copy::parse(parser)? {
         return Ok(Command::Copy(Box::new(copy)));
+    }
+    if let Some(alter) = relation::parse(parser)? {
+        return Ok(Command::AlterRelation(Box::new(alter)));
+    }
+    if take_word(parser, "checkpoint") {
+        return Ok(Command::Checkpoint);
     }
     if let Some(alter) = sequence::parse(parser)? {
         return Ok(Command::AlterSequence(Box::new(alter)));

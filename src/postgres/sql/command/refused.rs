@@ -3,12 +3,11 @@
 
 use sqlparser::parser::Parser;
 
-use super::{peek_word, reindex, sequence};
+use super::{peek_word, reindex, relation, sequence};
 
 /// Statements by their first words, other than CREATE, ALTER and DROP.
 const STATEMENTS: &[&str] = &[
     "CALL",
-    "CHECKPOINT",
     "CLUSTER",
     "COMMENT",
     "COMMIT PREPARED",
@@ -112,7 +111,8 @@ pub(super) fn name(parser: &Parser<'_>) -> Option<String> {
         return None;
     }
     if let Some(statement) = STATEMENTS.iter().find(|words| starts(words, 0)) {
-        let runs = reindex::is_next(parser) || sequence::is_next(parser);
+        let runs =
+            reindex::is_next(parser) || sequence::is_next(parser) || relation::is_next(parser);
         return (!runs).then(|| (*statement).to_owned());
     }
     let verbs = ["CREATE", "ALTER", "DROP"];

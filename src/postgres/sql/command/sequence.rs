@@ -157,14 +157,14 @@ fn is_of_column(parser: &Parser<'_>) -> bool {
     peek_word(parser, at, "restart") || peek_word(parser, at, "set") && sets(&set)
 }
 
-fn after_name(parser: &Parser<'_>, mut at: usize) -> usize {
+pub(super) fn after_name(parser: &Parser<'_>, mut at: usize) -> usize {
     while parser.peek_nth_token_ref(at + 1).token == Token::Period {
         at += 2;
     }
     at + 1
 }
 
-fn object_name(parser: &mut Parser<'_>) -> Parsing<ObjectName> {
+pub(super) fn object_name(parser: &mut Parser<'_>) -> Parsing<ObjectName> {
     if at_end(parser) {
         return parser.expected_ref("a name", parser.peek_token_ref());
     }
