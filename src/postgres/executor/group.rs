@@ -9,9 +9,10 @@ use super::collect::Tuple;
 use super::query::{compare, sort_values};
 use super::reader::Reader;
 use crate::postgres::error::{Error, Result, SqlState};
+use crate::postgres::settings::Style;
 use crate::postgres::sql::{
     Aggregate, AggregateFunction, Arithmetic, Grouping, append, arithmetic, eval_all, holds,
-    to_json,
+    json_key, json_pair, json_text, to_json,
 };
 use crate::postgres::types::{Json, Numeric, Row, Type, Value};
 
@@ -67,11 +68,11 @@ impl State {
     }
 
     /// The value of what was taken in.
-    pub(super) fn finish(&self, aggregate: &Aggregate) -> Result<Value> {
+    pub(super) fn finish(&self, aggregate: &Aggregate, style: Style) -> Result<Value> {
         match aggregate.function {
             AggregateFunction::Count => Ok(Value::Int(self.count)),
             AggregateFunction::Avg => self.average(aggregate),
-            function if needs_all(function) => self.gather(aggregate),
+            function if needs_all(function) => self.gather(aggregate, style),
             _ => Ok(self.value.clone().unwrap_or(Value::Null)),
         }
     }
@@ -93,7 +94,7 @@ impl State {
     }
 
     /// What is made of all values, in their order.
-    fn gather(&self, aggregate: &Aggregate) -> Result<Value> {
+    fn gather(&self, aggregate: &Aggregate, style: Style) -> Result<Value> {
         let mut all: Vec<&(Vec<Value>, Vec<Value>)> = self.all.iter().collect();
         if aggregate.order.is_empty() && aggregate.distinct {
             all.sort_by(|a, b| a.1.cmp(&b.1));
@@ -107,22 +108,33 @@ impl State {
             AggregateFunction::ArrayAgg => {
                 Value::Array(values.map(|arguments| arguments[0].clone()).collect())
             }
+            AggregateFunction::JsonAgg if aggregate.ty == Type::Json => json_array(values, style)?,
             AggregateFunction::JsonAgg => {
-                let elements = values.map(|arguments| to_json(&arguments[0]));
-                json(aggregate.ty, Json::Array(elements.collect()))
+                let elements = values.map(|arguments| to_json(&arguments[0], style));
+                Value::Json(Arc::new(Json::Array(elements.collect::<Result<_>>()?)))
             }
             AggregateFunction::JsonObjectAgg => {
-                let mut pairs = Vec::new();
-                for arguments in values {
-                    if arguments[0].is_null() {
-                        return Err(Error::new(
-                            SqlState::INVALID_PARAMETER_VALUE,
-                            "field name must not be null",
-                        ));
-                    }
-                    pairs.push((arguments[0].to_string().into(), to_json(&arguments[1])));
+                let values: Vec<&[Value]> = values.collect();
+                if values.iter().any(|arguments| arguments[0].is_null()) {
+                    let message = "field name must not be null";
+                    return Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, message));
                 }
-                json(aggregate.ty, Json::object(pairs))
+                match aggregate.ty {
+                    Type::Json => json_object(&values, style)?,
+                    _ => jsonb_object(&values, style)?,
+                }
+            }
+            AggregateFunction::StringAgg if matches!(all[0].1[0], Value::Bytes(_)) => {
+                let mut out = Vec::new();
+                for (index, arguments) in values.enumerate() {
+                    let parts = arguments.iter().rev().skip(usize::from(index == 0));
+                    for part in parts {
+                        if let Value::Bytes(bytes) = part {
+                            out.extend_from_slice(bytes);
+                        }
+                    }
+                }
+                Value::Bytes(out.into())
             }
             _ => {
                 let mut out = String::new();
@@ -138,11 +150,42 @@ impl State {
     }
 }
 
-fn json(ty: Type, json: Json) -> Value {
-    match ty {
-        Type::Json => Value::Text(json.to_string().into()),
-        _ => Value::Json(Arc::new(json)),
+/// `[1, 2]`; arrays stand on lines of their own.
+fn json_array<'a>(values: impl Iterator<Item = &'a [Value]>, style: Style) -> Result<Value> {
+    let mut out = "[".to_owned();
+    for (index, arguments) in values.enumerate() {
+        append(
+            &mut out,
+            match &arguments[0] {
+                _ if index == 0 => "",
+                Value::Array(_) => ", \n ",
+                _ => ", ",
+            },
+        )?;
+        append(&mut out, &json_text(&arguments[0], style)?)?;
     }
+    append(&mut out, "]")?;
+    Ok(Value::Text(out.into()))
+}
+
+/// `{ "a" : 1, "b" : 2 }`
+fn json_object(values: &[&[Value]], style: Style) -> Result<Value> {
+    let mut out = "{ ".to_owned();
+    for (index, arguments) in values.iter().enumerate() {
+        append(&mut out, if index > 0 { ", " } else { "" })?;
+        append(&mut out, &json_pair(&arguments[0], &arguments[1], style)?)?;
+    }
+    append(&mut out, " }")?;
+    Ok(Value::Text(out.into()))
+}
+
+fn jsonb_object(values: &[&[Value]], style: Style) -> Result<Value> {
+    let pair = |arguments: &&[Value]| {
+        let key = json_key(&arguments[0], style)?;
+        Ok((key.into(), to_json(&arguments[1], style)?))
+    };
+    let pairs = values.iter().map(pair).collect::<Result<_>>()?;
+    Ok(Value::Json(Arc::new(Json::object(pairs))))
 }
 
 fn keeps_nulls(function: AggregateFunction) -> bool {
@@ -212,7 +255,7 @@ fn group_by_set(
     }
     for (mut row, states) in groups {
         for (state, aggregate) in states.iter().zip(&grouping.aggregates) {
-            row.push(state.finish(aggregate)?);
+            row.push(state.finish(aggregate, reader.context().style())?);
         }
         let mut rows = super::reader::outer_frame(outer, base);
         rows.push(Row::from(row));

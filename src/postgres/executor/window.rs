@@ -124,7 +124,7 @@ fn partition_values(
                     state.add(aggregate, at(taken), reader)?;
                     taken += 1;
                 }
-                state.finish(aggregate)?
+                state.finish(aggregate, reader.context().style())?
             }
         };
         values.push((member.at, value));

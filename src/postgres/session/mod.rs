@@ -244,7 +244,7 @@ impl Session {
     pub(in crate::postgres) fn reading(&self) -> Reading {
         let start = self.transaction.as_ref().map(|running| running.start);
         let now = start.unwrap_or_else(current_timestamp);
-        Reading::new(self.settings.date_style.order, Some(now))
+        Reading::new(self.settings.style, Some(now))
     }
 
     /// A standby may have become a primary since the last transaction.

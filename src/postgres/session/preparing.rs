@@ -239,7 +239,7 @@ impl Session {
             return Ok(Prepared::new(Some(source), Some(plan), Vec::new()));
         }
         let start = self.transaction.as_ref().map(|running| running.start);
-        let reading = Reading::new(self.settings.date_style.order, start);
+        let reading = Reading::new(self.settings.style, start);
         let mut analyser = Analyser::new(&engine.catalog, &engine.clog, self.top(), reading, types);
         let plan = analyser.plan(source.command());
         let plan = match plan {
@@ -316,7 +316,7 @@ impl Session {
                 let mut engine = shared.lock();
                 if plan.catalog_version != engine.catalog.version() {
                     let top = transaction.xid;
-                    let reading = Reading::new(settings.date_style.order, Some(transaction.start));
+                    let reading = Reading::new(settings.style, Some(transaction.start));
                     let (catalog, clog) = (&engine.catalog, &engine.clog);
                     let mut analyser = Analyser::new(catalog, clog, top, reading, &plan.params);
                     let again = analyser.plan(source.command())?;

@@ -341,10 +341,10 @@ fn zone(value: &str) -> Result<String> {
 /// Settings of which one value is what this server does.
 const ONLY: [(&str, &[&str]); 10] = [
     ("array_nulls", &["on"]),
+    ("bytea_output", &["hex"]),
     ("default_table_access_method", &["heap"]),
     ("default_tablespace", &["", "pg_default"]),
     ("extra_float_digits", &["1", "2", "3"]),
-    ("IntervalStyle", &["postgres"]),
     ("lc_monetary", &["C", "POSIX"]),
     ("lc_numeric", &["C", "POSIX"]),
     ("session_replication_role", &["origin", "local"]),

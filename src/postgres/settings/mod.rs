@@ -16,7 +16,7 @@ use super::options::SynchronousCommit;
 use super::transaction::{Isolation, Modes};
 
 pub(super) use check::flag;
-pub(super) use style::{DateForm, DateOrder, DateStyle};
+pub(super) use style::{DateForm, DateOrder, DateStyle, IntervalStyle, Style};
 
 /// Values by name.
 type Values = BTreeMap<Cow<'static, str>, String>;
@@ -42,7 +42,7 @@ pub(super) struct Settings {
     pub(super) synchronous_commit: SynchronousCommit,
     /// The server is a standby: whatever is set, transactions only read.
     pub(super) hot_standby: bool,
-    pub(super) date_style: DateStyle,
+    pub(super) style: Style,
     /// What start-up or SET gave; everything else has its default.
     values: Values,
     /// What RESET goes back to.
@@ -371,7 +371,10 @@ impl Settings {
         self.deadlock_timeout = deadlock.unwrap_or_default();
         self.idle_in_transaction_timeout = idle.unwrap_or_default();
         self.idle_session_timeout = idle_session.unwrap_or_default();
-        self.date_style = DateStyle::shown(self.value("DateStyle"));
+        self.style = Style {
+            date: DateStyle::shown(self.value("DateStyle")),
+            interval: IntervalStyle::shown(self.value("IntervalStyle")),
+        };
         let commit = self.value("synchronous_commit").parse();
         self.synchronous_commit = commit.unwrap_or(SynchronousCommit::On);
     }

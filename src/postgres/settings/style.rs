@@ -1,10 +1,46 @@
 //! DateStyle: how dates are written, and in which order an ambiguous one is
-//! read.
+//! read. IntervalStyle: the same of intervals.
 
 use std::fmt;
 
 use super::check::invalid;
 use crate::postgres::error::{Error, Result};
+
+/// How a session has dates and intervals written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(in crate::postgres) struct Style {
+    pub(in crate::postgres) date: DateStyle,
+    pub(in crate::postgres) interval: IntervalStyle,
+}
+
+impl Style {
+    /// True if all is written as a new session has it.
+    pub(in crate::postgres) fn is_plain(self) -> bool {
+        self.date.form == DateForm::Iso && self.interval == IntervalStyle::Postgres
+    }
+}
+
+/// The value of IntervalStyle.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(in crate::postgres) enum IntervalStyle {
+    #[default]
+    Postgres,
+    PostgresVerbose,
+    SqlStandard,
+    Iso8601,
+}
+
+impl IntervalStyle {
+    /// Reads what the setting is shown as.
+    pub(super) fn shown(text: &str) -> IntervalStyle {
+        match text {
+            "postgres_verbose" => IntervalStyle::PostgresVerbose,
+            "sql_standard" => IntervalStyle::SqlStandard,
+            "iso_8601" => IntervalStyle::Iso8601,
+            _ => IntervalStyle::Postgres,
+        }
+    }
+}
 
 /// The shape of a date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

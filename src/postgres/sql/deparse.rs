@@ -609,7 +609,6 @@ fn type_of(value: &Value) -> Type {
         Value::Int(_) => Type::Int8,
         Value::Numeric(_) => Type::Numeric,
         Value::Bool(_) => Type::Bool,
-        Value::Interval(_) => Type::Interval,
         _ => Type::Unknown,
     }
 }

@@ -15,12 +15,12 @@ use crate::postgres::cost::Effort;
 use crate::postgres::engine::Shared;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::locks::Pid;
-use crate::postgres::settings::{DateForm, Settings};
+use crate::postgres::settings::{Settings, Style};
 use crate::postgres::storage::clog::Xid;
 use crate::postgres::storage::sequence::{SequenceId, Sequences};
 use crate::postgres::types::{
-    Interval, MICROS_PER_DAY, MODIFIER_HEADER, Numeric, Reading, Row, Type, Value, cast, fit,
-    from_unix, is_infinite, midnight, out_of_range, write_styled_text,
+    Interval, Limits, MICROS_PER_DAY, MODIFIER_HEADER, Numeric, Reading, Row, Type, Value, cast,
+    fit, from_unix, is_infinite, midnight, numeric_size, out_of_range, write_styled_text,
 };
 use crate::rt;
 
@@ -103,9 +103,21 @@ impl<'a> Context<'a> {
     /// How the session reads dates and times.
     pub(in crate::postgres) fn reading(&self) -> Reading {
         self.session.map_or_else(Reading::default, |session| {
-            let order = session.settings.date_style.order;
-            Reading::new(order, Some(session.transaction_start))
+            Reading::new(session.settings.style, Some(session.transaction_start))
         })
+    }
+
+    /// How the session writes dates and intervals.
+    pub(in crate::postgres) fn style(&self) -> Style {
+        self.session
+            .map_or_else(Style::default, |session| session.settings.style)
+    }
+
+    /// A value as a function of any type shows it.
+    pub(in crate::postgres) fn shown(&self, value: &Value) -> String {
+        let mut out = Vec::new();
+        write_styled_text(value, self.style(), &mut out);
+        String::from_utf8_lossy(&out).into_owned()
     }
 
     pub(in crate::postgres) fn session(&self) -> Result<&'a SessionView<'a>> {
@@ -253,16 +265,6 @@ fn eval_construct(expr: &Expr, rows: &[Row], context: &Context<'_>) -> Result<Va
         }
         Expr::Cast { operand, from, to } => {
             let value = eval(operand, rows, context)?;
-            if to.is_string()
-                && from.is_time()
-                && let Some(session) = context.session
-                && session.settings.date_style.form != DateForm::Iso
-                && !value.is_null()
-            {
-                let mut out = Vec::new();
-                write_styled_text(&value, session.settings.date_style, &mut out);
-                return Ok(Value::text(&String::from_utf8_lossy(&out)));
-            }
             if to.names_objects() {
                 context.database()?.registry().convert(&value, *to)?
             } else {
@@ -553,9 +555,6 @@ pub(in crate::postgres) fn arithmetic(
             Arithmetic::Subtract => b.negate().and_then(|b| a.add(b)),
             _ => a.add(**b),
         }),
-        (Value::Interval(by), Value::Int(factor)) | (Value::Int(factor), Value::Interval(by)) => {
-            interval(by.times(*factor))
-        }
         _ => Ok(Value::Null),
     }
 }
@@ -691,28 +690,50 @@ fn limit(value: Value, ty: Type, modifier: i32, explicit: bool) -> Result<Value>
             ))
         }
         (Value::Numeric(number), Type::Numeric) => {
-            let (precision, scale) = (size >> 16, size & 0xffff);
-            let scale = u8::try_from(scale).unwrap_or(u8::MAX);
-            let number = number.round(scale)?;
-            let whole = precision.saturating_sub(scale.into());
-            if !number.fits(whole) {
-                let detail = format!(
-                    "A field with precision {precision}, scale {scale} must round to an absolute value less than 10^{whole}."
-                );
-                return Err(Error::new(
-                    SqlState::NUMERIC_VALUE_OUT_OF_RANGE,
-                    "numeric field overflow",
-                )
-                .detail(detail));
-            }
+            let number = limit_numeric(**number, modifier)?;
             Ok(Value::Numeric(Arc::new(number)))
         }
         _ => Ok(value),
     }
 }
 
-/// Rounds a time to the decimals that its modifier allows.
+/// Rounds a numeric to its type's scale, and holds it to the precision.
+fn limit_numeric(number: Numeric, modifier: i32) -> Result<Numeric> {
+    let (precision, scale) = numeric_size(modifier);
+    let overflow = |rest: String| {
+        let detail = format!("A field with precision {precision}, scale {scale} {rest}");
+        let message = "numeric field overflow";
+        Error::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, message).detail(detail)
+    };
+    if number.is_nan() {
+        return Ok(number);
+    }
+    if number.is_infinite() {
+        return Err(overflow("cannot hold an infinite value.".to_owned()));
+    }
+    let rounded = match u8::try_from(scale) {
+        Ok(scale) => number.round(scale)?,
+        Err(_) => number.at_left(scale.unsigned_abs().into(), Numeric::round)?,
+    };
+    let whole = precision - scale;
+    if !rounded.fits(whole) {
+        let limit = match whole {
+            0 => "1".to_owned(),
+            whole => format!("10^{whole}"),
+        };
+        let rest = format!("must round to an absolute value less than {limit}.");
+        return Err(overflow(rest));
+    }
+    Ok(rounded)
+}
+
+/// Rounds a time to the decimals that its modifier allows, and an interval to
+/// its fields.
 fn limit_time(value: &Value, ty: Type, modifier: i32) -> Option<Value> {
+    if let (Value::Interval(span), Type::Interval) = (value, ty) {
+        let held = Limits::of(modifier).hold(**span);
+        return Some(Value::Interval(Arc::new(held)));
+    }
     if !matches!(ty, Type::Timestamp | Type::Timestamptz | Type::Time) {
         return None;
     }

@@ -22,6 +22,7 @@ use super::command::{self, Command, Next, Refused, is_lenient};
 use super::depth::{check_depth, too_deep};
 use super::grammar::{self, Grammar};
 use super::like::rewrite_likes;
+use super::literal::{join_texts, rewrite_interval_literals};
 use super::numbers::check_numbers;
 use super::options::sort_sequence_options;
 use super::reserved::{make_names, mark};
@@ -214,9 +215,11 @@ impl Reading<'_> {
         let mut tokens = tokenize(self.sql)?;
         check_depth(&tokens)?;
         make_names(&mut tokens);
+        let tokens = join_texts(tokens);
         let tokens = rewrite_deferrable(rewrite_locking_clauses(tokens));
         let tokens = rewrite_current_of(rewrite_client_statements(tokens));
         let tokens = rewrite_likes(tokens);
+        let tokens = rewrite_interval_literals(tokens);
         Ok(sort_sequence_options(rewrite_conflict_targets(tokens)))
     }
 

@@ -2,11 +2,12 @@
 
 use std::fmt::{self, Write};
 
-use super::{Reading, Type, Value, from_text, write_text};
+use super::{Reading, Type, Value, from_text, write_styled_text};
 use crate::postgres::error::{Error, Result, SqlState};
+use crate::postgres::settings::Style;
 
 /// Writes an array as PostgreSQL does.
-pub(super) fn write_array(values: &[Value], out: &mut impl Write) -> fmt::Result {
+pub(super) fn write_array(values: &[Value], style: Style, out: &mut impl Write) -> fmt::Result {
     out.write_char('{')?;
     for (index, value) in values.iter().enumerate() {
         if index > 0 {
@@ -17,7 +18,7 @@ pub(super) fn write_array(values: &[Value], out: &mut impl Write) -> fmt::Result
             continue;
         }
         let mut bytes = Vec::new();
-        write_text(value, &mut bytes);
+        write_styled_text(value, style, &mut bytes);
         write_element(&String::from_utf8_lossy(&bytes), out)?;
     }
     out.write_char('}')
@@ -49,6 +50,10 @@ fn malformed(text: &str, detail: &'static str) -> Error {
 /// Reads an array of `element`.
 pub(super) fn parse_array(element: Type, text: &str, reading: &Reading) -> Result<Value> {
     let trimmed = text.trim();
+    // Bounds: what they count from, and how far.
+    if trimmed.starts_with('[') && trimmed.contains("]=") {
+        return Err(Error::unsupported("an array that is not counted from 1"));
+    }
     let inner = trimmed.strip_prefix('{').ok_or_else(|| {
         malformed(
             text,

@@ -3,7 +3,8 @@
 use std::str::Utf8Error;
 use std::sync::Arc;
 
-use super::datetime::{Interval, MICROS_PER_DAY, in_range};
+use super::Interval;
+use super::datetime::{MICROS_PER_DAY, in_range};
 use super::{Json, Numeric, Type, Value, write_text};
 use crate::postgres::error::{Error, Result, SqlState};
 
@@ -152,7 +153,24 @@ fn read_array(element: Type, mut bytes: &[u8], parameter: usize) -> Result<Value
     Ok(Value::Array(values.into()))
 }
 
+/// What stands for the sign of a numeric that has no digits.
+const NAN: u16 = 0xc000;
+const INFINITY: u16 = 0xd000;
+const MINUS_INFINITY: u16 = 0xf000;
+
 fn write_numeric(value: Numeric, out: &mut Vec<u8>) {
+    let special = match value {
+        nan if nan.is_nan() => Some(NAN),
+        high if high == Numeric::infinity(false) => Some(INFINITY),
+        low if low == Numeric::infinity(true) => Some(MINUS_INFINITY),
+        _ => None,
+    };
+    if let Some(sign) = special {
+        for word in [0, 0, sign, 0] {
+            out.extend_from_slice(&word.to_be_bytes());
+        }
+        return;
+    }
     let (weight, groups, negative, scale) = value.groups();
     let count = i16::try_from(groups.len()).unwrap_or(i16::MAX);
     let sign: u16 = if negative { 0x4000 } else { 0 };
@@ -279,6 +297,15 @@ fn read_numeric(bytes: &[u8], parameter: usize) -> Result<Value> {
         .map(|pair| Ok(i16::from_be_bytes(array(pair, parameter)?)));
     let mut next = || words.next().unwrap_or_else(|| Err(wrong_format(parameter)));
     let (count, weight, sign, scale) = (next()?, next()?, next()?, next()?);
+    let special = match sign.cast_unsigned() {
+        NAN => Some(Numeric::NAN),
+        INFINITY => Some(Numeric::infinity(false)),
+        MINUS_INFINITY => Some(Numeric::infinity(true)),
+        _ => None,
+    };
+    if let Some(special) = special {
+        return Ok(Value::Numeric(Arc::new(special)));
+    }
     if !matches!(sign, 0 | 0x4000) || count < 0 || scale < 0 {
         return Err(wrong_format(parameter));
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::datetime::{MICROS_PER_DAY, midnight};
 use super::text::to_real;
-use super::{Json, Numeric, Reading, Type, Value, from_text, write_text};
+use super::{Json, Numeric, Reading, Type, Value, from_text, write_styled_text, write_text};
 use crate::postgres::error::{Error, Result, SqlState};
 
 pub(in crate::postgres) fn out_of_range(ty: Type) -> Error {
@@ -52,11 +52,13 @@ pub(in crate::postgres) fn cast(
             Ok(Value::Array(values.collect::<Result<_>>()?))
         }
         (Value::Vector(_), Type::Array(_)) => Ok(value.clone()),
+        // For a function that takes any type.
+        (Value::Text(text), Type::Any) => Ok(Value::Json(Arc::new(Json::Written(text.clone())))),
         (Value::Text(text), Type::Bpchar) => Ok(Value::Padded(text.clone())),
         (Value::Padded(text), _) if to.is_string() => Ok(Value::text(text.trim_end_matches(' '))),
         (Value::Text(text) | Value::Padded(text), _) => from_text(to, text, reading),
-        (_, Type::Bpchar) => Ok(Value::Padded(shown(value).into())),
-        (_, Type::Text | Type::Varchar | Type::Name | Type::Json) => Ok(to_text(value)),
+        (_, Type::Bpchar) => Ok(Value::Padded(styled(value, reading).into())),
+        (_, Type::Text | Type::Varchar | Type::Name | Type::Json) => Ok(to_text(value, reading)),
         (Value::Int(value), _) if to.is_integer() || to.is_catalog_number() => fit(to, *value),
         (Value::Object(object), _) if to.is_integer() || to.is_catalog_number() => {
             fit(to, object.oid.into())
@@ -89,6 +91,11 @@ pub(in crate::postgres) fn cast(
         (Value::Int(value), Type::Bool) => Ok(Value::Bool(*value != 0)),
         (Value::Bool(value), Type::Int4) => Ok(Value::Int(i64::from(*value))),
         (Value::Numeric(value), _) if to.is_integer() => {
+            if value.is_nan() || value.is_infinite() {
+                let what = if value.is_nan() { "NaN" } else { "infinity" };
+                let message = format!("cannot convert {what} to {to}");
+                return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+            }
             let value = value.to_int().ok_or_else(|| out_of_range(to))?;
             fit(to, value)
         }
@@ -154,12 +161,19 @@ fn shown(value: &Value) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-fn to_text(value: &Value) -> Value {
+/// A value as the session shows it.
+fn styled(value: &Value, reading: &Reading) -> String {
+    let mut out = Vec::new();
+    write_styled_text(value, reading.style(), &mut out);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+fn to_text(value: &Value, reading: &Reading) -> Value {
     // A boolean's text is 't', but its cast to text is 'true'.
     if let Value::Bool(value) = value {
         return Value::text(if *value { "true" } else { "false" });
     }
-    Value::text(&shown(value))
+    Value::text(&styled(value, reading))
 }
 
 fn float_to_int(value: f64, to: Type) -> Result<Value> {

@@ -1,6 +1,5 @@
-//! Timestamps and intervals: calendar arithmetic in whole numbers, in UTC.
+//! Timestamps: calendar arithmetic in whole numbers, in UTC.
 
-use std::cmp::Ordering;
 use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
@@ -16,6 +15,9 @@ pub(super) const EPOCH_MICROS: i64 = 946_684_800 * MICROS_PER_SECOND;
 pub(in crate::postgres) fn from_unix(since_epoch: Duration) -> i64 {
     i64::try_from(since_epoch.as_micros()).unwrap_or(i64::MAX) - EPOCH_MICROS
 }
+
+/// The Julian day of 2000-01-01.
+const JULIAN_EPOCH: i64 = 2_451_545;
 
 /// The timestamps that there are, without the infinite ones: from 4713 BC on.
 const TIMESTAMPS: Range<i64> = -211_813_488_000_000_000..9_223_371_331_200_000_000;
@@ -158,6 +160,11 @@ pub(in crate::postgres) enum Field {
     DayOfYear,
     IsoYear,
     Epoch,
+    /// The day as astronomers count, with its fraction.
+    Julian,
+    Timezone,
+    TimezoneHour,
+    TimezoneMinute,
 }
 
 impl Field {
@@ -187,13 +194,17 @@ impl Field {
             "doy" => Field::DayOfYear,
             "isoyear" => Field::IsoYear,
             "epoch" => Field::Epoch,
+            "julian" => Field::Julian,
+            "timezone" => Field::Timezone,
+            "timezone_hour" | "timezone_h" => Field::TimezoneHour,
+            "timezone_minute" | "timezone_m" => Field::TimezoneMinute,
             _ => return None,
         })
     }
 }
 
 /// Days from a Monday.
-pub(super) fn weekday(days: i64) -> i64 {
+pub(in crate::postgres) fn weekday(days: i64) -> i64 {
     // 2000-01-01 was a Saturday.
     (days + 5).rem_euclid(7)
 }
@@ -243,6 +254,9 @@ pub(in crate::postgres) fn extract(field: Field, micros: i64) -> (i128, u8) {
         Field::IsoDayOfWeek => weekday(days) + 1,
         Field::DayOfYear => days - days_from_civil(year, 1, 1) + 1,
         Field::IsoYear => counted(iso_week(days).0),
+        Field::Julian => days + JULIAN_EPOCH,
+        // The session's zone is UTC.
+        Field::Timezone | Field::TimezoneHour | Field::TimezoneMinute => 0,
     };
     (whole.into(), 0)
 }
@@ -274,197 +288,10 @@ pub(in crate::postgres) fn truncate(field: Field, micros: i64) -> Option<i64> {
         | Field::IsoDayOfWeek
         | Field::DayOfYear
         | Field::IsoYear
-        | Field::Epoch => return None,
+        | Field::Epoch
+        | Field::Julian
+        | Field::Timezone
+        | Field::TimezoneHour
+        | Field::TimezoneMinute => return None,
     })
-}
-
-/// A span of time. Months and days are kept apart: they have no fixed length.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Interval {
-    /// Months.
-    pub months: i32,
-    /// Days.
-    pub days: i32,
-    /// Microseconds.
-    pub micros: i64,
-}
-
-impl Interval {
-    pub(in crate::postgres) fn negate(self) -> Option<Interval> {
-        Some(Interval {
-            months: self.months.checked_neg()?,
-            days: self.days.checked_neg()?,
-            micros: self.micros.checked_neg()?,
-        })
-    }
-
-    pub(in crate::postgres) fn add(self, other: Interval) -> Option<Interval> {
-        Some(Interval {
-            months: self.months.checked_add(other.months)?,
-            days: self.days.checked_add(other.days)?,
-            micros: self.micros.checked_add(other.micros)?,
-        })
-    }
-
-    pub(in crate::postgres) fn times(self, factor: i64) -> Option<Interval> {
-        Some(Interval {
-            months: i32::try_from(i64::from(self.months).checked_mul(factor)?).ok()?,
-            days: i32::try_from(i64::from(self.days).checked_mul(factor)?).ok()?,
-            micros: self.micros.checked_mul(factor)?,
-        })
-    }
-
-    /// The span multiplied or divided: a fraction of a month goes to days of
-    /// which it has 30, a fraction of a day to seconds. As in PostgreSQL both
-    /// are rounded to microseconds on their way.
-    pub(in crate::postgres) fn scale(self, by: impl Fn(f64) -> f64) -> Option<Interval> {
-        const DAY: f64 = 86_400.0;
-        let rounded = |value: f64| (value * 1e6).round_ties_even() / 1e6;
-        let months = by(f64::from(self.months));
-        let month_days = rounded(months.fract() * 30.0);
-        let days = by(f64::from(self.days));
-        let seconds = rounded((days.fract() + month_days.fract()) * DAY);
-        let carried = (seconds / DAY).trunc();
-        let days = days.trunc() + month_days.trunc() + carried;
-        #[expect(clippy::cast_precision_loss, reason = "as PostgreSQL multiplies")]
-        let micros = by(self.micros as f64) + (seconds - carried * DAY) * 1e6;
-        let whole = |value: f64| {
-            let fits = value.abs() < f64::from(i32::MAX);
-            #[expect(clippy::cast_possible_truncation, reason = "the range is checked")]
-            fits.then_some(value as i32)
-        };
-        #[expect(clippy::cast_possible_truncation, reason = "the range is checked")]
-        let micros = (micros.abs() < 9e18).then_some(micros.round_ties_even() as i64);
-        Some(Interval {
-            months: whole(months)?,
-            days: whole(days)?,
-            micros: micros?,
-        })
-    }
-
-    /// The span between two points in time in years, months and days.
-    /// None if one of them is infinite.
-    pub(in crate::postgres) fn age(later: i64, earlier: i64) -> Option<Interval> {
-        if is_infinite(later) || is_infinite(earlier) {
-            return None;
-        }
-        if later < earlier {
-            return Interval::age(earlier, later)?.negate();
-        }
-        let parts = |micros: i64| {
-            let (year, month, day) = civil_from_days(micros.div_euclid(MICROS_PER_DAY));
-            (
-                year * 12 + month - 1,
-                day,
-                micros.rem_euclid(MICROS_PER_DAY),
-            )
-        };
-        let (late, early) = (parts(later), parts(earlier));
-        let (mut months, mut days, mut micros) =
-            (late.0 - early.0, late.1 - early.1, late.2 - early.2);
-        if micros < 0 {
-            micros += MICROS_PER_DAY;
-            days -= 1;
-        }
-        if days < 0 {
-            months -= 1;
-            days += days_in_month(early.0.div_euclid(12), early.0.rem_euclid(12) + 1);
-        }
-        Some(Interval {
-            months: i32::try_from(months).ok()?,
-            days: i32::try_from(days).ok()?,
-            micros,
-        })
-    }
-
-    /// The timestamp this much later.
-    pub(in crate::postgres) fn after(self, timestamp: i64) -> Option<i64> {
-        if is_infinite(timestamp) {
-            return Some(timestamp);
-        }
-        let mut at = timestamp;
-        if self.months != 0 {
-            let (year, month, day) = civil_from_days(at.div_euclid(MICROS_PER_DAY));
-            let months = year * 12 + month - 1 + i64::from(self.months);
-            let (year, month) = (months.div_euclid(12), months.rem_euclid(12) + 1);
-            let day = day.min(days_in_month(year, month));
-            at = days_from_civil(year, month, day)
-                .checked_mul(MICROS_PER_DAY)?
-                .checked_add(at.rem_euclid(MICROS_PER_DAY))?;
-        }
-        let days = i64::from(self.days).checked_mul(MICROS_PER_DAY)?;
-        let at = at.checked_add(days)?;
-        in_range(at.checked_add(self.micros)?).filter(|at| !is_infinite(*at))
-    }
-
-    /// The span from `earlier` to `later`, in days and microseconds.
-    pub(in crate::postgres) fn between(earlier: i64, later: i64) -> Option<Interval> {
-        if is_infinite(earlier) || is_infinite(later) {
-            return None;
-        }
-        let micros = later.checked_sub(earlier)?;
-        Some(Interval {
-            months: 0,
-            days: i32::try_from(micros / MICROS_PER_DAY).ok()?,
-            micros: micros % MICROS_PER_DAY,
-        })
-    }
-
-    fn comparable(self) -> i128 {
-        let days = i128::from(self.months) * 30 + i128::from(self.days);
-        days * i128::from(MICROS_PER_DAY) + i128::from(self.micros)
-    }
-}
-
-impl Ord for Interval {
-    fn cmp(&self, other: &Interval) -> Ordering {
-        self.comparable().cmp(&other.comparable())
-    }
-}
-
-impl PartialOrd for Interval {
-    fn partial_cmp(&self, other: &Interval) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Interval {
-    fn eq(&self, other: &Interval) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Interval {}
-
-impl fmt::Display for Interval {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut separator = "";
-        let mut negative = false;
-        let parts = [
-            (self.months / 12, "year"),
-            (self.months % 12, "mon"),
-            (self.days, "day"),
-        ];
-        for (amount, unit) in parts {
-            if amount != 0 {
-                let plural = if amount == 1 { "" } else { "s" };
-                // After a negative part a positive one shows its sign.
-                let sign = if negative && amount > 0 { "+" } else { "" };
-                write!(f, "{separator}{sign}{amount} {unit}{plural}")?;
-                separator = " ";
-                negative = amount < 0;
-            }
-        }
-        if self.micros != 0 || separator.is_empty() {
-            let sign = match self.micros {
-                ..0 => "-",
-                _ if negative => "+",
-                _ => "",
-            };
-            write!(f, "{separator}{sign}")?;
-            let micros = i64::try_from(self.micros.unsigned_abs()).unwrap_or(i64::MAX);
-            write_time(micros, f)?;
-        }
-        Ok(())
-    }
 }

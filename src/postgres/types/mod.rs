@@ -9,6 +9,7 @@ mod array;
 mod binary;
 mod cast;
 mod datetime;
+mod interval;
 mod json;
 mod numeric;
 mod reading;
@@ -19,17 +20,20 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
-pub use datetime::Interval;
+pub use interval::Interval;
 pub use json::Json;
+pub(super) use json::{Parts, parts};
 pub use numeric::Numeric;
 
 pub(super) use binary::{from_binary, to_binary, valid_text};
 pub(super) use cast::{cast, fit, out_of_range};
 pub(super) use datetime::{
     Field, MICROS_PER_DAY, date_of, extract, from_unix, in_range, is_infinite, midnight, truncate,
+    weekday,
 };
+pub(super) use interval::Limits;
 pub(super) use reading::{Reading, UTC};
-pub(super) use text::{from_text, write_styled_text, write_text};
+pub(super) use text::{from_text, read_interval, write_styled_text, write_text};
 
 /// Defines the scalar types in one table: variant, meaning, name in messages,
 /// OID, width on the wire, OID and name of the array.
@@ -173,6 +177,13 @@ types! {
 /// What a modifier adds to itself before it is stored in the catalog.
 pub(super) const MODIFIER_HEADER: i32 = 4;
 
+/// The precision and the scale that a modifier of numeric says: of the scale
+/// there are eleven bits, one of them for its sign.
+pub(super) fn numeric_size(modifier: i32) -> (i32, i32) {
+    let size = modifier - MODIFIER_HEADER;
+    (size >> 16, ((size & 0x7ff) ^ 0x400) - 0x400)
+}
+
 impl Type {
     pub(super) fn from_oid(oid: u32) -> Option<Type> {
         let all = Type::all().chain([Type::Unknown]);
@@ -255,10 +266,11 @@ impl Type {
             (Type::Bpchar, ..=-1) => "bpchar".to_owned(),
             (_, ..=-1) => element.name().to_owned(),
             (Type::Numeric, _) => {
-                let (precision, scale) = (size >> 16, size & 0x7ff);
+                let (precision, scale) = numeric_size(modifier);
                 format!("numeric({precision},{scale})")
             }
             (Type::Varchar | Type::Bpchar, _) => format!("{}({size})", element.name()),
+            (Type::Interval, _) => format!("interval{}", Limits::of(modifier)),
             (Type::Timestamp | Type::Timestamptz | Type::Time, _) => {
                 let name = element.name();
                 let (name, zone) = name.split_once(' ').unwrap_or((name, ""));

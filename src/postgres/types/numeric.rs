@@ -1,14 +1,17 @@
-//! numeric: exact decimals, up to the 38 digits of an i128.
+//! numeric: exact decimals, up to the 38 digits of an i128, the infinities, and
+//! what is not a number.
 //!
-//! PostgreSQL's own go to 131,072 digits; what does not fit here is reported
-//! as out of range, never rounded.
+//! PostgreSQL's own go to 131,072 digits; what does not fit here is refused,
+//! never rounded.
 
 use std::cmp::Ordering;
 use std::fmt;
 
 use crate::postgres::error::{Error, Result, SqlState};
 
-/// `unscaled / 10^scale`. The scale is the number of decimals shown.
+/// `unscaled / 10^scale`. The scale is the number of decimals shown. That of
+/// the infinities and of NaN is [`SPECIAL`], and what they have for digits is
+/// their sign.
 #[derive(Debug, Clone, Copy)]
 pub struct Numeric {
     unscaled: i128,
@@ -17,18 +20,23 @@ pub struct Numeric {
 
 /// More decimals than an i128 has digits cannot be held.
 const SCALE_MAX: u8 = 38;
-/// PostgreSQL gives a quotient at least this many significant digits.
-const QUOTIENT_DIGITS: u32 = 16;
+/// The scale of what has no digits.
+const SPECIAL: u8 = u8::MAX;
+/// PostgreSQL gives a quotient or a root at least this many significant digits.
+const SIGNIFICANT_DIGITS: i32 = 16;
+/// The most digits before the decimal point that PostgreSQL takes.
+const WHOLE_DIGITS_MAX: u32 = 131_072;
 
-fn out_of_range() -> Error {
-    Error::new(
-        SqlState::NUMERIC_VALUE_OUT_OF_RANGE,
-        "value overflows numeric format",
-    )
+fn too_long() -> Error {
+    Error::unsupported("a numeric of more than 38 digits")
 }
 
 fn power(exponent: u32) -> Result<i128> {
-    10i128.checked_pow(exponent).ok_or_else(out_of_range)
+    10i128.checked_pow(exponent).ok_or_else(too_long)
+}
+
+fn division_by_zero() -> Error {
+    Error::new(SqlState::DIVISION_BY_ZERO, "division by zero")
 }
 
 impl Numeric {
@@ -39,8 +47,68 @@ impl Numeric {
         }
     }
 
-    /// Reads `-12.50` or `1e3`; None for what is no number.
+    /// What is not a number.
+    pub(in crate::postgres) const NAN: Numeric = Numeric::special(0);
+
+    /// NaN, or infinity of a sign.
+    const fn special(sign: i128) -> Numeric {
+        Numeric {
+            unscaled: sign,
+            scale: SPECIAL,
+        }
+    }
+
+    /// Infinity, or what is below all numbers.
+    pub(in crate::postgres) fn infinity(negative: bool) -> Numeric {
+        Numeric::special(if negative { -1 } else { 1 })
+    }
+
+    pub(in crate::postgres) fn is_nan(self) -> bool {
+        self.is_special() && self.unscaled == 0
+    }
+
+    pub(in crate::postgres) fn is_infinite(self) -> bool {
+        self.is_special() && self.unscaled != 0
+    }
+
+    fn is_special(self) -> bool {
+        self.scale == SPECIAL
+    }
+
+    /// -1, 0 or 1; NaN has none but itself.
+    pub(in crate::postgres) fn sign(self) -> Numeric {
+        match self.is_nan() {
+            true => self,
+            false => Numeric {
+                unscaled: self.unscaled.signum(),
+                scale: 0,
+            },
+        }
+    }
+
+    /// How many decimals it shows, if it has digits.
+    pub(in crate::postgres) fn decimals(self) -> Option<u8> {
+        (!self.is_special()).then_some(self.scale)
+    }
+
+    fn named(text: &str) -> Option<Numeric> {
+        let (sign, word) = match text.as_bytes().first()? {
+            b'-' => (-1, &text[1..]),
+            b'+' => (1, &text[1..]),
+            _ => (1, text),
+        };
+        match word.to_ascii_lowercase().as_str() {
+            "nan" if word == text => Some(Numeric::NAN),
+            "infinity" | "inf" => Some(Numeric::special(sign)),
+            _ => None,
+        }
+    }
+
+    /// Reads `-12.50`, `1e3` or `Infinity`; None for what is no number.
     pub(in crate::postgres) fn parse(text: &str) -> Option<Result<Numeric>> {
+        if let Some(named) = Numeric::named(text) {
+            return Some(Ok(named));
+        }
         let (mantissa, exponent) = match text.split_once(['e', 'E']) {
             Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
             None => (text, 0),
@@ -65,15 +133,20 @@ impl Numeric {
             unscaled = unscaled
                 .checked_mul(10)
                 .and_then(|value| value.checked_add(i128::from(digit - b'0')))
-                .ok_or_else(out_of_range)?;
+                .ok_or_else(too_long)?;
         }
         let scale = i64::try_from(fraction.len()).unwrap_or(i64::MAX) - i64::from(exponent);
         let numeric = if scale < 0 {
-            let shift = u32::try_from(-scale).map_err(|_| out_of_range())?;
+            let shift = u32::try_from(-scale).unwrap_or(u32::MAX);
+            if shift >= WHOLE_DIGITS_MAX && unscaled != 0 {
+                return Err(Error::new(
+                    SqlState::NUMERIC_VALUE_OUT_OF_RANGE,
+                    "value overflows numeric format",
+                ));
+            }
+            let factor = if unscaled == 0 { 1 } else { power(shift)? };
             Numeric {
-                unscaled: unscaled
-                    .checked_mul(power(shift)?)
-                    .ok_or_else(out_of_range)?,
+                unscaled: unscaled.checked_mul(factor).ok_or_else(too_long)?,
                 scale: 0,
             }
         } else {
@@ -82,7 +155,7 @@ impl Numeric {
                 scale: u8::try_from(scale)
                     .ok()
                     .filter(|scale| *scale <= SCALE_MAX)
-                    .ok_or_else(out_of_range)?,
+                    .ok_or_else(too_long)?,
             }
         };
         Ok(if negative { numeric.negate() } else { numeric })
@@ -96,7 +169,7 @@ impl Numeric {
     }
 
     pub(in crate::postgres) fn is_zero(self) -> bool {
-        self.unscaled == 0
+        self.unscaled == 0 && !self.is_special()
     }
 
     fn aligned(self, other: Numeric) -> Result<(i128, i128, u8)> {
@@ -107,23 +180,35 @@ impl Numeric {
     fn at(self, scale: u8) -> Result<i128> {
         self.unscaled
             .checked_mul(power(u32::from(scale - self.scale))?)
-            .ok_or_else(out_of_range)
+            .ok_or_else(too_long)
     }
 
     pub(in crate::postgres) fn add(self, other: Numeric) -> Result<Numeric> {
+        if self.is_special() || other.is_special() {
+            let weight = |n: Numeric| if n.is_special() { n.unscaled } else { 0 };
+            return Ok(match self.is_nan() || other.is_nan() {
+                true => Numeric::NAN,
+                false => Numeric::special((weight(self) + weight(other)).signum()),
+            });
+        }
         let (a, b, scale) = self.aligned(other)?;
-        let unscaled = a.checked_add(b).ok_or_else(out_of_range)?;
+        let unscaled = a.checked_add(b).ok_or_else(too_long)?;
         Ok(Numeric { unscaled, scale })
     }
 
     pub(in crate::postgres) fn multiply(self, other: Numeric) -> Result<Numeric> {
+        if self.is_special() || other.is_special() {
+            // Infinity times 0 is not a number.
+            let sign = self.unscaled.signum() * other.unscaled.signum();
+            return Ok(Numeric::special(sign));
+        }
         let unscaled = self
             .unscaled
             .checked_mul(other.unscaled)
-            .ok_or_else(out_of_range)?;
+            .ok_or_else(too_long)?;
         let scale = self.scale + other.scale;
         if scale > SCALE_MAX {
-            return Err(out_of_range());
+            return Err(too_long());
         }
         Ok(Numeric { unscaled, scale })
     }
@@ -132,36 +217,70 @@ impl Numeric {
     /// significant digits, counted in its groups of four, and no fewer than
     /// either operand shows.
     pub(in crate::postgres) fn divide(self, other: Numeric) -> Result<Numeric> {
+        if self.is_nan() || other.is_nan() {
+            return Ok(Numeric::NAN);
+        }
         if other.is_zero() {
-            return Err(Error::new(SqlState::DIVISION_BY_ZERO, "division by zero"));
+            return Err(division_by_zero());
         }
-        let scale = self.quotient_scale(other);
+        match (self.is_special(), other.is_special()) {
+            (true, true) => return Ok(Numeric::NAN),
+            (true, false) => return self.multiply(other),
+            (false, true) => return Ok(Numeric::from_int(0)),
+            (false, false) => {}
+        }
+        let scale = self.quotient_scale(other)?;
         let shift = i32::from(scale) + i32::from(other.scale) - i32::from(self.scale);
-        let (mut dividend, mut divisor) = (self.unscaled, other.unscaled);
-        if shift >= 0 {
-            dividend = dividend
-                .checked_mul(power(shift.unsigned_abs())?)
-                .ok_or_else(out_of_range)?;
+        let factor = power(shift.unsigned_abs())?;
+        let unscaled = if shift >= 0 {
+            match self.unscaled.checked_mul(factor) {
+                Some(dividend) => divide_rounding(dividend, other.unscaled),
+                None => divide_by_digits(self.unscaled, other.unscaled, shift)?,
+            }
         } else {
-            divisor = divisor
-                .checked_mul(power(shift.unsigned_abs())?)
-                .ok_or_else(out_of_range)?;
-        }
-        let unscaled = divide_rounding(dividend, divisor);
+            let divisor = other.unscaled.checked_mul(factor).ok_or_else(too_long)?;
+            divide_rounding(self.unscaled, divisor)
+        };
         Ok(Numeric { unscaled, scale })
     }
 
-    fn quotient_scale(self, other: Numeric) -> u8 {
+    fn quotient_scale(self, other: Numeric) -> Result<u8> {
         let (weight1, first1) = self.leading_group();
         let (weight2, first2) = other.leading_group();
         let mut weight = weight1 - weight2;
         if first1 <= first2 {
             weight -= 1;
         }
-        let digits = i32::try_from(QUOTIENT_DIGITS).unwrap_or(16);
-        let wanted = (digits - weight * 4).max(self.scale.into());
-        let wanted = wanted.max(other.scale.into()).max(0);
-        u8::try_from(wanted).unwrap_or(SCALE_MAX).min(SCALE_MAX)
+        let wanted = (SIGNIFICANT_DIGITS - weight * 4).max(self.scale.into());
+        scale(wanted.max(other.scale.into()))
+    }
+
+    /// The square root, with PostgreSQL's choice of decimals. None of what is
+    /// negative.
+    pub(in crate::postgres) fn square_root(self) -> Result<Option<Numeric>> {
+        if self.unscaled < 0 {
+            return Ok(None);
+        }
+        if self.is_special() {
+            return Ok(Some(self));
+        }
+        let (weight, _) = self.leading_group();
+        let wanted = SIGNIFICANT_DIGITS - ((weight + 1) * 2 - 1);
+        let decimals = scale(wanted.max(self.scale.into()))?;
+        let square = self
+            .unscaled
+            .checked_mul(power(u32::from(2 * decimals - self.scale))?);
+        let square = square.ok_or_else(too_long)?;
+        let root = square.isqrt();
+        let nearest = if square - root * root > root {
+            root + 1
+        } else {
+            root
+        };
+        Ok(Some(Numeric {
+            unscaled: nearest,
+            scale: decimals,
+        }))
     }
 
     /// The weight and value of the first group of four digits.
@@ -181,8 +300,18 @@ impl Numeric {
     }
 
     pub(in crate::postgres) fn remainder(self, other: Numeric) -> Result<Numeric> {
+        if self.is_nan() || other.is_nan() {
+            return Ok(Numeric::NAN);
+        }
         if other.is_zero() {
-            return Err(Error::new(SqlState::DIVISION_BY_ZERO, "division by zero"));
+            return Err(division_by_zero());
+        }
+        if self.is_special() || other.is_special() {
+            return Ok(if self.is_special() {
+                Numeric::NAN
+            } else {
+                self
+            });
         }
         let (a, b, scale) = self.aligned(other)?;
         Ok(Numeric {
@@ -193,9 +322,12 @@ impl Numeric {
 
     /// Rounds half away from zero to `scale` decimals.
     pub(in crate::postgres) fn round(self, scale: u8) -> Result<Numeric> {
+        if self.is_special() {
+            return Ok(self);
+        }
         let unscaled = if scale >= self.scale {
             if scale > SCALE_MAX {
-                return Err(out_of_range());
+                return Err(too_long());
             }
             self.at(scale)?
         } else {
@@ -206,7 +338,7 @@ impl Numeric {
 
     /// Cuts off what is beyond `scale` decimals.
     pub(in crate::postgres) fn truncate(self, scale: u8) -> Result<Numeric> {
-        if scale >= self.scale {
+        if scale >= self.scale || self.is_special() {
             return self.round(scale);
         }
         let unscaled = self.unscaled / power(u32::from(self.scale - scale))?;
@@ -220,6 +352,9 @@ impl Numeric {
         places: u64,
         change: fn(Numeric, u8) -> Result<Numeric>,
     ) -> Result<Numeric> {
+        if self.is_special() {
+            return Ok(self);
+        }
         let Some(shifted) = u8::try_from(places)
             .ok()
             .and_then(|places| self.scale.checked_add(places))
@@ -233,10 +368,7 @@ impl Numeric {
         };
         let changed = change(small, 0)?;
         let factor = power(u32::try_from(places).unwrap_or(u32::MAX))?;
-        let unscaled = changed
-            .unscaled
-            .checked_mul(factor)
-            .ok_or_else(out_of_range)?;
+        let unscaled = changed.unscaled.checked_mul(factor).ok_or_else(too_long)?;
         Ok(Numeric { unscaled, scale: 0 })
     }
 
@@ -245,13 +377,15 @@ impl Numeric {
         Numeric { unscaled, scale }
     }
 
-    /// True if it has no more than `digits` digits before the decimal point.
-    pub(in crate::postgres) fn fits(self, digits: u32) -> bool {
+    /// True if it is less than 10 to the power of `digits`, whatever its sign.
+    pub(in crate::postgres) fn fits(self, digits: i32) -> bool {
+        let digits = u32::try_from(digits + i32::from(self.scale)).unwrap_or(0);
         10u128
-            .checked_pow(digits + u32::from(self.scale))
+            .checked_pow(digits)
             .is_none_or(|limit| self.unscaled.unsigned_abs() < limit)
     }
 
+    /// The nearest integer, if it has the width of an i64.
     pub(in crate::postgres) fn to_int(self) -> Option<i64> {
         let rounded = self.round(0).ok()?;
         i64::try_from(rounded.unscaled).ok()
@@ -287,6 +421,31 @@ impl Numeric {
     }
 }
 
+/// A scale that there is.
+fn scale(wanted: i32) -> Result<u8> {
+    let scale = u8::try_from(wanted.max(0)).ok();
+    scale
+        .filter(|scale| *scale <= SCALE_MAX)
+        .ok_or_else(too_long)
+}
+
+/// The quotient with so many digits more, one by one: there is no room for
+/// the dividend with all of them.
+fn divide_by_digits(dividend: i128, divisor: i128, digits: i32) -> Result<i128> {
+    let (mut quotient, mut rest) = (dividend / divisor, dividend % divisor);
+    for _ in 0..digits {
+        let ten = |value: i128| value.checked_mul(10).ok_or_else(too_long);
+        let more = ten(rest)?;
+        quotient = ten(quotient)?
+            .checked_add(more / divisor)
+            .ok_or_else(too_long)?;
+        rest = more % divisor;
+    }
+    quotient
+        .checked_add(divide_rounding(rest, divisor))
+        .ok_or_else(too_long)
+}
+
 fn divide_rounding(dividend: i128, divisor: i128) -> i128 {
     let quotient = dividend / divisor;
     let remainder = (dividend % divisor).unsigned_abs();
@@ -304,6 +463,15 @@ fn divide_rounding(dividend: i128, divisor: i128) -> i128 {
 
 impl Ord for Numeric {
     fn cmp(&self, other: &Numeric) -> Ordering {
+        if self.is_special() || other.is_special() {
+            // NaN equals itself, and is the greatest.
+            let rank = |n: &Numeric| match n.is_special() {
+                true if n.unscaled == 0 => 2,
+                true => n.unscaled,
+                false => 0,
+            };
+            return rank(self).cmp(&rank(other));
+        }
         match self.aligned(*other) {
             Ok((a, b, _)) => a.cmp(&b),
             // Only reached when one is too large to show the other's
@@ -332,6 +500,13 @@ impl Eq for Numeric {}
 
 impl fmt::Display for Numeric {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_special() {
+            return f.write_str(match self.unscaled {
+                0 => "NaN",
+                1.. => "Infinity",
+                ..0 => "-Infinity",
+            });
+        }
         let digits = self.unscaled.unsigned_abs().to_string();
         let scale = usize::from(self.scale);
         if self.unscaled < 0 {

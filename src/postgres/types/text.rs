@@ -9,10 +9,10 @@ use super::datetime::{write_date, write_time, write_timestamp};
 use super::reading::{
     Reading, Unreadable, parse_clock, parse_date, parse_interval, parse_timestamp,
 };
-use super::style::{write_styled_date, write_styled_timestamp};
-use super::{Json, Numeric, Type, Value};
+use super::style::{write_styled_date, write_styled_interval, write_styled_timestamp};
+use super::{Json, Limits, Numeric, Type, Value};
 use crate::postgres::error::{Error, Result, SqlState};
-use crate::postgres::settings::DateStyle;
+use crate::postgres::settings::Style;
 
 /// Lets `write!` append to bytes.
 struct Bytes<'a>(&'a mut Vec<u8>);
@@ -41,7 +41,7 @@ pub(in crate::postgres) fn write_text(value: &Value, out: &mut Vec<u8>) {
         Value::Time(micros) => write_time(*micros, &mut Bytes(out)),
         Value::Json(value) => write!(Bytes(out), "{value}"),
         Value::Bytes(bytes) => write_bytes(bytes, &mut Bytes(out)),
-        Value::Array(values) => write_array(values, &mut Bytes(out)),
+        Value::Array(values) => write_array(values, Style::default(), &mut Bytes(out)),
         Value::Vector(values) => return write_vector(values, out),
         Value::Object(object) => Bytes(out).write_str(&object.name),
         Value::Interval(value) => write!(Bytes(out), "{value}"),
@@ -49,13 +49,17 @@ pub(in crate::postgres) fn write_text(value: &Value, out: &mut Vec<u8>) {
     };
 }
 
-/// Appends a value's text, dates as DateStyle has them.
-pub(in crate::postgres) fn write_styled_text(value: &Value, style: DateStyle, out: &mut Vec<u8>) {
+/// Appends a value's text, dates and intervals as the session has them.
+pub(in crate::postgres) fn write_styled_text(value: &Value, style: Style, out: &mut Vec<u8>) {
     // Writing to memory does not fail.
     let _infallible = match value {
-        Value::Date(days) => write_styled_date(*days, style, &mut Bytes(out)),
-        Value::Local(micros) => write_styled_timestamp(*micros, false, style, &mut Bytes(out)),
-        Value::Timestamp(micros) => write_styled_timestamp(*micros, true, style, &mut Bytes(out)),
+        Value::Date(days) => write_styled_date(*days, style.date, &mut Bytes(out)),
+        Value::Local(micros) => write_styled_timestamp(*micros, false, style.date, &mut Bytes(out)),
+        Value::Timestamp(micros) => {
+            write_styled_timestamp(*micros, true, style.date, &mut Bytes(out))
+        }
+        Value::Interval(span) => write_styled_interval(**span, style.interval, &mut Bytes(out)),
+        Value::Array(values) => write_array(values, style, &mut Bytes(out)),
         other => return write_text(other, out),
     };
 }
@@ -164,7 +168,8 @@ pub(in crate::postgres) fn from_text(ty: Type, text: &str, reading: &Reading) ->
             .map(Value::Bool)
             .ok_or_else(|| invalid(ty, text)),
         Type::Int2 | Type::Int4 | Type::Int8 => parse_int(ty, text),
-        Type::Oid | Type::Xid | Type::Cid => parse_int(Type::Int8, text)
+        Type::Oid => parse_oid(text),
+        Type::Xid | Type::Cid => parse_int(Type::Int8, text)
             .ok()
             .filter(|value| value.as_int().is_some_and(|oid| u32::try_from(oid).is_ok()))
             .ok_or_else(|| invalid(ty, text)),
@@ -174,7 +179,7 @@ pub(in crate::postgres) fn from_text(ty: Type, text: &str, reading: &Reading) ->
             .ok_or_else(|| invalid(ty, text))?
             .map(|value| Value::Numeric(Arc::new(value))),
         Type::Bpchar => Ok(Value::Padded(text.into())),
-        Type::Json => Json::parse(text).map(|_| Value::text(text)),
+        Type::Json => Json::check(text).map(|()| Value::text(text)),
         Type::Jsonb => Json::parse(text).map(|value| Value::Json(Arc::new(value))),
         Type::Bytea => parse_bytes(text),
         Type::Array(element) => parse_array(*element, text, reading),
@@ -186,9 +191,7 @@ pub(in crate::postgres) fn from_text(ty: Type, text: &str, reading: &Reading) ->
             .map_err(time),
         Type::Date => parse_date(text, reading).map(Value::Date).map_err(time),
         Type::Time => parse_clock(text, reading).map(Value::Time).map_err(time),
-        Type::Interval => parse_interval(text)
-            .map(|span| Value::Interval(Arc::new(span)))
-            .map_err(time),
+        Type::Interval => read_interval(text, -1, reading),
         Type::Uuid => parse_uuid(text)
             .map(Value::Uuid)
             .ok_or_else(|| invalid(ty, text)),
@@ -216,6 +219,18 @@ pub(in crate::postgres) fn from_text(ty: Type, text: &str, reading: &Reading) ->
             format!("input of a value of type {ty} is not supported by this server"),
         )),
     }
+}
+
+/// Reads an interval of a type with such a modifier.
+pub(in crate::postgres) fn read_interval(
+    text: &str,
+    modifier: i32,
+    reading: &Reading,
+) -> Result<Value> {
+    let limits = Limits::of(modifier);
+    let span = parse_interval(text, limits, reading);
+    let span = span.map_err(|why| why.error(Type::Interval, text))?;
+    Ok(Value::Interval(Arc::new(limits.hold(span))))
 }
 
 fn parse_vector(element: Type, text: &str) -> Result<Value> {
@@ -294,6 +309,24 @@ fn parse_int(ty: Type, text: &str) -> Result<Value> {
         .filter(|value| range.contains(value))
         .map(Value::Int)
         .ok_or_else(|| out_of_range(ty, text))
+}
+
+/// The number of an object: a negative one counts from the end.
+fn parse_oid(text: &str) -> Result<Value> {
+    let number = match parse_int(Type::Int8, text) {
+        Ok(Value::Int(number)) => number,
+        Err(error) if error.code() != SqlState::NUMERIC_VALUE_OUT_OF_RANGE => {
+            return Err(invalid(Type::Oid, text));
+        }
+        _ => return Err(out_of_range(Type::Oid, text)),
+    };
+    let wrapped = match number {
+        ..0 => i32::try_from(number).map(i32::cast_unsigned),
+        _ => u32::try_from(number),
+    };
+    wrapped
+        .map(|oid| Value::Int(oid.into()))
+        .map_err(|_| out_of_range(Type::Oid, text))
 }
 
 fn parse_real(text: &str) -> Result<Value> {

@@ -18,7 +18,7 @@ use pgwire::messages::startup::{
 use crate::postgres::backends::Notification;
 use crate::postgres::error::Error;
 use crate::postgres::session::{Block, Tag};
-use crate::postgres::settings::{DateForm, DateStyle};
+use crate::postgres::settings::Style;
 use crate::postgres::sql::OutputColumn;
 use crate::postgres::types::{Type, Value, to_binary, write_styled_text, write_text};
 
@@ -26,8 +26,8 @@ use crate::postgres::types::{Type, Value, to_binary, write_styled_text, write_te
 #[derive(Debug, Default)]
 pub(super) struct Out {
     pub(super) bytes: BytesMut,
-    /// As DateStyle says.
-    pub(super) date_style: DateStyle,
+    /// As DateStyle and IntervalStyle say.
+    pub(super) style: Style,
     /// One value's bytes, kept for its allocation.
     scratch: Vec<u8>,
 }
@@ -148,10 +148,10 @@ impl Out {
             self.scratch.clear();
             if format_of(formats, index) == BINARY {
                 to_binary(column.ty, value, &mut self.scratch);
-            } else if self.date_style.form == DateForm::Iso {
+            } else if self.style.is_plain() {
                 write_text(value, &mut self.scratch);
             } else {
-                write_styled_text(value, self.date_style, &mut self.scratch);
+                write_styled_text(value, self.style, &mut self.scratch);
             }
             self.bytes
                 .put_u32(u32::try_from(self.scratch.len()).unwrap_or(u32::MAX));

@@ -48,7 +48,7 @@ impl Conversation<'_> {
             columns: columns
                 .map(|column| (column.name.as_str(), column.ty))
                 .collect(),
-            date_style: self.session.settings.date_style,
+            style: self.session.settings.style,
         };
         let out = &mut self.connection.out;
         out.copy_response(b'H', writer.columns.len(), format.is_binary());

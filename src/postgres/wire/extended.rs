@@ -219,7 +219,7 @@ impl Conversation<'_> {
     /// Sends the next rows of a portal.
     fn send(&mut self, portal: &mut Portal, limit: usize) -> Result<()> {
         let out = &mut self.connection.out;
-        out.date_style = self.session.settings.date_style;
+        out.style = self.session.settings.style;
         let batch = portal.advance(true, limit)?;
         let sent = batch.len() as u64;
         let gives_rows = portal.prepared.gives_rows();

@@ -494,7 +494,7 @@ impl<'a> Conversation<'a> {
 
     fn answer(&mut self, prepared: &Prepared, answer: &Answer) {
         let out = &mut self.connection.out;
-        out.date_style = self.session.settings.date_style;
+        out.style = self.session.settings.style;
         if prepared.gives_rows() {
             let replanned = answer.replanned.as_ref();
             let output = replanned.map_or(prepared.output(), |plan| plan.output.as_slice());

@@ -6,7 +6,7 @@ use super::yes_or_no;
 use crate::postgres::storage::sequence::SequenceDef;
 use crate::postgres::storage::table::{Column, Generated};
 use crate::postgres::types::Type::{Int4, Name, Varchar};
-use crate::postgres::types::{MODIFIER_HEADER, Row, Type, Value};
+use crate::postgres::types::{Limits, MODIFIER_HEADER, Row, Type, Value, numeric_size};
 
 pub(super) static TABLE: SystemTable = SystemTable {
     name: "information_schema.columns",
@@ -154,7 +154,7 @@ fn row(
         text(data_type),
     ];
     row.extend(sizes(ty, modifier));
-    row.extend([NULL; 11]);
+    row.extend([NULL; 10]);
     row.extend([database, text("pg_catalog"), text(&ty.catalog_name())]);
     row.extend([NULL; 4]);
     row.extend([text(&number.to_string()), yes_or_no(false)]);
@@ -168,8 +168,9 @@ fn row(
     row.into()
 }
 
-/// How long, precise and finely divided values are.
-fn sizes(ty: Type, modifier: i32) -> [Value; 6] {
+/// How long, precise and finely divided values are, and which fields an
+/// interval has.
+fn sizes(ty: Type, modifier: i32) -> [Value; 7] {
     let bytes = |size: i32| int(size.saturating_mul(4));
     let [length, octets] = match ty {
         Type::Varchar | Type::Bpchar if modifier >= 0 => {
@@ -186,20 +187,26 @@ fn sizes(ty: Type, modifier: i32) -> [Value; 6] {
         Type::Float4 => [int(24), int(2), NULL],
         Type::Float8 => [int(53), int(2), NULL],
         Type::Numeric if modifier >= 0 => {
-            let size = modifier - MODIFIER_HEADER;
-            [int(size >> 16), int(10), int(size & 0x7ff)]
+            let (precision, scale) = numeric_size(modifier);
+            [int(precision), int(10), int(scale)]
         }
         Type::Numeric => [NULL, int(10), NULL],
         _ => [NULL, NULL, NULL],
     };
     let fraction = match ty {
         Type::Date => int(0),
-        Type::Time | Type::Timestamp | Type::Timestamptz | Type::Interval => {
+        Type::Time | Type::Timestamp | Type::Timestamptz => {
             int(if modifier < 0 { 6 } else { modifier })
         }
+        Type::Interval => int(Limits::of(modifier).decimals().unwrap_or(6)),
         _ => NULL,
     };
-    [length, octets, precision, radix, scale, fraction]
+    let limits = Limits::of(modifier);
+    let fields = match limits.words() {
+        Some(_) if ty == Type::Interval => text(limits.to_string().trim().to_uppercase().as_str()),
+        _ => NULL,
+    };
+    [length, octets, precision, radix, scale, fraction, fields]
 }
 
 /// How an identity column counts.

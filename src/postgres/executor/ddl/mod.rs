@@ -281,7 +281,7 @@ fn live_rows<'t>(table: &'t Table, clog: &'t Clog) -> impl Iterator<Item = &'t R
 impl Work<'_> {
     /// How the session reads dates and times.
     fn reading(&self) -> Reading {
-        Reading::new(self.settings.date_style.order, Some(self.transaction.start))
+        Reading::new(self.settings.style, Some(self.transaction.start))
     }
 
     /// A whole table is read, and so many indexes are filled from it.

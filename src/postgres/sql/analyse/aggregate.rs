@@ -58,6 +58,7 @@ impl Analyser<'_> {
         let read = aggregate
             .arguments
             .iter()
+            .chain(&aggregate.filter)
             .fold(0, |set, expr| set | expr.slots());
         if read != 0 && read & own == 0 {
             return Err(Error::unsupported(
@@ -129,6 +130,9 @@ impl Analyser<'_> {
             arguments.push(self.expr(argument)?);
         }
         let types: Vec<Type> = arguments.iter().map(|argument| argument.ty).collect();
+        if function == AggregateFunction::ArrayAgg && matches!(types[..], [Type::Array(_)]) {
+            return Err(Error::unsupported("an array of several dimensions"));
+        }
         let unknown = arguments
             .iter()
             .any(|argument| argument.ty == Type::Unknown);
@@ -142,6 +146,7 @@ impl Analyser<'_> {
                 // PostgreSQL has them for every kind of number.
                 _ if self.as_written && argument.ty.is_number() => argument.expr,
                 Type::Unknown => self.any(argument)?.expr,
+                Type::Json => self.as_any(argument),
                 _ => self.implicit(argument, ty)?,
             };
             aggregate.arguments.push(argument);
@@ -324,14 +329,7 @@ fn result_type(
             _ => None,
         },
         (ArrayAgg, ty) => one(text(ty), text(ty).array()?),
-        (JsonAgg, ty) => one(
-            if ty == Type::Json {
-                Type::Jsonb
-            } else {
-                text(ty)
-            },
-            json(name),
-        ),
+        (JsonAgg, ty) => one(text(ty), json(name)),
         (JsonObjectAgg, key) => match rest {
             [value] => Some((vec![key, *value], json(name))),
             _ => None,

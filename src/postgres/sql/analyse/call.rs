@@ -1,14 +1,14 @@
 //! Function calls, and the constructs that sqlparser reads as such.
 
 use sqlparser::ast::{
-    Expr as Ast, Function as Call, FunctionArg, FunctionArgExpr, FunctionArguments,
+    BinaryOperator, Expr as Ast, Function as Call, FunctionArg, FunctionArgExpr, FunctionArguments,
 };
 
-use super::coerce::{Coercion, convertible};
+use super::coerce::{Coercion, convertible, with_limit};
 use super::{Analyser, Typed, first_character, object_name, placed};
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::sql::expr::{Comparison, Expr};
-use crate::postgres::sql::functions::{Builtin, Kind, Resolved, exists, resolve};
+use crate::postgres::sql::functions::{Builtin, Kind, Resolved, is_missing, resolve};
 use crate::postgres::sql::plan::{RowSource, Rows};
 use crate::postgres::sql::system;
 use crate::postgres::types::{Type, Value};
@@ -31,10 +31,14 @@ impl Analyser<'_> {
             return self.array_of(query);
         }
         let mut arguments = Vec::new();
-        for argument in plain_arguments(call)? {
-            let argument = self.expr(argument)?;
-            if !is_result(&argument) {
-                arguments.push(argument);
+        if name == "make_interval" {
+            arguments = self.named_arguments(call, &INTERVAL_PARTS)?;
+        } else {
+            for argument in plain_arguments(call)? {
+                let argument = self.expr(argument)?;
+                if !is_result(&argument) {
+                    arguments.push(argument);
+                }
             }
         }
         let here = |error| placed(error, first_character(&call.name));
@@ -75,12 +79,84 @@ impl Analyser<'_> {
             let arguments = arguments.collect::<Result<_>>()?;
             return Ok(Typed::new(Expr::System(function, arguments), ty));
         }
-        let builtin = self.choose(&name, &arguments).map_err(here)?;
+        let builtin = match self.choose(&name, &arguments) {
+            Ok(builtin) => builtin,
+            Err(error) => {
+                let converted = self.named_conversion(&name, arguments)?;
+                return converted.ok_or_else(|| here(error));
+            }
+        };
         let value = self.apply(builtin, arguments)?;
         if builtin.gives_set() {
             return self.set_in_list(builtin, value).map_err(here);
         }
         Ok(value)
+    }
+
+    /// A type's name as a function converts to it; the time that it is now is
+    /// rounded to so many decimals.
+    fn named_conversion(&mut self, name: &str, mut arguments: Vec<Typed>) -> Result<Option<Typed>> {
+        let (Some(argument), 0) = (arguments.pop(), arguments.len()) else {
+            return Ok(None);
+        };
+        let of_now = matches!(name, "current_timestamp" | "localtimestamp" | "localtime");
+        if let (true, Expr::Const(Value::Int(digits))) = (of_now, &argument.expr) {
+            let digits = i32::try_from((*digits).min(6)).unwrap_or(6);
+            let now = self.call(name, Vec::new())?;
+            let expr = with_limit(now.expr, now.ty, digits, true);
+            return Ok(Some(Typed::new(expr, now.ty)));
+        }
+        let named = |ty: &Type| ty.catalog_name() == name && !ty.is_pseudo();
+        let Some(ty) = Type::all().find(named) else {
+            return Ok(None);
+        };
+        let unknown = argument.ty == Type::Unknown;
+        if !unknown && !convertible(argument.ty, ty, Coercion::Explicit) {
+            return Ok(None);
+        }
+        if self.as_written {
+            return Err(Error::unsupported(format!(
+                "the function {name} in a definition"
+            )));
+        }
+        let expr = self.coerce(argument, ty, Coercion::Explicit)?;
+        Ok(Some(Typed::new(expr, ty)))
+    }
+
+    /// The arguments of a function that may be called by the names of its
+    /// parameters, each of which is 0 if it is left out.
+    fn named_arguments(&mut self, call: &Call, names: &[&str]) -> Result<Vec<Typed>> {
+        let zero = || Typed::new(Expr::Const(Value::Int(0)), Type::Int4);
+        let mut arguments: Vec<Typed> = names.iter().map(|_| zero()).collect();
+        let FunctionArguments::List(list) = &call.args else {
+            return Ok(arguments);
+        };
+        for (index, argument) in list.args.iter().enumerate() {
+            let (name, value) = match argument {
+                FunctionArg::ExprNamed {
+                    name: Ast::Identifier(name),
+                    arg: FunctionArgExpr::Expr(value),
+                    ..
+                } => (Some(name), value),
+                FunctionArg::Unnamed(FunctionArgExpr::Expr(Ast::BinaryOp {
+                    left,
+                    op: BinaryOperator::Assignment,
+                    right,
+                })) if let Ast::Identifier(name) = &**left => (Some(name), &**right),
+                FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) => (None, value),
+                other => return Err(Error::unsupported(format!("the argument {other}"))),
+            };
+            let place = match name {
+                Some(name) => names.iter().position(|known| *known == super::fold(name)),
+                None => Some(index),
+            };
+            let place = place.and_then(|place| arguments.get_mut(place).map(|_| place));
+            let Some(place) = place else {
+                return Err(Error::unsupported(format!("the argument {argument}")));
+            };
+            arguments[place] = self.expr(value)?;
+        }
+        Ok(arguments)
     }
 
     /// A call of a function by name, its arguments converted.
@@ -138,11 +214,7 @@ impl Analyser<'_> {
             converted.push(match builtin.argument(index) {
                 Type::Any => {
                     let argument = self.any(argument)?;
-                    // json goes to functions of any type by its meaning.
-                    match argument.ty {
-                        Type::Json => self.coerce(argument, Type::Jsonb, Coercion::Assignment)?,
-                        _ => argument.expr,
-                    }
+                    self.as_any(argument)
                 }
                 // PostgreSQL has most functions of integers for every width.
                 ty if self.as_written && ty.is_integer() && argument.ty.is_integer() => {
@@ -153,6 +225,18 @@ impl Analyser<'_> {
         }
         let ty = concrete(builtin.result);
         Ok(Typed::new(Expr::Call(builtin, converted), ty))
+    }
+
+    /// For a function of any type, text that is json has to say so.
+    pub(super) fn as_any(&self, argument: Typed) -> Expr {
+        match argument.ty {
+            Type::Json if !self.as_written => Expr::Cast {
+                operand: Box::new(argument.expr),
+                from: Type::Json,
+                to: Type::Any,
+            },
+            _ => argument.expr,
+        }
     }
 
     /// A set-returning function in the select list: one more item of FROM,
@@ -247,69 +331,8 @@ fn names(types: &[Type]) -> String {
     names.join(", ")
 }
 
-/// Functions of PostgreSQL that this server knows to be missing.
-const MISSING: &[&str] = &[
-    "to_char",
-    "to_date",
-    "to_number",
-    "exp",
-    "ln",
-    "log",
-    "power",
-    "pow",
-    "sin",
-    "cos",
-    "tan",
-    "md5",
-    "sha256",
-    "regexp_replace",
-    "regexp_match",
-    "regexp_matches",
-    "regexp_split_to_array",
-    "regexp_split_to_table",
-    "row_to_json",
-    "to_json",
-    "jsonb_pretty",
-    "jsonb_insert",
-    "json_populate_record",
-    "jsonb_populate_record",
-    "array_dims",
-    "array_ndims",
-    "array_fill",
-    "array_replace",
-    "array_positions",
-    "stddev",
-    "variance",
-    "corr",
-    "percentile_cont",
-    "percentile_disc",
-    "mode",
-    "ntile",
-    "cume_dist",
-    "percent_rank",
-    "nth_value",
-    "to_tsvector",
-    "to_tsquery",
-    "txid_current",
-    "overlay",
-    "age",
-    "justify_days",
-    "justify_hours",
-    "justify_interval",
-    "date_bin",
-    "isfinite",
-    "timeofday",
-    "make_time",
-    "make_timestamp",
-    "make_timestamptz",
-    "width_bucket",
-    "setseed",
-    "factorial",
-    "bit_length",
-    "similarity",
-    "gen_random_bytes",
-    "unaccent",
-];
+/// The parameters of make_interval.
+const INTERVAL_PARTS: [&str; 7] = ["years", "months", "weeks", "days", "hours", "mins", "secs"];
 
 const WINDOW_ONLY: &[&str] = &[
     "row_number",
@@ -335,7 +358,9 @@ fn no_function(name: &str, types: &[Type]) -> Error {
             format!("window function {name} requires an OVER clause"),
         );
     }
-    if MISSING.contains(&name) && !exists(name) {
+    let is_form = matches!(name, "row" | "all" | "any" | "some");
+    let here = system::signature(name, types.len()).is_some();
+    if is_form || !here && is_missing(name, types.len()) {
         return Error::unsupported(format!("the function {name}"));
     }
     Error::new(

@@ -5,7 +5,7 @@ use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::sql::expr::Expr;
 use crate::postgres::sql::registry::Registry;
 use crate::postgres::storage::table::Column;
-use crate::postgres::types::{Type, Value, cast, from_text};
+use crate::postgres::types::{Type, Value, cast, from_text, read_interval};
 
 /// A text as what it reads as when the statement runs.
 fn from_words(text: Expr, to: Type) -> Expr {
@@ -18,8 +18,10 @@ fn from_words(text: Expr, to: Type) -> Expr {
 
 /// True for what is converted anew whenever the statement runs.
 fn varies(from: Type, to: Type) -> bool {
-    let time = |ty: Type| ty.element().unwrap_or(ty).is_time();
-    time(from) && to.is_string() || from.is_string() && time(to) || to.names_objects()
+    let element = |ty: Type| ty.element().unwrap_or(ty);
+    let time = |ty: Type| ty.is_time() || ty == Type::Interval;
+    let (of, into) = (element(from), element(to));
+    time(of) && into.is_string() || of.is_string() && time(into) || to.names_objects()
 }
 
 /// Where a conversion is asked for: a written cast may do more than an
@@ -120,6 +122,30 @@ impl Analyser<'_> {
                 to,
             },
         })
+    }
+
+    /// Converts for a type of such a size. A literal is read as an interval of
+    /// its type's fields.
+    pub(super) fn fitted(
+        &mut self,
+        value: Typed,
+        ty: Type,
+        modifier: i32,
+        how: Coercion,
+    ) -> Result<Expr> {
+        if let (Expr::Const(Value::Text(text)), Type::Unknown) = (&value.expr, value.ty)
+            && ty == Type::Interval
+            && modifier >= 0
+        {
+            let read = read_interval(text, modifier, &self.reading);
+            let read = Expr::Const(read.map_err(|error| placed(error, value.at))?);
+            return Ok(match self.as_written {
+                true => with_limit(literal(read, ty), ty, modifier, true),
+                false => read,
+            });
+        }
+        let expr = self.coerce(value, ty, how)?;
+        Ok(with_limit(expr, ty, modifier, how == Coercion::Explicit))
     }
 
     /// Gives a literal or parameter the type that its context wants.
@@ -263,7 +289,15 @@ impl Analyser<'_> {
     }
 
     /// Converts a value for a column.
-    pub(super) fn assign(&mut self, value: Typed, column: &Column, what: &str) -> Result<Expr> {
+    pub(super) fn assign(&mut self, mut value: Typed, column: &Column, what: &str) -> Result<Expr> {
+        // An interval is kept as one of any fields, if its column is.
+        if let (Expr::Limit { operand, ty, .. }, ..0) = (&value.expr, column.modifier)
+            && self.as_written
+            && matches!((*ty, &**operand), (Type::Interval, Expr::Cast { .. }))
+            && column.ty == Type::Interval
+        {
+            value.expr = (**operand).clone();
+        }
         let (from, to) = (value.ty, column.ty);
         if !matches!(from, Type::Unknown | Type::Array(Type::Unknown))
             && from != to
@@ -280,12 +314,10 @@ impl Analyser<'_> {
             return Err(placed(error, value.at).hint(hint));
         }
         let same = from == to && value.modifier == column.modifier;
-        let expr = self.coerce(value, to, Coercion::Assignment)?;
-        Ok(if same {
-            expr
-        } else {
-            with_limit(expr, to, column.modifier, false)
-        })
+        match same {
+            true => self.coerce(value, to, Coercion::Assignment),
+            false => self.fitted(value, to, column.modifier, Coercion::Assignment),
+        }
     }
 }
 

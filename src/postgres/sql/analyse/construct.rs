@@ -5,12 +5,12 @@ use sqlparser::ast::{
     ObjectName, Subscript, TrimWhereField,
 };
 
-use super::coerce::{Coercion, with_limit};
+use super::coerce::Coercion;
 use super::operator::{no_operator, row};
 use super::{Analyser, Typed, column_type};
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::sql::expr::{Comparison, Expr};
-use crate::postgres::types::{Type, Value, from_text};
+use crate::postgres::types::{Type, Value};
 
 impl Analyser<'_> {
     pub(super) fn construct(&mut self, ast: &Ast) -> Result<Typed> {
@@ -26,7 +26,6 @@ impl Analyser<'_> {
                 low,
                 high,
             } => self.between(expr, *negated, low, high),
-            Ast::Interval(interval) => self.interval(interval),
             Ast::Case {
                 operand,
                 conditions,
@@ -59,6 +58,17 @@ impl Analyser<'_> {
                 let name = if *shorthand { "substr" } else { "substring" };
                 let value = self.substring(name, expr, from, length)?;
                 Ok(if *special { value } else { self.written(value) })
+            }
+            Ast::Overlay {
+                expr,
+                overlay_what,
+                overlay_from,
+                overlay_for,
+            } => {
+                let mut arguments = vec![&**expr, &**overlay_what, &**overlay_from];
+                arguments.extend(overlay_for.as_deref());
+                let value = self.named("overlay", &arguments)?;
+                Ok(self.written(value))
             }
             Ast::Trim {
                 trim_where,
@@ -263,29 +273,26 @@ impl Analyser<'_> {
                 false => empty,
             });
         }
+        // So do the elements of one that is not empty.
+        if let (Ast::Array(array), Type::Array(element)) = (operand, ty)
+            && !self.as_written
+        {
+            let mut list = Vec::new();
+            for item in &array.elem {
+                let item = self.expr(item)?;
+                list.push(self.fitted(item, *element, modifier, Coercion::Explicit)?);
+            }
+            return Ok(Typed {
+                modifier,
+                ..Typed::new(Expr::Array(list), ty)
+            });
+        }
         let operand = self.expr(operand)?;
-        let expr = self.coerce(operand, ty, Coercion::Explicit)?;
-        let expr = with_limit(expr, ty, modifier, true);
+        let expr = self.fitted(operand, ty, modifier, Coercion::Explicit)?;
         Ok(Typed {
             modifier,
             ..Typed::new(expr, ty)
         })
-    }
-
-    fn interval(&mut self, interval: &sqlparser::ast::Interval) -> Result<Typed> {
-        let value = match &*interval.value {
-            Ast::Value(value) => value.value.clone().into_string(),
-            _ => None,
-        };
-        let Some(text) = value else {
-            return Err(Error::unsupported(format!("{interval}")));
-        };
-        let text = match &interval.leading_field {
-            Some(field) => format!("{text} {field}"),
-            None => text,
-        };
-        let value = from_text(Type::Interval, &text, &self.reading)?;
-        Ok(Typed::new(Expr::Const(value), Type::Interval))
     }
 
     fn case(
@@ -381,6 +388,18 @@ impl Analyser<'_> {
         self.call(&format!(".{name}"), vec![record])
     }
 
+    /// `a[1:3]`
+    fn slice(&mut self, array: Typed, bounds: (Option<&Ast>, Option<&Ast>)) -> Result<Typed> {
+        let open = |at: i64| Typed::new(Expr::Const(Value::Int(at)), Type::Int4);
+        let from = bounds
+            .0
+            .map_or_else(|| Ok(open(i32::MIN.into())), |from| self.expr(from))?;
+        let to = bounds
+            .1
+            .map_or_else(|| Ok(open(i32::MAX.into())), |to| self.expr(to))?;
+        self.call("[:]", vec![array, from, to])
+    }
+
     /// `a[1]`
     fn access(&mut self, root: &Ast, chain: &[AccessExpr]) -> Result<Typed> {
         let (mut value, chain) = match (root, chain) {
@@ -395,9 +414,25 @@ impl Analyser<'_> {
                 value = self.field(value, &super::fold(name))?;
                 continue;
             }
-            let AccessExpr::Subscript(Subscript::Index { index }) = access else {
-                return Err(Error::unsupported(format!("the subscript {access}")));
+            let index = match access {
+                AccessExpr::Subscript(Subscript::Index { index }) => index,
+                AccessExpr::Subscript(Subscript::Slice {
+                    lower_bound,
+                    upper_bound,
+                    stride: None,
+                }) if matches!(value.ty, Type::Array(_))
+                    && chain.len() == 1
+                    && !self.as_written =>
+                {
+                    let bounds = (lower_bound.as_ref(), upper_bound.as_ref());
+                    return self.slice(value, bounds);
+                }
+                _ => return Err(Error::unsupported(format!("the subscript {access}"))),
             };
+            // There are arrays of one dimension alone.
+            if chain.len() > 1 && value.ty.element().is_some() {
+                return Err(Error::unsupported("an array of several dimensions"));
+            }
             let index = self.expr(index)?;
             value = match value.ty {
                 ty if ty.element().is_some() => {
@@ -410,8 +445,16 @@ impl Analyser<'_> {
                     self.call("[]", vec![value, index])?
                 }
                 Type::Jsonb => {
-                    let arrow = BinaryOperator::Arrow;
-                    self.operate(&arrow, value, index)?
+                    if !index.ty.is_integer() && !index.ty.is_string() {
+                        let message = format!("subscript type {} is not supported", index.ty);
+                        let hint = "jsonb subscript must be coercible to either integer or text.";
+                        let error = Error::new(SqlState::DATATYPE_MISMATCH, message);
+                        return Err(super::placed(error.hint(hint), index.at));
+                    }
+                    // A subscript is a step of a path, whether it is a number or not.
+                    let step = self.coerce(index, Type::Text, Coercion::Assignment)?;
+                    let path = Typed::new(Expr::Array(vec![step]), Type::Array(&Type::Text));
+                    self.operate(&BinaryOperator::HashArrow, value, path)?
                 }
                 ty => {
                     return Err(Error::new(

@@ -2,7 +2,7 @@
 
 use sqlparser::ast::{BinaryOperator, CastKind, Expr as Ast, Value as Literal};
 
-use super::coerce::{Coercion, named, with_limit};
+use super::coerce::{Coercion, named};
 use super::subquery::comparison;
 use super::{Analyser, Typed, begins, character, column_type, placed};
 use crate::postgres::error::{Error, Result, SqlState};
@@ -65,15 +65,15 @@ impl Analyser<'_> {
                 any: false,
                 expr,
                 pattern,
-                escape_char: None,
-            } => self.like(expr, pattern, *negated, false),
+                escape_char,
+            } => self.like(expr, pattern, escape_char.as_deref(), *negated, false),
             Ast::ILike {
                 negated,
                 any: false,
                 expr,
                 pattern,
-                escape_char: None,
-            } => self.like(expr, pattern, *negated, true),
+                escape_char,
+            } => self.like(expr, pattern, escape_char.as_deref(), *negated, true),
             Ast::Cast {
                 kind: CastKind::Cast | CastKind::DoubleColon,
                 expr,
@@ -89,8 +89,7 @@ impl Analyser<'_> {
                 };
                 let mut literal = Typed::new(Expr::Const(Value::text(&text)), Type::Unknown);
                 literal.at = character(typed.value.span);
-                let expr = self.coerce(literal, ty, Coercion::Explicit)?;
-                let expr = with_limit(expr, ty, modifier, true);
+                let expr = self.fitted(literal, ty, modifier, Coercion::Explicit)?;
                 Ok(Typed {
                     modifier,
                     ..Typed::new(expr, ty)
@@ -218,10 +217,15 @@ impl Analyser<'_> {
         &mut self,
         operand: &Ast,
         pattern: &Ast,
+        escape: Option<&Ast>,
         negated: bool,
         ignore_case: bool,
     ) -> Result<Typed> {
-        let (operand, pattern) = (self.expr(operand)?, self.expr(pattern)?);
+        let (operand, mut pattern) = (self.expr(operand)?, self.expr(pattern)?);
+        if let Some(escape) = escape {
+            let escape = self.expr(escape)?;
+            pattern = self.call("like_escape", vec![pattern, escape])?;
+        }
         self.like_of(operand, pattern, negated, ignore_case)
     }
 

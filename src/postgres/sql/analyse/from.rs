@@ -507,7 +507,7 @@ impl Analyser<'_> {
         // The one column of a function takes the name of its alias.
         let mut columns: Vec<RelationColumn> = columns;
         if let [column] = columns.as_mut_slice() {
-            if name.starts_with("jsonb_array_elements") {
+            if name.starts_with("jsonb_array_elements") || name.starts_with("json_array_elements") {
                 column.name = "value".to_owned();
             } else if let Some(alias) = alias {
                 column.name = fold(&alias.name);

@@ -245,11 +245,6 @@ impl Analyser<'_> {
         right: Typed,
     ) -> Result<Typed> {
         if let Some((left_ty, right_ty, ty)) = time_result(arithmetic, left.ty, right.ty) {
-            let factor = |operand: Type| match operand.is_integer() && ty == Type::Interval {
-                true if self.as_written => Type::Float8,
-                _ => operand,
-            };
-            let (left_ty, right_ty) = (factor(left_ty), factor(right_ty));
             let left = self.implicit(left, left_ty)?;
             let right = self.implicit(right, right_ty)?;
             let expr = Expr::Arithmetic(arithmetic, ty, Box::new(left), Box::new(right));
@@ -287,23 +282,6 @@ impl Analyser<'_> {
     /// An operator that is a function under its sign.
     fn custom(&mut self, sign: &str, left: Typed, right: Typed) -> Result<Typed> {
         let types = [left.ty, right.ty];
-        // json is taken apart by its meaning, and stays json.
-        let json = left.ty == Type::Json && matches!(sign, "->" | "->>" | "#>" | "#>>");
-        if json {
-            let expr = match self.as_written {
-                true => left.expr,
-                false => self.coerce(left, Type::Jsonb, Coercion::Assignment)?,
-            };
-            let value = self.custom(sign, Typed::new(expr, Type::Jsonb), right)?;
-            return Ok(if value.ty == Type::Jsonb && self.as_written {
-                Typed::new(value.expr, Type::Json)
-            } else if value.ty == Type::Jsonb {
-                let expr = self.coerce(value, Type::Json, Coercion::Assignment)?;
-                Typed::new(expr, Type::Json)
-            } else {
-                value
-            });
-        }
         match self.resolve(sign, &types) {
             Resolved::One(builtin) => self.apply(builtin, vec![left, right]),
             Resolved::None => Err(no_operator(types[0], sign, types[1])),
@@ -345,6 +323,14 @@ impl Analyser<'_> {
                 at: 0,
                 ..self.expr(operand)?
             }),
+            UnaryOperator::BitwiseNot | UnaryOperator::PGAbs if !self.as_written => {
+                let operand = self.expr(operand)?;
+                let name = match op {
+                    UnaryOperator::PGAbs => "abs",
+                    _ => "~",
+                };
+                self.call(name, vec![operand])
+            }
             other => Err(Error::unsupported(format!("the operator {other}"))),
         }
     }
@@ -407,16 +393,15 @@ fn sign(op: &BinaryOperator) -> String {
 
 /// Arithmetic with times: operand types and result.
 fn time_result(op: Arithmetic, left: Type, right: Type) -> Option<(Type, Type, Type)> {
-    use Type::{
-        Date, Float4, Float8, Int2, Int4, Int8, Interval, Numeric, Time, Timestamp, Timestamptz,
-        Unknown,
-    };
+    use Type::{Date, Float8, Int2, Int4, Interval, Time, Timestamp, Timestamptz, Unknown};
+    let scales = matches!(op, Arithmetic::Multiply | Arithmetic::Divide);
+    let is_factor = |ty: Type| ty.is_number() || ty == Unknown;
     let (add, subtract) = (op == Arithmetic::Add, op == Arithmetic::Subtract);
     let either = add || subtract;
     Some(match (left, right) {
         (Timestamptz | Timestamp, Interval) if either => (left, Interval, left),
         (Timestamptz | Timestamp, Unknown) if add => (left, Interval, left),
-        (Interval, Timestamptz | Timestamp) if add => (Interval, right, right),
+        (Interval | Unknown, Timestamptz | Timestamp) if add => (Interval, right, right),
         (Timestamptz, Timestamptz | Timestamp | Date) if subtract => {
             (Timestamptz, Timestamptz, Interval)
         }
@@ -441,16 +426,9 @@ fn time_result(op: Arithmetic, left: Type, right: Type) -> Option<(Type, Type, T
         (Interval, Interval | Unknown) | (Unknown, Interval) if either => {
             (Interval, Interval, Interval)
         }
-        (Interval, Int2 | Int4 | Int8) if op == Arithmetic::Multiply => (Interval, right, Interval),
-        (Int2 | Int4 | Int8, Interval) if op == Arithmetic::Multiply => (left, Interval, Interval),
-        (Interval, Float8 | Float4 | Numeric) if op == Arithmetic::Multiply => {
-            (Interval, Float8, Interval)
-        }
-        (Float8 | Float4 | Numeric, Interval) if op == Arithmetic::Multiply => {
+        (Interval, ty) if scales && is_factor(ty) => (Interval, Float8, Interval),
+        (ty, Interval) if op == Arithmetic::Multiply && is_factor(ty) => {
             (Float8, Interval, Interval)
-        }
-        (Interval, ty) if op == Arithmetic::Divide && ty.is_number() => {
-            (Interval, Float8, Interval)
         }
         _ => return None,
     })
@@ -458,7 +436,14 @@ fn time_result(op: Arithmetic, left: Type, right: Type) -> Option<(Type, Type, T
 
 const NO_OPERATOR_HINT: &str = "No operator matches the given name and argument types. You might need to add explicit type casts.";
 
+/// Operators of PostgreSQL on types that there are, which this server has not.
+const MISSING: [&str; 9] = ["^", "@@", "@?", "~<~", "~<=~", "~>~", "~>=~", "<->", "?-"];
+
 pub(super) fn no_operator(left: Type, operator: &str, right: Type) -> Error {
+    let of_bytes = left == Type::Bytea && matches!(operator, "~~" | "!~~");
+    if of_bytes || MISSING.contains(&operator) {
+        return Error::unsupported(format!("the operator {operator}"));
+    }
     Error::new(
         SqlState::UNDEFINED_FUNCTION,
         format!("operator does not exist: {left} {operator} {right}"),

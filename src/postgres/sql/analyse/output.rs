@@ -366,6 +366,7 @@ fn suggested_name(ast: &Ast) -> (Option<String>, bool) {
         Ast::Ceil { .. } => strong("ceil"),
         Ast::Floor { .. } => strong("floor"),
         Ast::Position { .. } => strong("position"),
+        Ast::Overlay { .. } => strong("overlay"),
         Ast::Substring { shorthand, .. } => strong(if *shorthand { "substr" } else { "substring" }),
         Ast::Trim { trim_where, .. } => strong(super::construct::trim_name(*trim_where)),
         Ast::AtTimeZone { .. } => strong("timezone"),
@@ -391,7 +392,6 @@ fn suggested_name(ast: &Ast) -> (Option<String>, bool) {
             _ => (type_name(data_type), false),
         },
         Ast::TypedString(typed) => (type_name(&typed.data_type), false),
-        Ast::Interval(_) => (Some("interval".to_owned()), false),
         Ast::Collate { expr, .. } => suggested_name(expr),
         _ => (None, false),
     }

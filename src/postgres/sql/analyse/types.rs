@@ -1,10 +1,12 @@
 //! Type names.
 
-use sqlparser::ast::{ArrayElemTypeDef, CharacterLength, DataType, ExactNumberInfo, TimezoneInfo};
+use sqlparser::ast::{
+    ArrayElemTypeDef, CharacterLength, DataType, ExactNumberInfo, IntervalFields, TimezoneInfo,
+};
 
 use super::object_name;
 use crate::postgres::error::{Error, Result, SqlState};
-use crate::postgres::types::{MODIFIER_HEADER, Type};
+use crate::postgres::types::{Limits, MODIFIER_HEADER, Type};
 
 /// The type that a name stands for, and its modifier.
 pub(in crate::postgres) fn column_type(name: &DataType) -> Result<(Type, i32)> {
@@ -25,10 +27,12 @@ pub(in crate::postgres) fn column_type(name: &DataType) -> Result<(Type, i32)> {
         DataType::Bytea => Type::Bytea,
         DataType::Date => Type::Date,
         DataType::Regclass => Type::Regclass,
-        DataType::Interval {
-            fields: None,
-            precision: None,
-        } => Type::Interval,
+        DataType::Interval { fields, precision } => {
+            return Ok((
+                Type::Interval,
+                interval_modifier(fields.as_ref(), *precision)?,
+            ));
+        }
         DataType::Timestamp(precision, TimezoneInfo::WithTimeZone | TimezoneInfo::Tz) => {
             return Ok((Type::Timestamptz, time_modifier(*precision)));
         }
@@ -122,6 +126,19 @@ fn time_modifier(precision: Option<u64>) -> i32 {
     precision.map_or(-1, |digits| i32::try_from(digits.min(6)).unwrap_or(6))
 }
 
+fn interval_modifier(fields: Option<&IntervalFields>, precision: Option<u64>) -> Result<i32> {
+    let words = fields.map(|fields| fields.to_string().to_lowercase());
+    let has_seconds = words.as_ref().is_none_or(|words| words.ends_with("second"));
+    if precision.is_some() && !has_seconds {
+        return Err(Error::new(
+            SqlState::SYNTAX_ERROR,
+            "syntax error at or near \"(\"",
+        ));
+    }
+    let decimals = precision.map(|digits| i32::try_from(digits.min(6)).unwrap_or(6));
+    Ok(Limits::named(words.as_deref(), decimals).modifier())
+}
+
 fn length_modifier(length: Option<&CharacterLength>, name: &str) -> Result<i32> {
     match length {
         None => Ok(-1),
@@ -154,10 +171,16 @@ fn numeric_modifier(info: &ExactNumberInfo) -> Result<i32> {
             format!("NUMERIC precision {precision} must be between 1 and 1000"),
         ));
     }
-    // PostgreSQL 15 takes other scales too; none that fits 38 digits is lost.
+    if !(-1000..=1000).contains(&scale) {
+        return Err(Error::new(
+            SqlState::INVALID_PARAMETER_VALUE,
+            format!("NUMERIC scale {scale} must be between -1000 and 1000"),
+        ));
+    }
     match (i32::try_from(precision), i32::try_from(scale)) {
-        (Ok(precision), Ok(scale)) if (0..=precision.min(38)).contains(&scale) => {
-            Ok((precision << 16 | scale) + MODIFIER_HEADER)
+        // A numeric has no room for more decimals.
+        (Ok(precision), Ok(scale @ ..=38)) => {
+            Ok((precision << 16 | scale & 0x7ff) + MODIFIER_HEADER)
         }
         _ => Err(Error::unsupported(format!("numeric({precision},{scale})"))),
     }

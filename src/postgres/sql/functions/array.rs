@@ -1,8 +1,9 @@
 //! Functions and operators of arrays.
 
 use super::{Builtin, Kind, count, elements, int, text};
-use crate::postgres::error::Result;
-use crate::postgres::types::{Type, Value, write_text};
+use crate::postgres::error::{Error, Result, SqlState};
+use crate::postgres::sql::Context;
+use crate::postgres::types::{Type, Value};
 
 use Type::{AnyArray, AnyElement, Array, Bool, Int4, Text};
 
@@ -82,25 +83,114 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
         Ok(at.map_or(Value::Null, |at| count(at + 1)))
     })
     .for_nulls(),
-    Builtin::new("array_to_string", &[AnyArray, Text], Text, |a, _| {
-        let parts: Vec<String> = elements(&a[0])?
-            .iter()
-            .filter(|value| !value.is_null())
-            .map(|value| {
-                let mut out = Vec::new();
-                write_text(value, &mut out);
-                String::from_utf8_lossy(&out).into_owned()
-            })
-            .collect();
-        Ok(Value::Text(parts.join(text(&a[1])?).into()))
+    Builtin::new(
+        "array_position",
+        &[AnyArray, AnyElement, Int4],
+        Int4,
+        |a, _| {
+            if a[0].is_null() {
+                return Ok(Value::Null);
+            }
+            if a[2].is_null() {
+                let message = "initial position must not be null";
+                return Err(Error::new(SqlState("22004"), message));
+            }
+            let skipped = usize::try_from(int(&a[2])? - 1).unwrap_or(0);
+            let mut rest = elements(&a[0])?.iter().enumerate().skip(skipped);
+            let at = rest.find(|(_, value)| **value == a[1]);
+            Ok(at.map_or(Value::Null, |(at, _)| count(at + 1)))
+        },
+    )
+    .for_nulls(),
+    Builtin::new(
+        "array_positions",
+        &[AnyArray, AnyElement],
+        Array(&Int4),
+        |a, _| {
+            if a[0].is_null() {
+                return Ok(Value::Null);
+            }
+            let all = elements(&a[0])?.iter().enumerate();
+            let found = all.filter(|(_, value)| **value == a[1]);
+            Ok(Value::Array(found.map(|(at, _)| count(at + 1)).collect()))
+        },
+    )
+    .for_nulls(),
+    Builtin::new(
+        "array_replace",
+        &[AnyArray, AnyElement, AnyElement],
+        AnyArray,
+        |a, _| {
+            if a[0].is_null() {
+                return Ok(Value::Null);
+            }
+            let replaced = elements(&a[0])?.iter().map(|value| match *value == a[1] {
+                true => a[2].clone(),
+                false => value.clone(),
+            });
+            Ok(Value::Array(replaced.collect()))
+        },
+    )
+    .for_nulls(),
+    Builtin::new("array_ndims", &[AnyArray], Int4, |a, _| {
+        let empty = elements(&a[0])?.is_empty();
+        Ok(if empty { Value::Null } else { Value::Int(1) })
     }),
-    Builtin::new("string_to_array", &[Text, Text], TEXTS, |a, _| {
-        Ok(split(text(&a[0])?, text(&a[1])?))
+    Builtin::new("array_dims", &[AnyArray], Text, |a, _| {
+        let mut subscripts = subscripts(&a[0], 1)?;
+        let Some(first) = subscripts.next() else {
+            return Ok(Value::Null);
+        };
+        let last = subscripts.last().unwrap_or(first);
+        Ok(Value::Text(format!("[{first}:{last}]").into()))
     }),
-    Builtin::new("string_to_table", &[Text, Text], Text, |a, _| {
-        Ok(split(text(&a[0])?, text(&a[1])?))
+    Builtin::new("trim_array", &[AnyArray, Int4], AnyArray, |a, _| {
+        let values = elements(&a[0])?;
+        let kept = usize::try_from(int(&a[1])?);
+        let kept = kept.ok().and_then(|gone| values.len().checked_sub(gone));
+        let kept = kept.ok_or_else(|| {
+            let length = values.len();
+            let message = format!("number of elements to trim must be between 0 and {length}");
+            Error::new(SqlState("2202E"), message)
+        })?;
+        Ok(Value::Array(values[..kept].into()))
+    }),
+    Builtin::new("[:]", &[AnyArray, Int4, Int4], AnyArray, |a, _| {
+        let (from, to) = (int(&a[1])?, int(&a[2])?);
+        let places = elements(&a[0])?.iter().zip(first(&a[0])..);
+        let within = places.filter(|(_, at)| (from..=to).contains(at));
+        Ok(Value::Array(
+            within.map(|(value, _)| value.clone()).collect(),
+        ))
+    }),
+    Builtin::new("array_to_string", &[AnyArray, Text], Text, |a, c| {
+        joined(a, text(&a[1])?, None, c)
+    }),
+    Builtin::new(
+        "array_to_string",
+        &[AnyArray, Text, Text],
+        Text,
+        |a, c| match (a[0].is_null(), a[1].as_str()) {
+            (false, Some(separator)) => joined(a, separator, a[2].as_str(), c),
+            _ => Ok(Value::Null),
+        },
+    )
+    .for_nulls(),
+    Builtin::new("string_to_array", &[Text, Text], TEXTS, |a, _| Ok(split(a))).for_nulls(),
+    Builtin::new("string_to_array", &[Text, Text, Text], TEXTS, |a, _| {
+        Ok(split(a))
     })
-    .with(Kind::Set),
+    .for_nulls(),
+    Builtin::new("string_to_table", &[Text, Text], Text, |a, _| {
+        Ok(split_rows(a))
+    })
+    .with(Kind::Set)
+    .for_nulls(),
+    Builtin::new("string_to_table", &[Text, Text, Text], Text, |a, _| {
+        Ok(split_rows(a))
+    })
+    .with(Kind::Set)
+    .for_nulls(),
     Builtin::new("@>", &[AnyArray, AnyArray], Bool, |a, _| {
         contains(&a[0], &a[1])
     }),
@@ -193,12 +283,47 @@ fn contains(array: &Value, wanted: &Value) -> Result<Value> {
     Ok(Value::Bool(all))
 }
 
-fn split(text: &str, separator: &str) -> Value {
-    if text.is_empty() {
-        return Value::Array([].into());
+/// The elements as one text, a NULL as what stands for it or not at all.
+fn joined(
+    a: &[Value],
+    separator: &str,
+    null: Option<&str>,
+    context: &Context<'_>,
+) -> Result<Value> {
+    let shown = |value: &Value| match value {
+        Value::Null => null.map(str::to_owned),
+        value => Some(context.shown(value)),
+    };
+    let parts: Vec<String> = elements(&a[0])?.iter().filter_map(shown).collect();
+    Ok(Value::Text(parts.join(separator).into()))
+}
+
+/// A text by its separators, or by its characters if the separator is NULL; a
+/// part may stand for NULL.
+fn split(a: &[Value]) -> Value {
+    let Some(text) = a[0].as_str() else {
+        return Value::Null;
+    };
+    let null = a.get(2).and_then(Value::as_str);
+    let part = |part: &str| match null == Some(part) {
+        true => Value::Null,
+        false => Value::text(part),
+    };
+    match a[1].as_str() {
+        _ if text.is_empty() => Value::Array([].into()),
+        Some("") => Value::Array([part(text)].into()),
+        Some(separator) => Value::Array(text.split(separator).map(part).collect()),
+        None => {
+            let mut buffer = [0; 4];
+            let parts = text.chars().map(|c| part(c.encode_utf8(&mut buffer)));
+            Value::Array(parts.collect())
+        }
     }
-    if separator.is_empty() {
-        return Value::Array([Value::text(text)].into());
+}
+
+fn split_rows(a: &[Value]) -> Value {
+    match split(a) {
+        Value::Null => Value::Array([].into()),
+        rows => rows,
     }
-    Value::Array(text.split(separator).map(Value::text).collect())
 }

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use super::text::append;
 use super::{Builtin, Kind, count, elements, int, text};
 use crate::postgres::error::{Error, Result, SqlState};
-use crate::postgres::types::{Json, Type, Value, write_text};
+use crate::postgres::settings::Style;
+use crate::postgres::types::{Json, Type, Value, is_infinite, write_styled_text, write_text};
 
 use Type::{Any, Array, Bool, Int4, Jsonb, Text};
 
@@ -64,40 +66,49 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
     Builtin::new("jsonb_build_object", &[], Jsonb, |_, _| {
         Ok(made(Json::Object(Vec::new())))
     }),
-    Builtin::new("jsonb_build_object", &[Any], Jsonb, |a, _| {
-        build_object(a).map(made)
-    })
-    .with(Kind::Variadic)
-    .for_nulls(),
-    Builtin::new("json_build_object", &[Any], Type::Json, |a, _| {
-        build_object(a).map(|json| Value::Text(compact(&json).into()))
+    Builtin::new("jsonb_build_object", &[Any], Jsonb, |a, c| {
+        build_object(a, c.style()).map(made)
     })
     .with(Kind::Variadic)
     .for_nulls(),
     Builtin::new("jsonb_build_array", &[], Jsonb, |_, _| {
         Ok(made(Json::Array(Vec::new())))
     }),
-    Builtin::new("jsonb_build_array", &[Any], Jsonb, |a, _| {
-        Ok(made(Json::Array(a.iter().map(to_json).collect())))
+    Builtin::new("jsonb_build_array", &[Any], Jsonb, |a, c| {
+        let elements = a.iter().map(|value| to_json(value, c.style()));
+        Ok(made(Json::Array(elements.collect::<Result<_>>()?)))
     })
     .with(Kind::Variadic)
     .for_nulls(),
-    Builtin::new("to_jsonb", &[Any], Jsonb, |a, _| Ok(made(to_json(&a[0])))),
-    Builtin::new("jsonb_typeof", &[Jsonb], Text, |a, _| {
-        Ok(Value::text(json(&a[0])?.kind()))
+    Builtin::new("to_jsonb", &[Any], Jsonb, |a, c| {
+        to_json(&a[0], c.style()).map(made)
     }),
-    Builtin::new("json_typeof", &[Jsonb], Text, |a, _| {
+    Builtin::new("jsonb_typeof", &[Jsonb], Text, |a, _| {
         Ok(Value::text(json(&a[0])?.kind()))
     }),
     Builtin::new("jsonb_array_length", &[Jsonb], Int4, |a, _| {
         array_length(json(&a[0])?)
     }),
-    Builtin::new("json_array_length", &[Jsonb], Int4, |a, _| {
-        array_length(json(&a[0])?)
-    }),
     Builtin::new("jsonb_set", &[Jsonb, TEXTS, Jsonb], Jsonb, |a, _| set(a)),
     Builtin::new("jsonb_set", &[Jsonb, TEXTS, Jsonb, Bool], Jsonb, |a, _| {
         set(a)
+    }),
+    Builtin::new("jsonb_insert", &[Jsonb, TEXTS, Jsonb], Jsonb, |a, _| {
+        insert(a)
+    }),
+    Builtin::new(
+        "jsonb_insert",
+        &[Jsonb, TEXTS, Jsonb, Bool],
+        Jsonb,
+        |a, _| insert(a),
+    ),
+    Builtin::new("#-", &[Jsonb, TEXTS], Jsonb, |a, _| {
+        change(&a[0], &a[1], &Json::Null, Change::Delete)
+    }),
+    Builtin::new("jsonb_pretty", &[Jsonb], Text, |a, _| {
+        let mut out = String::new();
+        pretty(json(&a[0])?, 0, &mut out)?;
+        Ok(Value::Text(out.into()))
     }),
     Builtin::new("jsonb_strip_nulls", &[Jsonb], Jsonb, |a, _| {
         Ok(made(strip_nulls(json(&a[0])?)))
@@ -159,12 +170,10 @@ fn as_text(json: Option<&Json>) -> Value {
     }
 }
 
+/// What a path leads to: a NULL in it to nothing.
 fn follow(a: &[Value]) -> Result<Option<&Json>> {
-    let path = elements(&a[1])?
-        .iter()
-        .map(text)
-        .collect::<Result<Vec<_>>>()?;
-    Ok(json(&a[0])?.path(path))
+    let path: Option<Vec<&str>> = elements(&a[1])?.iter().map(Value::as_str).collect();
+    path.map_or(Ok(None), |path| json(&a[0]).map(|json| json.path(path)))
 }
 
 fn steps(a: &[Value]) -> Result<Option<&Json>> {
@@ -247,25 +256,39 @@ fn without_element(value: &Value, index: i64) -> Result<Value> {
     Ok(made(Json::Array(kept)))
 }
 
-/// A value of SQL as JSON.
-pub(in crate::postgres) fn to_json(value: &Value) -> Json {
-    match value {
+/// A value of SQL as JSON: dates in ISO's form, whatever the session has.
+pub(in crate::postgres) fn to_json(value: &Value, style: Style) -> Result<Json> {
+    Ok(match value {
         Value::Null => Json::Null,
         Value::Bool(value) => Json::Bool(*value),
-        Value::Json(json) => (**json).clone(),
+        Value::Json(json) => match &**json {
+            Json::Written(text) => Json::parse(text)?,
+            json => json.clone(),
+        },
+        Value::Numeric(number) if number.decimals().is_none() => {
+            Json::String(number.to_string().into())
+        }
         Value::Numeric(number) => Json::Number(**number),
-        Value::Array(values) => Json::Array(values.iter().map(to_json).collect()),
+        Value::Array(values) => {
+            let elements = values.iter().map(|value| to_json(value, style));
+            Json::Array(elements.collect::<Result<_>>()?)
+        }
         Value::Int(_) | Value::Float(_) | Value::Real(_) => {
             let text = shown(value);
             Json::parse(&text).unwrap_or_else(|_| Json::String(text.into()))
         }
-        Value::Timestamp(_) => {
+        Value::Timestamp(at) if !is_infinite(*at) => {
             let zoned = shown(value).replacen(' ', "T", 1) + ":00";
             Json::String(zoned.into())
         }
         Value::Local(_) => Json::String(shown(value).replacen(' ', "T", 1).into()),
+        Value::Interval(_) => {
+            let mut text = Vec::new();
+            write_styled_text(value, style, &mut text);
+            Json::String(String::from_utf8_lossy(&text).into())
+        }
         other => Json::String(shown(other).into()),
-    }
+    })
 }
 
 fn shown(value: &Value) -> String {
@@ -274,7 +297,19 @@ fn shown(value: &Value) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-fn build_object(a: &[Value]) -> Result<Json> {
+/// A value as the key of an object.
+pub(in crate::postgres) fn key(value: &Value, style: Style) -> Result<String> {
+    if matches!(value, Value::Array(_) | Value::Json(_)) {
+        let message = "key value must be scalar, not array, composite, or json";
+        return Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, message));
+    }
+    Ok(match to_json(value, style)? {
+        Json::String(text) => text.to_string(),
+        other => other.to_string(),
+    })
+}
+
+fn build_object(a: &[Value], style: Style) -> Result<Json> {
     if !a.len().is_multiple_of(2) {
         return Err(Error::new(
             SqlState::INVALID_PARAMETER_VALUE,
@@ -287,28 +322,12 @@ fn build_object(a: &[Value]) -> Result<Json> {
     let mut pairs = Vec::new();
     for pair in a.chunks(2) {
         if pair[0].is_null() {
-            return Err(Error::new(
-                SqlState::INVALID_PARAMETER_VALUE,
-                "argument 1: key must not be null",
-            ));
+            let message = format!("argument {}: key must not be null", 2 * pairs.len() + 1);
+            return Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, message));
         }
-        pairs.push((shown(&pair[0]).into(), to_json(&pair[1])));
+        pairs.push((key(&pair[0], style)?.into(), to_json(&pair[1], style)?));
     }
     Ok(Json::object(pairs))
-}
-
-/// json_build_object's own spacing.
-fn compact(json: &Json) -> String {
-    match json {
-        Json::Object(pairs) => {
-            let pairs: Vec<String> = pairs
-                .iter()
-                .map(|(key, value)| format!("{} : {value}", Json::String(key.clone())))
-                .collect();
-            format!("{{{}}}", pairs.join(", "))
-        }
-        other => other.to_string(),
-    }
 }
 
 fn array_length(json: &Json) -> Result<Value> {
@@ -325,59 +344,186 @@ fn array_length(json: &Json) -> Result<Value> {
     }
 }
 
-fn set(a: &[Value]) -> Result<Value> {
-    let path = elements(&a[1])?
-        .iter()
-        .map(text)
-        .collect::<Result<Vec<_>>>()?;
-    let create = a.get(3).and_then(Value::as_bool).unwrap_or(true);
-    let document = json(&a[0])?;
-    if !matches!(document, Json::Object(_) | Json::Array(_)) {
-        return Err(Error::new(
-            SqlState::INVALID_PARAMETER_VALUE,
-            "cannot set path in scalar",
-        ));
-    }
-    Ok(made(set_at(document, &path, json(&a[2])?, create)))
+/// What becomes of the end of a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Change {
+    Replace,
+    /// It is replaced, or put where there is none.
+    Create,
+    InsertBefore,
+    InsertAfter,
+    Delete,
 }
 
-/// The document with the value at the end of the path, if the path leads
-/// there.
-fn set_at(document: &Json, path: &[&str], value: &Json, create: bool) -> Json {
-    let Some((step, rest)) = path.split_first() else {
-        return document.clone();
-    };
-    let change = |old: Option<&Json>| match old {
-        Some(_) if rest.is_empty() => Some(value.clone()),
-        None if rest.is_empty() && create => Some(value.clone()),
-        Some(old) => Some(set_at(old, rest, value, create)),
-        None => None,
-    };
-    match document {
-        Json::Object(pairs) => {
-            let mut pairs = pairs.clone();
-            if let Some(new) = change(document.get(step)) {
-                pairs.push(((*step).into(), new));
-            }
-            Json::object(pairs)
-        }
-        Json::Array(elements) => {
-            let Ok(index) = step.parse::<i64>() else {
-                return document.clone();
+impl Change {
+    fn adds(self) -> bool {
+        matches!(
+            self,
+            Change::Create | Change::InsertBefore | Change::InsertAfter
+        )
+    }
+
+    fn inserts(self) -> bool {
+        matches!(self, Change::InsertBefore | Change::InsertAfter)
+    }
+}
+
+fn set(a: &[Value]) -> Result<Value> {
+    match a.get(3).and_then(Value::as_bool) {
+        Some(false) => change(&a[0], &a[1], json(&a[2])?, Change::Replace),
+        _ => change(&a[0], &a[1], json(&a[2])?, Change::Create),
+    }
+}
+
+fn insert(a: &[Value]) -> Result<Value> {
+    match a.get(3).and_then(Value::as_bool) {
+        Some(true) => change(&a[0], &a[1], json(&a[2])?, Change::InsertAfter),
+        _ => change(&a[0], &a[1], json(&a[2])?, Change::InsertBefore),
+    }
+}
+
+/// The document with what a path leads to changed.
+fn change(document: &Value, path: &Value, new: &Json, how: Change) -> Result<Value> {
+    let root = json(document)?;
+    let path = elements(path)?;
+    let size = match root {
+        Json::Object(pairs) => pairs.len(),
+        Json::Array(elements) => elements.len(),
+        _ => {
+            let what = if how == Change::Delete {
+                "delete"
+            } else {
+                "set"
             };
-            let length = i64::try_from(elements.len()).unwrap_or(i64::MAX);
-            let mut elements = elements.clone();
-            let index = if index < 0 { index + length } else { index };
-            if let Some(new) = change(document.element(index).filter(|_| index >= 0)) {
-                match usize::try_from(index) {
-                    Ok(index) if index < elements.len() => elements[index] = new,
-                    Ok(_) => elements.push(new),
-                    Err(_) => elements.insert(0, new),
-                }
-            }
-            Json::Array(elements)
+            let message = format!("cannot {what} path in scalar");
+            return Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, message));
         }
-        other => other.clone(),
+    };
+    if path.is_empty() || size == 0 && !how.adds() {
+        return Ok(document.clone());
+    }
+    Ok(made(change_at(root, path, 1, new, how)?))
+}
+
+/// `position` is that of the first step left.
+fn change_at(
+    document: &Json,
+    path: &[Value],
+    position: usize,
+    new: &Json,
+    how: Change,
+) -> Result<Json> {
+    let Some((step, rest)) = path.split_first() else {
+        return Ok(document.clone());
+    };
+    if !matches!(document, Json::Object(_) | Json::Array(_)) {
+        return Ok(document.clone());
+    }
+    let step = step.as_str().ok_or_else(|| {
+        let message = format!("path element at position {position} is null");
+        Error::new(SqlState("22004"), message)
+    })?;
+    match document {
+        Json::Object(pairs) => change_key(pairs, step, rest, position, new, how),
+        Json::Array(elements) => change_element(elements, step, rest, position, new, how),
+        scalar => Ok(scalar.clone()),
+    }
+}
+
+fn change_key(
+    pairs: &[(Arc<str>, Json)],
+    key: &str,
+    rest: &[Value],
+    position: usize,
+    new: &Json,
+    how: Change,
+) -> Result<Json> {
+    let mut pairs = pairs.to_vec();
+    let at = pairs.iter().position(|(other, _)| **other == *key);
+    match (at, rest.is_empty()) {
+        (Some(at), false) => pairs[at].1 = change_at(&pairs[at].1, rest, position + 1, new, how)?,
+        (Some(_), true) if how.inserts() => {
+            let message = "cannot replace existing key";
+            return Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, message)
+                .hint("Try using the function jsonb_set to replace key value."));
+        }
+        (Some(at), true) if how == Change::Delete => {
+            pairs.remove(at);
+        }
+        (Some(at), true) => pairs[at].1 = new.clone(),
+        (None, true) if how.adds() => pairs.push((key.into(), new.clone())),
+        (None, _) => {}
+    }
+    Ok(Json::object(pairs))
+}
+
+fn change_element(
+    elements: &[Json],
+    step: &str,
+    rest: &[Value],
+    position: usize,
+    new: &Json,
+    how: Change,
+) -> Result<Json> {
+    let mut elements = elements.to_vec();
+    let length = i64::try_from(elements.len()).unwrap_or(i64::MAX);
+    let index = match step.trim_start().parse::<i32>() {
+        _ if elements.is_empty() => 0,
+        Ok(index) => i64::from(index),
+        Err(_) => {
+            let message =
+                format!("path element at position {position} is not an integer: \"{step}\"");
+            return Err(Error::new(SqlState::INVALID_TEXT_REPRESENTATION, message));
+        }
+    };
+    let index = if index < 0 { index + length } else { index };
+    let at = usize::try_from(index)
+        .ok()
+        .filter(|at| *at < elements.len());
+    match (at, rest.is_empty()) {
+        (Some(at), false) => elements[at] = change_at(&elements[at], rest, position + 1, new, how)?,
+        (Some(at), true) => match how {
+            Change::Replace | Change::Create => elements[at] = new.clone(),
+            Change::InsertBefore => elements.insert(at, new.clone()),
+            Change::InsertAfter => elements.insert(at + 1, new.clone()),
+            Change::Delete => {
+                elements.remove(at);
+            }
+        },
+        (None, true) if how.adds() && index < 0 => elements.insert(0, new.clone()),
+        (None, true) if how.adds() => elements.push(new.clone()),
+        (None, _) => {}
+    }
+    Ok(Json::Array(elements))
+}
+
+/// A document on lines of their own, four blanks deeper for every level.
+fn pretty(json: &Json, depth: usize, out: &mut String) -> Result<()> {
+    let line =
+        |depth: usize, out: &mut String| append(out, &format!("\n{}", " ".repeat(4 * depth)));
+    match json {
+        Json::Array(elements) => {
+            append(out, "[")?;
+            for (index, element) in elements.iter().enumerate() {
+                append(out, if index > 0 { "," } else { "" })?;
+                line(depth + 1, out)?;
+                pretty(element, depth + 1, out)?;
+            }
+            line(depth, out)?;
+            append(out, "]")
+        }
+        Json::Object(pairs) => {
+            append(out, "{")?;
+            for (index, (key, value)) in pairs.iter().enumerate() {
+                append(out, if index > 0 { "," } else { "" })?;
+                line(depth + 1, out)?;
+                append(out, &format!("{}: ", Json::String(key.clone())))?;
+                pretty(value, depth + 1, out)?;
+            }
+            line(depth, out)?;
+            append(out, "}")
+        }
+        scalar => append(out, &scalar.to_string()),
     }
 }
 

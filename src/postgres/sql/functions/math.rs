@@ -31,10 +31,7 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
         })
     }),
     Builtin::new("abs", &[Float8], Float8, |a, _| float(a, f64::abs)),
-    Builtin::new("sign", &[Num], Num, |a, _| {
-        let zero = Numeric::from_int(0);
-        numeric(a, |n| Ok(Numeric::from_int(n.cmp(&zero) as i64)))
-    }),
+    Builtin::new("sign", &[Num], Num, |a, _| numeric(a, |n| Ok(n.sign()))),
     Builtin::new("sign", &[Float8], Float8, |a, _| {
         float(a, |x| if x == 0.0 { 0.0 } else { x.signum() })
     }),
@@ -71,6 +68,12 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
         arithmetic(Arithmetic::Modulo, Num, &a[0], &a[1])
     }),
     Builtin::new("div", &[Num, Num], Num, |a, _| match a {
+        // What has no digits has no fraction either.
+        [Value::Numeric(a), Value::Numeric(b)]
+            if a.decimals().is_none() || b.decimals().is_none() =>
+        {
+            Ok(Value::Numeric(Arc::new(a.divide(**b)?)))
+        }
         [Value::Numeric(a), Value::Numeric(b)] => {
             let rest = a.remainder(**b)?;
             let whole = a.add(rest.negate())?.divide(**b)?;
@@ -78,11 +81,11 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
         }
         _ => Err(super::unexpected()),
     }),
+    Builtin::new("sqrt", &[Num], Num, |a, _| {
+        numeric(a, |n| n.square_root()?.ok_or_else(negative_root))
+    }),
     Builtin::new("sqrt", &[Float8], Float8, |a, _| match &a[0] {
-        Value::Float(x) if *x < 0.0 => Err(Error::new(
-            SqlState("2201F"),
-            "cannot take square root of a negative number",
-        )),
+        Value::Float(x) if *x < 0.0 => Err(negative_root()),
         _ => float(a, f64::sqrt),
     }),
     Builtin::new("gcd", &[Int4, Int4], Int4, |a, _| {
@@ -104,6 +107,33 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
         Ok(Value::Float(value))
     })
     .volatile(),
+    Builtin::new("scale", &[Num], Int4, |a, _| match &a[0] {
+        Value::Numeric(number) => Ok(number
+            .decimals()
+            .map_or(Value::Null, |scale| Value::Int(scale.into()))),
+        _ => Err(super::unexpected()),
+    }),
+    Builtin::new("~", &[Int2], Int2, |a, _| Ok(Value::Int(!int(&a[0])?))),
+    Builtin::new("~", &[Int4], Int4, |a, _| Ok(Value::Int(!int(&a[0])?))),
+    Builtin::new("~", &[Int8], Int8, |a, _| Ok(Value::Int(!int(&a[0])?))),
+    Builtin::new("<<", &[Int2, Int4], Int2, |a, _| {
+        shift(Int2, int(&a[0])?, int(&a[1])?, true)
+    }),
+    Builtin::new("<<", &[Int4, Int4], Int4, |a, _| {
+        shift(Int4, int(&a[0])?, int(&a[1])?, true)
+    }),
+    Builtin::new("<<", &[Int8, Int4], Int8, |a, _| {
+        shift(Int8, int(&a[0])?, int(&a[1])?, true)
+    }),
+    Builtin::new(">>", &[Int2, Int4], Int2, |a, _| {
+        shift(Int2, int(&a[0])?, int(&a[1])?, false)
+    }),
+    Builtin::new(">>", &[Int4, Int4], Int4, |a, _| {
+        shift(Int4, int(&a[0])?, int(&a[1])?, false)
+    }),
+    Builtin::new(">>", &[Int8, Int4], Int8, |a, _| {
+        shift(Int8, int(&a[0])?, int(&a[1])?, false)
+    }),
     Builtin::new("&", &[Int2, Int2], Int2, |a, _| {
         Ok(Value::Int(int(&a[0])? & int(&a[1])?))
     }),
@@ -150,6 +180,26 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
     Builtin::new("generate_series", &[Num, Num], Num, numeric_series).with(Kind::Set),
     Builtin::new("generate_series", &[Num, Num, Num], Num, numeric_series).with(Kind::Set),
 ];
+
+/// The bits of a number moved: as many times as the machine does, which looks
+/// at the last five bits of the count alone, or six.
+fn shift(ty: Type, value: i64, count: i64, left: bool) -> Result<Value> {
+    let bits = u32::try_from(count & if ty == Int8 { 63 } else { 31 }).unwrap_or(0);
+    let moved = if left { value << bits } else { value >> bits };
+    #[expect(clippy::cast_possible_truncation, reason = "what is moved out is lost")]
+    Ok(Value::Int(match ty {
+        Int2 => (moved as i16).into(),
+        Int4 => (moved as i32).into(),
+        _ => moved,
+    }))
+}
+
+fn negative_root() -> Error {
+    Error::new(
+        SqlState("2201F"),
+        "cannot take square root of a negative number",
+    )
+}
 
 fn absolute(value: &Value, ty: Type) -> Result<i64> {
     int(value)?.checked_abs().ok_or_else(|| {
@@ -243,6 +293,19 @@ fn numeric_series(a: &[Value], context: &Context<'_>) -> Result<Value> {
         Some(_) => Err(super::unexpected()),
     };
     let (from, to, step) = (number(0)?, number(1)?, number(2)?);
+    for (number, what) in [
+        (from, "start value"),
+        (to, "stop value"),
+        (step, "step size"),
+    ] {
+        let wrong = match number {
+            nan if nan.is_nan() => "NaN",
+            end if end.is_infinite() => "infinity",
+            _ => continue,
+        };
+        let message = format!("{what} cannot be {wrong}");
+        return Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, message));
+    }
     if step.is_zero() {
         return Err(zero_step());
     }

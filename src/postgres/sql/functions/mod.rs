@@ -5,14 +5,18 @@
 //! the signature that most arguments match, then the preferred types.
 
 mod array;
+mod bytes;
 mod catalog;
 mod json;
+mod json_text;
 mod math;
 mod pattern;
 pub(super) mod sequence;
 mod system;
 mod text;
 mod time;
+mod to_char;
+mod to_char_number;
 
 use std::fmt;
 
@@ -21,7 +25,8 @@ use crate::postgres::cost::effort_of_bytes;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::types::{Type, Value};
 
-pub(in crate::postgres) use json::to_json;
+pub(in crate::postgres) use json::{key as json_key, to_json};
+pub(in crate::postgres) use json_text::{pair as json_pair, shown as json_text};
 pub(in crate::postgres) use pattern::like;
 pub(in crate::postgres) use system::not_immutable;
 pub(in crate::postgres) use text::append;
@@ -174,9 +179,13 @@ impl Builtin {
 fn named(name: &str) -> impl Iterator<Item = &'static Builtin> {
     let families = [
         text::FUNCTIONS,
+        bytes::FUNCTIONS,
         math::FUNCTIONS,
         time::FUNCTIONS,
+        to_char::FUNCTIONS,
+        to_char_number::FUNCTIONS,
         json::FUNCTIONS,
+        json_text::FUNCTIONS,
         array::FUNCTIONS,
         catalog::FUNCTIONS,
         pattern::FUNCTIONS,
@@ -286,9 +295,22 @@ fn is_preferred(ty: Type) -> bool {
     )
 }
 
-/// True if some function has this name.
-pub(in crate::postgres) fn exists(name: &str) -> bool {
-    named(name).next().is_some()
+/// PostgreSQL's functions: a name, and how many arguments it takes at least
+/// and at most.
+const KNOWN: &str = include_str!("known.txt");
+
+/// True if PostgreSQL has a function of this name for so many arguments, and
+/// this server has not.
+pub(in crate::postgres) fn is_missing(name: &str, arguments: usize) -> bool {
+    let known = KNOWN.lines().find_map(|line| {
+        let (least, most) = line
+            .strip_prefix(name)?
+            .strip_prefix(' ')?
+            .split_once(' ')?;
+        Some(least.parse().ok()?..=most.parse().ok()?)
+    });
+    known.is_some_and(|known| known.contains(&arguments))
+        && !named(name).any(|builtin| builtin.takes(arguments))
 }
 
 /// A plan gave a function what it does not take.

@@ -6,10 +6,24 @@ use crate::postgres::types::{Type, Value};
 
 use Type::{Bool, Text};
 
+const BACKSLASH: char = '\\';
+
 pub(super) const FUNCTIONS: &[Builtin] = &[
     Builtin::new("~", &[Text, Text], Bool, |a, _| matches(a, false)),
     Builtin::new("~*", &[Text, Text], Bool, |a, _| matches(a, true)),
     Builtin::new("!~", &[Text, Text], Bool, |a, _| not(matches(a, false)?)),
+    Builtin::new("like_escape", &[Text, Text], Text, |a, _| {
+        like_escape(text(&a[0])?, text(&a[1])?)
+    }),
+    Builtin::new("^@", &[Text, Text], Bool, |a, _| {
+        Ok(Value::Bool(text(&a[0])?.starts_with(text(&a[1])?)))
+    }),
+    Builtin::new("substring", &[Text, Text], Text, |_, _| {
+        Err(Error::unsupported("substring by a pattern"))
+    }),
+    Builtin::new("substring", &[Text, Text, Text], Text, |_, _| {
+        Err(Error::unsupported("substring by a pattern"))
+    }),
     Builtin::new("!~*", &[Text, Text], Bool, |a, _| not(matches(a, true)?)),
 ];
 
@@ -46,6 +60,33 @@ fn matches(a: &[Value], ignore_case: bool) -> Result<Value> {
             )
         })?;
     Ok(Value::Bool(regex.is_match(text(&a[0])?)))
+}
+
+/// A pattern whose escape is another character as one that has a backslash
+/// for it; without one, a backslash stands for itself.
+fn like_escape(pattern: &str, escape: &str) -> Result<Value> {
+    let mut chars = escape.chars();
+    let (escape, None) = (chars.next(), chars.next()) else {
+        return Err(Error::new(SqlState("22025"), "invalid escape string")
+            .hint("Escape string must be empty or one character."));
+    };
+    if escape == Some(BACKSLASH) {
+        return Ok(Value::text(pattern));
+    }
+    let (mut out, mut escaped) = (String::new(), false);
+    for c in pattern.chars() {
+        if Some(c) == escape && !escaped {
+            out.push(BACKSLASH);
+            escaped = true;
+            continue;
+        }
+        if c == BACKSLASH && !escaped {
+            out.push(BACKSLASH);
+        }
+        out.push(c);
+        escaped = false;
+    }
+    Ok(Value::Text(out.into()))
 }
 
 /// LIKE: `%` is any string, `_` any character, a backslash takes the next one

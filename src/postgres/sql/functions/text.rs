@@ -2,8 +2,9 @@
 
 use super::{Builtin, Kind, count, int, text};
 use crate::postgres::error::{Error, Result, SqlState};
+use crate::postgres::sql::Context;
 use crate::postgres::sql::reserved::is_keyword;
-use crate::postgres::types::{Reading, Type, Value, from_text, write_text};
+use crate::postgres::types::{Type, Value};
 
 use Type::{Any, Bytea, Int4, Text};
 
@@ -99,26 +100,31 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
     Builtin::new("to_hex", &[Type::Int8], Text, |a, _| {
         Ok(Value::Text(format!("{:x}", int(&a[0])?).into()))
     }),
-    Builtin::new("concat", &[Any], Text, |a, _| join("", a))
+    Builtin::new("concat", &[Any], Text, |a, c| join("", a, c))
         .with(Kind::Variadic)
         .for_nulls(),
-    Builtin::new("concat_ws", &[Text, Any], Text, |a, _| {
+    Builtin::new("concat_ws", &[Text, Any], Text, |a, c| {
         match a[0].as_str() {
-            Some(separator) => join(separator, &a[1..]),
+            Some(separator) => join(separator, &a[1..], c),
             None => Ok(Value::Null),
         }
     })
     .with(Kind::Variadic)
     .for_nulls(),
-    Builtin::new("format", &[Text], Text, |a, _| format_text(a)).for_nulls(),
-    Builtin::new("format", &[Text, Any], Text, |a, _| format_text(a))
+    Builtin::new("format", &[Text], Text, format_text).for_nulls(),
+    Builtin::new("format", &[Text, Any], Text, format_text)
         .with(Kind::Variadic)
         .for_nulls(),
-    Builtin::new("encode", &[Bytea, Text], Text, |a, _| {
-        encode(&a[0], text(&a[1])?)
+    Builtin::new("overlay", &[Text, Text, Int4], Text, |a, _| overlay(a)),
+    Builtin::new("overlay", &[Text, Text, Int4, Int4], Text, |a, _| {
+        overlay(a)
     }),
-    Builtin::new("decode", &[Text, Text], Bytea, |a, _| {
-        decode(text(&a[0])?, text(&a[1])?)
+    Builtin::new("bit_length", &[Text], Int4, |a, _| {
+        Ok(count(text(&a[0])?.len() * 8))
+    }),
+    Builtin::new("bit_length", &[Bytea], Int4, |a, _| match &a[0] {
+        Value::Bytes(bytes) => Ok(count(bytes.len() * 8)),
+        _ => Err(super::unexpected()),
     }),
 ];
 
@@ -154,7 +160,7 @@ pub(in crate::postgres) fn append(out: &mut String, more: &str) -> Result<()> {
     Ok(())
 }
 
-fn replace(a: &[Value], _: &crate::postgres::sql::Context<'_>) -> Result<Value> {
+fn replace(a: &[Value], _: &Context<'_>) -> Result<Value> {
     let (whole, from, to) = (text(&a[0])?, text(&a[1])?, text(&a[2])?);
     if from.is_empty() {
         return Ok(a[0].clone());
@@ -173,7 +179,7 @@ fn map(value: &Value, map: impl FnOnce(&str) -> String) -> Result<Value> {
     Ok(Value::Text(map(text(value)?).into()))
 }
 
-fn concat_two(a: &[Value], _: &crate::postgres::sql::Context<'_>) -> Result<Value> {
+fn concat_two(a: &[Value], _: &Context<'_>) -> Result<Value> {
     Ok(Value::Text([text(&a[0])?, text(&a[1])?].concat().into()))
 }
 
@@ -231,7 +237,7 @@ fn trim(a: &[Value], start: bool, end: bool) -> Result<Value> {
     Ok(Value::text(rest))
 }
 
-fn translate(a: &[Value], _: &crate::postgres::sql::Context<'_>) -> Result<Value> {
+fn translate(a: &[Value], _: &Context<'_>) -> Result<Value> {
     let from: Vec<char> = text(&a[1])?.chars().collect();
     let to: Vec<char> = text(&a[2])?.chars().collect();
     map(&a[0], |text| {
@@ -310,7 +316,7 @@ fn chr(code: i64) -> Result<Value> {
         })
 }
 
-fn split_part(a: &[Value], _: &crate::postgres::sql::Context<'_>) -> Result<Value> {
+fn split_part(a: &[Value], _: &Context<'_>) -> Result<Value> {
     let (text, separator, wanted) = (text(&a[0])?, text(&a[1])?, int(&a[2])?);
     if wanted == 0 {
         return Err(Error::new(
@@ -346,20 +352,13 @@ pub(in crate::postgres) fn quote_ident(name: &str) -> String {
     }
 }
 
-/// A value as a function of any type shows it.
-fn shown(value: &Value) -> String {
-    let mut out = Vec::new();
-    write_text(value, &mut out);
-    String::from_utf8_lossy(&out).into_owned()
-}
-
-fn join(separator: &str, values: &[Value]) -> Result<Value> {
+fn join(separator: &str, values: &[Value], context: &Context<'_>) -> Result<Value> {
     let mut out = String::new();
     for (index, value) in values.iter().filter(|v| !v.is_null()).enumerate() {
         if index > 0 {
             append(&mut out, separator)?;
         }
-        append(&mut out, &shown(value))?;
+        append(&mut out, &context.shown(value))?;
     }
     Ok(Value::Text(out.into()))
 }
@@ -373,12 +372,120 @@ fn quote_literal(text: &str) -> String {
     }
 }
 
+/// What format() is told after a percent sign: which argument, how wide, on
+/// which side, and as what.
+struct Specifier {
+    argument: Option<usize>,
+    left: bool,
+    width: Width,
+    kind: char,
+}
+
+enum Width {
+    None,
+    Fixed(usize),
+    /// That of an argument: the next one, or one by its place.
+    Argument(Option<usize>),
+}
+
+fn invalid(message: impl Into<String>) -> Error {
+    Error::new(SqlState::INVALID_PARAMETER_VALUE, message.into())
+}
+
+/// The number that a text begins with, if with any.
+fn leading(chars: &mut std::str::Chars<'_>) -> Result<Option<usize>> {
+    let rest = chars.as_str();
+    let end = rest
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(rest.len());
+    *chars = rest[end..].chars();
+    match &rest[..end] {
+        "" => Ok(None),
+        digits => match digits.parse::<i32>() {
+            Ok(number) => Ok(usize::try_from(number).ok()),
+            Err(_) => Err(Error::new(
+                SqlState::NUMERIC_VALUE_OUT_OF_RANGE,
+                "number is out of range",
+            )),
+        },
+    }
+}
+
+/// What is left after a sign, if it comes next.
+fn after<'a>(chars: &std::str::Chars<'a>, sign: char) -> Option<&'a str> {
+    chars.as_str().strip_prefix(sign)
+}
+
+fn not_the_first(place: Option<usize>) -> Result<Option<usize>> {
+    match place {
+        Some(0) => Err(invalid(
+            "format specifies argument 0, but arguments are numbered from 1",
+        )),
+        place => Ok(place),
+    }
+}
+
+impl Specifier {
+    fn read(chars: &mut std::str::Chars<'_>) -> Result<Specifier> {
+        let unterminated = || {
+            invalid("unterminated format() type specifier").hint("For a single \"%\" use \"%%\".")
+        };
+        let mut specifier = Specifier {
+            argument: None,
+            left: false,
+            width: Width::None,
+            kind: ' ',
+        };
+        let mut number = leading(chars)?;
+        if let (Some(_), Some(rest)) = (number, after(chars, '$')) {
+            *chars = rest.chars();
+            specifier.argument = not_the_first(number.take())?;
+        }
+        if number.is_none() {
+            while let Some(rest) = after(chars, '-') {
+                *chars = rest.chars();
+                specifier.left = true;
+            }
+            if let Some(rest) = after(chars, '*') {
+                *chars = rest.chars();
+                let place = not_the_first(leading(chars)?)?;
+                if place.is_some() {
+                    let rest = after(chars, '$')
+                        .ok_or_else(|| invalid("width argument position must be ended by \"$\""))?;
+                    *chars = rest.chars();
+                }
+                specifier.width = Width::Argument(place);
+            } else {
+                number = leading(chars)?;
+            }
+        }
+        if let Some(width) = number {
+            specifier.width = Width::Fixed(width);
+        }
+        specifier.kind = chars.next().ok_or_else(unterminated)?;
+        if !matches!(specifier.kind, 's' | 'I' | 'L') {
+            let message = format!(
+                "unrecognized format() type specifier \"{}\"",
+                specifier.kind
+            );
+            return Err(invalid(message).hint("For a single \"%\" use \"%%\"."));
+        }
+        Ok(specifier)
+    }
+}
+
 /// format() with `%s`, `%I`, `%L` and `%%`.
-fn format_text(a: &[Value]) -> Result<Value> {
+fn format_text(a: &[Value], context: &Context<'_>) -> Result<Value> {
     let Some(pattern) = a[0].as_str() else {
         return Ok(Value::Null);
     };
-    let mut arguments = a[1..].iter();
+    // The place of the argument that was taken last.
+    let mut last = 0;
+    let mut argument = |place: Option<usize>| {
+        last = place.unwrap_or(last + 1);
+        a.get(last)
+            .ok_or_else(|| invalid("too few arguments for format()"))
+    };
     let mut out = String::new();
     let mut chars = pattern.chars();
     while let Some(c) = chars.next() {
@@ -386,60 +493,71 @@ fn format_text(a: &[Value]) -> Result<Value> {
             out.push(c);
             continue;
         }
-        let Some(kind) = chars.next() else {
-            return Err(Error::new(
-                SqlState::INVALID_PARAMETER_VALUE,
-                "unterminated format() type specifier",
-            )
-            .hint("For a single \"%\" use \"%%\"."));
-        };
-        if kind == '%' {
+        if let Some(rest) = chars.as_str().strip_prefix('%') {
+            chars = rest.chars();
             out.push('%');
             continue;
         }
-        if !matches!(kind, 's' | 'I' | 'L') {
-            return Err(Error::unsupported(format!("format() with %{kind}")));
+        let specifier = Specifier::read(&mut chars)?;
+        let (mut left, mut width) = (specifier.left, 0);
+        match specifier.width {
+            Width::None => {}
+            Width::Fixed(fixed) => width = fixed,
+            Width::Argument(place) => {
+                let value = argument(place)?;
+                let wanted = match value {
+                    Value::Null => 0,
+                    value => context.shown(value).parse::<i32>().map_err(|_| {
+                        invalid("the width of a format() type specifier is no number")
+                    })?,
+                };
+                left |= wanted < 0;
+                width = usize::try_from(wanted.unsigned_abs()).unwrap_or(0);
+            }
         }
-        let Some(value) = arguments.next() else {
-            return Err(Error::new(
-                SqlState::INVALID_PARAMETER_VALUE,
-                "too few arguments for format()",
-            ));
-        };
-        match kind {
-            'L' if value.is_null() => append(&mut out, "NULL")?,
-            'L' => append(&mut out, &quote_literal(&shown(value)))?,
-            'I' if value.is_null() => {
+        let value = argument(specifier.argument)?;
+        let shown = match (specifier.kind, value) {
+            ('L', Value::Null) => "NULL".to_owned(),
+            ('L', value) => quote_literal(&context.shown(value)),
+            ('I', Value::Null) => {
                 return Err(Error::new(
                     SqlState("22004"),
                     "null values cannot be formatted as an SQL identifier",
                 ));
             }
-            'I' => append(&mut out, &quote_ident(&shown(value)))?,
-            _ => append(&mut out, &shown(value))?,
-        }
+            ('I', value) => quote_ident(&context.shown(value)),
+            (_, value) => context.shown(value),
+        };
+        refuse_large(width)?;
+        let blanks = " ".repeat(width.saturating_sub(shown.chars().count()));
+        append(&mut out, if left { "" } else { &blanks })?;
+        append(&mut out, &shown)?;
+        append(&mut out, if left { &blanks } else { "" })?;
     }
     Ok(Value::Text(out.into()))
 }
 
-fn unknown_encoding(name: &str) -> Error {
-    Error::unsupported(format!("the encoding \"{name}\""))
-}
-
-fn encode(value: &Value, encoding: &str) -> Result<Value> {
-    let Value::Bytes(bytes) = value else {
-        return Err(super::unexpected());
+/// A text with a part of it, from a character on, replaced by another: as
+/// long as that, if nothing else is said.
+fn overlay(a: &[Value]) -> Result<Value> {
+    let (whole, new) = (text(&a[0])?, text(&a[1])?);
+    let from = int(&a[2])?;
+    let length = match a.get(3) {
+        Some(length) => int(length)?,
+        None => i64::try_from(new.chars().count()).unwrap_or(i64::MAX),
     };
-    if !encoding.eq_ignore_ascii_case("hex") {
-        return Err(unknown_encoding(encoding));
+    if from <= 0 {
+        let message = "negative substring length not allowed";
+        return Err(Error::new(SqlState("22011"), message));
     }
-    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(Value::Text(digits.into()))
-}
-
-fn decode(text: &str, encoding: &str) -> Result<Value> {
-    if !encoding.eq_ignore_ascii_case("hex") {
-        return Err(unknown_encoding(encoding));
-    }
-    from_text(Bytea, &format!("\\x{text}"), &Reading::default())
+    let after = from.saturating_add(length).max(1) - 1;
+    let at = |character: i64| {
+        let character = usize::try_from(character).unwrap_or(usize::MAX);
+        let place = whole.char_indices().nth(character);
+        place.map_or(whole.len(), |(at, _)| at)
+    };
+    let mut out = whole[..at(from - 1)].to_owned();
+    append(&mut out, new)?;
+    append(&mut out, &whole[at(after)..])?;
+    Ok(Value::Text(out.into()))
 }

@@ -11,7 +11,7 @@ use crate::postgres::types::{
     in_range, is_infinite, midnight, truncate,
 };
 
-use Type::{Date, Float8, Int4, Numeric as Num, Text, Time, Timestamp, Timestamptz};
+use Type::{Bool, Date, Float8, Int4, Numeric as Num, Text, Time, Timestamp, Timestamptz};
 
 pub(super) const FUNCTIONS: &[Builtin] = &[
     Builtin::new("now", &[], Timestamptz, |_, c| {
@@ -49,6 +49,18 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
     Builtin::new("date_part", &[Text, Type::Interval], Float8, |a, _| {
         cast(&part(a)?, Num, Float8, &Reading::default())
     }),
+    Builtin::new("date_part", &[Text, Date], Float8, |a, _| {
+        cast(&part(a)?, Num, Float8, &Reading::default())
+    }),
+    Builtin::new("date_part", &[Text, Time], Float8, |a, _| {
+        cast(&part(a)?, Num, Float8, &Reading::default())
+    }),
+    Builtin::new(
+        "date_trunc",
+        &[Text, Type::Interval],
+        Type::Interval,
+        |a, _| span_trunc(text(&a[0])?, span(&a[1])?),
+    ),
     Builtin::new("date_trunc", &[Text, Timestamptz], Timestamptz, date_trunc),
     Builtin::new("date_trunc", &[Text, Timestamp], Timestamp, date_trunc),
     Builtin::new("to_timestamp", &[Float8], Timestamptz, to_timestamp),
@@ -58,6 +70,69 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
             let message = format!("date field value out of range: {year}-{month:02}-{day:02}");
             Error::new(SqlState::DATETIME_FIELD_OVERFLOW, message)
         })
+    }),
+    Builtin::new("make_time", &[Int4, Int4, Float8], Time, |a, _| {
+        clock(a).map(Value::Time)
+    }),
+    Builtin::new(
+        "make_timestamp",
+        &[Int4, Int4, Int4, Int4, Int4, Float8],
+        Timestamp,
+        |a, _| make_timestamp(a).map(Value::Local),
+    ),
+    Builtin::new(
+        "make_timestamptz",
+        &[Int4, Int4, Int4, Int4, Int4, Float8],
+        Timestamptz,
+        |a, _| make_timestamp(a).map(Value::Timestamp),
+    ),
+    Builtin::new("isfinite", &[Date], Bool, |a, _| {
+        Ok(Value::Bool(!matches!(
+            &a[0],
+            Value::Date(i32::MAX | i32::MIN)
+        )))
+    }),
+    Builtin::new("isfinite", &[Timestamp], Bool, |a, _| {
+        Ok(Value::Bool(!is_infinite(micros(&a[0])?)))
+    }),
+    Builtin::new("isfinite", &[Timestamptz], Bool, |a, _| {
+        Ok(Value::Bool(!is_infinite(micros(&a[0])?)))
+    }),
+    Builtin::new("isfinite", &[Type::Interval], Bool, |_, _| {
+        Ok(Value::Bool(true))
+    }),
+    Builtin::new(
+        "justify_hours",
+        &[Type::Interval],
+        Type::Interval,
+        |a, _| interval(span(&a[0])?.justify_hours()),
+    ),
+    Builtin::new("justify_days", &[Type::Interval], Type::Interval, |a, _| {
+        interval(span(&a[0])?.justify_days())
+    }),
+    Builtin::new(
+        "justify_interval",
+        &[Type::Interval],
+        Type::Interval,
+        |a, _| interval(span(&a[0])?.justify()),
+    ),
+    Builtin::new(
+        "date_bin",
+        &[Type::Interval, Timestamptz, Timestamptz],
+        Timestamptz,
+        |a, _| date_bin(a).map(Value::Timestamp),
+    ),
+    Builtin::new(
+        "date_bin",
+        &[Type::Interval, Timestamp, Timestamp],
+        Timestamp,
+        |a, _| date_bin(a).map(Value::Local),
+    ),
+    Builtin::new("age", &[Timestamptz], Type::Interval, |a, c| {
+        age(&midnight_now(c)?, &a[0])
+    }),
+    Builtin::new("age", &[Timestamp], Type::Interval, |a, c| {
+        age(&midnight_now(c)?, &a[0])
     }),
     Builtin::new(
         "make_interval",
@@ -174,11 +249,19 @@ fn part(a: &[Value]) -> Result<Value> {
         field,
         Field::Microseconds | Field::Milliseconds | Field::Second | Field::Minute | Field::Hour
     );
+    let of_zone = matches!(
+        field,
+        Field::Timezone | Field::TimezoneHour | Field::TimezoneMinute
+    );
     match &a[1] {
         Value::Interval(span) => return interval_part(field, **span).ok_or_else(unsupported),
         Value::Date(_) if within_day => return Err(unsupported()),
-        Value::Date(i32::MAX | i32::MIN) => return infinite_part(field),
-        Value::Timestamp(at) | Value::Local(at) if is_infinite(*at) => return infinite_part(field),
+        Value::Date(days @ (i32::MAX | i32::MIN)) => return Ok(infinite_part(field, *days < 0)),
+        Value::Timestamp(at) | Value::Local(at) if is_infinite(*at) => {
+            return Ok(infinite_part(field, *at < 0));
+        }
+        Value::Timestamp(_) => {}
+        _ if of_zone => return Err(unsupported()),
         Value::Date(days) if field == Field::Epoch => {
             return Ok(decimal(
                 i64::from(*days) * 86_400 + EPOCH_MICROS / 1_000_000,
@@ -190,19 +273,26 @@ fn part(a: &[Value]) -> Result<Value> {
         _ => {}
     }
     let (value, scale) = extract(field, micros(&a[1])?);
+    if let (Field::Julian, Value::Timestamp(at) | Value::Local(at)) = (field, &a[1]) {
+        let time = Numeric::from_int(at.rem_euclid(MICROS_PER_DAY));
+        let part = time.divide(Numeric::from_int(MICROS_PER_DAY))?;
+        let day = Numeric::scaled(value, scale).add(part)?;
+        return Ok(Value::Numeric(Arc::new(day)));
+    }
     Ok(decimal(value, scale))
 }
 
 /// Of an infinite time only what grows without end is known.
-fn infinite_part(field: Field) -> Result<Value> {
+fn infinite_part(field: Field, negative: bool) -> Value {
     match field {
         Field::Year
         | Field::Decade
         | Field::Century
         | Field::Millennium
         | Field::IsoYear
-        | Field::Epoch => Err(Error::unsupported("an infinite numeric")),
-        _ => Ok(Value::Null),
+        | Field::Julian
+        | Field::Epoch => Value::Numeric(Arc::new(Numeric::infinity(negative))),
+        _ => Value::Null,
     }
 }
 
@@ -260,6 +350,9 @@ fn make_interval(a: &[Value], _: &Context<'_>) -> Result<Value> {
     let Value::Float(seconds) = a[6] else {
         return Err(super::unexpected());
     };
+    if !seconds.is_finite() {
+        return Err(interval_range());
+    }
     let narrow = |value: i64| i32::try_from(value).map_err(|_| interval_range());
     #[expect(
         clippy::cast_possible_truncation,
@@ -274,6 +367,103 @@ fn make_interval(a: &[Value], _: &Context<'_>) -> Result<Value> {
         micros: time.ok_or_else(interval_range)?,
     };
     Ok(Value::Interval(Arc::new(span)))
+}
+
+fn span(value: &Value) -> Result<Interval> {
+    match value {
+        Value::Interval(span) => Ok(**span),
+        _ => Err(super::unexpected()),
+    }
+}
+
+fn interval(span: Option<Interval>) -> Result<Value> {
+    let span = span.ok_or_else(interval_range)?;
+    Ok(Value::Interval(Arc::new(span)))
+}
+
+/// The beginning of the day on which the transaction began.
+fn midnight_now(context: &Context<'_>) -> Result<Value> {
+    let now = context.session()?.transaction_start;
+    Ok(Value::Local(now - now.rem_euclid(MICROS_PER_DAY)))
+}
+
+fn span_trunc(name: &str, span: Interval) -> Result<Value> {
+    let name = name.to_lowercase();
+    let unit = field(&name, Type::Interval.name())?;
+    let cut = span.truncate(unit).ok_or_else(|| {
+        let message = format!("unit \"{name}\" not supported for type interval");
+        let error = Error::new(SqlState::FEATURE_NOT_SUPPORTED, message);
+        match unit {
+            Field::Week => error.detail("Months usually have fractional weeks."),
+            _ => error,
+        }
+    })?;
+    interval(Some(cut))
+}
+
+/// Hours, minutes and seconds as microseconds.
+fn clock(a: &[Value]) -> Result<i64> {
+    let (hours, minutes) = (int(&a[0])?, int(&a[1])?);
+    let Value::Float(seconds) = a[2] else {
+        return Err(super::unexpected());
+    };
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "what is too large is refused"
+    )]
+    let micros = (seconds * 1e6).round_ties_even() as i64;
+    let there = (0..=24).contains(&hours) && (0..60).contains(&minutes);
+    let time = (hours * 60 + minutes) * 60_000_000 + micros;
+    if !there || !(0.0..=60.0).contains(&seconds) || time > MICROS_PER_DAY {
+        let message = format!("time field value out of range: {hours}:{minutes:02}:{seconds:02}");
+        return Err(Error::new(SqlState::DATETIME_FIELD_OVERFLOW, message));
+    }
+    Ok(time)
+}
+
+fn make_timestamp(a: &[Value]) -> Result<i64> {
+    let (year, month, day) = (int(&a[0])?, int(&a[1])?, int(&a[2])?);
+    let date = date_of(year, month, day).ok_or_else(|| {
+        let message = format!("date field value out of range: {year}-{month:02}-{day:02}");
+        Error::new(SqlState::DATETIME_FIELD_OVERFLOW, message)
+    })?;
+    let time = clock(&a[3..])?;
+    let at = i64::from(date).checked_mul(MICROS_PER_DAY);
+    let at = at.and_then(|at| in_range(at.checked_add(time)?));
+    at.ok_or_else(|| {
+        let (hour, minute, second) = (&a[3], &a[4], &a[5]);
+        let message = format!(
+            "timestamp out of range: {year}-{month:02}-{day:02} {hour}:{minute:0>2}:{second:0>2}"
+        );
+        Error::new(SqlState::DATETIME_FIELD_OVERFLOW, message)
+    })
+}
+
+/// The beginning of the stride in which a time lies.
+fn date_bin(a: &[Value]) -> Result<i64> {
+    let out_of_range = |message| Error::new(SqlState::DATETIME_FIELD_OVERFLOW, message);
+    let (stride, at, origin) = (span(&a[0])?, micros(&a[1])?, micros(&a[2])?);
+    if is_infinite(at) {
+        return Ok(at);
+    }
+    if is_infinite(origin) {
+        return Err(out_of_range("origin out of range"));
+    }
+    if stride.months != 0 {
+        let message = "timestamps cannot be binned into intervals containing months or years";
+        return Err(Error::new(SqlState::FEATURE_NOT_SUPPORTED, message));
+    }
+    let length = i64::from(stride.days).checked_mul(MICROS_PER_DAY);
+    let length = length.and_then(|days| days.checked_add(stride.micros));
+    let length = length.ok_or_else(interval_range)?;
+    if length <= 0 {
+        return Err(out_of_range("stride must be greater than zero"));
+    }
+    let since = at.checked_sub(origin).ok_or_else(interval_range)?;
+    let start = at.checked_sub(since.rem_euclid(length));
+    start
+        .and_then(in_range)
+        .ok_or_else(|| out_of_range("timestamp out of range"))
 }
 
 fn interval_range() -> Error {

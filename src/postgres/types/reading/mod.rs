@@ -14,17 +14,18 @@ use std::cell::Cell;
 
 use super::Type;
 use crate::postgres::error::{Error, SqlState};
-use crate::postgres::settings::DateOrder;
+use crate::postgres::settings::{DateOrder, IntervalStyle, Style};
 
 pub(in crate::postgres) use zone::UTC;
 
 pub(super) use moment::{parse_clock, parse_date, parse_timestamp};
 pub(super) use span::parse_interval;
 
-/// What the meaning of a text depends on, besides the text.
+/// What the meaning of a text depends on, besides the text, and what a text
+/// is to look like.
 #[derive(Debug, Clone, Default)]
 pub(in crate::postgres) struct Reading {
-    order: DateOrder,
+    style: Style,
     /// When the transaction began; None where none runs.
     now: Option<i64>,
     asked: Cell<bool>,
@@ -32,9 +33,9 @@ pub(in crate::postgres) struct Reading {
 }
 
 impl Reading {
-    pub(in crate::postgres) fn new(order: DateOrder, now: Option<i64>) -> Reading {
+    pub(in crate::postgres) fn new(style: Style, now: Option<i64>) -> Reading {
         Reading {
-            order,
+            style,
             now,
             ..Reading::default()
         }
@@ -51,9 +52,21 @@ impl Reading {
         self.lacked_clock.take()
     }
 
+    /// How the session writes what it reads.
+    pub(in crate::postgres) fn style(&self) -> Style {
+        self.style
+    }
+
     fn order(&self) -> DateOrder {
         self.asked.set(true);
-        self.order
+        self.style.date.order
+    }
+
+    /// True if the sign of an interval is that of all its fields, unless they
+    /// have their own.
+    fn shares_sign(&self) -> bool {
+        self.asked.set(true);
+        self.style.interval == IntervalStyle::SqlStandard
     }
 
     fn now(&self) -> Result<i64, Unreadable> {
@@ -120,6 +133,9 @@ impl Unreadable {
                 SqlState::INVALID_TIME_ZONE_DISPLACEMENT_VALUE,
                 format!("time zone displacement out of range: \"{text}\""),
             ),
+            Unreadable::Zone(zone) if zone::is_elsewhere(&zone) => {
+                Error::unsupported(format!("the time zone \"{zone}\""))
+            }
             Unreadable::Zone(zone) => Error::new(
                 SqlState::INVALID_PARAMETER_VALUE,
                 format!("time zone \"{zone}\" not recognized"),

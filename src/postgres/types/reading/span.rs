@@ -1,10 +1,11 @@
 //! Intervals: numbers and their units, the forms of the SQL standard, and
 //! those of ISO 8601.
 
-use super::Unreadable;
 use super::fields::{Field, Kind, split};
 use super::moment::{Clock, fraction};
-use crate::postgres::types::datetime::{Interval, MICROS_PER_DAY, MICROS_PER_SECOND};
+use super::{Reading, Unreadable};
+use crate::postgres::types::datetime::{MICROS_PER_DAY, MICROS_PER_SECOND};
+use crate::postgres::types::interval::{Interval, Limits, Part};
 
 /// What a number is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,9 +74,14 @@ const CLOCK: u32 = 0b1_1111;
 /// Seconds and their parts.
 const SECONDS: u32 = 0b111;
 
-/// Reads an interval.
-pub(in crate::postgres::types) fn parse_interval(text: &str) -> Result<Interval, Unreadable> {
-    let span = match split(text).and_then(|fields| Span::of_fields(&fields)) {
+/// Reads an interval of a type with such limits.
+pub(in crate::postgres::types) fn parse_interval(
+    text: &str,
+    limits: Limits,
+    reading: &Reading,
+) -> Result<Interval, Unreadable> {
+    let of_fields = |fields: Vec<Field>| Span::of_fields(&fields, limits, reading);
+    let span = match split(text).and_then(of_fields) {
         Err(Unreadable::Syntax) => Span::of_iso(text)?,
         read => read?,
     };
@@ -94,14 +100,45 @@ struct Span {
     months: i32,
     days: i32,
     micros: i64,
+    /// Every number counts backwards, whatever its sign.
+    negative: bool,
+    /// Two numbers of a clock are minutes and seconds.
+    minutes_first: bool,
+}
+
+/// What a number without a unit is of.
+fn unit_of(part: Part) -> Unit {
+    match part {
+        Part::Year => YEAR,
+        Part::Month => Unit::Month,
+        Part::Day => DAY,
+        Part::Hour => HOUR,
+        Part::Minute => MINUTE,
+        Part::Second => SECOND,
+    }
+}
+
+/// True if a sign before the first field is that of all: the others have none.
+fn all_negative(fields: &[Field], reading: &Reading) -> bool {
+    let starts = |field: &Field, sign: &[char]| field.text.starts_with(sign);
+    match fields.split_first() {
+        Some((first, rest)) if starts(first, &['-']) => {
+            reading.shares_sign() && !rest.iter().any(|field| starts(field, &['-', '+']))
+        }
+        _ => false,
+    }
 }
 
 impl Span {
     /// Reads fields from the last to the first: a unit stands behind its
     /// number.
-    fn of_fields(fields: &[Field]) -> Result<Span, Unreadable> {
-        let mut span = Span::default();
-        let (mut current, mut told, mut ago) = (SECOND, 0, false);
+    fn of_fields(fields: &[Field], limits: Limits, reading: &Reading) -> Result<Span, Unreadable> {
+        let mut span = Span {
+            negative: all_negative(fields, reading),
+            minutes_first: limits.minutes_first(),
+            ..Span::default()
+        };
+        let (mut current, mut told, mut ago) = (unit_of(limits.last()), 0, false);
         for Field { kind, text } in fields.iter().rev() {
             let clock = match kind {
                 Kind::Time => Some(span.add_clock(text)?),
@@ -141,13 +178,15 @@ impl Span {
             months: self.months.checked_neg()?,
             days: self.days.checked_neg()?,
             micros: self.micros.checked_neg()?,
+            ..self
         })
     }
 
     /// `4:05:06.7`, perhaps with a sign.
     fn add_clock(&mut self, text: &str) -> Result<(), Unreadable> {
         let (sign, text) = signed(text);
-        let clock = Clock::read(text, false)?;
+        let clock = Clock::read(text, self.minutes_first)?;
+        let sign = if self.negative { -1 } else { sign };
         let parts = [
             (clock.hours, HOUR),
             (clock.minutes, MINUTE),
@@ -166,11 +205,14 @@ impl Span {
         let (sign, digits) = signed(text);
         let end = digits.find(|c: char| !c.is_ascii_digit());
         let (whole, rest) = digits.split_at(end.unwrap_or(digits.len()));
-        let whole: i64 = match whole {
+        // With its sign, so that the least of all numbers is one too.
+        let minus = if sign < 0 { "-" } else { "" };
+        let mut number: i64 = match whole {
             "" => 0,
-            whole => whole.parse().map_err(|_| Unreadable::Field)?,
+            whole => format!("{minus}{whole}")
+                .parse()
+                .map_err(|_| Unreadable::Field)?,
         };
-        let mut number = sign * whole;
         let mut part = 0.0;
         if let Some(months) = rest.strip_prefix('-') {
             let months: i64 = match months.parse() {
@@ -188,7 +230,11 @@ impl Span {
             return Err(Unreadable::Syntax);
         }
         let unit = *current;
-        self.add(unit, number, if sign < 0 { -part } else { part })?;
+        let part = if sign < 0 { -part } else { part };
+        match self.negative {
+            true => self.add(unit, number.wrapping_abs().wrapping_neg(), -part.abs())?,
+            false => self.add(unit, number, part)?,
+        }
         if unit == HOUR {
             *current = DAY;
         }
@@ -349,7 +395,15 @@ fn signed(text: &str) -> (i64, &str) {
 fn iso_number(text: &mut &str) -> Result<(i64, f64), Unreadable> {
     let (_, unsigned) = signed(text);
     let end = unsigned.find(|c: char| !c.is_ascii_digit() && c != '.');
-    let length = text.len() - unsigned.len() + end.unwrap_or(unsigned.len());
+    let mut end = end.unwrap_or(unsigned.len());
+    if let Some(exponent) = unsigned[end..].strip_prefix(['e', 'E']) {
+        let (_, power) = signed(exponent);
+        let digits = power.bytes().take_while(u8::is_ascii_digit).count();
+        if digits > 0 {
+            end += 1 + (exponent.len() - power.len()) + digits;
+        }
+    }
+    let length = text.len() - unsigned.len() + end;
     let (number, rest) = text.split_at(length);
     let number: f64 = match number.starts_with('+') {
         true => return Err(Unreadable::Syntax),

@@ -18,6 +18,29 @@ pub(in crate::postgres) const UTC: [&str; 9] = [
     "Zulu",
 ];
 
+/// What the names of zones begin with that have a history.
+const AREAS: [&str; 13] = [
+    "africa/",
+    "america/",
+    "antarctica/",
+    "arctic/",
+    "asia/",
+    "atlantic/",
+    "australia/",
+    "brazil/",
+    "canada/",
+    "europe/",
+    "indian/",
+    "pacific/",
+    "us/",
+];
+
+/// True for the name of a zone that PostgreSQL may know.
+pub(super) fn is_elsewhere(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    AREAS.iter().any(|area| name.starts_with(area))
+}
+
 /// Seconds in a minute, and in an hour.
 const MINUTE: i64 = 60;
 const HOUR: i64 = 3_600;

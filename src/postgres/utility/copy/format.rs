@@ -2,7 +2,7 @@
 //! those that do not go together.
 
 use crate::postgres::error::{Error, Result, SqlState};
-use crate::postgres::settings::DateStyle;
+use crate::postgres::settings::Style;
 use crate::postgres::sql::{CopyOption, CopyValue};
 use crate::postgres::types::{Type, Value, write_styled_text};
 
@@ -345,7 +345,7 @@ pub(in crate::postgres) struct Writer<'a> {
     pub(in crate::postgres) format: &'a Format,
     /// The columns' names and types.
     pub(in crate::postgres) columns: Vec<(&'a str, Type)>,
-    pub(in crate::postgres) date_style: DateStyle,
+    pub(in crate::postgres) style: Style,
 }
 
 impl Writer<'_> {
@@ -377,7 +377,7 @@ impl Writer<'_> {
     fn values(&self, row: &[Value], out: &mut Vec<u8>) {
         let text = |value: &Value| {
             let mut text = Vec::new();
-            write_styled_text(value, self.date_style, &mut text);
+            write_styled_text(value, self.style, &mut text);
             (!value.is_null()).then_some(text)
         };
         let texts: Vec<Option<Vec<u8>>> = row.iter().map(text).collect();

@@ -1,0 +1,40 @@
+SELECT numeric 'NaN', '-inf'::numeric, 'Infinity'::numeric, '+infinity'::numeric, ' nan '::numeric;
+SELECT '-nan'::numeric;
+SELECT 'infinit'::numeric;
+SELECT x, x + 1, x - x, x * 0, x * -1, -x, abs(x), sign(x), round(x, 2), trunc(x), ceil(x), floor(x) FROM (VALUES (numeric 'NaN'), ('inf'), ('-inf'), (1.5)) v (x) ORDER BY x;
+SELECT x, y, x + y, x * y, x / y FROM (VALUES (numeric 'NaN'), ('inf'), ('-inf'), (2)) v (x), (VALUES (numeric 'NaN'), ('inf'), ('-inf'), (2)) w (y) ORDER BY x, y;
+SELECT 'inf'::numeric % 3, 5 % 'inf'::numeric, 'nan'::numeric % 0, 'nan'::numeric / 0;
+SELECT 'inf'::numeric / 0;
+SELECT 'inf'::numeric % 0;
+SELECT 'nan'::numeric = 'nan', 'nan'::numeric > 'inf', 'inf'::numeric > 1e30, '-inf'::numeric < -1e30;
+SELECT 'inf'::numeric::float8, 'nan'::float8::numeric, '-inf'::float4::numeric;
+SELECT 'inf'::numeric::int;
+SELECT 'nan'::numeric::bigint;
+SELECT 'inf'::numeric(5, 2);
+SELECT 'nan'::numeric(5, 2), 'nan'::numeric::text, to_jsonb('nan'::numeric), json_build_array('-inf'::numeric);
+SELECT sum(x), avg(x), max(x), min(x) FROM (VALUES (numeric 'inf'), (1), (2)) v (x);
+SELECT sum(x), avg(x) FROM (VALUES (numeric 'inf'), ('-inf')) v (x);
+SELECT DISTINCT x FROM (VALUES (numeric 'nan'), ('nan'), ('inf'), ('inf')) v (x) ORDER BY x;
+SELECT extract(year FROM timestamp 'infinity'), extract(epoch FROM date '-infinity'), extract(month FROM timestamptz 'infinity');
+SELECT sqrt(2::numeric), sqrt(1e10), sqrt(0.0001), sqrt(numeric 'inf'), sqrt(144), sqrt(0::numeric);
+SELECT sqrt(-1::numeric);
+SELECT 1234.5678::numeric(6, -2), 0.00123::numeric(3, 5), (-1550)::numeric(2, -2);
+SELECT 0.1::numeric(3, 5);
+SELECT 99999::numeric(2, -2);
+SELECT 1::numeric(3, 1001);
+CREATE TABLE scales (a numeric(3, -2), b numeric(2, 4));
+SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 'scales'::regclass AND attnum > 0 ORDER BY attnum;
+SELECT 12345678901234567890.12 / 3, 1e30 / 7, 1e37::numeric;
+SELECT 1e200000;
+SELECT * FROM generate_series(1::numeric, 'inf'::numeric);
+SELECT * FROM generate_series(1::numeric, 3, 'nan');
+SELECT scale(1.50), scale('nan'::numeric), 5 << 3, -5 >> 1, ~5, 1::bigint << 40, 1::int2 << 15, @ -5;
+SELECT int4('12'), float8(3), date('2024-01-02'), text(5), int8(2.5);
+SELECT '-1'::oid, '4294967295'::oid;
+SELECT '4294967296'::oid;
+-- refused
+SELECT power(2, 3);
+-- refused
+SELECT 1e40::numeric;
+-- refused
+SELECT 2 ^ 3;
