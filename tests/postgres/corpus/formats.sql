@@ -4,6 +4,11 @@ SELECT to_char(timestamptz '2024-03-05 17:08:09+00', 'TZ tz TZH:TZM OF'), to_cha
 SELECT to_char(timestamp '2024-03-01', '"Day" DD "of ""x" \"q\" FMMM FMDD'), to_char(timestamp '2024-03-01', ''), to_char(timestamp 'infinity', 'YYYY'), to_char(timestamp '2024-03-01', 'DDTH DDth FX TMMonth');
 SELECT to_char(interval '15 h 2 m 12 s', 'HH24:MI:SS'), to_char(interval '-3 h', 'HH24:MI'), to_char(interval '14 months 3 days', 'YYYY-MM-DD'), to_char(interval '36 h', 'HH12 HH24 AM');
 SELECT to_char(interval '1 day', 'Month');
+SELECT x, to_char(x, '9,999.99'), to_char(x, 'FM9,990.00'), to_char(x, 'S0000.0'), to_char(x, '999D9MI'), to_char(x, 'FM999.999'), to_char(x, '9G999PR'), to_char(x, 'L99th'), to_char(x, 'SG9.9PL'), to_char(x, '0.99'), to_char(x, 'FM.99'), to_char(x, '"n: "99') FROM (VALUES (0::numeric), (0.5), (-0.05), (12.345), (-1234.5), (99999.995)) v (x) ORDER BY x;
+SELECT to_char(1234567, '9,999,999'), to_char(-5, '00PR'), to_char(12::bigint, 'FM999'), to_char(3.14159::float8, '9.9999'), to_char(1e20::float8, '9'), to_char(0.1::float4, '9.99999999'), to_char(485, 'FM9TH'), to_char(3, '9th'), to_char(12, '99TH'), to_char(5, '');
+SELECT to_char(1, '9S9S');
+SELECT to_char(1, '9.9.9');
+SELECT to_char(1, 'PR9');
 SELECT extract(julian FROM timestamp '2024-03-05 12:00'), extract(julian FROM date '2024-03-05'), extract(timezone FROM timestamptz '2024-03-05 00:00+00'), date_part('julian', timestamp '2000-01-01 06:00');
 SELECT extract(timezone FROM timestamp '2024-03-05');
 SELECT date_bin('15 min', timestamp '2024-03-05 17:08:09', timestamp '2024-01-01'), date_bin('2 days', timestamp '2023-12-30', timestamp '2024-01-02');

@@ -2,7 +2,7 @@
 //! statements: PostgreSQL's grammar is asked about these.
 
 use sqlparser::ast::{
-    FromTable, Insert, JoinConstraint, JoinOperator, SetExpr, Statement, TableFactor,
+    FromTable, Insert, JoinConstraint, JoinOperator, SelectItem, SetExpr, Statement, TableFactor,
     TableWithJoins,
 };
 use sqlparser::parser::Parser;
@@ -26,10 +26,16 @@ pub(in crate::postgres::sql) fn is_lenient(statement: &Statement) -> bool {
     }
 }
 
-/// A join must have a condition.
+/// A join must have a condition, and a name is no text.
 fn lenient_query(body: &SetExpr) -> bool {
     match body {
-        SetExpr::Select(select) => select.from.iter().any(lenient_joins),
+        SetExpr::Select(select) => {
+            let text = |item: &SelectItem| {
+                matches!(item, SelectItem::ExprWithAlias { alias, .. }
+                    if alias.quote_style == Some('\''))
+            };
+            select.from.iter().any(lenient_joins) || select.projection.iter().any(text)
+        }
         SetExpr::Query(query) => lenient_query(&query.body),
         SetExpr::SetOperation { left, right, .. } => lenient_query(left) || lenient_query(right),
         _ => false,

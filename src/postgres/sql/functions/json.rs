@@ -468,7 +468,6 @@ fn change_element(
     let mut elements = elements.to_vec();
     let length = i64::try_from(elements.len()).unwrap_or(i64::MAX);
     let index = match step.trim_start().parse::<i32>() {
-        _ if elements.is_empty() => 0,
         Ok(index) => i64::from(index),
         Err(_) => {
             let message =

@@ -4,7 +4,7 @@ use super::{Builtin, Kind, count, int, text};
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::sql::Context;
 use crate::postgres::sql::reserved::is_keyword;
-use crate::postgres::types::{Type, Value};
+use crate::postgres::types::{Type, Value, from_text};
 
 use Type::{Any, Bytea, Int4, Text};
 
@@ -507,9 +507,10 @@ fn format_text(a: &[Value], context: &Context<'_>) -> Result<Value> {
                 let value = argument(place)?;
                 let wanted = match value {
                     Value::Null => 0,
-                    value => context.shown(value).parse::<i32>().map_err(|_| {
-                        invalid("the width of a format() type specifier is no number")
-                    })?,
+                    value => {
+                        let shown = context.shown(value);
+                        int(&from_text(Int4, &shown, &context.reading())?)?
+                    }
                 };
                 left |= wanted < 0;
                 width = usize::try_from(wanted.unsigned_abs()).unwrap_or(0);

@@ -63,6 +63,9 @@ const PATTERNS: [&str; 58] = [
     "Q", "W", "Y",
 ];
 
+/// What those patterns begin with in whose digits a sign is counted.
+const COUNTED: [&str; 6] = ["DD", "IDDD", "WW", "FF", "US", "MS"];
+
 /// A time in the parts that patterns show.
 struct Moment {
     /// A year is counted from 1 BC as 0, as PostgreSQL has it inside.
@@ -155,8 +158,10 @@ fn to_char(at: i64, zoned: bool, format: &str) -> Result<Value> {
 struct Pattern {
     name: &'static str,
     small: bool,
-    /// FM or TM: nothing is filled up.
+    /// FM: nothing is filled up.
     bare: bool,
+    /// TM: no name is, either.
+    translated: bool,
     /// TH or th.
     ordinal: Option<bool>,
 }
@@ -184,10 +189,14 @@ fn shown(moment: &Moment, format: &str) -> Result<Value> {
     }
     let (mut out, mut rest) = (String::new(), format);
     while !rest.is_empty() {
-        let mut bare = false;
+        let (mut bare, mut translated) = (false, false);
         for prefix in ["FM", "fm", "TM", "tm"] {
             if let Some(after) = take(rest, prefix) {
-                (bare, rest) = (true, after);
+                (bare, translated) = match prefix {
+                    "FM" | "fm" => (true, false),
+                    _ => (false, true),
+                };
+                rest = after;
                 break;
             }
         }
@@ -208,6 +217,7 @@ fn shown(moment: &Moment, format: &str) -> Result<Value> {
             name,
             small,
             bare,
+            translated,
             ordinal,
         };
         write(moment, &pattern, &mut out)?;
@@ -247,8 +257,13 @@ fn write(moment: &Moment, pattern: &Pattern, out: &mut String) -> Result<()> {
         }
         let mut shown = match pattern.name {
             "Y,YYY" => format!("{},{:03}", number / 1_000, number % 1_000),
-            // The sign is not counted.
-            _ if number < 0 && width > 1 => format!("-{:0width$}", -number),
+            // In some the sign is not counted.
+            name if number < 0
+                && width > 1
+                && !COUNTED.iter().any(|word| name.starts_with(word)) =>
+            {
+                format!("-{:0width$}", -number)
+            }
             _ => format!("{number:0width$}"),
         };
         if let Some(small) = pattern.ordinal {
@@ -335,7 +350,7 @@ fn number(moment: &Moment, name: &str) -> Result<Option<(i64, usize)>> {
 
 /// The word that a pattern shows.
 fn word(moment: &Moment, pattern: &Pattern) -> Result<String> {
-    let filled = |word: String, width: usize| match pattern.bare {
+    let filled = |word: String, width: usize| match pattern.bare || pattern.translated {
         true => word,
         false => format!("{word:width$}"),
     };

@@ -257,7 +257,7 @@ fn shown(value: &Value, format: &str) -> Result<Value> {
         number = "#".repeat(point) + "." + &"#".repeat(picture.after);
     }
     let mut writer = Writer::new(picture, number, negative, blanks);
-    writer.write();
+    writer.write()?;
     Ok(Value::Text(writer.out.into()))
 }
 
@@ -276,8 +276,10 @@ struct Writer {
     sign_written: bool,
     /// The last place wrote a digit.
     inside: bool,
-    /// How many places there are for digits.
-    places: usize,
+    /// How many places there are for digits, less one.
+    places: i64,
+    /// Nothing more is to be seen: the end of the number was shown as a digit.
+    ended: bool,
     out: String,
 }
 
@@ -296,8 +298,8 @@ impl Writer {
         };
         let number = number.into_bytes();
         let last = last_relevant(&number, &picture, blanks);
-        let places = (picture.after + picture.before).saturating_sub(1)
-            + usize::from(!sign_written && blanks == 0);
+        let places = i64::try_from(picture.after + picture.before).unwrap_or(0) - 1
+            + i64::from(!sign_written && blanks == 0);
         Writer {
             picture,
             number,
@@ -309,12 +311,16 @@ impl Writer {
             sign_written,
             inside: false,
             places,
+            ended: false,
             out: String::new(),
         }
     }
 
-    fn write(&mut self) {
+    fn write(&mut self) -> Result<()> {
         for item in self.picture.items.clone() {
+            if self.ended {
+                break;
+            }
             let filled = self.picture.filled;
             match item {
                 Item::Nine | Item::Zero | Item::Point => self.write_place(&item),
@@ -326,21 +332,28 @@ impl Writer {
                 Item::Minus | Item::Plus if filled => {}
                 Item::Minus | Item::Plus => self.out.push(' '),
                 Item::Sign => self.out.push(if self.negative { '-' } else { '+' }),
-                Item::Ordinal(small) => self.write_ordinal(small),
+                Item::Ordinal(small) => self.write_ordinal(small)?,
                 Item::Literal(text) => self.out.push_str(&text),
             }
         }
+        Ok(())
     }
 
-    fn write_ordinal(&mut self, small: bool) {
+    fn write_ordinal(&mut self, small: bool) -> Result<()> {
         if self.negative || self.picture.point || self.number.first() == Some(&b'#') {
-            return;
+            return Ok(());
         }
-        let suffix = ordinal(&String::from_utf8_lossy(&self.number));
+        let number = String::from_utf8_lossy(&self.number);
+        if !number.ends_with(|c: char| c.is_ascii_digit()) {
+            let message = format!("\"{number}\" is not a number");
+            return Err(Error::new(SqlState::INVALID_TEXT_REPRESENTATION, message));
+        }
+        let suffix = ordinal(&number);
         match small {
             true => self.out.push_str(&suffix.to_ascii_lowercase()),
             false => self.out.push_str(suffix),
         }
+        Ok(())
     }
 
     fn digit(&self, at: Option<usize>) -> Option<u8> {
@@ -374,11 +387,12 @@ impl Writer {
         } else {
             self.write_digit(item, ends_at_point);
         }
-        let mut end = self.places + usize::from(self.blanks > 0) + usize::from(self.picture.point);
+        let place = i64::try_from(self.place).unwrap_or(i64::MAX);
+        let mut end = self.places + i64::from(self.blanks > 0) + i64::from(self.picture.point);
         if self.last == Some(self.next) {
-            end = self.place;
+            end = place;
         }
-        if self.place + 1 == end {
+        if place + 1 == end && !self.ended {
             self.close();
         }
         self.place += 1;
@@ -401,8 +415,8 @@ impl Writer {
 
     fn write_digit(&mut self, item: &Item, ends_at_point: bool) {
         let Some(digit) = self.digit(Some(self.next)) else {
-            // What is beyond the number's end shows nothing.
-            self.inside |= self.last.is_none_or(|last| self.next <= last);
+            // As PostgreSQL has it, its end is a character that ends the text.
+            self.ended = self.last.is_none_or(|last| self.next <= last) || *item == Item::Zero;
             return;
         };
         let left_out = self.last.is_some_and(|last| self.next > last) && *item != Item::Zero;
