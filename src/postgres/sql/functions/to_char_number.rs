@@ -246,7 +246,7 @@ fn rounded(number: Numeric, decimals: usize) -> Result<String> {
 
 fn shown(value: &Value, format: &str) -> Result<Value> {
     if format.is_empty() {
-        return Ok(Value::Null);
+        return Ok(Value::text(""));
     }
     let mut picture = Picture::read(format)?;
     let (negative, mut number) = digits(value, &mut picture)?;
