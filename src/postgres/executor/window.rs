@@ -10,7 +10,8 @@ use crate::postgres::error::Result;
 use crate::postgres::sql::{Frame, WindowCall, WindowFunction, Windows, eval};
 use crate::postgres::types::{Row, Value};
 
-/// Fills the slot of the windows in every tuple.
+/// Fills the slot of the windows in every tuple, and leaves the tuples in the
+/// order of the window, if all windows have one.
 pub(super) fn add_windows(
     reader: &Reader<'_, '_>,
     windows: &Windows,
@@ -28,6 +29,30 @@ pub(super) fn add_windows(
             tuple.origins.resize(windows.slot + 1, None);
         }
         tuple.rows[windows.slot] = column.into();
+    }
+    let mut sorted = windows.calls.iter().filter(|call| call.sorts());
+    match sorted.next() {
+        Some(first) if sorted.all(|call| call.is_over_same(first)) => {
+            arrange(reader, first, tuples)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Sorts tuples by the partitions of a window, and the rows of each.
+fn arrange(reader: &Reader<'_, '_>, call: &WindowCall, tuples: &mut [Tuple]) -> Result<()> {
+    let mut keyed = Vec::with_capacity(tuples.len());
+    for tuple in tuples.iter() {
+        let partition = reader.project(&call.partition, &tuple.rows)?;
+        let keys = sort_values(reader, &call.order, &tuple.rows)?;
+        keyed.push((partition, keys, tuple.clone()));
+    }
+    keyed.sort_by(|a, b| {
+        let partition = a.0.cmp(&b.0);
+        partition.then_with(|| compare(&call.order, &a.1, &b.1))
+    });
+    for (place, (.., tuple)) in tuples.iter_mut().zip(keyed) {
+        *place = tuple;
     }
     Ok(())
 }

@@ -106,6 +106,8 @@ fn read(line: &'static str) -> Option<Known> {
         // These two are shown as modes of a file.
         (Kind::Integer { .. }, _) if value.starts_with('0') => value.to_owned(),
         (Kind::Integer { unit, .. }, Ok(number)) => Unit::show(*unit, number),
+        // What is 0 is so in any unit.
+        (Kind::Real { .. }, Ok(0.0)) => value.to_owned(),
         (Kind::Real { unit, .. }, Ok(_)) => unit.map_or_else(
             || value.to_owned(),
             |unit| format!("{value}{}", unit.name()),

@@ -536,6 +536,18 @@ pub(in crate::postgres) struct WindowCall {
     pub(in crate::postgres) frame: Frame,
 }
 
+impl WindowCall {
+    /// True if its rows have to be in some order.
+    pub(in crate::postgres) fn sorts(&self) -> bool {
+        !self.partition.is_empty() || !self.order.is_empty()
+    }
+
+    /// True if it is over the same rows, in the same order.
+    pub(in crate::postgres) fn is_over_same(&self, other: &WindowCall) -> bool {
+        self.partition == other.partition && self.order == other.order
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::postgres) enum WindowFunction {
     Aggregate(Aggregate),

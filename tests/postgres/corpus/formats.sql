@@ -30,6 +30,17 @@ SELECT encode('\x0001027f80ff5c', 'escape'), encode('hello', 'base64'), decode('
 SELECT encode('a', 'rot13');
 SELECT 'h%' LIKE 'h#%' ESCAPE '#', 'hx' LIKE 'h#%' ESCAPE '#', 'a\b' LIKE 'a\b' ESCAPE '', 'A_c' ILIKE 'a!_c' ESCAPE '!', 'x' NOT LIKE '_' ESCAPE '!';
 SELECT 'a' LIKE 'a' ESCAPE 'ab';
+SELECT 'foo' LIKE ANY (ARRAY['%a', '%o']), 'foo' NOT LIKE ANY (ARRAY['f%', NULL]), 'Foo' ILIKE ANY (ARRAY['x', 'F_O']), 'foo' LIKE ANY (ARRAY['x', NULL]);
+CREATE TABLE sized (a numeric(5, 2), b char(3), c varchar(4), d timestamp(0));
+CREATE VIEW unsized AS SELECT a::numeric, b::bpchar, c::varchar, d::timestamp, a::numeric(3, 1) AS e FROM sized;
+SELECT pg_get_viewdef('unsized');
+SELECT g, sum(g) OVER (PARTITION BY g % 3 ORDER BY g DESC), row_number() OVER (PARTITION BY g % 3 ORDER BY g DESC) FROM generate_series(1, 6) g;
+SELECT max(g) FILTER (WHERE count(*) > 0) FROM generate_series(1, 2) g;
+SHOW vacuum_cost_delay;
+-- refused
+SELECT rank(3) WITHIN GROUP (ORDER BY g) FROM generate_series(1, 5) g;
+-- refused
+SELECT g FROM generate_series(1, 3) g GROUP BY g HAVING EXISTS (SELECT 1 WHERE sum(g) > 1);
 SELECT 'first'
  ' second'
  ' third';

@@ -38,6 +38,9 @@ impl Analyser<'_> {
         let scope = self.scope();
         let clause = scope.clause;
         let Some(outer) = scope.aggregates.take() else {
+            if clause != AGGREGATE_ARGUMENT && self.is_of_outer(function, name, call) {
+                return Err(outer_aggregate());
+            }
             let message = match clause {
                 AGGREGATE_ARGUMENT => "aggregate function calls cannot be nested".to_owned(),
                 clause => format!("aggregate functions are not allowed in {clause}"),
@@ -61,9 +64,7 @@ impl Analyser<'_> {
             .chain(&aggregate.filter)
             .fold(0, |set, expr| set | expr.slots());
         if read != 0 && read & own == 0 {
-            return Err(Error::unsupported(
-                "an aggregate of an outer query's columns",
-            ));
+            return Err(outer_aggregate());
         }
         let ty = aggregate.ty;
         let column = match aggregates.iter().position(|other| *other == aggregate) {
@@ -80,6 +81,17 @@ impl Analyser<'_> {
         Ok(Some(Typed::new(expr, ty)))
     }
 
+    /// True for an aggregate over columns of an outer query alone, whose it is.
+    fn is_of_outer(&mut self, function: AggregateFunction, name: &str, call: &Call) -> bool {
+        let Ok(aggregate) = self.aggregate_call(function, name, call) else {
+            return false;
+        };
+        let own = self.own_slots();
+        let read = aggregate.arguments.iter().chain(&aggregate.filter);
+        let read = read.fold(0, |set, expr| set | expr.slots());
+        read != 0 && read & own == 0
+    }
+
     /// The slots of the innermost query's FROM.
     pub(super) fn own_slots(&mut self) -> u64 {
         let relations = self.scope().relations.iter();
@@ -93,11 +105,13 @@ impl Analyser<'_> {
         name: &str,
         call: &Call,
     ) -> Result<Aggregate> {
-        if !call.within_group.is_empty() {
-            return Err(Error::unsupported("WITHIN GROUP"));
-        }
         let filter = match &call.filter {
-            Some(filter) => Some(self.condition(filter, "FILTER")?),
+            Some(filter) => {
+                let clause = std::mem::replace(&mut self.scope().clause, "FILTER");
+                let filter = self.condition(filter, "FILTER");
+                self.scope().clause = clause;
+                Some(filter?)
+            }
             None => None,
         };
         let (distinct, order) = match &call.args {
@@ -230,6 +244,10 @@ impl Analyser<'_> {
             ),
         ))
     }
+}
+
+fn outer_aggregate() -> Error {
+    Error::unsupported("an aggregate of an outer query's columns")
 }
 
 /// What is being read while the argument of an aggregate is.

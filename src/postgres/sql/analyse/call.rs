@@ -19,6 +19,9 @@ const ARGUMENTS_MAX: usize = 100;
 impl Analyser<'_> {
     pub(super) fn function(&mut self, call: &Call) -> Result<Typed> {
         let name = object_name(&call.name)?;
+        if !call.within_group.is_empty() {
+            return Err(Error::unsupported("WITHIN GROUP"));
+        }
         if let Some(over) = &call.over {
             return self.window(&name, call, over);
         }

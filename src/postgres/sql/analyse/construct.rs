@@ -288,7 +288,16 @@ impl Analyser<'_> {
             });
         }
         let operand = self.expr(operand)?;
-        let expr = self.fitted(operand, ty, modifier, Coercion::Explicit)?;
+        // A cast to the same type of any size changes nothing, but is kept.
+        let relabelled = self.as_written && operand.ty == ty && operand.modifier >= 0;
+        let mut expr = self.fitted(operand, ty, modifier, Coercion::Explicit)?;
+        if relabelled && modifier < 0 {
+            expr = Expr::Written(Box::new(Expr::Cast {
+                operand: Box::new(expr),
+                from: ty,
+                to: ty,
+            }));
+        }
         Ok(Typed {
             modifier,
             ..Typed::new(expr, ty)

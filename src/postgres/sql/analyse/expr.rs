@@ -67,6 +67,20 @@ impl Analyser<'_> {
                 pattern,
                 escape_char,
             } => self.like(expr, pattern, escape_char.as_deref(), *negated, false),
+            Ast::Like {
+                negated,
+                any: true,
+                expr,
+                pattern,
+                escape_char: None,
+            } if !self.as_written => self.like_any(expr, pattern, *negated, false),
+            Ast::ILike {
+                negated,
+                any: true,
+                expr,
+                pattern,
+                escape_char: None,
+            } if !self.as_written => self.like_any(expr, pattern, *negated, true),
             Ast::ILike {
                 negated,
                 any: false,
@@ -211,6 +225,29 @@ impl Analyser<'_> {
             right: Box::new(right),
             negated,
         }))
+    }
+
+    /// `a LIKE ANY (ARRAY[b, c])`: one pattern after the other.
+    fn like_any(
+        &mut self,
+        operand: &Ast,
+        patterns: &Ast,
+        negated: bool,
+        ignore_case: bool,
+    ) -> Result<Typed> {
+        let patterns = match patterns {
+            Ast::Nested(inner) => &**inner,
+            other => other,
+        };
+        let Ast::Array(patterns) = patterns else {
+            return Err(Error::unsupported("LIKE ANY of what is no ARRAY[...]"));
+        };
+        let mut parts = Vec::new();
+        for pattern in &patterns.elem {
+            let part = self.like(operand, pattern, None, negated, ignore_case)?;
+            parts.push(part.expr);
+        }
+        Ok(Typed::boolean(Expr::Or(parts)))
     }
 
     fn like(
