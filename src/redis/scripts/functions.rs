@@ -92,6 +92,7 @@ impl Libraries {
                 kind: Kind::Function,
                 name: function.name.clone(),
                 function: function.function.clone(),
+                leaves_words: false,
                 flags: Some(function.flags),
             }));
             self.functions.insert(function.key(), compiled);

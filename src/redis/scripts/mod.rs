@@ -13,6 +13,7 @@
 //! moved back, and [`Progress::Paused`] says so: the server then decides when
 //! it goes on.
 
+mod bytecode;
 mod callable;
 mod convert;
 mod fiber;
@@ -23,6 +24,7 @@ mod libraries;
 mod random;
 mod shebang;
 mod vm;
+mod words;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -71,6 +73,8 @@ struct Script {
     /// Of a script its digest.
     name: String,
     function: Arc<Callable>,
+    /// It does not change KEYS and ARGV, and hands them to nobody.
+    leaves_words: bool,
     /// What a shebang says, if a script has one.
     flags: Option<ScriptFlags>,
 }
@@ -180,12 +184,14 @@ impl Scripts {
             return Ok(known.clone());
         }
         let (flags, body) = shebang::split(text)?;
-        let function = Vm::of(&mut self.vm, &self.host, Kind::Script)?.compile(body)?;
+        let vm = Vm::of(&mut self.vm, &self.host, Kind::Script)?;
+        let (function, leaves_words) = vm.compile(body)?;
         let name = sha1_hex(text);
         let compiled = Compiled(Arc::new(Script {
             kind: Kind::Script,
             name: name.clone(),
             function: function.into(),
+            leaves_words,
             flags,
         }));
         self.by_text

@@ -3,12 +3,10 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use bstr::BStr;
 use bytes::Bytes;
 use fragile::Fragile;
 use mlua::{
-    ChunkMode, Either, Function, HookTriggers, Lua, LuaOptions, MultiValue, StdLib, Table, Value,
-    VmState,
+    ChunkMode, Function, HookTriggers, Lua, LuaOptions, MultiValue, StdLib, Table, Value, VmState,
 };
 
 use super::callable::{self, Callable};
@@ -16,7 +14,8 @@ use super::convert::{error_table, to_reply};
 use super::fiber::{self, Call, Came, Fiber, Go};
 use super::functions;
 use super::host::{self, Host, Left, Raised, Session, Tick};
-use super::{Compiled, Invocation, Kind, libraries};
+use super::words::{self, Words};
+use super::{Compiled, Invocation, Kind, bytecode, libraries};
 use crate::redis::engine::Context;
 use crate::redis::reply::{Reply, Resp};
 
@@ -55,6 +54,8 @@ pub(super) struct Vm {
     // Ends before what it runs.
     fiber: Fiber,
     lua: Lua,
+    keys: Words,
+    args: Words,
     load: Function,
     pub(super) host: Arc<Host>,
 }
@@ -100,6 +101,8 @@ impl Vm {
         let fiber = Fiber::new(&lua, prelude.get("run")?).map_err(mlua::Error::external)?;
         let vm = Vm {
             fiber,
+            keys: Words::new(&lua)?,
+            args: Words::new(&lua)?,
             lua,
             load: prelude.get("load")?,
             host,
@@ -152,13 +155,16 @@ impl Vm {
         (came, self.host.leave(context))
     }
 
-    pub(super) fn compile(&mut self, text: &[u8]) -> Result<Callable, Reply> {
+    /// A script, and whether it leaves KEYS and ARGV as they are.
+    pub(super) fn compile(&mut self, text: &[u8]) -> Result<(Callable, bool), Reply> {
         let function = self.chunk(text, SCRIPT_NAME).map_err(|message| {
             Reply::error_from(
                 format!("ERR Error compiling script (new function): {message}").into(),
             )
         })?;
-        Callable::new(&self.lua, &function).map_err(not_started)
+        let leaves_words = bytecode::leaves_words(&function.dump(true));
+        let callable = Callable::new(&self.lua, &function).map_err(not_started)?;
+        Ok((callable, leaves_words))
     }
 
     /// Runs a library, which registers its functions with the host.
@@ -196,20 +202,15 @@ impl Vm {
         script: &Compiled,
         invocation: &Invocation<'_>,
     ) -> mlua::Result<Call> {
+        let table = |words: &Words, texts| match script.0.leaves_words {
+            true => words.lend(&self.lua, texts),
+            false => words::in_a_table(&self.lua, texts),
+        };
         Ok(Call {
             number: script.0.function.number,
-            keys: self.strings(invocation.keys())?,
-            args: self.strings(invocation.args())?,
+            keys: table(&self.keys, invocation.keys())?,
+            args: table(&self.args, invocation.args())?,
         })
-    }
-
-    fn strings(&self, texts: &[&[u8]]) -> mlua::Result<Table> {
-        let texts = texts.iter().map(|text| match str::from_utf8(text) {
-            // What mlua copies to Lua's stack without a handle to it.
-            Ok(text) => Either::Left(text),
-            Err(_) => Either::Right(BStr::new(*text)),
-        });
-        self.lua.create_sequence_from(texts)
     }
 }
 
