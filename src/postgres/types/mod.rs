@@ -32,7 +32,7 @@ pub(super) use datetime::{
     weekday,
 };
 pub(super) use interval::Limits;
-pub(super) use reading::{Reading, UTC};
+pub(super) use reading::{Reading, UTC, fixed_zone};
 pub(super) use text::{from_text, read_interval, write_styled_text, write_text};
 
 /// Defines the scalar types in one table: variant, meaning, name in messages,

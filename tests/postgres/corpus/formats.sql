@@ -11,6 +11,15 @@ SELECT to_char(1, '9.9.9');
 SELECT to_char(1, 'PR9');
 SELECT extract(julian FROM timestamp '2024-03-05 12:00'), extract(julian FROM date '2024-03-05'), extract(timezone FROM timestamptz '2024-03-05 00:00+00'), date_part('julian', timestamp '2000-01-01 06:00');
 SELECT extract(timezone FROM timestamp '2024-03-05');
+SELECT to_date('20240105', 'YYYYMMDD'), to_date('05/01/2024', 'DD/MM/YYYY'), to_timestamp('2024-01-05T10:20:30.250', 'YYYY-MM-DD"T"HH24:MI:SS.MS'), to_timestamp('2024-01-05 10:20', 'YYYY-MM-DD HH24:MI');
+SELECT to_date('2024-02-30', 'YYYY-MM-DD');
+SELECT to_timestamp('2024-01-01 25:00', 'YYYY-MM-DD HH24:MI');
+SELECT timestamptz '2024-01-01 00:00+00' AT TIME ZONE 'EST', timestamp '2024-01-01 00:00' AT TIME ZONE 'pst', timestamptz '2024-01-01 00:00+00' AT TIME ZONE interval '-02:30', timestamp '2024-01-01' AT TIME ZONE interval '2 hours', timestamptz '2024-07-01 00:00+00' AT TIME ZONE 'CEST', timestamp 'infinity' AT TIME ZONE 'EST';
+SELECT timestamp '2024-01-01' AT TIME ZONE interval '1 day';
+-- refused
+SELECT to_date('2024-1-5', 'YYYY-MM-DD');
+-- refused
+SELECT to_date('5 Jan 2024', 'DD Mon YYYY');
 SELECT date_bin('15 min', timestamp '2024-03-05 17:08:09', timestamp '2024-01-01'), date_bin('2 days', timestamp '2023-12-30', timestamp '2024-01-02');
 SELECT date_bin('1 month', timestamp '2024-03-05', timestamp '2024-01-01');
 SELECT date_bin('0 s', timestamp '2024-03-05', timestamp '2024-01-01');

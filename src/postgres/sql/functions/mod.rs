@@ -7,6 +7,7 @@
 mod array;
 mod bytes;
 mod catalog;
+mod from_char;
 mod json;
 mod json_text;
 mod math;
@@ -183,6 +184,7 @@ fn named(name: &str) -> impl Iterator<Item = &'static Builtin> {
         math::FUNCTIONS,
         time::FUNCTIONS,
         to_char::FUNCTIONS,
+        from_char::FUNCTIONS,
         to_char_number::FUNCTIONS,
         json::FUNCTIONS,
         json_text::FUNCTIONS,

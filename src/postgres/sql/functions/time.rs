@@ -8,7 +8,7 @@ use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::sql::{Context, current_timestamp};
 use crate::postgres::types::{
     Field, Interval, MICROS_PER_DAY, Numeric, Reading, Type, Value, cast, date_of, extract,
-    in_range, is_infinite, midnight, truncate,
+    fixed_zone, in_range, is_infinite, midnight, truncate,
 };
 
 use Type::{Bool, Date, Float8, Int4, Numeric as Num, Text, Time, Timestamp, Timestamptz};
@@ -149,6 +149,18 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
     Builtin::new("age", &[Timestamp, Timestamp], Type::Interval, |a, _| {
         age(&a[0], &a[1])
     }),
+    Builtin::new(
+        "timezone",
+        &[Type::Interval, Timestamptz],
+        Timestamp,
+        |a, _| shift(a, true),
+    ),
+    Builtin::new(
+        "timezone",
+        &[Type::Interval, Timestamp],
+        Timestamptz,
+        |a, _| shift(a, false),
+    ),
     Builtin::new("timezone", &[Text, Timestamptz], Timestamp, |a, _| {
         shift(a, true)
     }),
@@ -478,17 +490,34 @@ fn age(later: &Value, earlier: &Value) -> Result<Value> {
 
 /// AT TIME ZONE.
 fn shift(a: &[Value], to_local: bool) -> Result<Value> {
-    let (zone, at) = (text(&a[0])?, micros(&a[1])?);
-    if !matches!(
-        zone.to_ascii_lowercase().as_str(),
-        "utc" | "gmt" | "z" | "etc/utc" | "+00"
-    ) {
-        return Err(Error::unsupported(format!("the time zone \"{zone}\"")));
-    }
+    let at = micros(&a[1])?;
+    let offset = match &a[0] {
+        Value::Interval(span) if span.months != 0 || span.days != 0 => {
+            let message = format!("interval time zone \"{span}\" must not include months or days");
+            return Err(Error::new(SqlState::INVALID_PARAMETER_VALUE, message));
+        }
+        // Whole seconds count.
+        Value::Interval(span) => span.micros / 1_000_000,
+        zone => {
+            let zone = text(zone)?;
+            let known = fixed_zone(zone).or((zone == "+00").then_some(0));
+            known.ok_or_else(|| Error::unsupported(format!("the time zone \"{zone}\"")))?
+        }
+    };
+    let offset = offset.saturating_mul(1_000_000);
+    let shifted = match (is_infinite(at), to_local) {
+        (true, _) => Some(at),
+        (false, true) => at.checked_add(offset),
+        (false, false) => at.checked_sub(offset),
+    };
+    let shifted = shifted.and_then(in_range).ok_or_else(|| {
+        let message = "timestamp out of range";
+        Error::new(SqlState::DATETIME_FIELD_OVERFLOW, message)
+    })?;
     Ok(if to_local {
-        Value::Local(at)
+        Value::Local(shifted)
     } else {
-        Value::Timestamp(at)
+        Value::Timestamp(shifted)
     })
 }
 

@@ -171,7 +171,7 @@ fn take<'a>(text: &'a str, word: &str) -> Option<&'a str> {
 }
 
 /// The pattern that a format begins with, in capitals or small letters alike.
-fn pattern(format: &str) -> Option<(&'static str, bool, &str)> {
+pub(super) fn pattern(format: &str) -> Option<(&'static str, bool, &str)> {
     PATTERNS.iter().find_map(|name| {
         if let Some(rest) = take(format, name) {
             return Some((*name, false, rest));

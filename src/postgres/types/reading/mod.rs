@@ -16,7 +16,7 @@ use super::Type;
 use crate::postgres::error::{Error, SqlState};
 use crate::postgres::settings::{DateOrder, IntervalStyle, Style};
 
-pub(in crate::postgres) use zone::UTC;
+pub(in crate::postgres) use zone::{UTC, fixed as fixed_zone};
 
 pub(super) use moment::{parse_clock, parse_date, parse_timestamp};
 pub(super) use span::parse_interval;

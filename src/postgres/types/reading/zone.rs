@@ -63,6 +63,13 @@ pub(super) fn abbreviation(text: &str) -> Option<Abbreviation> {
     find(STANDARD, false).or_else(|| find(SUMMER, true))
 }
 
+/// Seconds east of Greenwich of a zone that has never had another distance.
+pub(in crate::postgres) fn fixed(name: &str) -> Option<i64> {
+    let known = abbreviation(&name.to_ascii_lowercase());
+    let utc = || UTC.iter().any(|utc| utc.eq_ignore_ascii_case(name));
+    known.map(|zone| zone.offset).or_else(|| utc().then_some(0))
+}
+
 /// Seconds east of Greenwich of a zone by name, or in the way of POSIX, which
 /// counts to the west: `PST+8`.
 pub(super) fn named(name: &str) -> Option<i64> {
