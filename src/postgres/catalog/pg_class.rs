@@ -4,7 +4,7 @@
 use super::pg_am::{BTREE, HEAP};
 use super::pg_roles::SUPERUSER;
 use super::{INFORMATION_SCHEMA, PG_CATALOG, PUBLIC, Sight, SystemTable, all, count, int, text};
-use crate::postgres::storage::table::{IndexDef, TableDef};
+use crate::postgres::storage::table::{Count, IndexDef, TableDef};
 use crate::postgres::types::Type::{Aclitem, Array, Bool, Char, Float4, Int2, Int4, Name, Oid};
 use crate::postgres::types::Type::{PgNodeTree, Text, Xid};
 use crate::postgres::types::{Row, Value};
@@ -66,6 +66,7 @@ struct Relation<'a> {
     indexed: bool,
     /// A foreign key is kept by triggers, at either end.
     triggers: bool,
+    count: Option<Count>,
 }
 
 impl<'a> Relation<'a> {
@@ -79,23 +80,30 @@ impl<'a> Relation<'a> {
             checks: 0,
             indexed: false,
             triggers: false,
+            count: None,
         }
     }
 
     fn of_table(sight: &Sight<'_>, def: &'a TableDef) -> Relation<'a> {
         let (engine, top) = (sight.engine, sight.top);
         let references = engine.catalog.references(def.id, &engine.clog, top);
+        let table = engine.catalog.table(def.id);
         Relation {
             checks: def.checks.len(),
             indexed: !def.indexes.is_empty(),
             triggers: !def.foreign_keys.is_empty() || !references.is_empty(),
+            count: table.and_then(|table| table.counts.get(&def.id.0).copied()),
             ..Relation::new(def.id.0, &def.name, "r", def.columns.len())
         }
     }
 
-    fn of_index(index: &'a IndexDef) -> Relation<'a> {
+    fn of_index(sight: &Sight<'_>, def: &TableDef, index: &'a IndexDef) -> Relation<'a> {
         let columns = index.keys.len() + index.include.len();
-        Relation::new(index.id, &index.name, "i", columns)
+        let table = sight.engine.catalog.table(def.id);
+        Relation {
+            count: table.and_then(|table| table.counts.get(&index.id).copied()),
+            ..Relation::new(index.id, &index.name, "i", columns)
+        }
     }
 
     fn of_system(table: &'static SystemTable) -> Relation<'static> {
@@ -117,11 +125,14 @@ impl<'a> Relation<'a> {
             "i" => BTREE,
             _ => 0,
         };
-        // The rows of a table are not counted until it is vacuumed.
-        let tuples = match self.kind {
-            "S" => 1.0,
-            "i" => 0.0,
-            _ => -1.0,
+        // Rows are -1 until they are counted; what is made with a relation is
+        // counted at once.
+        let (pages, tuples) = match (self.count, self.kind) {
+            (Some(count), _) => (count.pages, count.tuples),
+            (None, "S") => (1, 1),
+            (None, "i") if self.schema == PUBLIC => (1, 0),
+            (None, "i") => (0, 0),
+            (None, _) => (0, -1),
         };
         let stored = self.kind != "v";
         let identity = match self.kind {
@@ -138,8 +149,8 @@ impl<'a> Relation<'a> {
             int(method),
             int(if stored { self.oid } else { 0 }),
             int(0),
-            int(i64::from(self.kind == "S")),
-            Value::Real(tuples),
+            int(pages),
+            Value::Real(tuples as f32),
             int(0),
             int(0),
             Value::Bool(self.indexed),
@@ -174,7 +185,7 @@ fn relations(sight: &Sight<'_>) -> Vec<Row> {
     for def in sight.tables() {
         rows.push(Relation::of_table(sight, &def).row());
         let indexes = def.indexes.iter();
-        rows.extend(indexes.map(|index| Relation::of_index(index).row()));
+        rows.extend(indexes.map(|index| Relation::of_index(sight, &def, index).row()));
     }
     let (engine, top) = (sight.engine, sight.top);
     for (id, view) in engine.catalog.views(&engine.clog, top) {

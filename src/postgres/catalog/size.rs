@@ -52,7 +52,7 @@ pub(in crate::postgres) fn size(
     let of_index = seen.find_map(|def| {
         let table = catalog.table(def.id)?;
         let at = table.def.index(relation)?;
-        Some(index(table, &table.def.indexes[at]))
+        Some(index_pages(table, &table.def.indexes[at]) * PAGE)
     });
     let of_other = || {
         catalog.relation_name(relation, clog, top)?;
@@ -73,10 +73,7 @@ pub(in crate::postgres) fn database_size(engine: &Engine, top: Xid) -> usize {
 }
 
 fn of_table(table: &Table, what: Measured) -> usize {
-    let own = || {
-        let lengths = rows(table).map(|row| row_length(&table.def.columns, row));
-        pages(lengths, HEAP_ROOM) * PAGE
-    };
+    let own = || heap_pages(table) * PAGE;
     // The index of what is put aside is never without its first page.
     let aside = || {
         if puts_aside(&table.def.columns) {
@@ -87,7 +84,7 @@ fn of_table(table: &Table, what: Measured) -> usize {
     };
     let indexes = || -> usize {
         let indexes = table.def.indexes.iter();
-        indexes.map(|def| index(table, def)).sum()
+        indexes.map(|def| index_pages(table, def) * PAGE).sum()
     };
     match what {
         Measured::Main => own(),
@@ -95,6 +92,11 @@ fn of_table(table: &Table, what: Measured) -> usize {
         Measured::Indexes => indexes(),
         Measured::Total => own() + aside() + indexes(),
     }
+}
+
+pub(super) fn heap_pages(table: &Table) -> usize {
+    let lengths = rows(table).map(|row| row_length(&table.def.columns, row));
+    pages(lengths, HEAP_ROOM)
 }
 
 /// Every row that is kept, of all versions.
@@ -105,7 +107,7 @@ fn rows(table: &Table) -> impl Iterator<Item = &Row> {
 
 /// A page that says where the others are, leaves nine tenths full if there is
 /// more than one, and what leads to these.
-fn index(table: &Table, def: &IndexDef) -> usize {
+pub(super) fn index_pages(table: &Table, def: &IndexDef) -> usize {
     let keys = rows(table).filter_map(|row| Some((def.key(row)?, row)));
     let lengths: Vec<usize> = keys
         .map(|(key, row)| key_length(table, def, &key, row))
@@ -120,7 +122,7 @@ fn index(table: &Table, def: &IndexDef) -> usize {
         level = level.div_ceil((INDEX_ROOM * 7 / 10 / longest).max(2));
         all += level;
     }
-    all * PAGE
+    all
 }
 
 /// How many pages tuples of such lengths fill, one after the other.

@@ -400,6 +400,16 @@ pub(in crate::postgres) struct Table {
     /// The index that DROP INDEX CONCURRENTLY is about to drop: no new
     /// statement uses it.
     pub(in crate::postgres) retired: Option<u32>,
+    /// What was counted of the table and its indexes, by their numbers.
+    pub(in crate::postgres) counts: BTreeMap<u32, Count>,
+}
+
+/// The pages and rows of a relation, as pg_class has them: -1 is for rows that
+/// nobody has counted.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::postgres) struct Count {
+    pub(in crate::postgres) pages: i64,
+    pub(in crate::postgres) tuples: i64,
 }
 
 /// A table's contents, set aside by TRUNCATE.
@@ -407,6 +417,7 @@ pub(in crate::postgres) struct Table {
 pub(in crate::postgres) struct Contents {
     heap: Heap,
     indexes: Vec<Index>,
+    counts: BTreeMap<u32, Count>,
 }
 
 impl Table {
@@ -419,6 +430,7 @@ impl Table {
             presence: Presence::since(created_by),
             dropped: Vec::new(),
             retired: None,
+            counts: BTreeMap::new(),
         }
     }
 
@@ -570,14 +582,22 @@ impl Table {
     /// Empties the table, and returns what was in it.
     pub(in crate::postgres) fn truncate(&mut self) -> Contents {
         let empty = self.def.indexes.iter().map(|_| Index::default()).collect();
+        let uncounted = Count {
+            pages: 0,
+            tuples: -1,
+        };
+        let indexes = self.def.indexes.iter();
+        let counts = indexes.map(|index| (index.id, uncounted)).collect();
         Contents {
             heap: std::mem::take(&mut self.heap),
             indexes: std::mem::replace(&mut self.indexes, empty),
+            counts: std::mem::replace(&mut self.counts, counts),
         }
     }
 
     pub(in crate::postgres) fn refill(&mut self, contents: Contents) {
         self.heap = contents.heap;
         self.indexes = contents.indexes;
+        self.counts = contents.counts;
     }
 }

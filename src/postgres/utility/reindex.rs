@@ -9,6 +9,7 @@
 //! CONCURRENTLY keeps nobody away, and waits for all who may use the old index
 //! or lack in the new one.
 
+use crate::postgres::catalog::{Counted, count_rows};
 use crate::postgres::engine::Engine;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::executor::{BEING_USED, Outlasting, lock_relation, object_in_use};
@@ -58,6 +59,7 @@ impl Session {
                 let name = name.unwrap_or_default();
                 return Err(object_in_use("REINDEX INDEX", &name, BEING_USED));
             }
+            count_rows(&mut shared.lock(), top, *id, Counted::Indexes(indexes))?;
             transaction.release_snapshot(&mut shared.lock());
             if command.concurrently && indexed {
                 let others = Outlasting {

@@ -1,14 +1,14 @@
 //! VACUUM and ANALYZE.
 //!
 //! Versions that nobody sees go with the transactions that leave them behind,
-//! and there are no statistics, so what is left of both statements is their
-//! conversation: options, locks, and transactions of their own. Tables are
-//! looked up first, which waits for whoever excludes readers; then each is
+//! and there are no statistics but how many rows there were, so what is left of
+//! both statements is their conversation: options, locks, and transactions of
+//! their own. Tables are looked up first, which waits for whoever excludes readers; then each is
 //! locked, and left out if it is gone by then.
 
 use sqlparser::ast::Ident;
 
-use crate::postgres::catalog::system_table;
+use crate::postgres::catalog::{Counted, count_rows, system_table};
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::executor::lock_relation;
 use crate::postgres::locks::{LockMode, LockTag};
@@ -163,12 +163,21 @@ impl Session {
             }
             if params.vacuum && self.open(table, &params, "vacuum", &mut answer).await? {
                 self.shared.lock().vacuum();
+                // What is left behind in an index is gone by now.
+                self.count(
+                    table,
+                    match params.full {
+                        true => Counted::All,
+                        false => Counted::Table,
+                    },
+                )?;
             }
             if params.vacuum && params.analyze {
                 self.commit().await?;
             }
             if params.analyze && self.open(table, &params, "analyze", &mut answer).await? {
                 self.check_columns(table)?;
+                self.count(table, Counted::All)?;
             }
         }
         Ok(answer)
@@ -304,6 +313,10 @@ impl Session {
             ));
         }
         Ok(there)
+    }
+
+    fn count(&self, table: &Found<'_>, what: Counted<'_>) -> Result<()> {
+        count_rows(&mut self.shared.lock(), self.top(), table.id, what)
     }
 
     fn check_columns(&self, table: &Found<'_>) -> Result<()> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use sqlparser::ast::{ObjectName, ObjectType};
 
 use super::Work;
+use crate::postgres::catalog::{Counted, count_rows};
 use crate::postgres::engine::{Engine, Shared};
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::locks::LockMode;
@@ -218,9 +219,14 @@ impl<'a> Work<'a> {
         let table = engine.table(id)?;
         let before = &table.def.indexes;
         let is_new = |index: &&IndexDef| before.iter().all(|other| other.id != index.id);
-        let new = def.indexes.iter().filter(is_new).count();
-        if new > 0 {
-            self.reads_all(table, new);
+        let new: Vec<u32> = def
+            .indexes
+            .iter()
+            .filter(is_new)
+            .map(|index| index.id)
+            .collect();
+        if !new.is_empty() {
+            self.reads_all(table, new.len());
         }
         let is_gone = |index: &&IndexDef| def.index(index.id).is_none();
         let gone = before.iter().filter(is_gone).map(|index| index.id);
@@ -231,10 +237,33 @@ impl<'a> Work<'a> {
             heap: heap.is_some().then(|| Box::new(table.heap.clone())),
         };
         self.transaction.xid(engine);
+        let rewritten = heap.is_some();
         engine.table_mut(id)?.redefine(Arc::new(def), heap);
+        self.count_indexed(engine, id, &new, rewritten)?;
         engine.ssi.coarsen(id, false, &gone);
         self.transaction.defined(engine, altered);
         Ok(())
+    }
+
+    /// Whoever makes indexes counts what is there; with other rows all of them
+    /// are made anew.
+    fn count_indexed(
+        &self,
+        engine: &mut Engine,
+        id: TableId,
+        new: &[u32],
+        rewritten: bool,
+    ) -> Result<()> {
+        let table = engine.table_mut(id)?;
+        if rewritten {
+            table.counts.clear();
+        }
+        let counted = match rewritten && !table.indexes.is_empty() {
+            true => Counted::All,
+            false if new.is_empty() => return Ok(()),
+            false => Counted::Indexes(new),
+        };
+        count_rows(engine, self.transaction.xid, id, counted)
     }
 
     /// Has no new statement use an index, and waits for those that may.
