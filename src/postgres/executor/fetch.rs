@@ -43,7 +43,7 @@ pub(in crate::postgres) async fn fetch(
     let Action::Select(query) = &plan.action else {
         return Err(Error::unsupported("to fetch from this statement"));
     };
-    let repeats = plan.is_volatile();
+    let repeats = plan.volatile;
     loop {
         let mark = Mark::of(run);
         let before = repeats.then(|| fetching.clone());

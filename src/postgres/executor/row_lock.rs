@@ -148,7 +148,7 @@ fn look(run: &Execution<'_>, engine: &Engine, target: &Target, mode: RowLockMode
                 Some((by, Status::InProgress(_))) if by.tid == version.tid => {
                     let lockers = conflicting_lockers(chain, &engine.clog, top, mode);
                     return Ok(Look::HeldBy {
-                        holders: in_turn(lockers.chain([by.xmax])),
+                        holders: in_turn(lockers.map(|l| l.xid).chain([by.xmax])),
                         change: true,
                     });
                 }
@@ -156,6 +156,17 @@ fn look(run: &Execution<'_>, engine: &Engine, target: &Target, mode: RowLockMode
                 Some(_) => {
                     let next = next();
                     if run.transaction.isolation.keeps_snapshot() {
+                        // Whoever has locked this very version is waited for
+                        // all the same.
+                        let lockers = conflicting_lockers(chain, &engine.clog, top, mode);
+                        let here = lockers.filter(|locker| locker.from <= version.tid);
+                        let holders = in_turn(here.map(|locker| locker.xid));
+                        if !holders.is_empty() {
+                            return Ok(Look::HeldBy {
+                                holders,
+                                change: target.follows_update,
+                            });
+                        }
                         // Who waited for an update locks what came of it
                         // first, and waits for that too.
                         if target.follows_update
@@ -176,7 +187,8 @@ fn look(run: &Execution<'_>, engine: &Engine, target: &Target, mode: RowLockMode
             },
         }
     }
-    let holders = in_turn(conflicting_lockers(chain, &engine.clog, top, mode));
+    let lockers = conflicting_lockers(chain, &engine.clog, top, mode);
+    let holders = in_turn(lockers.map(|locker| locker.xid));
     Ok(if holders.is_empty() {
         Look::Free
     } else {
@@ -193,11 +205,9 @@ fn conflicting_lockers<'c>(
     clog: &'c Clog,
     top: Xid,
     mode: RowLockMode,
-) -> impl Iterator<Item = Xid> + 'c {
+) -> impl Iterator<Item = &'c Locker> + 'c {
     let lockers = chain.lockers().iter();
-    let conflicting =
-        lockers.filter(move |l| clog.runs_beside(l.xid, top) && l.mode.conflicts(mode));
-    conflicting.map(|locker| locker.xid)
+    lockers.filter(move |l| clog.runs_beside(l.xid, top) && l.mode.conflicts(mode))
 }
 
 /// The members of a multixact, to be popped in their order, which is that of
@@ -238,7 +248,8 @@ fn holder_after(
     let changed = changed.filter(|version| mode.conflicts(version.xmax_mode));
     let changed = changed.map(|version| version.xmax);
     let mut changed = changed.filter(|xmax| xmax.is_some() && clog.runs_beside(*xmax, top));
-    let locked = || conflicting_lockers(chain, clog, top, mode).min();
+    let lockers = conflicting_lockers(chain, clog, top, mode);
+    let locked = || lockers.map(|locker| locker.xid).min();
     changed.next().or_else(locked)
 }
 
@@ -328,10 +339,13 @@ pub(super) fn note_lock(
         let Engine { catalog, clog, .. } = engine;
         if let Some(table) = catalog.table_mut(target.table) {
             let chain = table.heap.chain_mut(target.row);
-            let held =
-                |locker: &Locker| clog.running(locker.xid) == Some(top) && locker.mode >= mode;
+            let from = target.tid;
+            let held = |locker: &Locker| {
+                let own = clog.running(locker.xid) == Some(top);
+                own && locker.mode >= mode && locker.from <= from
+            };
             if !chain.lockers().iter().any(held) {
-                chain.lock(clog, Locker { xid, mode });
+                chain.lock(clog, Locker { xid, mode, from });
             }
         }
     }

@@ -105,7 +105,7 @@ pub(in crate::postgres) struct Bound {
     pub(in crate::postgres) plan: Arc<Plan>,
     /// A query, which is run as its rows are fetched; other statements look
     /// when they run.
-    pub(in crate::postgres) query: Option<BoundQuery>,
+    pub(in crate::postgres) query: Option<Box<BoundQuery>>,
 }
 
 /// What a query will see, and how far it has come.
@@ -290,7 +290,8 @@ impl Session {
             snapshot: transaction.take_portal_snapshot(&mut shared.lock()),
             fetching: Fetching::default(),
         };
-        let query = Some(query);
+        // Most portals are moved around more than they are run.
+        let query = Some(Box::new(query));
         Ok(Bound { plan, query })
     }
 

@@ -29,6 +29,8 @@ pub(in crate::postgres) struct Plan {
     pub(in crate::postgres) cursors: Vec<(Arc<str>, TableId)>,
     /// The catalog that it was made for.
     pub(in crate::postgres) catalog_version: u64,
+    /// True if a query may do something, or give something else the next time.
+    pub(in crate::postgres) volatile: bool,
 }
 
 impl Plan {
@@ -57,16 +59,6 @@ impl Plan {
 }
 
 impl Plan {
-    /// True if a query may do something, or give something else the next time.
-    pub(in crate::postgres) fn is_volatile(&self) -> bool {
-        let queries = self.ctes.iter().flat_map(|cte| cte.body.queries());
-        let own = match &self.action {
-            Action::Select(query) => Some(query),
-            _ => None,
-        };
-        queries.chain(own).any(Query::is_volatile)
-    }
-
     /// True if the rows of a query can be had backwards at no cost: where a
     /// cursor may then scroll without being told to.
     pub(in crate::postgres) fn goes_backward(&self) -> bool {
@@ -114,6 +106,17 @@ impl Action {
             Action::Delete(_) => Some("DELETE"),
         }
     }
+}
+
+/// True if a query, or one of its WITH, may do something, or give something
+/// else the next time.
+pub(in crate::postgres) fn is_volatile(action: &Action, ctes: &[Cte]) -> bool {
+    let own = match action {
+        Action::Select(query) => Some(query),
+        _ => None,
+    };
+    let queries = ctes.iter().flat_map(|cte| cte.body.queries());
+    queries.chain(own).any(Query::is_volatile)
 }
 
 /// A column of the result.

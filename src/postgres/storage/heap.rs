@@ -59,6 +59,8 @@ impl Version {
 pub(in crate::postgres) struct Locker {
     pub(in crate::postgres) xid: Xid,
     pub(in crate::postgres) mode: RowLockMode,
+    /// The version that was locked; it is on those that came of it too.
+    pub(in crate::postgres) from: Tid,
 }
 
 /// A row: its versions, oldest first, and who has locked it.

@@ -53,21 +53,20 @@ async fn lock_each(
     let mode = lock_mode(lock)?;
     for target in &lock.tables {
         let name = object_name(&target.name)?;
-        let id = find(&shared.lock(), transaction.xid, &name)?;
-        let mut rest = vec![(id, name)];
-        while let Some((id, name)) = rest.pop() {
-            let tag = LockTag::Relation(id);
-            if !transaction.holds(tag, mode) {
-                lock_one(
-                    shared,
-                    transaction,
-                    settings,
-                    (tag, mode),
-                    lock.nowait,
-                    &name,
-                )
-                .await?;
+        let mut id = find(&shared.lock(), transaction.xid, &name)?;
+        loop {
+            lock_one(shared, transaction, settings, (id, mode), lock, &name).await?;
+            // Whoever had it may have dropped it.
+            let found = find(&shared.lock(), transaction.xid, &name)?;
+            if found == id {
+                break;
             }
+            id = found;
+        }
+        let mut rest = read_by(&shared.lock(), id);
+        rest.reverse();
+        while let Some((id, name)) = rest.pop() {
+            lock_one(shared, transaction, settings, (id, mode), lock, &name).await?;
             rest.extend(read_by(&shared.lock(), id).into_iter().rev());
         }
     }
@@ -107,11 +106,15 @@ async fn lock_one(
     shared: &Shared,
     transaction: &mut Transaction,
     settings: &Settings,
-    (tag, mode): (LockTag, LockMode),
-    nowait: bool,
+    (table, mode): (TableId, LockMode),
+    lock: &Lock,
     name: &str,
 ) -> Result<()> {
-    if nowait {
+    let tag = LockTag::Relation(table);
+    if transaction.holds(tag, mode) {
+        return Ok(());
+    }
+    if lock.nowait {
         if mode == LockMode::AccessExclusive {
             identify(shared, transaction);
         }

@@ -616,6 +616,45 @@ pub const SCHEDULES: &[(&str, &str)] = &[
         r: COMMIT -> 0
         ",
     ),
+    (
+        "a delete that came too late still waits for who has locked that version",
+        "
+        w: BEGIN -> 0
+        w: UPDATE stock SET price = 5 WHERE sku = 'b' -> 1
+        d: BEGIN ISOLATION LEVEL REPEATABLE READ -> 0
+        d: DELETE FROM stock WHERE sku = 'b' -> waits
+        k: BEGIN ISOLATION LEVEL REPEATABLE READ -> 0
+        k: SELECT sku FROM stock WHERE sku = 'b' FOR KEY SHARE -> (b) 1
+        w: COMMIT -> 0
+        k: COMMIT -> 0
+        d: ... DELETE FROM stock WHERE sku = 'b' -> 40001
+        ",
+    ),
+    (
+        "a table is locked in the mode of each part of a statement, one after the other",
+        "
+        d: BEGIN -> 0
+        d: LOCK TABLE stock -> 0
+        u: WITH x AS (SELECT sku FROM stock WHERE sku = 'a' FOR UPDATE) UPDATE stock SET price = 5 FROM x WHERE stock.sku = x.sku -> waits
+        s: BEGIN -> 0
+        s: LOCK TABLE stock IN SHARE MODE -> waits
+        d: COMMIT -> 0
+        s: ... LOCK TABLE stock IN SHARE MODE -> 0
+        s: COMMIT -> 0
+        u: ... WITH x AS (SELECT sku FROM stock WHERE sku = 'a' FOR UPDATE) UPDATE stock SET price = 5 FROM x WHERE stock.sku = x.sku -> 1
+        ",
+    ),
+    (
+        "a table that was dropped meanwhile is not locked",
+        "
+        d: BEGIN -> 0
+        d: DROP TABLE stock -> 0
+        l: BEGIN -> 0
+        l: LOCK TABLE stock IN EXCLUSIVE MODE -> waits
+        d: COMMIT -> 0
+        l: ... LOCK TABLE stock IN EXCLUSIVE MODE -> 42P01
+        ",
+    ),
 ];
 
 /// Where a real server lets two sessions go at once and the faster decides:

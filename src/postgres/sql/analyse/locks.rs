@@ -11,7 +11,6 @@ use super::join::slots;
 use super::scope::Relation;
 use super::{Analyser, fold};
 use crate::postgres::error::{Error, Result, SqlState};
-use crate::postgres::locks::LockMode;
 use crate::postgres::sql::expr::{Expr, Truth};
 use crate::postgres::sql::plan::{
     Distinct, Grouping, JoinKind, Node, Query, RowLock, Rows, WaitPolicy,
@@ -135,7 +134,7 @@ impl Analyser<'_> {
                 self.lock(view, LockMode::RowShare);
             }
             for (slot, table) in targets {
-                self.lock(table, LockMode::RowShare);
+                self.lock_for_rows(table);
                 let lock = RowLock {
                     slot,
                     table,

@@ -41,7 +41,7 @@ use self::scope::Scope;
 use self::with::Named;
 use super::command::Command;
 use super::expr::Expr;
-use super::plan::{Action, Cte, OutputColumn, Plan, Query};
+use super::plan::{Action, Cte, OutputColumn, Plan, Query, is_volatile};
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::locks::LockMode;
 use crate::postgres::storage::catalog::Catalog;
@@ -163,9 +163,11 @@ impl<'a> Analyser<'a> {
             return Ok(None);
         };
         self.all_typed()?;
+        let ctes = std::mem::take(&mut self.ctes);
         Ok(Some(Plan {
+            volatile: is_volatile(&action, &ctes),
             action,
-            ctes: std::mem::take(&mut self.ctes),
+            ctes,
             params: std::mem::take(&mut self.params),
             output,
             tables: std::mem::take(&mut self.tables),
@@ -255,10 +257,23 @@ impl<'a> Analyser<'a> {
         Ok(def)
     }
 
+    /// A table that is met again in another part of the statement is locked
+    /// again, in the mode of that part.
     fn lock(&mut self, table: TableId, mode: LockMode) {
-        match self.tables.iter_mut().find(|(id, _)| *id == table) {
-            Some((_, held)) => *held = (*held).max(mode),
-            None => self.tables.push((table, mode)),
+        if !self.tables.contains(&(table, mode)) {
+            self.tables.push((table, mode));
+        }
+    }
+
+    /// FOR UPDATE stands after the FROM of its table, which it is to be locked
+    /// for from the start.
+    fn lock_for_rows(&mut self, table: TableId) {
+        let wanted = (table, LockMode::RowShare);
+        let mut read = self.tables.iter_mut().rev();
+        let read = read.find(|held| **held == (table, LockMode::AccessShare));
+        match read {
+            Some(read) => *read = wanted,
+            None => self.lock(table, LockMode::RowShare),
         }
     }
 
