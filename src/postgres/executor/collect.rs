@@ -550,6 +550,9 @@ impl<'c> Collector<'c> {
         let (low, high) = (bounds.low.as_ref(), bounds.high.as_ref());
         let mut found = SmallVec::new();
         for key in keys {
+            if table.indexes[index].meets_dead(def.keys.len(), key, low, high) {
+                self.reader.run.reads.dead();
+            }
             if key.len() == def.keys.len() {
                 for id in table.indexes[index].get(key) {
                     found.extend(self.visible(table, index, id, key).map(|v| (id, v)));
@@ -597,7 +600,10 @@ impl<'c> Collector<'c> {
         let width = table.def.indexes[index].keys.len();
         let entries = &table.indexes[index];
         let backward = direction == ScanDirection::Backward;
-        let next = entries.next(width, &at.prefix, low, high, at.at.as_deref(), backward);
+        let (next, dead) = entries.next(width, &at.prefix, low, high, at.at.as_deref(), backward);
+        if dead {
+            self.reader.run.reads.dead();
+        }
         let Some((key, postings)) = next else {
             return Ok(None);
         };
@@ -725,6 +731,9 @@ fn shown(
 fn in_physical_order(scan: &Scan, table: &Table, reader: &Reader<'_, '_>) -> Vec<Found> {
     let (clog, run): (_, &Execution<'_>) = (&reader.engine.clog, reader.run);
     let touched = &run.transaction.touched;
+    if table.heap.has_dead() {
+        run.reads.dead();
+    }
     let mut found: Vec<Found> = table
         .heap
         .rows()

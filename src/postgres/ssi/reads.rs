@@ -89,6 +89,11 @@ impl Reads {
         }
     }
 
+    /// A scan looks at rows that are dead to all.
+    pub(in crate::postgres) fn dead(&self) {
+        self.note(Read::Version);
+    }
+
     fn version(&self, xmin: Xid, xmax: Xid, visible: bool) {
         self.note(match (visible, xmax.is_some()) {
             (false, _) => Read::ChangedBy(xmin),

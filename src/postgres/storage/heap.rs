@@ -144,6 +144,9 @@ pub(in crate::postgres) struct Heap {
     slots: Vec<Chain>,
     free: Vec<RowId>,
     last_tid: u64,
+    /// True if versions have gone, and no VACUUM has come since: PostgreSQL's
+    /// scans still look at them.
+    has_dead: bool,
 }
 
 impl Heap {
@@ -274,6 +277,7 @@ impl Heap {
     pub(in crate::postgres) fn retract(&mut self, id: RowId, tid: Tid) -> Option<Row> {
         let chain = self.chain_mut(id);
         let version = chain.versions.pop_if(|version| version.tid == tid)?;
+        self.has_dead = true;
         self.free_if_empty(id);
         Some(version.row)
     }
@@ -286,6 +290,15 @@ impl Heap {
             version.xmax = Xid::NONE;
             version.cmax = 0;
         }
+    }
+
+    pub(in crate::postgres) fn has_dead(&self) -> bool {
+        self.has_dead
+    }
+
+    /// Cleans up.
+    pub(in crate::postgres) fn vacuum(&mut self) {
+        self.has_dead = false;
     }
 
     /// Drops the versions that no snapshot can see any more, and returns
@@ -311,6 +324,7 @@ impl Heap {
             return SmallVec::new();
         }
         let rows = chain.versions.drain(..dead).map(|v| v.row).collect();
+        self.has_dead = true;
         self.free_if_empty(id);
         rows
     }

@@ -2,9 +2,12 @@
 //!
 //! An entry says where to look, not what is there: readers check the version
 //! they see against the key. An entry goes when the last version of its row
-//! that has the key is pruned or undone.
+//! that has the key is pruned or undone. PostgreSQL's stays until somebody
+//! meets it and finds its row dead to all, which a SERIALIZABLE transaction may
+//! notice: so its key is kept until then.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::slice;
 
@@ -24,11 +27,17 @@ pub(in crate::postgres) struct Postings {
 #[derive(Debug, Default)]
 pub(in crate::postgres) struct Index {
     entries: BTreeMap<Box<[Value]>, Postings>,
+    /// The keys whose rows are dead to all, as far as nobody has met them.
+    dead: RefCell<BTreeSet<Box<[Value]>>>,
 }
+
+/// What a page has room for, about: when it is full, dead entries go.
+const DEAD_MAX: usize = 400;
 
 impl Index {
     /// Adds an entry unless it is there.
     pub(in crate::postgres) fn insert(&mut self, key: Box<[Value]>, id: RowId) {
+        self.dead.get_mut().remove(&key);
         match self.entries.get_mut(&key) {
             Some(postings) => {
                 if postings.first != id && !postings.rest.contains(&id) {
@@ -73,7 +82,45 @@ impl Index {
         }
         if let Some(key) = def.key(dropped) {
             self.remove(&key, id);
+            let dead = self.dead.get_mut();
+            if dead.len() >= DEAD_MAX {
+                dead.clear();
+            }
+            dead.insert(key);
         }
+    }
+
+    /// Cleans up.
+    pub(in crate::postgres) fn vacuum(&mut self) {
+        self.dead.get_mut().clear();
+    }
+
+    /// True if a scan of these keys meets dead entries; the next does not.
+    pub(in crate::postgres) fn meets_dead(
+        &self,
+        width: usize,
+        prefix: &[Value],
+        low: Option<&(Value, bool)>,
+        high: Option<&(Value, bool)>,
+    ) -> bool {
+        if self.dead.borrow().is_empty() {
+            return false;
+        }
+        let (start, end) = ends(width, prefix, low, high);
+        self.meets_dead_between((
+            start.as_ref().map(Vec::as_slice),
+            end.as_ref().map(Vec::as_slice),
+        ))
+    }
+
+    fn meets_dead_between(&self, ends: (Bound<&[Value]>, Bound<&[Value]>)) -> bool {
+        let mut dead = self.dead.borrow_mut();
+        let met: Vec<_> = match is_range(ends) {
+            true => dead.range::<[Value], _>(ends).cloned().collect(),
+            false => Vec::new(),
+        };
+        met.iter().for_each(|key| drop(dead.take(key)));
+        !met.is_empty()
     }
 
     /// The rows of exactly this key.
@@ -99,7 +146,8 @@ impl Index {
     }
 
     /// The one of those keys that comes after this one, forward or backward;
-    /// the first if there is none.
+    /// the first if there is none. With it comes whether dead entries are met
+    /// on the way.
     pub(in crate::postgres) fn next(
         &self,
         width: usize,
@@ -108,17 +156,31 @@ impl Index {
         high: Option<&(Value, bool)>,
         last: Option<&[Value]>,
         backward: bool,
-    ) -> Option<(&[Value], &Postings)> {
+    ) -> (Option<(&[Value], &Postings)>, bool) {
         let (start, end) = ends(width, prefix, low, high);
         let (start, end) = (
             start.as_ref().map(Vec::as_slice),
             end.as_ref().map(Vec::as_slice),
         );
         let last = last.map(Bound::Excluded);
-        match backward {
-            true => self.between(start, last.unwrap_or(end)).next_back(),
-            false => self.between(last.unwrap_or(start), end).next(),
+        let (start, end) = match backward {
+            true => (start, last.unwrap_or(end)),
+            false => (last.unwrap_or(start), end),
+        };
+        let mut between = self.between(start, end);
+        let next = match backward {
+            true => between.next_back(),
+            false => between.next(),
+        };
+        if self.dead.borrow().is_empty() {
+            return (next, false);
         }
+        let to = next.map(|(key, _)| Bound::Included(key));
+        let passed = match backward {
+            true => (to.unwrap_or(start), end),
+            false => (start, to.unwrap_or(end)),
+        };
+        (next, self.meets_dead_between(passed))
     }
 
     fn between<'a>(

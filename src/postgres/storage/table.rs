@@ -540,6 +540,21 @@ impl Table {
         }
     }
 
+    /// Makes these indexes anew: there is nothing to it but to clean up.
+    pub(in crate::postgres) fn reindex(&mut self, concerned: &[u32]) {
+        for (def, index) in self.def.indexes.iter().zip(&mut self.indexes) {
+            if concerned.contains(&def.id) {
+                index.vacuum();
+            }
+        }
+    }
+
+    /// Cleans up what dead rows have left.
+    pub(in crate::postgres) fn vacuum(&mut self) {
+        self.heap.vacuum();
+        self.indexes.iter_mut().for_each(Index::vacuum);
+    }
+
     fn forget(&mut self, row: &Row, id: RowId) {
         let chain = self.heap.chain(id);
         for (def, index) in self.def.indexes.iter().zip(&mut self.indexes) {

@@ -59,7 +59,11 @@ impl Session {
                 let name = name.unwrap_or_default();
                 return Err(object_in_use("REINDEX INDEX", &name, BEING_USED));
             }
-            count_rows(&mut shared.lock(), top, *id, Counted::Indexes(indexes))?;
+            {
+                let mut engine = shared.lock();
+                engine.table_mut(*id)?.reindex(indexes);
+                count_rows(&mut engine, top, *id, Counted::Indexes(indexes))?;
+            }
             transaction.release_snapshot(&mut shared.lock());
             if command.concurrently && indexed {
                 let others = Outlasting {

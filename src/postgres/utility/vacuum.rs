@@ -162,7 +162,7 @@ impl Session {
                 self.commit().await?;
             }
             if params.vacuum && self.open(table, &params, "vacuum", &mut answer).await? {
-                self.shared.lock().vacuum();
+                self.clean(table.id)?;
                 // What is left behind in an index is gone by now.
                 self.count(
                     table,
@@ -313,6 +313,13 @@ impl Session {
             ));
         }
         Ok(there)
+    }
+
+    fn clean(&self, id: TableId) -> Result<()> {
+        let mut engine = self.shared.lock();
+        engine.vacuum();
+        engine.table_mut(id)?.vacuum();
+        Ok(())
     }
 
     fn count(&self, table: &Found<'_>, what: Counted<'_>) -> Result<()> {

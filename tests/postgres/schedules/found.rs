@@ -655,6 +655,39 @@ pub const SCHEDULES: &[(&str, &str)] = &[
         l: ... LOCK TABLE stock IN EXCLUSIVE MODE -> 42P01
         ",
     ),
+    (
+        "who is to fail is told where a scan meets a row that is dead to all, once",
+        "
+        d: DELETE FROM stock WHERE sku = 'b' -> 1
+        r: BEGIN ISOLATION LEVEL SERIALIZABLE -> 0
+        r: SELECT count(*) FROM stock -> (2) 1
+        q: BEGIN ISOLATION LEVEL SERIALIZABLE -> 0
+        q: SELECT sku FROM stock WHERE sku > 'x' -> 0
+        w: BEGIN ISOLATION LEVEL SERIALIZABLE -> 0
+        w: INSERT INTO stock VALUES ('y', 1) -> 1
+        r: INSERT INTO stock VALUES ('z', 1) -> 1
+        w: COMMIT -> 0
+        r: SELECT sku FROM stock WHERE sku = 'n' -> 0
+        r: SELECT sku FROM stock WHERE sku = 'b' -> 40001
+        ",
+    ),
+    (
+        "a dead row that was met before is no matter to who is to fail",
+        "
+        d: DELETE FROM stock WHERE sku = 'b' -> 1
+        d: SELECT sku FROM stock WHERE sku = 'b' -> 0
+        r: BEGIN ISOLATION LEVEL SERIALIZABLE -> 0
+        r: SELECT count(*) FROM stock -> (2) 1
+        q: BEGIN ISOLATION LEVEL SERIALIZABLE -> 0
+        q: SELECT sku FROM stock WHERE sku > 'x' -> 0
+        w: BEGIN ISOLATION LEVEL SERIALIZABLE -> 0
+        w: INSERT INTO stock VALUES ('y', 1) -> 1
+        r: INSERT INTO stock VALUES ('z', 1) -> 1
+        w: COMMIT -> 0
+        r: SELECT sku FROM stock WHERE sku = 'b' -> 0
+        r: SELECT sku FROM stock WHERE price = 1 -> 40001
+        ",
+    ),
 ];
 
 /// Where a real server lets two sessions go at once and the faster decides:

@@ -131,7 +131,7 @@ impl Analyser<'_> {
                 .collect();
             let targets = self.lock_targets(&names, strength)?;
             for view in self.locked_views(&names) {
-                self.lock(view, LockMode::RowShare);
+                self.lock_for_rows(view);
             }
             for (slot, table) in targets {
                 self.lock_for_rows(table);
