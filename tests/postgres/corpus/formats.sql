@@ -45,6 +45,11 @@ CREATE VIEW unsized AS SELECT a::numeric, b::bpchar, c::varchar, d::timestamp, a
 SELECT pg_get_viewdef('unsized');
 SELECT g, sum(g) OVER (PARTITION BY g % 3 ORDER BY g DESC), row_number() OVER (PARTITION BY g % 3 ORDER BY g DESC) FROM generate_series(1, 6) g;
 SELECT max(g) FILTER (WHERE count(*) > 0) FROM generate_series(1, 2) g;
+SELECT g, lag(g, 1, 0.5) OVER (ORDER BY g), lead(g, 1, '7') OVER (ORDER BY g), sum(sum(g)) OVER () FROM generate_series(1, 3) g GROUP BY g ORDER BY g;
+SELECT lag(1, 1, 'x'::text) OVER ();
+SELECT rank() OVER (ORDER BY rank() OVER ());
+SELECT sum(rank() OVER ()) OVER ();
+SELECT count(*) OVER w FROM generate_series(1, 2) WINDOW w AS (), w AS ();
 SHOW vacuum_cost_delay;
 -- refused
 SELECT rank(3) WITHIN GROUP (ORDER BY g) FROM generate_series(1, 5) g;

@@ -366,6 +366,10 @@ fn no_function(name: &str, types: &[Type]) -> Error {
     if is_form || !here && is_missing(name, types.len()) {
         return Error::unsupported(format!("the function {name}"));
     }
+    undefined(name, types)
+}
+
+pub(super) fn undefined(name: &str, types: &[Type]) -> Error {
     Error::new(
         SqlState::UNDEFINED_FUNCTION,
         format!("function {name}({}) does not exist", names(types)),

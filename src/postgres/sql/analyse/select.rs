@@ -178,7 +178,12 @@ impl Analyser<'_> {
             let sqlparser::ast::NamedWindowExpr::WindowSpec(spec) = &window.1 else {
                 return Err(Error::unsupported("a window that names another"));
             };
-            named.push((fold(&window.0), spec.clone()));
+            let name = fold(&window.0);
+            if named.iter().any(|(other, _)| *other == name) {
+                let message = format!("window \"{name}\" is already defined");
+                return Err(Error::new(SqlState("42P20"), message));
+            }
+            named.push((name, spec.clone()));
         }
         let scope = self.scope();
         scope.named_windows = named;

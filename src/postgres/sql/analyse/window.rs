@@ -5,12 +5,15 @@ use sqlparser::ast::{
 };
 
 use super::aggregate::by_name;
-use super::call::plain_arguments;
+use super::call::{plain_arguments, undefined};
 use super::{Analyser, Typed, first_character, fold, placed};
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::sql::expr::Expr;
 use crate::postgres::sql::plan::{Frame, WindowCall, WindowFunction};
 use crate::postgres::types::{Type, Value};
+
+/// What is being read while the arguments of a window function are.
+const CALL: &str = "window function calls";
 
 impl Analyser<'_> {
     /// A call with OVER: a column of the windows' slot.
@@ -18,7 +21,10 @@ impl Analyser<'_> {
         let scope = self.scope();
         let clause = scope.clause;
         let Some(mut calls) = scope.windows.take() else {
-            let message = format!("window functions are not allowed in {clause}");
+            let message = match clause {
+                CALL => "window function calls cannot be nested".to_owned(),
+                clause => format!("window functions are not allowed in {clause}"),
+            };
             let error = Error::new(SqlState("42P20"), message);
             return Err(placed(error, first_character(&call.name)));
         };
@@ -27,6 +33,7 @@ impl Analyser<'_> {
             WindowType::NamedWindow(name) => self.named_window(&fold(name))?,
         };
         let analysed = self.window_call(name, call, &spec);
+        self.scope().clause = clause;
         if self.scope().window_slot.is_none() {
             let slot = self.new_slot()?;
             self.scope().window_slot = Some(slot);
@@ -71,7 +78,9 @@ impl Analyser<'_> {
         if spec.window_name.is_some() {
             return Err(Error::unsupported("a window that names another"));
         }
+        self.scope().clause = CALL;
         let (function, ty) = self.window_function(name, call)?;
+        self.scope().clause = "window definitions";
         let mut partition = Vec::new();
         for ast in &spec.partition_by {
             let value = self.expr(ast)?;
@@ -101,9 +110,15 @@ impl Analyser<'_> {
             return Ok((WindowFunction::Aggregate(aggregate), ty));
         }
         let mut arguments = Vec::new();
-        for ast in plain_arguments(call)? {
+        for (index, ast) in plain_arguments(call)?.into_iter().enumerate() {
             let value = self.expr(ast)?;
-            arguments.push(self.settle(value)?);
+            // The third takes the type of the first.
+            let value = if index < 2 {
+                self.settle(value)?
+            } else {
+                value
+            };
+            arguments.push(value);
         }
         let ty = arguments.first().map_or(Type::Int8, |argument| argument.ty);
         let mut arguments = arguments.into_iter();
@@ -119,12 +134,17 @@ impl Analyser<'_> {
                     Some(offset) => self.implicit(offset, Type::Int4)?,
                     None => Expr::Const(Value::Int(1)),
                 };
+                // What is given in place of a row may have a wider type.
+                let other = default.as_ref().map_or(ty, |default| default.ty);
+                let types = [ty, Type::Int4, other];
+                let ty = Analyser::common(ty, other);
+                let ty = ty.ok_or_else(|| undefined(name, &types))?;
                 let default = match default {
                     Some(default) => self.implicit(default, ty)?,
                     None => Expr::Const(Value::Null),
                 };
                 let lag = WindowFunction::Lag {
-                    value: value.expr,
+                    value: self.implicit(value, ty)?,
                     offset,
                     default,
                     forward: name == "lead",
