@@ -37,6 +37,8 @@ pub(super) struct Client {
     pub(super) deny_blocking: bool,
     /// The commands since MULTI.
     pub(super) transaction: Option<Transaction>,
+    /// How many commands its EXEC has, while that is under way.
+    pub(super) executing: Option<usize>,
     pub(super) channels: Names,
     pub(super) patterns: Names,
     pub(super) shard_channels: Names,

@@ -302,7 +302,6 @@ impl Engine {
                 return Executed::Done;
             }
         };
-        client.last_command = Some(command.name);
         if let Some(until) = self.postponed(client, flags) {
             return Executed::Postponed(until);
         }
@@ -326,12 +325,16 @@ impl Engine {
     /// The command and the flags of this call, if this client may call it now.
     fn admit(
         &mut self,
-        client: &Client,
+        client: &mut Client,
         args: &[&[u8]],
     ) -> Result<(&'static Command, Flags), (Reply, Label)> {
         let resolved = match self.server.sentinel {
             None => commands::resolve(args),
             Some(_) => commands::resolve_for_sentinel(args),
+        };
+        client.last_command = match &resolved {
+            Ok(command) => Some(command.name),
+            Err(_) => commands::find(args).map(|command| command.name),
         };
         let command = resolved.map_err(|error| (error, commands::UNKNOWN_REPLY_LABEL))?;
         let flags = match command.handler {
@@ -359,7 +362,10 @@ impl Engine {
             Some(_) => Called::InTransaction,
             None => Called::Directly,
         };
-        if let Some(denied) = self.server.denied(client, command, args, called) {
+        let denied = self
+            .server
+            .denied(&self.keyspace, client, command, args, called);
+        if let Some(denied) = denied {
             return Some(denied.reply(command));
         }
         if let Some(refusal) = gate::by_role(&self.keyspace, &self.server, client, flags) {
@@ -797,8 +803,19 @@ pub(super) fn execute_queued(
 ) -> Attempt {
     let args: Vec<&[u8]> = queued.args.iter().map(|arg| &arg[..]).collect();
     context.now = wall_clock_ms();
-    let Context { server, client, .. } = context;
-    match server.denied(client, queued.command, &args, Called::InTransaction) {
+    let Context {
+        keyspace,
+        server,
+        client,
+        ..
+    } = context;
+    match server.denied(
+        keyspace,
+        client,
+        queued.command,
+        &args,
+        Called::InTransaction,
+    ) {
         Some(denied) => Attempt::Done(denied.since_queued()),
         None => attempt(context, scripts, queued.command, &args),
     }
@@ -880,8 +897,13 @@ fn allowed_in_script(
             "ERR Can not execute the command on a stale replica",
         ));
     }
-    let Context { server, client, .. } = context;
-    if let Some(denied) = server.denied(client, command, args, Called::InScript) {
+    let Context {
+        keyspace,
+        server,
+        client,
+        ..
+    } = context;
+    if let Some(denied) = server.denied(keyspace, client, command, args, Called::InScript) {
         return Err(denied.in_script());
     }
     if permit.read_only && flags.has(Flags::WRITE.and(Flags::MAY_REPLICATE)) {

@@ -11,7 +11,7 @@ use rustc_hash::FxBuildHasher;
 use super::acl::{Acl, Called, Denied, Entry};
 use super::client::{Client, ClientId};
 use super::clients::Clients;
-use super::commands::{Command, Flags};
+use super::commands::{self, Command, Flags};
 use super::config::Config;
 use super::events::Event;
 use super::keyspace::Keyspace;
@@ -140,6 +140,7 @@ impl ServerState {
     /// Why a client may not call a command, if so. It is noted.
     pub(super) fn denied(
         &mut self,
+        keyspace: &Keyspace,
         client: &Client,
         command: &Command,
         args: &[&[u8]],
@@ -152,7 +153,7 @@ impl ServerState {
             Denied::Channel(index) => ("channel", args[index]),
         };
         let user = client.user.as_deref().unwrap_or(acl::DEFAULT);
-        self.note_denial(client, user, reason, object, called);
+        self.note_denial(keyspace, client, user, reason, object, called);
         Some(denied)
     }
 
@@ -160,20 +161,22 @@ impl ServerState {
     /// be that user.
     pub(super) fn note_denial(
         &mut self,
+        keyspace: &Keyspace,
         client: &Client,
         user: &[u8],
         reason: &'static str,
         object: &[u8],
         called: Called,
     ) {
+        let now = wall_clock_ms();
         let entry = Entry {
             count: 1,
             reason,
             context: called.name(),
             object: Bytes::copy_from_slice(object),
             username: Bytes::copy_from_slice(user),
-            at: wall_clock_ms(),
-            client: format!("id={} addr={}", client.id, client.address),
+            at: now,
+            client: commands::client::describe(keyspace, self, now, client),
         };
         self.acl.log.note(entry, self.config.acl_log_max);
     }

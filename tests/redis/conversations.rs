@@ -158,8 +158,8 @@ fn without_origin(reply: String) -> String {
     monitored.unwrap_or(reply)
 }
 
-/// What ACL LOG shows without its age, and without the client, of whom ours
-/// tells less.
+/// What ACL LOG shows without its age, and of the client only what is the same
+/// for both.
 fn without_moment(reply: String) -> String {
     if !reply.contains("\r\nage-seconds\r\n") {
         return reply;
@@ -167,9 +167,14 @@ fn without_moment(reply: String) -> String {
     let mut kept = Vec::new();
     let mut lines = reply.lines();
     while let Some(line) = lines.next() {
-        kept.push(line);
-        if line == "age-seconds" || line == "client-info" {
-            lines.by_ref().take(2).for_each(drop);
+        kept.push(line.to_owned());
+        if let "age-seconds" | "client-info" = line {
+            let told = lines.by_ref().take(2).last().unwrap_or_default();
+            let words = told.split(' ').filter(|word| {
+                let name = word.split('=').next().unwrap_or_default();
+                ["name", "flags", "db", "multi", "cmd", "user", "resp"].contains(&name)
+            });
+            kept.extend(words.map(str::to_owned));
         }
     }
     kept.join("\n")

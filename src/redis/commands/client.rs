@@ -14,6 +14,7 @@ use crate::redis::number::{integer_argument, parse_integer};
 use crate::redis::pause::Pause;
 use crate::redis::replication::{Primary, Replication};
 use crate::redis::reply::Reply;
+use crate::redis::state::ServerState;
 use crate::redis::wall_clock_ms;
 use crate::rt;
 
@@ -94,26 +95,39 @@ pub(super) fn client_name(name: &[u8]) -> Result<Bytes, Reply> {
 }
 
 fn info(context: &mut Context<'_>, _: &[&[u8]]) -> Reply {
-    Reply::Verbatim(*b"txt", describe(context, context.client).into())
+    let line = line(context, context.client);
+    Reply::Verbatim(*b"txt", line.into())
 }
 
-/// One line of CLIENT LIST. What buffers take is not modelled.
-fn describe(context: &Context<'_>, client: &Client) -> String {
-    let seconds = |since: i64| (context.now - since).max(0) / 1000;
+fn line(context: &Context<'_>, client: &Client) -> String {
+    describe(context.keyspace, context.server, context.now, client) + "\n"
+}
+
+/// A client as CLIENT LIST and ACL LOG show it. What buffers take is not
+/// modelled.
+pub(in crate::redis) fn describe(
+    keyspace: &Keyspace,
+    server: &ServerState,
+    now: i64,
+    client: &Client,
+) -> String {
+    let seconds = |since: i64| (now - since).max(0) / 1000;
+    let queued = client.transaction.as_ref().map(|t| t.queue.len());
+    let commands = queued.or(client.executing);
     let mut flags = String::new();
-    let watches = context.keyspace.watches.is_watching(client.id);
-    let tracks = context.keyspace.tracking.mode(client.id);
-    let replicas = &context.keyspace.propagation.replication.replicas;
+    let watches = keyspace.watches.is_watching(client.id);
+    let tracks = keyspace.tracking.mode(client.id);
+    let replicas = &keyspace.propagation.replication.replicas;
     for (letter, applies) in [
-        ('O', context.server.monitors.contains(&client.id)),
+        ('O', server.monitors.contains(&client.id)),
         ('S', replicas.contains_key(&client.id)),
         ('P', client.subscribes()),
-        ('x', client.transaction.is_some()),
+        ('x', commands.is_some()),
         ('b', client.waits()),
         ('t', tracks.is_some()),
         ('R', tracks.is_some_and(|mode| mode.redirect_is_broken)),
         ('B', tracks.is_some_and(|mode| mode.broadcast)),
-        ('d', watches && context.keyspace.watches.is_dirty(client.id)),
+        ('d', watches && keyspace.watches.is_dirty(client.id)),
         ('c', client.closing),
         ('e', client.no_evict),
     ] {
@@ -124,13 +138,10 @@ fn describe(context: &Context<'_>, client: &Client) -> String {
     if flags.is_empty() {
         flags.push('N');
     }
-    let queued = client
-        .transaction
-        .as_ref()
-        .map_or(-1, |t| i64::try_from(t.queue.len()).unwrap_or(i64::MAX));
-    let mut line = format!(
+    let multi = commands.map_or(-1, |count| i64::try_from(count).unwrap_or(i64::MAX));
+    format!(
         "id={} addr={} laddr={} fd=8 name={} age={} idle={} flags={flags} db={} sub={} psub={} \
-         ssub={} multi={queued} qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 \
+         ssub={} multi={multi} qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 \
          omem={} tot-mem=0 events=r cmd={} user={} redir={} resp={}",
         client.id,
         client.address,
@@ -148,9 +159,7 @@ fn describe(context: &Context<'_>, client: &Client) -> String {
         String::from_utf8_lossy(client.user.as_deref().unwrap_or(DEFAULT)),
         redirection(tracks),
         client.resp.either(2, 3),
-    );
-    line.push('\n');
-    line
+    )
 }
 
 /// What CLIENT LIST and CLIENT KILL call the kinds of clients. The link to a
@@ -199,7 +208,7 @@ fn list(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
     let mut text = String::new();
     for client in clients {
         match wanted(client) {
-            Ok(true) => text.push_str(&describe(context, client)),
+            Ok(true) => text.push_str(&line(context, client)),
             Ok(false) => {}
             Err(error) => return error,
         }

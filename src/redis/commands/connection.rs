@@ -123,12 +123,17 @@ fn log_in(
     password: &[u8],
 ) -> Result<(), Reply> {
     if !context.server.acl.lets_in(user, password) {
-        let Context { server, client, .. } = context;
+        let Context {
+            keyspace,
+            server,
+            client,
+            ..
+        } = context;
         let called = match client.deny_blocking {
             true => Called::InTransaction,
             false => Called::Directly,
         };
-        server.note_denial(client, user, "auth", called_as, called);
+        server.note_denial(keyspace, client, user, "auth", called_as, called);
         return Err(Reply::error(
             "WRONGPASS invalid username-password pair or user is disabled.",
         ));

@@ -4,7 +4,7 @@ mod acl;
 mod args;
 mod bits;
 mod catalogue;
-mod client;
+pub(super) mod client;
 mod cluster;
 mod config;
 mod connection;

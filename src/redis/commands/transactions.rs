@@ -77,6 +77,7 @@ fn exec(context: &mut Context<'_>, scripts: &mut Scripts, _: &[&[u8]]) -> Attemp
     if dirty {
         return Attempt::Done(Reply::NullArray);
     }
+    context.client.executing = Some(transaction.queue.len());
     let replies = Vec::with_capacity(transaction.queue.len());
     let queue = transaction.queue.into_iter();
     let rest = Rest {
@@ -125,6 +126,9 @@ pub(in crate::redis) fn go_on(
         rest.replies.push(after_pushes(context, reply));
     };
     context.client.deny_blocking = !could_block;
+    if !matches!(attempt, Attempt::Unfinished) {
+        context.client.executing = None;
+    }
     attempt
 }
 
