@@ -292,6 +292,17 @@ const CONVERSATIONS: &[(&str, &str)] = &[
          Q ROLLBACK",
     ),
     (
+        "COPY gives identity columns what the client sends",
+        "Q CREATE TABLE t (id int GENERATED ALWAYS AS IDENTITY, name text)
+         Q COPY t FROM STDIN
+         d 7\\tseven\\n
+         c
+         Q COPY t (name) FROM STDIN
+         d next\\n
+         c
+         Q SELECT * FROM t ORDER BY id",
+    ),
+    (
         "COPY from the client",
         "Q CREATE TABLE t (id int PRIMARY KEY, name text, n numeric(6,2))
          Q COPY t FROM STDIN

@@ -17,6 +17,7 @@ mod literal;
 mod numbers;
 mod opened;
 mod options;
+mod overriding;
 mod parse;
 mod plan;
 mod registry;

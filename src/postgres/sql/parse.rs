@@ -25,6 +25,7 @@ use super::like::rewrite_likes;
 use super::literal::{join_texts, rewrite_interval_literals};
 use super::numbers::check_numbers;
 use super::options::sort_sequence_options;
+use super::overriding::rewrite_overriding;
 use super::reserved::{make_names, mark};
 use super::target::rewrite_conflict_targets;
 use crate::postgres::error::{Error, Result, SqlState};
@@ -218,7 +219,7 @@ impl Reading<'_> {
         let tokens = join_texts(tokens);
         let tokens = rewrite_deferrable(rewrite_locking_clauses(tokens));
         let tokens = rewrite_current_of(rewrite_client_statements(tokens));
-        let tokens = rewrite_likes(tokens);
+        let tokens = rewrite_overriding(rewrite_likes(tokens));
         let tokens = rewrite_interval_literals(tokens);
         Ok(sort_sequence_options(rewrite_conflict_targets(tokens)))
     }

@@ -28,6 +28,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("intervals", include_str!("intervals.sql")),
     ("numerics", include_str!("numerics.sql")),
     ("formats", include_str!("formats.sql")),
+    ("identities", include_str!("identities.sql")),
     ("json", include_str!("json.sql")),
     ("json_text", include_str!("json_text.sql")),
     ("arrays", include_str!("arrays.sql")),

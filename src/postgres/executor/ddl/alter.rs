@@ -16,7 +16,7 @@ use super::{Work, already_exists, analyser, live_rows, no_column, undefined_tabl
 use crate::postgres::engine::Engine;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::locks::LockMode;
-use crate::postgres::sql::{Context, Expr, column_type, eval, fold, object_name};
+use crate::postgres::sql::{Context, Expr, SequenceOption, column_type, eval, fold, object_name};
 use crate::postgres::storage::depend::{Object, dependencies};
 use crate::postgres::storage::table::{
     Check, Column, Commented, ForeignKey, Formula, Generated, Table, TableDef, TableId,
@@ -160,8 +160,9 @@ impl Work<'_> {
                 self.validate_constraint(id, &fold(name)).await
             }
             AlterTableOperation::AlterColumn { column_name, op } => {
-                if let AlterColumnOperation::SetDataType { .. } = op {
+                if let AlterColumnOperation::SetDataType { data_type, .. } = op {
                     self.lock_to_retype(id, column_name).await?;
+                    self.retype_identity(id, column_name, data_type)?;
                 }
                 self.alter_column(id, column_name, op)
             }
@@ -548,6 +549,27 @@ impl Work<'_> {
             self.lock_to_refer(&mut shared.lock(), *child, key, true);
         }
         Ok(())
+    }
+
+    /// The sequence of an identity column has its type.
+    fn retype_identity(&mut self, id: TableId, name: &Ident, data_type: &DataType) -> Result<()> {
+        let sequence = {
+            let engine = self.shared.lock();
+            let def = &engine.table(id)?.def;
+            let column = &def.columns[column_of(def, name)?];
+            let sequence = column.sequence.filter(|_| column.identity);
+            sequence.and_then(|id| engine.catalog.sequence(id).cloned())
+        };
+        let Some(sequence) = sequence else {
+            return Ok(());
+        };
+        if !column_type(data_type)?.0.is_integer() {
+            return Err(Error::new(
+                SqlState::INVALID_PARAMETER_VALUE,
+                "identity column type must be smallint, integer, or bigint",
+            ));
+        }
+        self.apply_to_sequence(&sequence, &[SequenceOption::As(data_type.clone())])
     }
 
     /// A column that a view reads keeps its type.

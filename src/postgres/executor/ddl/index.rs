@@ -13,7 +13,7 @@ use crate::postgres::catalog::{Counted, count_rows};
 use crate::postgres::engine::Engine;
 use crate::postgres::error::{Error, Result, SqlState, not_supported_for};
 use crate::postgres::locks::LockMode;
-use crate::postgres::sql::{Deparser, figure_name, fold, object_name};
+use crate::postgres::sql::{Deparser, SYSTEM_COLUMNS, figure_name, fold, object_name};
 use crate::postgres::storage::Xid;
 use crate::postgres::storage::clog::Clog;
 use crate::postgres::storage::heap::Chain;
@@ -166,6 +166,13 @@ fn keys(
 
 fn named_key(def: &TableDef, name: &Ident) -> Result<IndexKey> {
     let folded = fold(name);
+    let mut system = SYSTEM_COLUMNS.iter();
+    if system.any(|(column, _)| *column == folded) {
+        return Err(Error::new(
+            SqlState::FEATURE_NOT_SUPPORTED,
+            "index creation on system columns is not supported",
+        ));
+    }
     let index = def.column(&folded).ok_or_else(|| {
         Error::new(
             SqlState::UNDEFINED_COLUMN,

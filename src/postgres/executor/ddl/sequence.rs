@@ -68,7 +68,7 @@ impl Work<'_> {
             }
             found => {
                 let def = found?;
-                self.apply(&def, &alter.options)
+                self.apply_to_sequence(&def, &alter.options)
             }
         }
     }
@@ -99,7 +99,11 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn apply(&mut self, before: &SequenceDef, options: &[SequenceOption]) -> Result<()> {
+    pub(super) fn apply_to_sequence(
+        &mut self,
+        before: &SequenceDef,
+        options: &[SequenceOption],
+    ) -> Result<()> {
         let shared = self.shared;
         let mut engine = shared.lock();
         let mut def = before.clone();

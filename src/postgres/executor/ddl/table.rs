@@ -338,19 +338,36 @@ fn is_identity(option: &ColumnOption) -> bool {
 
 /// A column has one origin of its values.
 fn check_origins(def: &TableDef, ast: &ColumnDef) -> Result<()> {
-    let (mut default, mut identity, mut computed) = (false, false, false);
-    let wrong = |what: &str| {
+    let serial = serial(&ast.data_type).is_some();
+    let (mut default, mut identity, mut computed) = (serial, false, false);
+    let conflict = |what: &str| {
         let (column, table) = (fold(&ast.name), &def.name);
-        let message = format!("{what} specified for column \"{column}\" of table \"{table}\"");
+        let message = format!("{what} for column \"{column}\" of table \"{table}\"");
         Err(Error::new(SqlState::SYNTAX_ERROR, message))
     };
+    let wrong = |what: &str| conflict(&format!("{what} specified"));
+    let mut nullable = None;
+    for option in &ast.options {
+        let says = match &option.option {
+            ColumnOption::Null => true,
+            ColumnOption::NotNull => false,
+            option if is_identity(option) => false,
+            _ => continue,
+        };
+        if nullable.replace(says).is_some_and(|before| before != says) {
+            return conflict("conflicting NULL/NOT NULL declarations");
+        }
+    }
+    if serial && nullable == Some(true) {
+        return conflict("conflicting NULL/NOT NULL declarations");
+    }
     for option in &ast.options {
         match &option.option {
             ColumnOption::Default(_) if default => return wrong("multiple default values"),
             ColumnOption::Default(_) => default = true,
             ColumnOption::Generated { .. } if is_identity(&option.option) => {
                 if identity {
-                    return wrong("multiple identity specifications");
+                    return conflict("multiple identity specifications");
                 }
                 identity = true;
             }

@@ -17,6 +17,7 @@ use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::locks::LockMode;
 use crate::postgres::sql::client::current_of;
 use crate::postgres::sql::expr::{Expr, Sublink};
+use crate::postgres::sql::overriding::Overriding;
 use crate::postgres::sql::plan::{
     Access, Delete, Insert, InsertSource, Matching, OutputColumn, Query as PlanQuery, Update,
 };
@@ -48,7 +49,9 @@ impl Analyser<'_> {
             Some(alias) => fold(&alias.alias),
             None => table.name.to_string(),
         };
-        let columns = target_columns(&table, &insert.columns)?;
+        let (names, overriding) = Overriding::of(&insert.columns);
+        self.scope().overriding = overriding;
+        let columns = target_columns(&table, names)?;
         let target = Relation::of_table(alias.clone(), 0, table.clone());
         self.scope().out_of_sight = Some(target);
         let source = match &insert.source {
@@ -60,7 +63,7 @@ impl Analyser<'_> {
                 false,
             )?]),
             Some(query) => {
-                let listed = !insert.columns.is_empty();
+                let listed = !names.is_empty();
                 self.insert_source(&table, &columns, listed, query)?
             }
         };
@@ -190,9 +193,15 @@ impl Analyser<'_> {
             let Some(value) = value else {
                 continue;
             };
-            row[*index] = self.assign(value, column, "expression")?;
-            if let Some(how) = column.generated {
-                return Err(takes_no_value(column, how));
+            let value = self.assign(value, column, "expression")?;
+            let overriding = self.scope().overriding;
+            match column.generated {
+                Some(Generated::Identity) if overriding.is_some() => {}
+                None => {}
+                Some(how) => return Err(takes_no_value(column, how)),
+            }
+            if !(column.identity && overriding == Some(Overriding::UserValue)) {
+                row[*index] = value;
             }
         }
         Ok(row)

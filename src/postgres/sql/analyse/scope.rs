@@ -9,6 +9,7 @@ use super::locks::Lockable;
 use super::{Analyser, Typed, fold, located};
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::sql::expr::{Expr, Truth};
+use crate::postgres::sql::overriding::Overriding;
 use crate::postgres::sql::plan::{Aggregate, RowSource, SYSTEM_COLUMNS, WindowCall};
 use crate::postgres::storage::table::{TableDef, TableId};
 use crate::postgres::types::{Type, Value};
@@ -104,6 +105,8 @@ pub(super) struct Scope {
     /// What INSERT fills, while its source is read, or EXCLUDED, after ON
     /// CONFLICT: errors alone know of it.
     pub(super) out_of_sight: Option<Relation>,
+    /// What an INSERT says of identity columns.
+    pub(super) overriding: Option<Overriding>,
     /// The aggregates met so far; None where there may be none.
     pub(super) aggregates: Option<Vec<Aggregate>>,
     /// The window functions met so far; None where there may be none.

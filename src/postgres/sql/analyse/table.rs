@@ -143,6 +143,7 @@ impl Analyser<'_> {
             }
             Ok(value.expr)
         })?;
+        self.refuse_indexed_system_column(&value)?;
         immutable(&value, "index expression")?;
         Ok((value, ty))
     }
@@ -151,8 +152,21 @@ impl Analyser<'_> {
     pub(in crate::postgres) fn predicate(mut self, predicate: &Ast) -> Result<Formula> {
         self.enter("index predicates");
         let condition = self.both(|a| a.condition(predicate, "WHERE"))?;
+        self.refuse_indexed_system_column(&condition)?;
         immutable(&condition, "index predicate")?;
         Ok(condition)
+    }
+
+    fn refuse_indexed_system_column(&mut self, expr: &Expr) -> Result<()> {
+        let relation = self.scope().relations.first();
+        let table = relation.and_then(|relation| relation.table.clone());
+        match table.and_then(|table| system_column(expr, &table)) {
+            Some(_) => Err(Error::new(
+                SqlState::FEATURE_NOT_SUPPORTED,
+                "index creation on system columns is not supported",
+            )),
+            None => Ok(()),
+        }
     }
 
     /// The conversion of a column to another type.

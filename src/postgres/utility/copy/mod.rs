@@ -104,7 +104,7 @@ impl Session {
         } else {
             let values: Vec<String> = (1..=columns.len()).map(|n| format!("${n}")).collect();
             let values = values.join(", ");
-            format!("INSERT INTO {target} ({list}) VALUES ({values})")
+            format!("INSERT INTO {target} ({list}) OVERRIDING SYSTEM VALUE VALUES ({values})")
         };
         Ok(Copy::In(CopyIn {
             insert: parsed(&sql)?,
