@@ -25,7 +25,7 @@ mod reserved;
 mod system;
 mod target;
 
-pub(super) use analyse::{Analyser, ViewQuery, column_type, figure_name, find_rows};
+pub(super) use analyse::{Analyser, Renamed, ViewQuery, column_type, figure_name, find_rows};
 pub(super) use analyse::{NAME_MAX, clipped, fold, located, object_name};
 pub(super) use client::{Direction, is_move_only};
 pub(super) use command::{AlterRelation, RelationChange, RelationKind};

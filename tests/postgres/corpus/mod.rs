@@ -53,6 +53,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("maintenance", include_str!("maintenance.sql")),
     ("parameters", include_str!("parameters.sql")),
     ("relations", include_str!("relations.sql")),
+    ("renamed", include_str!("renamed.sql")),
     ("sequences", include_str!("sequences.sql")),
     ("settings", include_str!("settings.sql")),
     ("tables", include_str!("tables.sql")),

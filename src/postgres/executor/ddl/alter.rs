@@ -169,9 +169,20 @@ impl Work<'_> {
             AlterTableOperation::RenameColumn {
                 old_column_name,
                 new_column_name,
-            } => self.redefine(id, |def| {
-                rename_column(def, old_column_name, new_column_name)
-            }),
+            } => {
+                let (old, new) = (fold(old_column_name), fold(new_column_name));
+                let mut columns = self.column_names(id)?;
+                let renamed = columns.iter_mut().find(|name| **name == old);
+                if let Some(name) = renamed {
+                    *name = new;
+                }
+                let views = self.views_following(id, name, &columns);
+                self.redefine(id, |def| {
+                    rename_column(def, old_column_name, new_column_name)
+                })?;
+                self.follow(views);
+                Ok(())
+            }
             AlterTableOperation::RenameConstraint { old_name, new_name } => {
                 self.rename_constraint(id, &fold(old_name), &fold(new_name))
                     .await

@@ -48,10 +48,16 @@ impl Work<'_> {
         };
         drop(self.claim(&[(new.to_owned(), kind)]).await?);
         match relation {
-            Relation::Table(id) => self.redefine(id, |def| {
-                def.name = new.into();
+            Relation::Table(id) => {
+                let columns = self.column_names(id)?;
+                let views = self.views_following(id, new, &columns);
+                self.redefine(id, |def| {
+                    def.name = new.into();
+                    Ok(())
+                })?;
+                self.follow(views);
                 Ok(())
-            }),
+            }
             Relation::Index(id, index) => self.redefine(id, |def| {
                 let found = def.indexes.iter_mut().find(|def| def.id == index);
                 if let Some(def) = found {
@@ -60,6 +66,17 @@ impl Work<'_> {
                 Ok(())
             }),
             Relation::View(id) => {
+                let columns = {
+                    let engine = self.shared.lock();
+                    let view = engine.catalog.view_by_id(id);
+                    let columns = view.map_or(&[][..], |view| &view.columns);
+                    columns
+                        .iter()
+                        .map(|column| column.name.clone())
+                        .collect::<Vec<_>>()
+                };
+                let views = self.views_following(TableId(id), new, &columns);
+                self.follow(views);
                 let mut engine = self.shared.lock();
                 if let Some(mut view) = engine.catalog.view_by_id(id).cloned() {
                     view.name = new.into();
@@ -75,6 +92,13 @@ impl Work<'_> {
                 Ok(())
             }
         }
+    }
+
+    /// The names of a table's columns.
+    pub(super) fn column_names(&self, id: TableId) -> Result<Vec<String>> {
+        let engine = self.shared.lock();
+        let columns = engine.table(id)?.def.columns.iter();
+        Ok(columns.map(|column| column.name.to_string()).collect())
     }
 
     /// Finds a relation, locks it (of an index its table, against others who

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use sqlparser::ast::{CreateView, Query};
+use sqlparser::ast::{CreateView, Query, Statement};
 
 use super::name::Kind;
 use super::{Work, analyser};
 use crate::postgres::engine::Engine;
 use crate::postgres::error::{Error, Result, SqlState};
-use crate::postgres::sql::{ViewQuery, object_name};
+use crate::postgres::sql::{Renamed, ViewQuery, object_name, parse};
 use crate::postgres::storage::catalog::{Presence, View, ViewColumn};
 use crate::postgres::storage::table::TableId;
 use crate::postgres::transaction::Definition;
@@ -84,6 +84,51 @@ impl Work<'_> {
         }
     }
 
+    /// The views that read a relation, as they are to be once it has other
+    /// names. One whose text cannot be told stays as it was written.
+    pub(super) fn views_following(&self, id: TableId, name: &str, columns: &[String]) -> Followers {
+        let (engine, top) = (self.shared.lock(), self.transaction.xid);
+        let views = engine.catalog.views(&engine.clog, top);
+        let readers = views.filter(|(_, view)| view.needs.iter().any(|(on, _)| *on == id));
+        let old = engine.table(id).map(|table| table.def.clone());
+        let follow = |view: &View| {
+            let renamed = Renamed {
+                relation: id,
+                name: name.to_owned(),
+                columns: columns.to_vec(),
+            };
+            let analyser = analyser(&engine, top, &self.reading());
+            let text = analyser.view_text_with(&view.query, &view.columns, renamed);
+            let query = text.ok().and_then(|text| parsed_query(&text));
+            let mut needs = view.needs.clone();
+            for (_, column) in needs.iter_mut().filter(|(on, _)| *on == id) {
+                let index = old
+                    .as_ref()
+                    .ok()
+                    .and_then(|def| def.column(column.as_ref()?));
+                let new = index.and_then(|index| columns.get(index));
+                *column = new
+                    .map(|name| name.as_str().into())
+                    .or_else(|| column.take());
+            }
+            View {
+                query: query.unwrap_or_else(|| view.query.clone()),
+                needs,
+                ..view.clone()
+            }
+        };
+        readers.map(|(id, view)| (id, follow(view))).collect()
+    }
+
+    /// Has the views follow.
+    pub(super) fn follow(&mut self, views: Followers) {
+        let shared = self.shared;
+        let mut engine = shared.lock();
+        for (id, view) in views {
+            self.replace_view(&mut engine, id, view);
+        }
+    }
+
     /// Puts another view in the place of one, until a rollback.
     pub(super) fn replace_view(&mut self, engine: &mut Engine, id: u32, view: View) {
         self.transaction.xid(engine);
@@ -91,6 +136,17 @@ impl Work<'_> {
             let altered = Definition::ViewAltered(id, Box::new(before));
             self.transaction.defined(engine, altered);
         }
+    }
+}
+
+/// Views, by number, as they are to be.
+pub(super) type Followers = Vec<(u32, View)>;
+
+fn parsed_query(text: &str) -> Option<Arc<Query>> {
+    let parsed = parse(text).ok()?;
+    match parsed.statements.first()?.as_sql()? {
+        Statement::Query(query) => Some(Arc::new((**query).clone())),
+        _ => None,
     }
 }
 

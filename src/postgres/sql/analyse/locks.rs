@@ -163,8 +163,7 @@ impl Analyser<'_> {
             let named = names.is_empty() || names.contains(&relation.name);
             relation.kind == "a view" && named
         });
-        let origins = views.filter_map(|view| view.columns.first()?.origin);
-        origins.map(|(view, _)| view).collect()
+        views.filter_map(Relation::id).collect()
     }
 
     /// The tables that a clause names, or all of them.

@@ -54,6 +54,7 @@ pub(in crate::postgres) use name::{NAME_MAX, clipped, fold, object_name};
 pub(in crate::postgres) use output::figure_name;
 pub(in crate::postgres) use table::ViewQuery;
 pub(in crate::postgres) use types::column_type;
+pub(in crate::postgres) use viewdef::Renamed;
 
 /// An expression with its type.
 #[derive(Debug, Clone)]

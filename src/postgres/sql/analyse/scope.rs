@@ -64,6 +64,15 @@ impl Relation {
         }
     }
 
+    /// The number of a table or view.
+    pub(super) fn id(&self) -> Option<TableId> {
+        match &self.table {
+            Some(table) => Some(table.id),
+            None if self.kind == "a view" => Some(self.columns.first()?.origin?.0),
+            None => None,
+        }
+    }
+
     /// Its columns as they are in sight.
     pub(super) fn visible(&self) -> Vec<Visible> {
         let columns = self.columns.iter().enumerate();

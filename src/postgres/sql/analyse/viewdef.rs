@@ -11,15 +11,16 @@ use sqlparser::ast::{
 
 use super::from::join_kind;
 use super::output::{Item, output_number, sort_key};
-use super::scope::{Relation, Scope, Visible};
+use super::scope::{Relation, RelationColumn, Scope, Visible};
 use super::{AGGREGATES, Analyser, Typed, fold, object_name};
 use crate::postgres::error::{Error, Result};
 use crate::postgres::sql::deparse::{Deparser, Names};
 use crate::postgres::sql::expr::Expr;
 use crate::postgres::sql::functions::quote_ident;
 use crate::postgres::sql::plan::{Aggregate, AggregateFunction, Distinct, JoinKind, SortKey};
-use crate::postgres::storage::catalog::{Catalog, ViewColumn};
+use crate::postgres::storage::catalog::{Catalog, Relation as Found, ViewColumn};
 use crate::postgres::storage::sequence::SequenceId;
+use crate::postgres::storage::table::TableId;
 use crate::postgres::types::Type;
 
 /// What a text is made for.
@@ -30,6 +31,17 @@ pub(super) struct Shown {
     around: Vec<String>,
     /// The texts of subqueries, by number.
     subqueries: Vec<(usize, String)>,
+    /// What is to have other names in the text.
+    renamed: Option<Renamed>,
+}
+
+/// A table or view with the name that it is about to have, and those of its
+/// columns.
+#[derive(Debug)]
+pub(in crate::postgres) struct Renamed {
+    pub(in crate::postgres) relation: TableId,
+    pub(in crate::postgres) name: String,
+    pub(in crate::postgres) columns: Vec<String>,
 }
 
 /// How deep a query stands within another.
@@ -147,11 +159,31 @@ impl Analyser<'_> {
         columns: &[ViewColumn],
         pretty: bool,
     ) -> Result<String> {
-        self.as_written = true;
         self.shown = Some(Shown {
             pretty,
             ..Shown::default()
         });
+        self.shown_text(query, columns)
+    }
+
+    /// As [`Analyser::view_text`], once something has other names.
+    pub(in crate::postgres) fn view_text_with(
+        mut self,
+        query: &AstQuery,
+        columns: &[ViewColumn],
+        renamed: Renamed,
+    ) -> Result<String> {
+        // Without parentheses around joins, which are not shown from a text.
+        self.shown = Some(Shown {
+            pretty: true,
+            renamed: Some(renamed),
+            ..Shown::default()
+        });
+        self.shown_text(query, columns)
+    }
+
+    fn shown_text(&mut self, query: &AstQuery, columns: &[ViewColumn]) -> Result<String> {
+        self.as_written = true;
         let wanted = Wanted {
             columns: Some(columns),
             named: true,
@@ -386,7 +418,7 @@ impl Analyser<'_> {
             std::iter::once(&item.relation).chain(joins)
         });
         for factor in joined {
-            let name = own_name(factor)?;
+            let name = self.own_name(factor)?;
             if let Some(shown) = &mut self.shown {
                 let numbered = (1..).map(|number| format!("{name}_{number}"));
                 let mut names = std::iter::once(name.clone()).chain(numbered);
@@ -445,6 +477,7 @@ impl Analyser<'_> {
             }
             _ => Vec::new(),
         };
+        self.refuse_renamed(&shared)?;
         let (on, both) = self.constraint(constraint, kind, swapped, first, left, right)?;
         let words = match (kind, swapped, constraint) {
             (JoinKind::Inner, _, JoinConstraint::None) => "CROSS JOIN",
@@ -486,7 +519,11 @@ impl Analyser<'_> {
         let text = match factor {
             TableFactor::Table { name: table, .. } => {
                 let table = table.0.iter().filter_map(|part| part.as_ident());
-                let table: Vec<String> = table.map(|part| quote_ident(&fold(part))).collect();
+                let mut table: Vec<String> = table.map(|part| quote_ident(&fold(part))).collect();
+                let relation = self.scope().relations.get(at).and_then(Relation::id);
+                if let (Some(renamed), Some(last)) = (self.renamed(relation), table.last_mut()) {
+                    *last = quote_ident(&renamed.name);
+                }
                 match table.as_slice() {
                     [schema, table] if matches!(&**schema, "public" | "pg_catalog") => {
                         table.clone()
@@ -524,6 +561,66 @@ impl Analyser<'_> {
         ))
     }
 
+    /// The other names of a relation, if it is about to have some.
+    fn renamed(&self, relation: Option<TableId>) -> Option<&Renamed> {
+        let renamed = self.shown.as_ref()?.renamed.as_ref();
+        renamed.filter(|renamed| Some(renamed.relation) == relation)
+    }
+
+    /// A column that USING merges has one name.
+    fn refuse_renamed(&self, shared: &[String]) -> Result<()> {
+        let relations = self.scopes.last().map_or(&[][..], |scope| &scope.relations);
+        for relation in relations {
+            let Some(renamed) = self.renamed(relation.id()) else {
+                continue;
+            };
+            let mut columns = relation.columns.iter().zip(&renamed.columns);
+            let changed = |(old, new): (&RelationColumn, &String)| {
+                old.name != *new && shared.contains(&old.name)
+            };
+            if columns.any(changed) {
+                return Err(refused("USING of a column that is renamed"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The name that an item of FROM has in its query.
+    fn own_name(&self, factor: &TableFactor) -> Result<String> {
+        let given = |alias: &TableAlias| match alias.columns.as_slice() {
+            [] => Ok(fold(&alias.name)),
+            _ => Err(refused("names for the columns of a table")),
+        };
+        match factor {
+            TableFactor::Table {
+                alias: Some(alias),
+                args: None,
+                ..
+            }
+            | TableFactor::Derived {
+                alias: Some(alias), ..
+            } => given(alias),
+            TableFactor::Table {
+                name, args: None, ..
+            } => {
+                let found = self
+                    .catalog
+                    .relation(&object_name(name)?, self.clog, self.top);
+                let id = match found {
+                    Some(Found::Table(id)) => Some(id),
+                    Some(Found::View(id)) => Some(TableId(id)),
+                    _ => None,
+                };
+                if let Some(renamed) = self.renamed(id) {
+                    return Ok(renamed.name.clone());
+                }
+                let last = name.0.last().and_then(|part| part.as_ident());
+                last.map(fold).ok_or_else(|| refused("this table"))
+            }
+            _ => Err(refused("what is no table in FROM")),
+        }
+    }
+
     /// All that is in sight; the names of the innermost query begin at
     /// `around`, those of the queries around it stand before.
     fn sight(&self, around: usize) -> Sight<'_> {
@@ -542,8 +639,14 @@ impl Analyser<'_> {
                 None => at,
             };
             let name = names.get(at).cloned().unwrap_or_default();
-            let columns = relation.columns.iter().map(|column| column.name.clone());
-            (relation.slot, name, columns.collect())
+            let columns = match self.renamed(relation.id()) {
+                Some(renamed) => renamed.columns.clone(),
+                None => {
+                    let columns = relation.columns.iter();
+                    columns.map(|column| column.name.clone()).collect()
+                }
+            };
+            (relation.slot, name, columns)
         });
         Sight {
             relations: relations.collect(),
@@ -593,31 +696,6 @@ fn order_keys(query: &AstQuery) -> Result<&[OrderByExpr]> {
         None => Ok(&[]),
         Some(OrderByKind::Expressions(keys)) => Ok(keys),
         Some(_) => Err(refused("ORDER BY ALL")),
-    }
-}
-
-/// The name that an item of FROM has in its query.
-fn own_name(factor: &TableFactor) -> Result<String> {
-    let given = |alias: &TableAlias| match alias.columns.as_slice() {
-        [] => Ok(fold(&alias.name)),
-        _ => Err(refused("names for the columns of a table")),
-    };
-    match factor {
-        TableFactor::Table {
-            alias: Some(alias),
-            args: None,
-            ..
-        }
-        | TableFactor::Derived {
-            alias: Some(alias), ..
-        } => given(alias),
-        TableFactor::Table {
-            name, args: None, ..
-        } => {
-            let last = name.0.last().and_then(|part| part.as_ident());
-            last.map(fold).ok_or_else(|| refused("this table"))
-        }
-        _ => Err(refused("what is no table in FROM")),
     }
 }
 
