@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sqlparser::ast::{CreateView, Query, Statement};
+use sqlparser::ast::{CreateView, Query, SelectItem, Statement};
 
 use super::name::Kind;
 use super::{Work, analyser};
@@ -29,9 +29,10 @@ impl Work<'_> {
         }
         let name = object_name(&create.name)?;
         let made = self.lock_to_view(&create.query).await?;
+        different_names(&made.columns)?;
         let mut view = View {
             name: name.as_str().into(),
-            query: Arc::new((*create.query).clone()),
+            query: self.settled_query(&create.query, &made.columns),
             columns: made.columns,
             needs: made.needs,
             comment: None,
@@ -61,6 +62,20 @@ impl Work<'_> {
             .defined(&mut engine, Definition::ViewCreated(id));
         self.lock_new(&mut engine, TableId(id));
         Ok(())
+    }
+
+    /// The query of a view with all its columns spelt out: `*` has no more of
+    /// them once its tables have. One whose text cannot be told stays as it
+    /// was written.
+    fn settled_query(&self, query: &Query, columns: &[ViewColumn]) -> Arc<Query> {
+        if !has_wildcard(query) {
+            return Arc::new(query.clone());
+        }
+        let engine = self.shared.lock();
+        let analyser = analyser(&engine, self.transaction.xid, &self.reading());
+        let text = analyser.view_text(query, columns, true);
+        let settled = text.ok().and_then(|text| parsed_query(&text));
+        settled.unwrap_or_else(|| Arc::new(query.clone()))
     }
 
     /// What a view's query comes to once all that it reads is locked: that is
@@ -141,6 +156,28 @@ impl Work<'_> {
 
 /// Views, by number, as they are to be.
 pub(super) type Followers = Vec<(u32, View)>;
+
+fn has_wildcard(query: &Query) -> bool {
+    let items = query.body.as_select().map(|select| &select.projection);
+    let is_wildcard = |item: &SelectItem| {
+        matches!(
+            item,
+            SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)
+        )
+    };
+    items.is_some_and(|items| items.iter().any(is_wildcard))
+}
+
+/// A view has no two columns of one name.
+fn different_names(columns: &[ViewColumn]) -> Result<()> {
+    for (at, column) in columns.iter().enumerate() {
+        if columns[..at].iter().any(|other| other.name == column.name) {
+            let message = format!("column \"{}\" specified more than once", column.name);
+            return Err(Error::new(SqlState::DUPLICATE_COLUMN, message));
+        }
+    }
+    Ok(())
+}
 
 fn parsed_query(text: &str) -> Option<Arc<Query>> {
     let parsed = parse(text).ok()?;
