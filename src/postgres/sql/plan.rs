@@ -12,7 +12,7 @@ use crate::postgres::catalog::SystemTable;
 use crate::postgres::locks::LockMode;
 use crate::postgres::storage::RowLockMode;
 use crate::postgres::storage::sequence::SequenceId;
-use crate::postgres::storage::table::{TableDef, TableId};
+use crate::postgres::storage::table::{IndexKey, TableDef, TableId};
 use crate::postgres::types::Type;
 
 /// A statement that reads or writes rows.
@@ -74,7 +74,8 @@ impl Plan {
     }
 
     /// The slot of a table whose rows a query gives one by one as a scan finds
-    /// them: WHERE CURRENT OF its cursor means that one.
+    /// them: WHERE CURRENT OF its cursor means that one. (PostgreSQL decides
+    /// by its plan; here an order that an index has is taken from there.)
     pub(in crate::postgres) fn scanned_slot(&self, table: TableId) -> Option<usize> {
         match &self.action {
             Action::Select(query) => query.scanned_slot(table),
@@ -204,12 +205,40 @@ impl Query {
 
     fn scanned_slot(&self, table: TableId) -> Option<usize> {
         match self {
-            Query::Select(select) if select.streams() => match &select.from {
-                Some(Node::Scan(scan)) if scan.table.id == table => Some(scan.slot),
+            Query::Select(select) if select.is_plain() => match &select.from {
+                Some(Node::Scan(scan)) if scan.table.id == table => {
+                    (select.streams() || scan.has_order(&select.order)).then_some(scan.slot)
+                }
                 _ => None,
             },
             _ => None,
         }
+    }
+}
+
+impl Scan {
+    /// True if an index has the rows in this order: PostgreSQL would take them
+    /// from there, and not sort.
+    fn has_order(&self, order: &[SortKey]) -> bool {
+        let follows = |key: &IndexKey, wanted: &SortKey, backward: bool| {
+            let column = match wanted.expr {
+                Expr::Column { slot, column } if slot == self.slot => Some(column),
+                _ => None,
+            };
+            column.is_some()
+                && key.column() == column
+                && (key.descending != backward) == wanted.descending
+                && (key.nulls_first != backward) == wanted.nulls_first
+        };
+        let mut indexes = self.table.indexes.iter();
+        indexes.any(|index| {
+            let along = |backward| {
+                let mut pairs = index.keys.iter().zip(order);
+                pairs.all(|(key, wanted)| follows(key, wanted, backward))
+            };
+            let whole = index.predicate.is_none() && index.keys.len() >= order.len();
+            whole && (along(false) || along(true))
+        })
     }
 }
 

@@ -213,6 +213,11 @@ close h;
 select 1 from t where current of c;
 update t set n = 1 where current of c and n = 1;
 update t set n = 1 where n = 1 and current of c;
+begin;
+declare c cursor for select id from t where n > 0 order by id desc;
+fetch 2 from c;
+delete from t where current of c returning id;
+rollback;
 -- What outlives a transaction is run to its end before.
 begin;
 declare h cursor with hold for select id, 100 / n from t order by id;

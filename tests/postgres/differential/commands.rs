@@ -19,8 +19,8 @@ impl Statements<'_> {
         let (n, condition) = (self.number(), self.condition());
         let fetch = ["FETCH", "FETCH", "MOVE"];
         let how = ["NEXT", "ALL", "2", "PRIOR", "FIRST", "LAST", "RELATIVE 0"];
-        match self.draw.within(0..8) {
-            0..3 => {
+        match self.draw.within(0..16) {
+            0..4 => {
                 let scroll = self.draw.pick(&["SCROLL ", "SCROLL ", "NO SCROLL "]);
                 let hold = self.draw.pick(&["", "", " WITH HOLD"]);
                 let table = self.table();
@@ -29,7 +29,23 @@ impl Statements<'_> {
                      SELECT id, v + {n} FROM {table} WHERE {condition} ORDER BY id"
                 )
             }
-            3..7 => {
+            4..7 => {
+                let (table, mode, policy) = (self.table(), self.mode(), self.policy());
+                let order = self.draw.pick(&["", " ORDER BY id"]);
+                format!(
+                    "DECLARE c CURSOR FOR SELECT id, v + {n} FROM {table} \
+                     WHERE {condition}{order} FOR {mode}{policy}"
+                )
+            }
+            7 => {
+                let table = self.table();
+                format!("UPDATE {table} SET v = v + {n} WHERE CURRENT OF c RETURNING id, v")
+            }
+            8 => format!(
+                "DELETE FROM {} WHERE CURRENT OF c RETURNING id",
+                self.table()
+            ),
+            9..15 => {
                 let (fetch, how) = (self.draw.pick(&fetch), self.draw.pick(&how));
                 format!("{fetch} {how} FROM c")
             }

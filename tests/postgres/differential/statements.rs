@@ -72,11 +72,11 @@ impl Statements<'_> {
             .pick(&["", "", " RETURNING *", " RETURNING id, v"])
     }
 
-    fn policy(&mut self) -> &'static str {
+    pub fn policy(&mut self) -> &'static str {
         self.draw.pick(&["", "", "", " NOWAIT", " SKIP LOCKED"])
     }
 
-    fn mode(&mut self) -> &'static str {
+    pub fn mode(&mut self) -> &'static str {
         self.draw
             .pick(&["UPDATE", "NO KEY UPDATE", "SHARE", "KEY SHARE"])
     }
