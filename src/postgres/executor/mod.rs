@@ -340,7 +340,6 @@ pub(super) fn try_lock_relations(
 
 /// Runs a plan whose relations are locked.
 pub(super) async fn execute(run: &mut Execution<'_>, plan: &Plan) -> Result<Outcome> {
-    refuse_if_read_only(run.transaction, plan)?;
     loop {
         let mark = Mark::of(run);
         let attempt = attempt(run, plan).await;

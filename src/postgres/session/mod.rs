@@ -534,6 +534,8 @@ impl Session {
         statement_start: i64,
     ) -> Result<Answer> {
         self.note_read();
+        let (_, transaction, _) = self.in_transaction()?;
+        executor::refuse_if_read_only(transaction, plan)?;
         let currents = self.currents(plan)?;
         let (shared, transaction, settings) = self.in_transaction()?;
         let snapshot = transaction.take_snapshot(&mut shared.lock());

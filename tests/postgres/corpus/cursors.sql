@@ -128,6 +128,9 @@ rollback;
 begin read only;
 declare c cursor for select id from t for share;
 rollback;
+begin read only;
+update t set n = 1 where current of nobody;
+rollback;
 -- WHERE CURRENT OF.
 begin;
 declare c cursor for select id from t order by n for update;
