@@ -76,7 +76,8 @@ pub(in crate::postgres) fn cast(
         }
         (Value::Real(value), Type::Float8) => Ok(Value::Float((*value).into())),
         (Value::Real(value), _) if to.is_integer() => float_to_int((*value).into(), to),
-        (Value::Real(_), Type::Numeric) => from_text(to, &shown(value), reading),
+        (Value::Real(value), Type::Numeric) => to_numeric((*value).into(), REAL_DIGITS),
+        (Value::Float(value), Type::Numeric) => to_numeric(*value, FLOAT_DIGITS),
         (Value::Float(value), Type::Float4) => {
             let beyond = |how| {
                 let message = format!("value out of range: {how}");
@@ -106,6 +107,22 @@ pub(in crate::postgres) fn cast(
         (Value::Json(json), _) => from_json(json, to, reading),
         _ => time(value, to).ok_or_else(|| impossible(from, to)),
     }
+}
+
+/// How many digits of a float and of a double are sure to be its own.
+const REAL_DIGITS: usize = 6;
+const FLOAT_DIGITS: usize = 15;
+
+/// A float as a numeric of so many digits, without zeros at the end.
+fn to_numeric(value: f64, digits: usize) -> Result<Value> {
+    if !value.is_finite() {
+        return from_text(Type::Numeric, &value.to_string(), &Reading::default());
+    }
+    let shown = format!("{value:.*e}", digits - 1);
+    let (mantissa, exponent) = shown.split_once('e').unwrap_or((&shown, "0"));
+    let mantissa = mantissa.trim_end_matches('0').trim_end_matches('.');
+    let text = format!("{mantissa}e{exponent}");
+    from_text(Type::Numeric, &text, &Reading::default())
 }
 
 /// Points in time among each other: the session's zone is UTC.

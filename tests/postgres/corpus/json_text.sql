@@ -48,6 +48,7 @@ SELECT jsonb_insert('{"a": [0, 1, 2]}', '{a,1}', '"new"'), jsonb_insert('{"a": [
 SELECT jsonb_insert('{"a": 1}', '{a}', '2');
 SELECT '{"a": {"b": 1, "c": [1, 2, 3]}}'::jsonb #- '{a,c,1}', '{"a": 1}'::jsonb #- '{a}', '[1, 2]'::jsonb #- '{-1}', '{"a": 1}'::jsonb #- '{x,y}';
 SELECT '1'::jsonb #- '{a}';
+SELECT '3.10'::jsonb -> 0, '"s"'::jsonb ->> -1, '"s"'::jsonb -> 1, '3.10'::json -> 0, '{"a": 1}'::jsonb -> 0, to_hex(-1), to_hex(255::bigint), to_hex(-1::bigint);
 SELECT jsonb_pretty('{"b": [1, {"c": []}], "a": {}, "s": "x\ny"}');
 SELECT ('{"a": {"1": [10, 20]}}'::jsonb)['a']['1'][0], ('[1, "2"]'::jsonb)['1'], ('{"1": 5}'::jsonb)[1], ('[1, 2]'::jsonb)[-1];
 SELECT '{"a": [1]}'::jsonb #> ARRAY['a', NULL], '{"a": [1]}'::jsonb #>> '{a,0}';

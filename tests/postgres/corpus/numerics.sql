@@ -8,6 +8,7 @@ SELECT 'inf'::numeric / 0;
 SELECT 'inf'::numeric % 0;
 SELECT 'nan'::numeric = 'nan', 'nan'::numeric > 'inf', 'inf'::numeric > 1e30, '-inf'::numeric < -1e30;
 SELECT 'inf'::numeric::float8, 'nan'::float8::numeric, '-inf'::float4::numeric;
+SELECT 0.1::float8::numeric, 98434420936.041923::float8::numeric, 1e-7::float8::numeric, 123456.78::float4::numeric, 1e20::float8::numeric, '-0'::float8::numeric, round((2.0 / 3)::float8::numeric, 4), 476::float8::numeric(8, 2);
 SELECT 'inf'::numeric::int;
 SELECT 'nan'::numeric::bigint;
 SELECT 'inf'::numeric(5, 2);

@@ -18,13 +18,13 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
         Ok(found(json(&a[0])?.get(text(&a[1])?)))
     }),
     Builtin::new("->", &[Jsonb, Int4], Jsonb, |a, _| {
-        Ok(found(json(&a[0])?.element(int(&a[1])?)))
+        Ok(found(element(json(&a[0])?, int(&a[1])?)))
     }),
     Builtin::new("->>", &[Jsonb, Text], Text, |a, _| {
         Ok(as_text(json(&a[0])?.get(text(&a[1])?)))
     }),
     Builtin::new("->>", &[Jsonb, Int4], Text, |a, _| {
-        Ok(as_text(json(&a[0])?.element(int(&a[1])?)))
+        Ok(as_text(element(json(&a[0])?, int(&a[1])?)))
     }),
     Builtin::new("#>", &[Jsonb, TEXTS], Jsonb, |a, _| Ok(found(follow(a)?))),
     Builtin::new("#>>", &[Jsonb, TEXTS], Text, |a, _| Ok(as_text(follow(a)?))),
@@ -146,6 +146,14 @@ fn json(value: &Value) -> Result<&Json> {
     match value {
         Value::Json(json) => Ok(json),
         _ => Err(super::unexpected()),
+    }
+}
+
+/// The element at an index: a scalar is kept as the one element of an array.
+fn element(json: &Json, index: i64) -> Option<&Json> {
+    match json {
+        Json::Array(_) | Json::Object(_) => json.element(index),
+        scalar => matches!(index, 0 | -1).then_some(scalar),
     }
 }
 

@@ -97,6 +97,10 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
         map(&a[0], quote_literal)
     }),
     Builtin::new("quote_ident", &[Text], Text, |a, _| map(&a[0], quote_ident)),
+    Builtin::new("to_hex", &[Int4], Text, |a, _| {
+        let bits = i32::try_from(int(&a[0])?).map(i32::cast_unsigned);
+        Ok(Value::Text(format!("{:x}", bits.unwrap_or(0)).into()))
+    }),
     Builtin::new("to_hex", &[Type::Int8], Text, |a, _| {
         Ok(Value::Text(format!("{:x}", int(&a[0])?).into()))
     }),

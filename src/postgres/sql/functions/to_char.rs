@@ -350,7 +350,8 @@ fn number(moment: &Moment, name: &str) -> Result<Option<(i64, usize)>> {
 
 /// The word that a pattern shows.
 fn word(moment: &Moment, pattern: &Pattern) -> Result<String> {
-    let filled = |word: String, width: usize| match pattern.bare || pattern.translated {
+    let bare = pattern.bare || pattern.translated && pattern.name != "RM";
+    let filled = |word: String, width: usize| match bare {
         true => word,
         false => format!("{word:width$}"),
     };
