@@ -200,7 +200,7 @@ fn eval_construct(expr: &Expr, rows: &[Row], context: &Context<'_>) -> Result<Va
                 return Ok(Value::Null);
             };
             let matches = if *ignore_case {
-                like(&text.to_lowercase(), &pattern.to_lowercase())?
+                like(&text.to_ascii_lowercase(), &pattern.to_ascii_lowercase())?
             } else {
                 like(text, pattern)?
             };

@@ -65,3 +65,4 @@ select 'inf'::float8 / '0'::float8;
 select '1e-200'::float8 * '1e-200'::float8;
 select '1e-200'::float8 / '1e200'::float8;
 select '1e-200'::float8 / 'inf'::float8, 0::float8 * '1e-200'::float8;
+SELECT upper('äb'), lower('ÄB'), 'ä' ILIKE 'Ä', 'éa' ~* 'ÉA', initcap('éa xé1b'), 'Äb' ILIKE 'ÄB', upper('ß');

@@ -14,8 +14,12 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
         [Value::Bytes(a), Value::Bytes(b)] => Ok(Value::Bytes([&**a, &**b].concat().into())),
         _ => Err(super::unexpected()),
     }),
-    Builtin::new("lower", &[Text], Text, |a, _| map(&a[0], str::to_lowercase)),
-    Builtin::new("upper", &[Text], Text, |a, _| map(&a[0], str::to_uppercase)),
+    Builtin::new("lower", &[Text], Text, |a, _| {
+        map(&a[0], str::to_ascii_lowercase)
+    }),
+    Builtin::new("upper", &[Text], Text, |a, _| {
+        map(&a[0], str::to_ascii_uppercase)
+    }),
     Builtin::new("initcap", &[Text], Text, |a, _| map(&a[0], initcap)),
     Builtin::new("length", &[Text], Int4, |a, _| {
         Ok(count(text(&a[0])?.chars().count()))
@@ -198,12 +202,12 @@ fn initcap(text: &str) -> String {
     let mut inside = false;
     let mut out = String::new();
     for c in text.chars() {
-        if inside {
-            out.extend(c.to_lowercase());
-        } else {
-            out.extend(c.to_uppercase());
-        }
-        inside = c.is_alphanumeric();
+        // In the collation C there are the letters of ASCII alone.
+        out.push(match inside {
+            true => c.to_ascii_lowercase(),
+            false => c.to_ascii_uppercase(),
+        });
+        inside = c.is_ascii_alphanumeric();
     }
     out
 }
