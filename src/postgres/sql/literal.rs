@@ -17,6 +17,7 @@ pub(super) fn join_texts(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     let (mut open, mut ended) = (None, false);
     for token in tokens {
         match &token.token {
+            Token::Whitespace(Whitespace::MultiLineComment(_)) => open = None,
             Token::Whitespace(space) => {
                 ended |= matches!(
                     space,

@@ -58,6 +58,12 @@ SELECT g FROM generate_series(1, 3) g GROUP BY g HAVING EXISTS (SELECT 1 WHERE s
 SELECT 'first'
  ' second'
  ' third';
+SELECT 'first' -- and
+ ' second';
+SELECT 'first'
+ ' second' /* no */
+ ' third';
+SELECT abs('-1004.3'::float4), @ '-0.5'::float4, abs(-2::int2), pg_typeof(abs('-1'::float4));
 SELECT array_positions(ARRAY[1, 2, 1], 1), array_replace(ARRAY[1, 2, 1], 1, 9), array_dims(ARRAY[1, 2]), array_ndims(ARRAY[1]), array_dims('{}'::int[]), trim_array(ARRAY[1, 2, 3], 1), array_position(ARRAY[1, 2, 1], 1, 2), array_replace(ARRAY[1, NULL], NULL, 5);
 SELECT trim_array(ARRAY[1], 2);
 SELECT (ARRAY[1, 2, 3])[2:3], (ARRAY[1, 2, 3])[:2], (ARRAY[1, 2, 3])[2:], (ARRAY[1, 2, 3])[5:6], (ARRAY[1, 2, 3])[NULL:2];

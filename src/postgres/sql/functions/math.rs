@@ -9,7 +9,7 @@ use crate::postgres::sql::{Arithmetic, Context, arithmetic};
 use crate::postgres::types::{Numeric, Type, Value, fit, out_of_range};
 use crate::rt;
 
-use Type::{Float8, Int2, Int4, Int8, Numeric as Num};
+use Type::{Float4, Float8, Int2, Int4, Int8, Numeric as Num};
 
 pub(super) const FUNCTIONS: &[Builtin] = &[
     Builtin::new("abs", &[Int2], Int2, |a, _| {
@@ -29,6 +29,10 @@ pub(super) const FUNCTIONS: &[Builtin] = &[
                 n
             })
         })
+    }),
+    Builtin::new("abs", &[Float4], Float4, |a, _| match &a[0] {
+        Value::Real(number) => Ok(Value::Real(number.abs())),
+        _ => Err(super::unexpected()),
     }),
     Builtin::new("abs", &[Float8], Float8, |a, _| float(a, f64::abs)),
     Builtin::new("sign", &[Num], Num, |a, _| numeric(a, |n| Ok(n.sign()))),
