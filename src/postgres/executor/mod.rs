@@ -45,7 +45,7 @@ use super::storage::table::TableId;
 use super::transaction::Transaction;
 use super::types::{Row, Value};
 
-pub(super) use ddl::{BEING_USED, Defined, alter_relation, alter_sequence};
+pub(super) use ddl::{BEING_USED, Defined, alter_constraint, alter_relation, alter_sequence};
 pub(super) use ddl::{define, define_for, object_in_use};
 pub(super) use fetch::{Fetching, fetch};
 pub(super) use foreign_key::{Event, check_deferred, check_due};

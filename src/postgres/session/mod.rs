@@ -442,6 +442,15 @@ impl Session {
                 let altered = executor::alter_relation(shared, transaction, settings, alter);
                 return Ok(altered.await?.into());
             }
+            Command::AlterConstraint(alter) => {
+                self.ensure_transaction()?;
+                let in_use = self.portals.opened();
+                let (shared, transaction, settings) = self.in_transaction()?;
+                transaction.begin_snapshot(shared).await;
+                let altered =
+                    executor::alter_constraint(shared, transaction, settings, &in_use, alter);
+                return Ok(altered.await?.into());
+            }
             Command::Checkpoint => return Ok(Answer::word("CHECKPOINT")),
             Command::DropConcurrently(statement) => {
                 self.prevent_where_read_only("DROP INDEX")?;

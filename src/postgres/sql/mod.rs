@@ -28,7 +28,7 @@ mod target;
 pub(super) use analyse::{Analyser, Renamed, ViewQuery, column_type, figure_name, find_rows};
 pub(super) use analyse::{NAME_MAX, clipped, fold, located, object_name};
 pub(super) use client::{Direction, is_move_only};
-pub(super) use command::{AlterRelation, RelationChange, RelationKind};
+pub(super) use command::{AlterConstraint, AlterRelation, RelationChange, RelationKind};
 pub(super) use command::{AlterSequence, SequenceOf, SequenceOption};
 pub(super) use command::{Command, Maintenance, MaintenanceOption, Reindex, SetConstraints};
 pub(super) use command::{Copy, CopyOption, CopySource, CopyTarget, CopyValue};

@@ -16,7 +16,9 @@ use super::{Work, already_exists, analyser, live_rows, no_column, undefined_tabl
 use crate::postgres::engine::Engine;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::locks::LockMode;
-use crate::postgres::sql::{Context, Expr, SequenceOption, column_type, eval, fold, object_name};
+use crate::postgres::sql::{
+    AlterConstraint, Context, Expr, SequenceOption, column_type, eval, fold, object_name,
+};
 use crate::postgres::storage::depend::{Object, dependencies};
 use crate::postgres::storage::table::{
     Check, Column, Commented, ForeignKey, Formula, Generated, Table, TableDef, TableId,
@@ -385,6 +387,41 @@ impl Work<'_> {
             format!("{message}, skipping"),
         );
         Ok(())
+    }
+
+    /// ALTER CONSTRAINT: a foreign key is checked at another time from now on.
+    pub(super) async fn alter_constraint(&mut self, alter: &AlterConstraint) -> Result<()> {
+        let (table, name) = (object_name(&alter.table)?, fold(&alter.name));
+        let deferred = alter.deferred == Some(true);
+        if deferred && alter.deferrable == Some(false) {
+            let message = "constraint declared INITIALLY DEFERRED must be DEFERRABLE";
+            return Err(Error::new(SqlState::SYNTAX_ERROR, message));
+        }
+        let mode = LockMode::AccessExclusive;
+        let Some(id) = self.lock_table(&table, mode).await? else {
+            if !alter.if_exists {
+                return Err(undefined_table(&table));
+            }
+            let message = format!("relation \"{table}\" does not exist, skipping");
+            self.notice(SqlState::SUCCESSFUL_COMPLETION, message);
+            return Ok(());
+        };
+        self.refuse_in_use(id, "ALTER TABLE")?;
+        self.redefine(id, |def| {
+            let known = has_constraint(def, &name);
+            let mut keys = def.foreign_keys.iter_mut();
+            let Some(key) = keys.find(|key| *key.name == *name) else {
+                let (code, what) = match known {
+                    true => (SqlState("42809"), "is not a foreign key constraint"),
+                    false => (SqlState::UNDEFINED_OBJECT, "does not exist"),
+                };
+                let message = format!("constraint \"{name}\" of relation \"{table}\" {what}");
+                return Err(Error::new(code, message));
+            };
+            key.deferrable = deferred || alter.deferrable == Some(true);
+            key.deferred = deferred;
+            Ok(())
+        })
     }
 
     /// A constraint that is an index takes it along.

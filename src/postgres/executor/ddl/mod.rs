@@ -26,7 +26,7 @@ use crate::postgres::engine::{Engine, Shared};
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::locks::{LockMode, LockTag};
 use crate::postgres::settings::Settings;
-use crate::postgres::sql::{AlterRelation, AlterSequence, Analyser, SequenceOf};
+use crate::postgres::sql::{AlterConstraint, AlterRelation, AlterSequence, Analyser, SequenceOf};
 use crate::postgres::storage::Xid;
 use crate::postgres::storage::clog::Clog;
 use crate::postgres::storage::table::{Column, ForeignKey, Table, TableDef, TableId};
@@ -186,6 +186,27 @@ pub(in crate::postgres) async fn alter_relation(
     may_define(transaction, tag)?;
     let mut work = Work::new(shared, transaction, settings);
     work.alter_relation(alter).await?;
+    Ok(Defined {
+        tag,
+        notices: work.notices,
+    })
+}
+
+/// Runs an ALTER TABLE that changes when a constraint is checked.
+pub(in crate::postgres) async fn alter_constraint(
+    shared: &Shared,
+    transaction: &mut Transaction,
+    settings: &Settings,
+    in_use: &[u32],
+    alter: &AlterConstraint,
+) -> Result<Defined> {
+    let tag = "ALTER TABLE";
+    may_define(transaction, tag)?;
+    let mut work = Work {
+        in_use,
+        ..Work::new(shared, transaction, settings)
+    };
+    work.alter_constraint(alter).await?;
     Ok(Defined {
         tag,
         notices: work.notices,

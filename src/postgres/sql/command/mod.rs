@@ -2,6 +2,7 @@
 //! does not know, or knows as another product has them. These are read here
 //! from the same tokens.
 
+mod alter_constraint;
 mod concurrently;
 mod constraints;
 mod copy;
@@ -17,6 +18,7 @@ use sqlparser::ast::{Ident, Statement};
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, Word};
 
+pub(in crate::postgres) use alter_constraint::AlterConstraint;
 pub(in crate::postgres) use constraints::SetConstraints;
 pub(in crate::postgres) use copy::{Copy, CopyOption, CopySource, CopyTarget, CopyValue};
 pub(super) use lenient::is_lenient;
@@ -40,6 +42,7 @@ pub(in crate::postgres) enum Command {
     SetConstraints(SetConstraints),
     AlterSequence(Box<AlterSequence>),
     AlterRelation(Box<AlterRelation>),
+    AlterConstraint(Box<AlterConstraint>),
     Checkpoint,
     /// DROP INDEX CONCURRENTLY.
     DropConcurrently(Box<Statement>),
@@ -76,6 +79,7 @@ impl Command {
             Command::Reindex(reindex) => is_marked(&reindex.name.to_string()),
             Command::AlterSequence(alter) => alter.is_marked(),
             Command::AlterRelation(alter) => alter.is_marked(),
+            Command::AlterConstraint(alter) => alter.is_marked(),
             Command::Checkpoint | Command::Refused(_) => false,
         }
     }
@@ -166,6 +170,9 @@ fn parse_command(parser: &mut Parser<'_>) -> Parsing<Command> {
     }
     if let Some(copy) = copy::parse(parser)? {
         return Ok(Command::Copy(Box::new(copy)));
+    }
+    if let Some(alter) = alter_constraint::parse(parser)? {
+        return Ok(Command::AlterConstraint(Box::new(alter)));
     }
     if let Some(alter) = relation::parse(parser)? {
         return Ok(Command::AlterRelation(Box::new(alter)));
