@@ -152,7 +152,7 @@ impl Settings {
             Err(_) if is_custom(name) => {
                 return Ok((name.to_ascii_lowercase().into(), value.to_owned()));
             }
-            Err(error) => return Err(error),
+            Err(error) => return Err(changeable(name, error)),
         };
         let name = found.name;
         let why = match found.context {
@@ -179,7 +179,7 @@ impl Settings {
         let (name, default) = match known(name) {
             Ok(found) => (Cow::Borrowed(found.name), found.default.as_str()),
             Err(_) if is_custom(name) => (name.to_ascii_lowercase().into(), ""),
-            Err(error) => return Err(error),
+            Err(error) => return Err(changeable(name, error)),
         };
         let value = self.at_start.get(&name).map_or(default, String::as_str);
         let value = value.to_owned();
@@ -397,6 +397,17 @@ fn milliseconds(value: &str) -> Option<Duration> {
     };
     let millis = number.checked_mul(factor)?;
     (millis <= i32::MAX as u64).then(|| Duration::from_millis(millis))
+}
+
+/// Why there is no such setting to change: the application's own have names
+/// of a form.
+fn changeable(name: &str, unknown: Error) -> Error {
+    if !name.contains('.') {
+        return unknown;
+    }
+    let message = format!("invalid configuration parameter name \"{name}\"");
+    let detail = "Custom parameter names must be two or more simple identifiers separated by dots.";
+    Error::new(SqlState("42602"), message).detail(detail)
 }
 
 /// True for a name that no setting of PostgreSQL's could have.

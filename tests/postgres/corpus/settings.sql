@@ -107,3 +107,7 @@ SHOW superuser_reserved_connections;
 SHOW shared_buffers;
 SHOW max_connections;
 SHOW wal_level;
+SET custom."bad-guc" = 1;
+SHOW custom."bad-guc";
+RESET custom."bad-guc";
+SELECT set_config('a.b-c', '1', false);
