@@ -438,10 +438,7 @@ impl<'c> Collector<'c> {
         let table = self.engine.table(scan.table.id)?;
         let reads = &self.reader.run.reads;
         let found = match &scan.access {
-            Access::Sequential => {
-                reads.table(scan.table.id);
-                in_physical_order(scan, table, self.reader).into()
-            }
+            Access::Sequential => in_physical_order(scan, table, self.reader).into(),
             Access::Index {
                 index,
                 keys,
@@ -487,7 +484,6 @@ impl<'c> Collector<'c> {
         if let Some(hashed) = self.progress.hashed.get(&scan.slot) {
             return hashed.clone();
         }
-        self.reader.run.reads.table(scan.table.id);
         let mut hashed = Hashed::new();
         for found in in_physical_order(scan, table, self.reader) {
             let key: Vec<Value> = columns.iter().map(|c| found.2[*c].clone()).collect();
@@ -731,15 +727,18 @@ fn shown(
 fn in_physical_order(scan: &Scan, table: &Table, reader: &Reader<'_, '_>) -> Vec<Found> {
     let (clog, run): (_, &Execution<'_>) = (&reader.engine.clog, reader.run);
     let touched = &run.transaction.touched;
-    if table.heap.has_dead() {
-        run.reads.dead();
+    let noted = run.reads.table(scan.table.id);
+    if noted && table.heap.has_dead() {
+        run.reads.scanned_dead();
     }
     let mut found: Vec<Found> = table
         .heap
         .rows()
         .inspect(|(_, chain)| {
             touched.seq_tuples.add(chain.versions().len());
-            run.reads.scanned(chain, clog, &run.snapshot);
+            if noted {
+                run.reads.scanned(chain, clog, &run.snapshot);
+            }
         })
         .filter_map(|(id, chain)| Some((id, chain.visible(clog, &run.snapshot)?)))
         .map(|(id, version)| (id, version.tid, shown_row(scan, version)))

@@ -384,6 +384,7 @@ impl Mark {
         run.transaction.undo_to(run.shared, self.place);
         // What is begun again is done once.
         run.transaction.touched = self.touched;
+        run.reads.begin_again();
         let answer = call::perform(run, &call).await?;
         run.calls.answer(answer);
         Ok(true)

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use super::Target;
 use crate::postgres::storage::clog::{Clog, Snapshot, Xid};
-use crate::postgres::storage::heap::Chain;
+use crate::postgres::storage::heap::{Chain, Version};
 use crate::postgres::storage::table::TableId;
 
 /// One thing that was read.
@@ -21,7 +21,35 @@ pub(in crate::postgres) enum Read {
 /// What was read since the last look; nothing is noted unless that is on.
 #[derive(Debug, Default)]
 pub(in crate::postgres) struct Reads {
-    noted: Option<RefCell<Vec<Read>>>,
+    noted: Option<RefCell<Noted>>,
+}
+
+/// A statement that is made again looks at nothing twice: PostgreSQL's has
+/// stopped where it was.
+#[derive(Debug, Default)]
+struct Noted {
+    /// To be worked on.
+    fresh: Vec<Read>,
+    /// All that was read, but for the versions of a scan, and how much of it
+    /// this attempt has come by.
+    history: Vec<Read>,
+    at: usize,
+}
+
+impl Noted {
+    /// True if an earlier attempt has read it.
+    fn repeats(&mut self, read: Read) -> bool {
+        let next = self.history.get(self.at);
+        if next == Some(&read) {
+            self.at += 1;
+            return true;
+        }
+        if next.is_some() {
+            // From here on the attempts differ.
+            self.history.truncate(self.at);
+        }
+        self.history.last() == Some(&read)
+    }
 }
 
 impl Reads {
@@ -39,15 +67,30 @@ impl Reads {
     fn note(&self, read: Read) {
         if let Some(noted) = &self.noted {
             let mut noted = noted.borrow_mut();
-            if noted.last() != Some(&read) {
-                noted.push(read);
+            if !noted.repeats(read) {
+                noted.fresh.push(read);
+                noted.history.push(read);
+                noted.at = noted.history.len();
             }
         }
     }
 
-    /// A whole table is read.
-    pub(in crate::postgres) fn table(&self, table: TableId) {
+    /// The statement is made again from its start.
+    pub(in crate::postgres) fn begin_again(&self) {
+        if let Some(noted) = &self.noted {
+            noted.borrow_mut().at = 0;
+        }
+    }
+
+    /// A whole table is read: true if its versions are to be noted too.
+    pub(in crate::postgres) fn table(&self, table: TableId) -> bool {
+        let Some(noted) = &self.noted else {
+            return false;
+        };
+        let before = noted.borrow().at;
+        let known = noted.borrow().history.len();
         self.note(Read::Lock(Target::Relation(table)));
+        before >= known
     }
 
     /// Keys are looked up in an index.
@@ -57,10 +100,21 @@ impl Reads {
 
     /// A scan of a table looks at every version of a row.
     pub(in crate::postgres) fn scanned(&self, chain: &Chain, clog: &Clog, snapshot: &Snapshot) {
-        if self.are_noted() {
-            for version in chain.versions() {
-                let visible = version.visible(clog, snapshot);
-                self.version(version.xmin, version.xmax, visible);
+        for version in chain.versions() {
+            self.scanned_one(looked_at(version, clog, snapshot));
+        }
+    }
+
+    /// A scan looks at rows that are dead to all.
+    pub(in crate::postgres) fn scanned_dead(&self) {
+        self.scanned_one(Read::Version);
+    }
+
+    fn scanned_one(&self, read: Read) {
+        if let Some(noted) = &self.noted {
+            let fresh = &mut noted.borrow_mut().fresh;
+            if fresh.last() != Some(&read) {
+                fresh.push(read);
             }
         }
     }
@@ -77,9 +131,8 @@ impl Reads {
             return;
         }
         for version in chain.versions() {
-            let visible = version.visible(clog, snapshot);
-            self.version(version.xmin, version.xmax, visible);
-            if visible {
+            self.note(looked_at(version, clog, snapshot));
+            if version.visible(clog, snapshot) {
                 let own = clog.running(version.xmin) == Some(snapshot.top);
                 if !own {
                     self.note(Read::Lock(Target::Tuple(table, version.tid)));
@@ -89,22 +142,24 @@ impl Reads {
         }
     }
 
-    /// A scan looks at rows that are dead to all.
+    /// An index leads to rows that are dead to all.
     pub(in crate::postgres) fn dead(&self) {
         self.note(Read::Version);
-    }
-
-    fn version(&self, xmin: Xid, xmax: Xid, visible: bool) {
-        self.note(match (visible, xmax.is_some()) {
-            (false, _) => Read::ChangedBy(xmin),
-            (true, true) => Read::ChangedBy(xmax),
-            (true, false) => Read::Version,
-        });
     }
 
     /// What has been noted, to be worked on.
     pub(in crate::postgres) fn take(&self) -> Vec<Read> {
         let noted = self.noted.as_ref();
-        noted.map_or_else(Vec::new, |noted| std::mem::take(&mut *noted.borrow_mut()))
+        noted.map_or_else(Vec::new, |noted| {
+            std::mem::take(&mut noted.borrow_mut().fresh)
+        })
+    }
+}
+
+fn looked_at(version: &Version, clog: &Clog, snapshot: &Snapshot) -> Read {
+    match (version.visible(clog, snapshot), version.xmax.is_some()) {
+        (false, _) => Read::ChangedBy(version.xmin),
+        (true, true) => Read::ChangedBy(version.xmax),
+        (true, false) => Read::Version,
     }
 }

@@ -688,6 +688,22 @@ pub const SCHEDULES: &[(&str, &str)] = &[
         r: SELECT sku FROM stock WHERE price = 1 -> 40001
         ",
     ),
+    (
+        "what a scan has come by before it waits in a call is not looked at again",
+        "
+        h: BEGIN -> 0
+        h: SELECT pg_advisory_xact_lock(2) -> () 1
+        w: BEGIN ISOLATION LEVEL SERIALIZABLE -> 0
+        w: UPDATE stock SET price = 1 WHERE left_over % 2 = 0 -> 1
+        r: BEGIN ISOLATION LEVEL SERIALIZABLE -> 0
+        r: INSERT INTO stock VALUES ('d', 4) -> 1
+        r: SELECT sku FROM stock WHERE left_over > 1 AND pg_advisory_xact_lock(left_over) IS NOT NULL -> waits
+        w: COMMIT -> 0
+        h: COMMIT -> 0
+        r: ... SELECT sku FROM stock WHERE left_over > 1 AND pg_advisory_xact_lock(left_over) IS NOT NULL -> (b) (c) (d) 3
+        r: COMMIT -> 40001
+        ",
+    ),
 ];
 
 /// Where a real server lets two sessions go at once and the faster decides:

@@ -4,8 +4,8 @@ use sqlparser::ast::{Ident, ObjectName};
 use sqlparser::parser::Parser;
 
 use super::super::reserved::is_marked;
-use super::sequence::{after_name, object_name};
-use super::{Parsing, at_end, parse_name, peek_word, peek_words, take_word, take_words};
+use super::altered::{after_table, take_table};
+use super::{Parsing, at_end, parse_name, peek_words, take_word, take_words};
 
 /// Whether the check of a foreign key may be put off from now on, and is.
 #[derive(Debug, Clone)]
@@ -30,10 +30,7 @@ pub(super) fn parse(parser: &mut Parser<'_>) -> Parsing<Option<AlterConstraint>>
     if !is_next(parser) {
         return Ok(None);
     }
-    take_words(parser, &["alter", "table"]);
-    let if_exists = take_words(parser, &["if", "exists"]);
-    take_word(parser, "only");
-    let table = object_name(parser)?;
+    let (if_exists, table) = take_table(parser)?;
     take_words(parser, &["alter", "constraint"]);
     let name = parse_name(parser)?;
     let (mut deferrable, mut deferred) = (None, None);
@@ -65,15 +62,6 @@ pub(super) fn parse(parser: &mut Parser<'_>) -> Parsing<Option<AlterConstraint>>
 }
 
 fn is_next(parser: &Parser<'_>) -> bool {
-    if !peek_words(parser, 0, &["alter", "table"]) {
-        return false;
-    }
-    let mut at = 2;
-    if peek_words(parser, at, &["if", "exists"]) {
-        at += 2;
-    }
-    if peek_word(parser, at, "only") {
-        at += 1;
-    }
-    peek_words(parser, after_name(parser, at), &["alter", "constraint"])
+    let after = after_table(parser);
+    after.is_some_and(|at| peek_words(parser, at, &["alter", "constraint"]))
 }

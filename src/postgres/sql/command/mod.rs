@@ -3,6 +3,7 @@
 //! from the same tokens.
 
 mod alter_constraint;
+mod altered;
 mod concurrently;
 mod constraints;
 mod copy;

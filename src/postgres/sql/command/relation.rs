@@ -5,7 +5,7 @@ use sqlparser::ast::{Ident, ObjectName};
 use sqlparser::parser::Parser;
 
 use super::super::reserved::is_marked;
-use super::sequence::{after_name, object_name};
+use super::altered::{after_name, object_name};
 use super::{Parsing, parse_name, peek_word, peek_words, take_word, take_words};
 
 /// What is said of a relation.

@@ -6,6 +6,7 @@ use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
 
 use super::super::reserved::is_marked;
+use super::altered::{after_name, after_table, object_name, take_table};
 use super::{Parsing, at_end, parse_name, peek_word, peek_words, take_word, take_words};
 
 /// One of them.
@@ -84,10 +85,7 @@ pub(super) fn parse(parser: &mut Parser<'_>) -> Parsing<Option<AlterSequence>> {
         let if_exists = take_words(parser, &["if", "exists"]);
         (SequenceOf::Name(object_name(parser)?), if_exists)
     } else if is_of_column(parser) {
-        take_words(parser, &["alter", "table"]);
-        let if_exists = take_words(parser, &["if", "exists"]);
-        take_word(parser, "only");
-        let table = object_name(parser)?;
+        let (if_exists, table) = take_table(parser)?;
         take_word(parser, "alter");
         take_word(parser, "column");
         (SequenceOf::Column(table, parse_name(parser)?), if_exists)
@@ -123,17 +121,9 @@ pub(super) fn is_next(parser: &Parser<'_>) -> bool {
 
 /// True if options of an identity column's sequence are next.
 fn is_of_column(parser: &Parser<'_>) -> bool {
-    if !peek_words(parser, 0, &["alter", "table"]) {
+    let Some(mut at) = after_table(parser) else {
         return false;
-    }
-    let mut at = 2;
-    if peek_words(parser, at, &["if", "exists"]) {
-        at += 2;
-    }
-    if peek_word(parser, at, "only") {
-        at += 1;
-    }
-    at = after_name(parser, at);
+    };
     if !peek_word(parser, at, "alter") {
         return false;
     }
@@ -155,20 +145,6 @@ fn is_of_column(parser: &Parser<'_>) -> bool {
     ];
     let sets = |words: &[&str]| words.iter().any(|word| peek_word(parser, at + 1, word));
     peek_word(parser, at, "restart") || peek_word(parser, at, "set") && sets(&set)
-}
-
-pub(super) fn after_name(parser: &Parser<'_>, mut at: usize) -> usize {
-    while parser.peek_nth_token_ref(at + 1).token == Token::Period {
-        at += 2;
-    }
-    at + 1
-}
-
-pub(super) fn object_name(parser: &mut Parser<'_>) -> Parsing<ObjectName> {
-    if at_end(parser) {
-        return parser.expected_ref("a name", parser.peek_token_ref());
-    }
-    parser.parse_object_name(false)
 }
 
 fn option(parser: &mut Parser<'_>, of_column: bool) -> Parsing<SequenceOption> {
