@@ -85,9 +85,28 @@ struct ScanPlace {
 /// A walk through an index: the key at which it is.
 #[derive(Debug, Clone)]
 struct Ordered {
-    prefix: Key,
+    /// What its keys begin with, one after the other, the next one last.
+    prefixes: Vec<Key>,
     bounds: Bounds,
     at: Option<Box<[Value]>>,
+}
+
+/// Before the first of these prefixes, which stand in their order. Those with
+/// a NULL, which equals nothing, are not among them.
+fn open_ordered(mut prefixes: Vec<Key>, bounds: Bounds, direction: ScanDirection) -> ScanPlace {
+    if direction == ScanDirection::Forward {
+        prefixes.reverse();
+    }
+    let at = None;
+    let ordered = Ordered {
+        prefixes,
+        bounds,
+        at,
+    };
+    ScanPlace {
+        ordered: Some(Box::new(ordered)),
+        ..ScanPlace::default()
+    }
 }
 
 #[derive(Debug, Clone, Default)]
@@ -451,9 +470,9 @@ impl<'c> Collector<'c> {
                     // A bound that is NULL: nothing is within.
                     return Ok(ScanPlace::default());
                 };
-                let mut keys = self.keys(keys)?;
-                if direction.is_some() {
-                    return Ok(self.open_ordered(keys.drain(..).next(), bounds));
+                let keys = self.keys(keys)?;
+                if let Some(direction) = direction {
+                    return Ok(open_ordered(keys.into_vec(), bounds, *direction));
                 }
                 self.looked_up(scan, table, index, &keys, &bounds)
             }
@@ -566,21 +585,8 @@ impl<'c> Collector<'c> {
         shown(scan, found, ScanDirection::Forward)
     }
 
-    fn open_ordered(&self, prefix: Option<Key>, bounds: Bounds) -> ScanPlace {
-        // A key that is NULL equals nothing.
-        let ordered = prefix.map(|prefix| {
-            self.reader.run.transaction.touched.index_scans.add(1);
-            let at = None;
-            Box::new(Ordered { prefix, bounds, at })
-        });
-        ScanPlace {
-            ordered,
-            ..ScanPlace::default()
-        }
-    }
-
-    /// The rows of the next key within one prefix of an index, as it has them;
-    /// None after the last.
+    /// The rows of the next key within the prefixes of an index, as it has
+    /// them; None after the last.
     fn next_key(&self, scan: &Scan, at: &mut Ordered) -> Result<Option<SmallVec<[Found; 1]>>> {
         let Access::Index {
             index,
@@ -596,17 +602,25 @@ impl<'c> Collector<'c> {
         let width = table.def.indexes[index].keys.len();
         let entries = &table.indexes[index];
         let backward = direction == ScanDirection::Backward;
-        let (next, dead) = entries.next(width, &at.prefix, low, high, at.at.as_deref(), backward);
-        if dead {
-            self.reader.run.reads.dead();
+        while let Some(prefix) = at.prefixes.last() {
+            if at.at.is_none() {
+                self.reader.run.transaction.touched.index_scans.add(1);
+            }
+            let last = at.at.as_deref();
+            let (next, dead) = entries.next(width, prefix, low, high, last, backward);
+            if dead {
+                self.reader.run.reads.dead();
+            }
+            if let Some((key, postings)) = next {
+                at.at = Some(key.into());
+                let visible = |id| Some((id, self.visible(table, index, id, key)?));
+                let found = postings.rows().filter_map(visible).collect();
+                return Ok(Some(shown(scan, found, direction)));
+            }
+            at.prefixes.pop();
+            at.at = None;
         }
-        let Some((key, postings)) = next else {
-            return Ok(None);
-        };
-        at.at = Some(key.into());
-        let visible = |id| Some((id, self.visible(table, index, id, key)?));
-        let found = postings.rows().filter_map(visible).collect();
-        Ok(Some(shown(scan, found, direction)))
+        Ok(None)
     }
 
     /// The version of a row that the snapshot sees, if it has the key: the

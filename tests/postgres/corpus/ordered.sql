@@ -54,3 +54,18 @@ ROLLBACK;
 SELECT id FROM o ORDER BY id LIMIT 2;
 DELETE FROM o WHERE id = (SELECT id FROM o ORDER BY id LIMIT 1) RETURNING id;
 INSERT INTO o SELECT id + 100, a, b FROM o ORDER BY id DESC LIMIT 2 RETURNING id;
+-- A list of values, in the order of an index.
+CREATE TABLE listed (id int PRIMARY KEY, v int, w text);
+INSERT INTO listed SELECT g, g % 5, 'w' || g FROM generate_series(1, 40) g;
+CREATE INDEX listed_v ON listed (v, id);
+SELECT id FROM listed WHERE id IN (30, 7, 12, 7, NULL, 99) ORDER BY id LIMIT 3;
+SELECT id FROM listed WHERE id IN (30, 7, 12, 7) ORDER BY id DESC LIMIT 3;
+SELECT id FROM listed WHERE id = ANY (ARRAY[30, 7, 12]) ORDER BY id OFFSET 1 LIMIT 1;
+SELECT v, id FROM listed WHERE v IN (3, 1) AND id > 10 ORDER BY v, id LIMIT 9;
+SELECT v, id FROM listed WHERE v IN (3, 1) ORDER BY v DESC, id DESC LIMIT 9;
+SELECT v, id FROM listed WHERE v IN (3, 1) ORDER BY v, id DESC LIMIT 9;
+SELECT id FROM listed WHERE v IN (3, 1) ORDER BY id LIMIT 9;
+SELECT id FROM listed WHERE v IN (3, 1) AND id IN (3, 8, 1, 6) ORDER BY v, id LIMIT 9;
+SELECT id FROM listed WHERE id IN (NULL) ORDER BY id LIMIT 9;
+SELECT id FROM listed WHERE id IN (12, 7) ORDER BY id LIMIT 1 FOR UPDATE;
+DROP TABLE listed;

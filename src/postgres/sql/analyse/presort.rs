@@ -3,8 +3,9 @@
 //!
 //! As PostgreSQL has it, an index serves if the columns before those of ORDER
 //! BY are fixed by equality, and ORDER BY goes through the next ones all up or
-//! all down, NULLs where the index has them. An index that fixes more columns
-//! is better than one that sorts.
+//! all down, NULLs where the index has them. A list of values for
+//! the first column is gone through in their order. An index that fixes more
+//! columns is better than one that sorts.
 
 use super::join::{at_slot, covers, index_keys};
 use crate::postgres::sql::expr::Expr;
@@ -32,7 +33,8 @@ fn ordered(scan: &Scan, order: &[SortKey], known: u64) -> Option<Access> {
         Access::Index { index, keys, .. } => {
             let fixed = keys.first().map_or(0, Vec::len);
             let def = &scan.table.indexes[*index];
-            (fixed, def.unique && fixed == def.keys.len())
+            let one = keys.len() == 1 && def.unique && fixed == def.keys.len();
+            (fixed, one)
         }
         _ => (0, false),
     };
@@ -44,11 +46,14 @@ fn ordered(scan: &Scan, order: &[SortKey], known: u64) -> Option<Access> {
         .filter(|(_, def)| covers(def, scan.slot, &conditions))
         .find_map(|(index, def)| {
             let (keys, range) = index_keys(def, scan.slot, &conditions, known);
-            let [prefix] = keys.as_slice() else {
-                return None;
+            let columns = keys.first()?.len();
+            let same = match keys.len() {
+                1 => columns,
+                _ if columns == 1 => 0,
+                _ => return None,
             };
-            let direction = direction(def, scan.slot, prefix.len(), order)?;
-            (prefix.len() >= fixed).then_some(Access::Index {
+            let direction = direction(def, scan.slot, same, order)?;
+            (columns >= fixed).then_some(Access::Index {
                 index,
                 keys,
                 range,
