@@ -30,13 +30,14 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use self::foreign_key::References;
+use self::reader::Reader;
 use super::cost::{ROUND, Touched};
 use super::engine::{Engine, Shared};
 use super::error::{Error, Result};
 use super::locks::{Indexes, LockMode, LockTag, Pid, Request, WaitId, WaitLimits, wait};
 use super::options::Bug;
 use super::settings::Settings;
-use super::sql::{Action, Calls, CteBody, Plan};
+use super::sql::{Action, Calls, CteBody, Plan, Query};
 use super::ssi::{Read, Reads};
 use super::storage::clog::{Snapshot, Xid};
 use super::storage::heap::RowId;
@@ -411,11 +412,27 @@ async fn run_ctes(run: &mut Execution<'_>, plan: &Plan) -> Result<()> {
     run.begin(plan.ctes.len());
     for (index, cte) in plan.ctes.iter().enumerate() {
         if cte.read {
-            let rows = run_cte(run, index, &cte.body).await?;
+            let enough = rows_enough(run, plan, index)?;
+            let rows = run_cte(run, index, &cte.body, enough).await?;
             run.set_cte(index, rows);
         }
     }
     Ok(())
+}
+
+/// How many rows of the last query of WITH are enough: a LIMIT over it and
+/// nothing else ends a recursion that has no end of its own.
+fn rows_enough(run: &Execution<'_>, plan: &Plan, index: usize) -> Result<usize> {
+    let Action::Select(Query::Select(select)) = &plan.action else {
+        return Ok(usize::MAX);
+    };
+    let is_last = index + 1 == plan.ctes.len();
+    if !is_last || !select.passes_on(index) {
+        return Ok(usize::MAX);
+    }
+    let engine = run.shared.lock();
+    let (offset, limit) = query::bounds(&Reader::new(run, &engine), select, &[])?;
+    Ok(offset.saturating_add(limit))
 }
 
 async fn run_action(run: &mut Execution<'_>, action: &Action) -> Result<Outcome> {
@@ -427,7 +444,12 @@ async fn run_action(run: &mut Execution<'_>, action: &Action) -> Result<Outcome>
     }
 }
 
-async fn run_cte(run: &mut Execution<'_>, index: usize, body: &CteBody) -> Result<Vec<Row>> {
+async fn run_cte(
+    run: &mut Execution<'_>,
+    index: usize,
+    body: &CteBody,
+    enough: usize,
+) -> Result<Vec<Row>> {
     let recursion = match body {
         CteBody::Action(action) => return Ok(run_action(run, action).await?.rows),
         CteBody::Recursive(recursion) => recursion,
@@ -439,6 +461,9 @@ async fn run_cte(run: &mut Execution<'_>, index: usize, body: &CteBody) -> Resul
         let Some(working) = rounds.next(found.rows) else {
             return Ok(rounds.result);
         };
+        if rounds.result.len() >= enough {
+            return Ok(rounds.result);
+        }
         run.transaction.touched.effort.spend(ROUND)?;
         run.set_cte(index, working);
         work = &recursion.step;

@@ -492,6 +492,20 @@ impl Select {
     pub(in crate::postgres) fn streams(&self) -> bool {
         self.is_plain() && (self.order.is_empty() || self.presorted)
     }
+
+    /// True if each row of a query of WITH makes one of its own, and it reads
+    /// nothing else.
+    pub(in crate::postgres) fn passes_on(&self, cte: usize) -> bool {
+        let Some(Node::Rows(source)) = &self.from else {
+            return false;
+        };
+        let mut reads_more = false;
+        self.visit_select(&mut |expr| {
+            reads_more |= expr.any(&mut |part| matches!(part, Expr::Subquery(..)));
+        });
+        let streams = self.streams() && !self.with_ties && self.filter.is_empty();
+        source.rows == Rows::Cte(cte) && source.filter.is_empty() && streams && !reads_more
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]
