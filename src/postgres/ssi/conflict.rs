@@ -186,7 +186,7 @@ impl Ssi {
                 return Err(failure("identification as a pivot, during write"));
             }
             if writer.prepared.is_some() {
-                let pivot = writer.xid.map_or(0, |xid| xid.0);
+                let pivot = writer.xids.first().map_or(0, |xid| xid.0);
                 return Err(failure(&format!(
                     "conflict out to pivot {pivot}, during read"
                 )));

@@ -41,8 +41,9 @@ struct Seq(u64);
 #[derive(Debug)]
 struct Sxact {
     pid: Pid,
-    /// Its id, once it has one by which it can be found.
-    xid: Option<Xid>,
+    /// Its id, once it has one by which it can be found, and then those of its
+    /// subtransactions.
+    xids: Vec<Xid>,
     snapshot: Csn,
     /// The newest commit that its snapshot sees.
     last_commit_before: Seq,
@@ -141,7 +142,7 @@ impl Ssi {
             id,
             Sxact {
                 pid,
-                xid: None,
+                xids: Vec::new(),
                 snapshot,
                 last_commit_before: self.last_commit,
                 prepared: None,
@@ -170,7 +171,7 @@ impl Ssi {
     /// The transaction has got an id.
     pub(super) fn register(&mut self, id: SxactId, xid: Xid) {
         if let Some(sxact) = self.sxacts.get_mut(&id) {
-            sxact.xid = Some(xid);
+            sxact.xids.push(xid);
             self.by_xid.insert(xid, id);
         }
     }
@@ -230,8 +231,11 @@ impl Ssi {
     /// The transaction, with its subtransactions, has committed.
     pub(super) fn commit(&mut self, id: SxactId, subxids: &[Xid]) {
         let seq = self.next_seq();
-        for xid in subxids {
-            self.register(id, *xid);
+        let sxact = self.sxacts.get(&id);
+        if sxact.is_some_and(|sxact| !sxact.xids.is_empty()) {
+            for xid in subxids {
+                self.register(id, *xid);
+            }
         }
         if let Some(me) = self.sxacts.get_mut(&id) {
             me.committed = Some(seq);
@@ -381,7 +385,7 @@ impl Ssi {
                 reader.out_conflicts.remove(&id);
             }
         }
-        if let Some(xid) = &sxact.xid {
+        for xid in &sxact.xids {
             self.by_xid.remove(xid);
         }
     }

@@ -704,6 +704,20 @@ pub const SCHEDULES: &[(&str, &str)] = &[
         r: COMMIT -> 40001
         ",
     ),
+    (
+        "a transaction is not found any more by any of its ids once nobody overlaps it",
+        "
+        w: BEGIN ISOLATION LEVEL SERIALIZABLE -> 0
+        w: INSERT INTO stock VALUES ('d', 4) -> 1
+        w: SAVEPOINT t -> 0
+        w: UPDATE stock SET price = 1 WHERE sku = 'b' -> 1
+        w: COMMIT -> 0
+        r: BEGIN ISOLATION LEVEL SERIALIZABLE -> 0
+        r: DELETE FROM stock WHERE sku = 'd' -> 1
+        r: SELECT sku FROM stock ORDER BY sku -> (a) (b) (c) 3
+        r: COMMIT -> 0
+        ",
+    ),
 ];
 
 /// Where a real server lets two sessions go at once and the faster decides:
