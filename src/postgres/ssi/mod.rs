@@ -20,6 +20,9 @@ mod target;
 use std::collections::{BTreeMap, BTreeSet};
 use std::task::Waker;
 
+use indexmap::IndexSet;
+use rustc_hash::FxBuildHasher;
+
 use super::error::{Error, Result, SqlState};
 use super::locks::Pid;
 use super::storage::clog::{Clog, Csn, Status, Xid};
@@ -30,8 +33,10 @@ pub(super) use target::Target;
 use target::Targets;
 
 /// A serializable transaction's number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct SxactId(u64);
+
+type Conflicts = IndexSet<SxactId, FxBuildHasher>;
 
 /// The order of commits, and of the decisions to commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -58,9 +63,10 @@ struct Sxact {
     wrote: bool,
     /// The first commit among those that it has a conflict out to.
     earliest_out: Option<Seq>,
-    /// Who overwrote what it read, and who read what it overwrote.
-    out_conflicts: BTreeSet<SxactId>,
-    in_conflicts: BTreeSet<SxactId>,
+    /// Who overwrote what it read, and who read what it overwrote, in the order
+    /// in which that came out: the first of several pivots is the one to fail.
+    out_conflicts: Conflicts,
+    in_conflicts: Conflicts,
     /// For a reader: the writers that may yet make its snapshot unsafe. For a
     /// writer: those readers.
     possibly_unsafe: BTreeSet<SxactId>,
@@ -152,8 +158,8 @@ impl Ssi {
                 declared_read_only: read_only,
                 wrote: false,
                 earliest_out: None,
-                out_conflicts: BTreeSet::new(),
-                in_conflicts: BTreeSet::new(),
+                out_conflicts: Conflicts::default(),
+                in_conflicts: Conflicts::default(),
                 possibly_unsafe,
                 safety: Safety::Open,
                 waits: false,
@@ -285,10 +291,10 @@ impl Ssi {
 
     fn drop_conflict(&mut self, reader: SxactId, writer: SxactId) {
         if let Some(reader) = self.sxacts.get_mut(&reader) {
-            reader.out_conflicts.remove(&writer);
+            reader.out_conflicts.shift_remove(&writer);
         }
         if let Some(writer) = self.sxacts.get_mut(&writer) {
-            writer.in_conflicts.remove(&reader);
+            writer.in_conflicts.shift_remove(&reader);
         }
     }
 
@@ -377,12 +383,12 @@ impl Ssi {
         };
         for writer in &sxact.out_conflicts {
             if let Some(writer) = self.sxacts.get_mut(writer) {
-                writer.in_conflicts.remove(&id);
+                writer.in_conflicts.shift_remove(&id);
             }
         }
         for reader in &sxact.in_conflicts {
             if let Some(reader) = self.sxacts.get_mut(reader) {
-                reader.out_conflicts.remove(&id);
+                reader.out_conflicts.shift_remove(&id);
             }
         }
         for xid in &sxact.xids {

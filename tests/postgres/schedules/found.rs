@@ -718,6 +718,22 @@ pub const SCHEDULES: &[(&str, &str)] = &[
         r: COMMIT -> 0
         ",
     ),
+    (
+        "of two pivots the one that came into conflict first is to fail",
+        "
+        d: BEGIN ISOLATION LEVEL SERIALIZABLE -> 0
+        d: DELETE FROM stock WHERE sku = 'b' -> 1
+        p: BEGIN ISOLATION LEVEL SERIALIZABLE -> 0
+        p: UPDATE stock SET price = 9 WHERE sku = 'c' -> 1
+        q: BEGIN ISOLATION LEVEL SERIALIZABLE -> 0
+        q: UPDATE stock SET price = 8 WHERE sku = 'a' -> 1
+        q: SELECT count(*) FROM stock -> (3) 1
+        p: SELECT count(*) FROM stock -> (3) 1
+        d: COMMIT -> 0
+        p: SELECT sku FROM stock WHERE sku = 'c' -> (c) 1
+        q: SELECT sku FROM stock WHERE sku = 'a' -> 40001
+        ",
+    ),
 ];
 
 /// Where a real server lets two sessions go at once and the faster decides:
