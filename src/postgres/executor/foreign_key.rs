@@ -187,8 +187,12 @@ async fn look_after(
     shared: &Shared,
     transaction: &mut Transaction,
     settings: &mut Settings,
-    events: Vec<Event>,
+    mut events: Vec<Event>,
 ) -> Result<()> {
+    if !events.is_empty() {
+        let engine = shared.lock();
+        events.retain(|event| event.is_kept(&engine));
+    }
     if events.is_empty() {
         return Ok(());
     }
@@ -204,6 +208,13 @@ async fn look_after(
 }
 
 impl Event {
+    /// False if the foreign key was dropped meanwhile.
+    fn is_kept(&self, engine: &Engine) -> bool {
+        let child = engine.catalog.table(self.child);
+        let mut keys = child.iter().flat_map(|child| &child.def.foreign_keys);
+        keys.any(|key| key.id == self.key.id)
+    }
+
     /// True unless the transaction looks after it at its end.
     fn is_due(&self, transaction: &Transaction) -> bool {
         !transaction.timing.is_deferred(self.child, &self.key)
