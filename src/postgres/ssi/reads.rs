@@ -37,18 +37,22 @@ struct Noted {
 }
 
 impl Noted {
-    /// True if an earlier attempt has read it.
-    fn repeats(&mut self, read: Read) -> bool {
-        let next = self.history.get(self.at);
-        if next == Some(&read) {
-            self.at += 1;
-            return true;
+    fn note(&mut self, read: Read) {
+        if self.fresh.last() != Some(&read) {
+            self.fresh.push(read);
         }
-        if next.is_some() {
+    }
+
+    /// True if an earlier attempt has read it at this point.
+    fn repeats(&mut self, read: Read) -> bool {
+        let repeats = self.history.get(self.at) == Some(&read);
+        if !repeats {
             // From here on the attempts differ.
             self.history.truncate(self.at);
+            self.history.push(read);
         }
-        self.history.last() == Some(&read)
+        self.at += 1;
+        repeats
     }
 }
 
@@ -64,15 +68,17 @@ impl Reads {
         self.noted.is_some()
     }
 
-    fn note(&self, read: Read) {
-        if let Some(noted) = &self.noted {
-            let mut noted = noted.borrow_mut();
-            if !noted.repeats(read) {
-                noted.fresh.push(read);
-                noted.history.push(read);
-                noted.at = noted.history.len();
-            }
+    /// True if it has come to be noted now.
+    fn note(&self, read: Read) -> bool {
+        let Some(noted) = &self.noted else {
+            return false;
+        };
+        let mut noted = noted.borrow_mut();
+        let new = !noted.repeats(read);
+        if new {
+            noted.note(read);
         }
+        new
     }
 
     /// The statement is made again from its start.
@@ -84,13 +90,7 @@ impl Reads {
 
     /// A whole table is read: true if its versions are to be noted too.
     pub(in crate::postgres) fn table(&self, table: TableId) -> bool {
-        let Some(noted) = &self.noted else {
-            return false;
-        };
-        let before = noted.borrow().at;
-        let known = noted.borrow().history.len();
-        self.note(Read::Lock(Target::Relation(table)));
-        before >= known
+        self.note(Read::Lock(Target::Relation(table)))
     }
 
     /// Keys are looked up in an index.
@@ -112,10 +112,7 @@ impl Reads {
 
     fn scanned_one(&self, read: Read) {
         if let Some(noted) = &self.noted {
-            let fresh = &mut noted.borrow_mut().fresh;
-            if fresh.last() != Some(&read) {
-                fresh.push(read);
-            }
+            noted.borrow_mut().note(read);
         }
     }
 
