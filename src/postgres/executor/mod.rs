@@ -227,7 +227,12 @@ impl Execution<'_> {
             let step = {
                 let mut engine = self.shared.lock();
                 let step = work.step(self, &mut engine);
-                self.settle_reads(&mut engine)?;
+                let settled = self.settle_reads(&mut engine);
+                if settled.is_err() {
+                    // Whoever is to fail makes no more calls.
+                    self.calls.take_pending();
+                }
+                settled?;
                 step?
             };
             match step {

@@ -734,6 +734,18 @@ pub const SCHEDULES: &[(&str, &str)] = &[
         q: SELECT sku FROM stock WHERE sku = 'a' -> 40001
         ",
     ),
+    (
+        "who is to fail is told in the scan before the first call",
+        "
+        r: BEGIN ISOLATION LEVEL SERIALIZABLE -> 0
+        r: SELECT sku FROM stock WHERE left_over > 0 -> (a) (b) (c) 3
+        d: BEGIN ISOLATION LEVEL SERIALIZABLE -> 0
+        d: DELETE FROM stock WHERE left_over = 1 -> 1
+        r: UPDATE stock SET price = 1 WHERE sku = 'c' -> 1
+        r: COMMIT -> 0
+        d: SELECT sku FROM stock WHERE left_over > 0 AND pg_advisory_xact_lock(left_over) IS NOT NULL -> 40001
+        ",
+    ),
 ];
 
 /// Where a real server lets two sessions go at once and the faster decides:
