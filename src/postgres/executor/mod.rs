@@ -417,8 +417,7 @@ async fn run_ctes(run: &mut Execution<'_>, plan: &Plan) -> Result<()> {
     run.begin(plan.ctes.len());
     for (index, cte) in plan.ctes.iter().enumerate() {
         if cte.read {
-            let enough = rows_enough(run, plan, index)?;
-            let rows = run_cte(run, index, &cte.body, enough).await?;
+            let rows = run_cte(run, plan, index, &cte.body).await?;
             run.set_cte(index, rows);
         }
     }
@@ -451,14 +450,15 @@ async fn run_action(run: &mut Execution<'_>, action: &Action) -> Result<Outcome>
 
 async fn run_cte(
     run: &mut Execution<'_>,
+    plan: &Plan,
     index: usize,
     body: &CteBody,
-    enough: usize,
 ) -> Result<Vec<Row>> {
     let recursion = match body {
         CteBody::Action(action) => return Ok(run_action(run, action).await?.rows),
         CteBody::Recursive(recursion) => recursion,
     };
+    let enough = rows_enough(run, plan, index)?;
     let mut rounds = query::Rounds::new(recursion);
     let mut work = &recursion.first;
     loop {

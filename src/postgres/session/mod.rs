@@ -405,6 +405,14 @@ impl Session {
         }
     }
 
+    /// The same for an ALTER that sqlparser does not know, with its snapshot.
+    async fn begin_altering(&mut self) -> Result<(&Arc<Shared>, &mut Transaction, &mut Settings)> {
+        self.ensure_transaction()?;
+        let (shared, transaction, settings) = self.in_transaction()?;
+        transaction.begin_snapshot(shared).await;
+        Ok((shared, transaction, settings))
+    }
+
     async fn run_utility(&mut self, command: &Command) -> Result<Answer> {
         let (statement, concurrently) = match command {
             Command::Sql(statement) => {
@@ -429,24 +437,18 @@ impl Session {
             Command::Copy(_) => return Err(Error::unsupported("COPY here")),
             Command::SetConstraints(command) => return self.set_constraints(command).await,
             Command::AlterSequence(alter) => {
-                self.ensure_transaction()?;
-                let (shared, transaction, settings) = self.in_transaction()?;
-                transaction.begin_snapshot(shared).await;
+                let (shared, transaction, settings) = self.begin_altering().await?;
                 let altered = executor::alter_sequence(shared, transaction, settings, alter);
                 return Ok(altered.await?.into());
             }
             Command::AlterRelation(alter) => {
-                self.ensure_transaction()?;
-                let (shared, transaction, settings) = self.in_transaction()?;
-                transaction.begin_snapshot(shared).await;
+                let (shared, transaction, settings) = self.begin_altering().await?;
                 let altered = executor::alter_relation(shared, transaction, settings, alter);
                 return Ok(altered.await?.into());
             }
             Command::AlterConstraint(alter) => {
-                self.ensure_transaction()?;
                 let in_use = self.portals.opened();
-                let (shared, transaction, settings) = self.in_transaction()?;
-                transaction.begin_snapshot(shared).await;
+                let (shared, transaction, settings) = self.begin_altering().await?;
                 let altered =
                     executor::alter_constraint(shared, transaction, settings, &in_use, alter);
                 return Ok(altered.await?.into());
