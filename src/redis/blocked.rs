@@ -21,7 +21,7 @@ use indexmap::IndexSet;
 use rustc_hash::FxBuildHasher;
 
 use super::client::{Client, ClientId};
-use super::engine::Context;
+use super::context::Context;
 use super::reply::Reply;
 use super::values::Kind;
 use crate::rt::Label;

@@ -11,22 +11,25 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::acl::Called;
-use super::blocked::{Attempt, Ticket, Waiter};
-use super::bug::Bug;
+use super::blocked::Attempt;
 use super::client::{Client, ClientId, Waiting};
 use super::commands::{self, Command, Flags, Handler};
+use super::context::{Caller, Context};
+use super::dispatch;
 use super::eviction::EvictionPolicy;
 use super::gate;
 use super::keyspace::Keyspace;
 use super::observer::{Moment, Observer};
 use super::persistence::{self, Aof, Mounted, Persistence, Store};
-use super::propagation::{Unit, call};
+use super::propagation::Unit;
 use super::replication::HistoryId;
-use super::reply::{Reply, Resp};
-use super::scripts::{Permit, Progress, Scripts};
+use super::reply::Reply;
+use super::scripts::{Progress, Scripts};
 use super::sentinel::Sentinel;
 use super::state::ServerState;
 use super::transaction::Queued;
+use super::unblock::{self, unblock};
+use super::unfinished::Unfinished;
 use super::{Options, wall_clock_ms};
 use crate::rt::{self, Instant, Label};
 
@@ -41,62 +44,6 @@ pub(super) struct Engine {
     pub(super) fsync_time: Duration,
     /// Until then it answers that it is loading.
     loads_until: Option<Instant>,
-}
-
-/// A command whose script is not over.
-#[derive(Debug)]
-struct Unfinished {
-    client: ClientId,
-    command: &'static Command,
-    args: Vec<Bytes>,
-    began: Instant,
-    /// From when on others are told that the server is busy; none is never.
-    busy_at: Option<Instant>,
-}
-
-/// The clock of a command that is applied, not asked for: nothing has expired.
-const APPLYING: i64 = i64::MIN;
-
-/// How often a client looks again that a failover holds back.
-const FAILOVER_PERIOD: Duration = Duration::from_secs(3600);
-
-/// What a command works on; in boxes, so that a script can take all of it
-/// along at the cost of three pointers.
-pub(super) struct Context<'a> {
-    pub(super) keyspace: &'a mut Box<Keyspace>,
-    /// Clients, channels, settings.
-    pub(super) server: &'a mut Box<ServerState>,
-    pub(super) client: &'a mut Box<Client>,
-    /// The clock by which keys expire: read before the command, and inside a
-    /// script before the script.
-    pub(super) now: i64,
-    pub(super) caller: Caller,
-}
-
-impl<'a> Context<'a> {
-    /// Of a command that a client calls now.
-    fn of_client(
-        keyspace: &'a mut Box<Keyspace>,
-        server: &'a mut Box<ServerState>,
-        client: &'a mut Box<Client>,
-    ) -> Context<'a> {
-        Context {
-            keyspace,
-            server,
-            client,
-            now: wall_clock_ms(),
-            caller: Caller::Client,
-        }
-    }
-}
-
-/// Who runs a command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Caller {
-    /// A client, which can wait.
-    Client,
-    /// A script.
-    Script,
 }
 
 /// What becomes of a request.
@@ -217,25 +164,8 @@ impl Engine {
     /// done.
     pub(super) fn apply(&mut self, client: &mut Box<Client>, args: &[Bytes]) {
         let args: Vec<&[u8]> = args.iter().map(|arg| &arg[..]).collect();
-        let Ok(command) = commands::resolve(&args) else {
-            return;
-        };
-        let mut context = Context {
-            keyspace: &mut self.keyspace,
-            server: &mut self.server,
-            client,
-            now: APPLYING,
-            caller: Caller::Script,
-        };
-        context.keyspace.quiet = true;
-        match command.handler {
-            Handler::Script(run) => {
-                let scripts = &mut self.scripts;
-                call(&mut context, &args, |c| drop(run(c, scripts, &args)));
-            }
-            _ => drop(run_now(command, &mut context, &args)),
-        }
-        self.keyspace.quiet = false;
+        let mut context = Context::of_the_past(&mut self.keyspace, &mut self.server, client);
+        dispatch::apply(&mut context, &mut self.scripts, &args);
     }
 
     /// Whether there is room for one more client.
@@ -302,7 +232,7 @@ impl Engine {
                 return Executed::Done;
             }
         };
-        if let Some(until) = self.postponed(client, flags) {
+        if let Some(until) = gate::holds_back(&self.keyspace, client, flags) {
             return Executed::Postponed(until);
         }
         client.active_at = wall_clock_ms();
@@ -380,16 +310,8 @@ impl Engine {
         if self.is_out_of_memory(client, flags) {
             return Some(Reply::OUT_OF_MEMORY);
         }
-        let restricted = client.resp == Resp::V2 && client.subscribes();
-        if restricted && !flags.has(Flags::WHILE_SUBSCRIBED) {
-            return Some(Reply::error_from(
-                format!(
-                    "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT \
-                     / RESET are allowed in this context",
-                    command.name
-                )
-                .into(),
-            ));
+        if let Some(refusal) = gate::while_subscribed(client, command, flags) {
+            return Some(refusal);
         }
         let script = self.scripts.paused();
         let script = script.filter(|_| !flags.has(Flags::ALLOW_BUSY));
@@ -429,21 +351,6 @@ impl Engine {
         }
     }
 
-    /// Until when CLIENT PAUSE or a failover holds the command back.
-    fn postponed(&mut self, client: &Client, flags: Flags) -> Option<Instant> {
-        let pause = self.keyspace.paused();
-        let fails_over = self.keyspace.propagation.replication.failover.is_some();
-        if pause.is_none() && !fails_over {
-            return None;
-        }
-        let writes = Flags::WRITE.and(Flags::MAY_REPLICATE);
-        let all = pause.is_some_and(|pause| !pause.writes_only);
-        let held = all || gate::any_has(client, flags, writes);
-        // A failover has no end that is known: who is held is woken by it.
-        let until = pause.map_or_else(|| rt::now() + FAILOVER_PERIOD, |pause| pause.until);
-        held.then_some(until)
-    }
-
     fn run(&mut self, client: &mut Box<Client>, command: &'static Command, args: &[&[u8]]) {
         let now = client.active_at;
         let mut context = Context {
@@ -453,7 +360,7 @@ impl Engine {
             now,
             caller: Caller::Client,
         };
-        let attempt = attempt(&mut context, &mut self.scripts, command, args);
+        let attempt = dispatch::attempt(&mut context, &mut self.scripts, command, args);
         if self.server.config.slow_after_us == 0 && matches!(attempt, Attempt::Done(_)) {
             self.server.note_time(client, command, args, Duration::ZERO);
         }
@@ -502,15 +409,14 @@ impl Engine {
                     .scripts
                     .paused()
                     .map_or(rt::now(), |script| script.began);
-                let patience = u64::try_from(self.server.config.busy_after_ms).ok();
-                let patience = patience.filter(|ms| *ms > 0).map(Duration::from_millis);
-                self.unfinished = Some(Unfinished {
-                    client: client.id,
+                let patience_ms = self.server.config.busy_after_ms;
+                self.unfinished = Some(Unfinished::new(
+                    client.id,
                     command,
-                    args: args.iter().map(|arg| Bytes::copy_from_slice(arg)).collect(),
+                    args,
                     began,
-                    busy_at: patience.map(|patience| began + patience),
-                });
+                    patience_ms,
+                ));
             }
         }
     }
@@ -563,9 +469,7 @@ impl Engine {
     /// Whether a script lets nobody do anything, and until when; none is until
     /// it is over.
     pub(super) fn stands_still(&self) -> Option<Option<Instant>> {
-        let busy_at = self.unfinished.as_ref()?.busy_at;
-        let is_busy = busy_at.is_some_and(|busy_at| busy_at <= rt::now());
-        (!is_busy).then_some(busy_at)
+        self.unfinished.as_ref()?.stands_still()
     }
 
     /// Whether the server still loads its data.
@@ -577,59 +481,9 @@ impl Engine {
         loads
     }
 
-    /// Answers clients that wait for keys which became ready. Their commands
-    /// can make other keys ready.
+    /// Answers clients that wait for what has come about.
     pub(super) fn serve_blocked(&mut self) {
-        for ticket in self.keyspace.blocked.take_waiting_for_replicas() {
-            self.serve(ticket, b"");
-        }
-        while self.keyspace.blocked.is_anything_ready() {
-            for place in self.keyspace.blocked.take_ready() {
-                let was_there = self.keyspace.holds(place.0, &place.1);
-                for ticket in self.keyspace.blocked.waiting_for(&place) {
-                    let served = self.serve(ticket, &place.1);
-                    if served && was_there && !self.keyspace.holds(place.0, &place.1) {
-                        break;
-                    }
-                }
-            }
-        }
-    }
-
-    /// Tries a waiting command again; true if it was answered.
-    fn serve(&mut self, ticket: Ticket, key: &[u8]) -> bool {
-        let Some(waiter) = self.keyspace.blocked.waiter(ticket) else {
-            return false;
-        };
-        let Waiter { client, run, .. } = *waiter;
-        let args = waiter.args.clone();
-        let args: Vec<&[u8]> = args.iter().map(|arg| &arg[..]).collect();
-        let Some(mut client) = self.server.clients.take(client) else {
-            return false;
-        };
-        self.keyspace.lookups.counted = false;
-        let tracking = &mut self.keyspace.tracking;
-        tracking.writer = Some(client.id);
-        let caller = tracking.current.replace(client.id);
-        let mut context = Context::of_client(&mut self.keyspace, &mut self.server, &mut client);
-        let attempt = call(&mut context, &args, |context| {
-            run(context, &args, Some(key))
-        });
-        self.keyspace.propagation.flush(Unit::Whole);
-        self.server.publish_events(&mut self.keyspace, &mut client);
-        let served = matches!(attempt, Attempt::Done(_));
-        if let Attempt::Done(reply) = attempt {
-            if let Some(command) = commands::find(&args) {
-                self.server.counts.failed_late(command.name, &reply);
-                self.server
-                    .note_time(&client, command, &args, Duration::ZERO);
-            }
-            unblock(&mut self.keyspace, &mut client, &reply);
-        }
-        self.server.tell_later(&mut self.keyspace, &mut client);
-        self.keyspace.tracking.current = caller;
-        self.server.clients.put_back(client);
-        served
+        unblock::serve_ready(&mut self.keyspace, &mut self.server);
     }
 
     /// Removes the keys whose deadline has passed.
@@ -674,253 +528,4 @@ impl Engine {
             unblock(&mut self.keyspace, client, &Reply::NullArray);
         }
     }
-}
-
-/// Answers a blocked client; false if it is not blocked.
-pub(super) fn unblock(keyspace: &mut Keyspace, client: &mut Client, reply: &Reply) -> bool {
-    let waiting = client.blocked.take();
-    let waiter = waiting.and_then(|waiting| keyspace.blocked.remove(waiting.ticket));
-    if let Some(waiter) = &waiter {
-        match reply {
-            Reply::NullArray if waiter.is_for_replicas() => {
-                let replication = &keyspace.propagation.replication;
-                let count = replication.acknowledged(client.write_offset);
-                client.answer(&Reply::count(count), waiter.label);
-            }
-            reply => client.answer(reply, waiter.label),
-        }
-        client.wake.notify_one();
-    }
-    waiter.is_some()
-}
-
-/// Runs a command for a client, which waits if it has to. It is monitored once
-/// it has run, but for what runs scripts: that comes before what they call.
-fn attempt(
-    context: &mut Context<'_>,
-    scripts: &mut Scripts,
-    command: &'static Command,
-    args: &[&[u8]],
-) -> Attempt {
-    begin(context, command, args);
-    declare_keys(context, command, args);
-    if command.flags.has(Flags::SKIP_MONITOR) && matches!(command.handler, Handler::Script(_)) {
-        context
-            .server
-            .show_at_once(context.client, command, args, false);
-    }
-    let attempt = dispatch(context, scripts, command, args);
-    remember_reads(context, command, args);
-    if !matches!(attempt, Attempt::Unfinished) {
-        context.server.show(context.client, command, args, false);
-    }
-    attempt
-}
-
-fn dispatch(
-    context: &mut Context<'_>,
-    scripts: &mut Scripts,
-    command: &'static Command,
-    args: &[&[u8]],
-) -> Attempt {
-    Attempt::Done(match command.handler {
-        Handler::Plain(run) => call(context, args, |context| run(context, args)),
-        Handler::Blocking(run) => match call(context, args, |c| run(c, args, None)) {
-            Attempt::Wait(wait) if context.client.deny_blocking => wait.otherwise,
-            attempt => return attempt,
-        },
-        Handler::Script(run) => {
-            assert!(
-                !context.keyspace.planted(Bug::PanicHoldingLock),
-                "planted: a script met a locked keyspace"
-            );
-            return match command.flags.has(Flags::WRITE) {
-                true => call(context, args, |context| run(context, scripts, args)),
-                // What a script or a transaction does is called one by one.
-                false => run(context, scripts, args),
-            };
-        }
-        Handler::Container(_) => Reply::SYNTAX,
-    })
-}
-
-fn begin(context: &mut Context<'_>, command: &Command, args: &[&[u8]]) {
-    let reads = Flags::READONLY.and(Flags::READS);
-    context.keyspace.lookups.counted = command.flags.has(reads);
-    let is_client = context.caller == Caller::Client;
-    context.keyspace.tracking.writer = is_client.then_some(context.client.id);
-    forget_stale_keys(context, command, args);
-}
-
-/// Notes the keys of a command that runs a script, if its client tracks: they
-/// count as read once the script has called anything that reads.
-fn declare_keys(context: &mut Context<'_>, command: &Command, args: &[&[u8]]) {
-    let tracking = &mut context.keyspace.tracking;
-    if matches!(command.handler, Handler::Script(_)) && tracking.mode(context.client.id).is_some() {
-        let keys = commands::keys_of(command, args).unwrap_or_default();
-        let keys = keys.into_iter().map(Bytes::copy_from_slice);
-        tracking.declared = keys.collect();
-    }
-}
-
-/// Notes what a client that tracks has read.
-fn remember_reads(context: &mut Context<'_>, command: &Command, args: &[&[u8]]) {
-    let (tracking, client) = (&mut context.keyspace.tracking, context.client.id);
-    if !command.flags.has(Flags::READONLY) || !tracking.remembers(client) {
-        return;
-    }
-    match (context.caller, command.handler) {
-        (Caller::Client, Handler::Script(_)) => {}
-        (Caller::Script, _) => tracking.remember_declared(client),
-        (Caller::Client, _) => {
-            for key in commands::keys_of(command, args).unwrap_or_default() {
-                tracking.remember(client, key);
-            }
-        }
-    }
-}
-
-/// A replica hides a key past its deadline and keeps it; but where its own
-/// clients may write, a write finds it gone.
-fn forget_stale_keys(context: &mut Context<'_>, command: &Command, args: &[&[u8]]) {
-    let is_replica = context.keyspace.propagation.replication.is_replica();
-    if !is_replica || context.is_applying() || !command.flags.has(Flags::WRITE) {
-        return;
-    }
-    for key in commands::keys_of(command, args).unwrap_or_default() {
-        let database = context.client.database;
-        context
-            .keyspace
-            .expire_before_write(database, key, context.now);
-    }
-}
-
-/// Runs a command of a transaction.
-pub(super) fn execute_queued(
-    context: &mut Context<'_>,
-    scripts: &mut Scripts,
-    queued: &Queued,
-) -> Attempt {
-    let args: Vec<&[u8]> = queued.args.iter().map(|arg| &arg[..]).collect();
-    context.now = wall_clock_ms();
-    let Context {
-        keyspace,
-        server,
-        client,
-        ..
-    } = context;
-    match server.denied(
-        keyspace,
-        client,
-        queued.command,
-        &args,
-        Called::InTransaction,
-    ) {
-        Some(denied) => Attempt::Done(denied.since_queued()),
-        None => attempt(context, scripts, queued.command, &args),
-    }
-}
-
-impl Context<'_> {
-    /// Whether the command comes from a disk or a primary, and not from a
-    /// client.
-    pub(super) fn is_applying(&self) -> bool {
-        self.now == APPLYING
-    }
-}
-
-/// Runs one command of a script: as a client would, less what scripts may not
-/// do, with the words that Redis has for it. `wrote` says whether the script
-/// has written: then it goes on to its end, whatever becomes of the server.
-pub(super) fn execute_in_script(
-    context: &mut Context<'_>,
-    permit: Permit,
-    wrote: &mut bool,
-    args: &[&[u8]],
-) -> Reply {
-    let command = match allowed_in_script(context, permit, *wrote, args) {
-        Ok(command) => command,
-        Err(reply) => {
-            let name = commands::find(args).map(|command| command.name);
-            context.server.counts.refused(name, &reply);
-            return reply;
-        }
-    };
-    *wrote |= command.flags.has(Flags::WRITE);
-    if context.keyspace.planted(Bug::ExpiryNotFrozenInScript) {
-        context.now = wall_clock_ms();
-    }
-    debug_assert!(!command.flags.has(Flags::NO_SCRIPT));
-    let reply = run_now(command, context, args);
-    remember_reads(context, command, args);
-    context.server.show(context.client, command, args, true);
-    context.server.counts.ran(command.name, &reply);
-    reply
-}
-
-/// Runs a command for somebody who cannot wait.
-fn run_now(command: &Command, context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
-    begin(context, command, args);
-    match command.handler {
-        Handler::Plain(run) => call(context, args, |context| run(context, args)),
-        Handler::Blocking(run) => match call(context, args, |c| run(c, args, None)) {
-            Attempt::Done(reply) => reply,
-            Attempt::Wait(wait) => wait.otherwise,
-            Attempt::Unfinished => Reply::SYNTAX,
-        },
-        Handler::Script(_) | Handler::Container(_) => Reply::SYNTAX,
-    }
-}
-
-fn allowed_in_script(
-    context: &mut Context<'_>,
-    permit: Permit,
-    wrote: bool,
-    args: &[&[u8]],
-) -> Result<&'static Command, Reply> {
-    let command =
-        commands::find(args).ok_or(Reply::error("ERR Unknown Redis command called from script"))?;
-    if !command.accepts(args.len()) {
-        return Err(Reply::error(
-            "ERR Wrong number of args calling Redis command from script",
-        ));
-    }
-    let flags = command.flags;
-    let runs = matches!(command.handler, Handler::Plain(_) | Handler::Blocking(_));
-    if !runs || flags.has(Flags::NO_SCRIPT) {
-        return Err(Reply::error(
-            "ERR This Redis command is not allowed from script",
-        ));
-    }
-    if gate::is_stale(context.keyspace, context.server) && !flags.has(Flags::STALE) {
-        return Err(Reply::error(
-            "ERR Can not execute the command on a stale replica",
-        ));
-    }
-    let Context {
-        keyspace,
-        server,
-        client,
-        ..
-    } = context;
-    if let Some(denied) = server.denied(keyspace, client, command, args, Called::InScript) {
-        return Err(denied.in_script());
-    }
-    if permit.read_only && flags.has(Flags::WRITE.and(Flags::MAY_REPLICATE)) {
-        return Err(Reply::error(
-            "ERR Write commands are not allowed from read-only scripts.",
-        ));
-    }
-    if flags.has(Flags::WRITE)
-        && !wrote
-        && !context.is_applying()
-        && let Some(refusal) = gate::of_writes(context.keyspace, context.server)
-    {
-        return Err(refusal);
-    }
-    let is_full = context.keyspace.full_at.is_some() && !permit.ignores_memory;
-    if is_full && !wrote && flags.has(Flags::DENY_OOM) {
-        return Err(Reply::OUT_OF_MEMORY);
-    }
-    Ok(command)
 }

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 
-use super::engine::Context;
+use super::context::Context;
 use super::tracking::Stale;
 
 /// Kinds of events, as letters of `notify-keyspace-events`.

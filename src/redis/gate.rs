@@ -1,12 +1,15 @@
-//! What a server refuses for the state that it is in.
+//! What a server refuses, or holds back, for the state that it is in.
+
+use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::client::Client;
 use super::commands::{self, Command, Flags};
 use super::keyspace::Keyspace;
-use super::reply::Reply;
+use super::reply::{Reply, Resp};
 use super::state::ServerState;
+use crate::rt::{self, Instant};
 
 const NO_REPLICAS: Reply = Reply::error("NOREPLICAS Not enough good replicas to write.");
 const READ_ONLY: Reply = Reply::error("READONLY You can't write against a read only replica.");
@@ -14,6 +17,9 @@ pub(super) const PRIMARY_DOWN: Reply = Reply::error(
     "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
 );
 const NOT_FOR_REPLICAS: Reply = Reply::error("ERR Replica can't interact with the keyspace");
+
+/// How often a client looks again that a failover holds back.
+const FAILOVER_PERIOD: Duration = Duration::from_secs(3600);
 
 /// Whether a command of such flags, or any that its EXEC would run, has one
 /// of these.
@@ -66,6 +72,36 @@ pub(super) fn by_role(
     let replicas = &keyspace.propagation.replication.replicas;
     let follows = !replicas.is_empty() && replicas.contains_key(&client.id);
     (follows && flags.has(touches)).then_some(NOT_FOR_REPLICAS)
+}
+
+/// Why a client that is subscribed may not call a command.
+pub(super) fn while_subscribed(client: &Client, command: &Command, flags: Flags) -> Option<Reply> {
+    let restricted = client.resp == Resp::V2 && client.subscribes();
+    (restricted && !flags.has(Flags::WHILE_SUBSCRIBED)).then(|| {
+        Reply::error_from(
+            format!(
+                "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT \
+                 / RESET are allowed in this context",
+                command.name
+            )
+            .into(),
+        )
+    })
+}
+
+/// Until when CLIENT PAUSE or a failover holds a command of such flags back.
+pub(super) fn holds_back(keyspace: &Keyspace, client: &Client, flags: Flags) -> Option<Instant> {
+    let pause = keyspace.paused();
+    let fails_over = keyspace.propagation.replication.failover.is_some();
+    if pause.is_none() && !fails_over {
+        return None;
+    }
+    let writes = Flags::WRITE.and(Flags::MAY_REPLICATE);
+    let all = pause.is_some_and(|pause| !pause.writes_only);
+    let held = all || any_has(client, flags, writes);
+    // A failover has no end that is known: who is held is woken by it.
+    let until = pause.map_or_else(|| rt::now() + FAILOVER_PERIOD, |pause| pause.until);
+    held.then_some(until)
 }
 
 /// What a refusal does to a transaction: EXEC will be refused too, and an

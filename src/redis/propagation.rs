@@ -33,7 +33,7 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::engine::Context;
+use super::context::Context;
 use super::persistence::Aof;
 use super::replication::Replication;
 use super::reply;

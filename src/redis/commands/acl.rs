@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::args::{answer, is};
 use super::{CATEGORIES, Command, Flags, Handler::Container, Handler::Plain, command, every, find};
 use crate::redis::acl::{DEFAULT, Denied, Entry, Selector, User, has_spaces};
-use crate::redis::engine::Context;
+use crate::redis::context::Context;
 use crate::redis::number::integer_argument;
 use crate::redis::reply::Reply;
 use crate::redis::wall_clock_ms;

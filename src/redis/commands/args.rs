@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::redis::engine::Context;
+use crate::redis::context::Context;
 use crate::redis::events::Class;
 use crate::redis::number::{parse_double, parse_integer};
 use crate::redis::reply::{Reply, Resp};

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::args::{answer, is};
 use super::{Command, Flags, Handler::Plain, command};
-use crate::redis::engine::Context;
+use crate::redis::context::Context;
 use crate::redis::events::Class;
 use crate::redis::keyspace::Deadline;
 use crate::redis::number::{integer_argument, parse_integer};

@@ -8,13 +8,14 @@ use super::tracking::{caching, getredir, redirection, tracking, trackinginfo};
 use super::{Command, Flags, Handler::Container, Handler::Plain, command};
 use crate::redis::acl::DEFAULT;
 use crate::redis::client::{Client, Replies};
-use crate::redis::engine::{Context, unblock};
+use crate::redis::context::Context;
 use crate::redis::keyspace::Keyspace;
 use crate::redis::number::{integer_argument, parse_integer};
 use crate::redis::pause::Pause;
 use crate::redis::replication::{Primary, Replication};
 use crate::redis::reply::Reply;
 use crate::redis::state::ServerState;
+use crate::redis::unblock::unblock;
 use crate::redis::wall_clock_ms;
 use crate::rt;
 

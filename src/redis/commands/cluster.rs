@@ -1,7 +1,7 @@
 //! CLUSTER and its kin, on a server that is not in cluster mode.
 
 use super::{Command, Flags, Handler::Container, Handler::Plain, command};
-use crate::redis::engine::Context;
+use crate::redis::context::Context;
 use crate::redis::reply::Reply;
 
 const ANY: Flags = Flags::FAST.and(Flags::LOADING).and(Flags::STALE);

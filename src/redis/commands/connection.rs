@@ -7,7 +7,7 @@ use super::{Command, Flags, Handler::Plain, command};
 use crate::redis::VERSION;
 use crate::redis::acl::{Called, DEFAULT};
 use crate::redis::client::Replies;
-use crate::redis::engine::Context;
+use crate::redis::context::Context;
 use crate::redis::keyspace::DATABASES;
 use crate::redis::number::parse_integer;
 use crate::redis::reply::{Reply, Resp};

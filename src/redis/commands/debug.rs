@@ -1,7 +1,7 @@
 //! DEBUG and MODULE, which a server allows nobody unless it is started so.
 
 use super::{Command, Flags, Handler::Container, Handler::Plain, command};
-use crate::redis::engine::Context;
+use crate::redis::context::Context;
 use crate::redis::reply::Reply;
 
 const ANY: Flags = Flags::LOADING.and(Flags::STALE);

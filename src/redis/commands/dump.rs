@@ -2,7 +2,7 @@
 
 use super::args::{answer, is};
 use super::{Command, Flags, Handler::Plain, command};
-use crate::redis::engine::Context;
+use crate::redis::context::Context;
 use crate::redis::events::Class;
 use crate::redis::eviction::Usage;
 use crate::redis::keyspace::Deadline;

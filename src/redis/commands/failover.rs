@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::args::{answer, is};
 use super::{Command, Flags, Handler::Plain, command};
-use crate::redis::engine::Context;
+use crate::redis::context::Context;
 use crate::redis::number::integer_argument;
 use crate::redis::replication::{Failover, Stage};
 use crate::redis::reply::Reply;

@@ -7,7 +7,7 @@ use super::scripting::{KILL, RUN, RUN_READ_ONLY, count_keys};
 use super::{Command, Flags, Handler::Container, Handler::Plain, Handler::Script, command};
 use crate::redis::blocked::Attempt;
 use crate::redis::bug::Bug;
-use crate::redis::engine::Context;
+use crate::redis::context::Context;
 use crate::redis::glob;
 use crate::redis::number::parse_integer;
 use crate::redis::rdb;

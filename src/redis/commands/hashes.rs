@@ -6,7 +6,7 @@ use super::args::{answer, is, negatable, pairs};
 use super::random;
 use super::scan::{self, Scan};
 use super::{Command, Flags, Handler::Plain, command};
-use crate::redis::engine::Context;
+use crate::redis::context::Context;
 use crate::redis::events::Class;
 use crate::redis::long_double::LongDouble;
 use crate::redis::number::{integer_argument, parse_integer};

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::args::{answer, is};
 use super::{Command, Flags, Handler::Plain, command};
-use crate::redis::engine::Context;
+use crate::redis::context::Context;
 use crate::redis::events::Class;
 use crate::redis::hyperloglog::{self, HyperLogLog, Registers, Run};
 use crate::redis::keyspace::Deadline;

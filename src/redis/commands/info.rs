@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use super::{Command, Flags, Handler::Plain, command};
 use crate::redis::VERSION;
 use crate::redis::config::Config;
-use crate::redis::engine::Context;
+use crate::redis::context::Context;
 use crate::redis::keyspace::DATABASES;
 use crate::redis::replication::{HistoryId, LinkState, Primary, Stage, Stream};
 use crate::redis::reply::Reply;

@@ -3,7 +3,7 @@
 use super::args::{answer, bulk, is};
 use super::catalogue::Facts;
 use super::{Command, facts, find, migrate};
-use crate::redis::engine::Context;
+use crate::redis::context::Context;
 use crate::redis::number::parse_integer;
 use crate::redis::reply::Reply;
 

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::args::{answer, is};
 use super::scan::{self, Scan};
 use super::{Command, Flags, Handler::Plain, command, random};
-use crate::redis::engine::Context;
+use crate::redis::context::Context;
 use crate::redis::events::Class;
 use crate::redis::glob;
 use crate::redis::keyspace::Entry;

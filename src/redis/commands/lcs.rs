@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::args::{answer, is};
 use super::{Command, Flags, Handler::Plain, command};
-use crate::redis::engine::Context;
+use crate::redis::context::Context;
 use crate::redis::number::integer_argument;
 use crate::redis::reply::Reply;
 use crate::redis::wire::BULK_MAX;

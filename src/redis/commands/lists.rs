@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::args::{answer, at_least, bulk, is, negatable, positive, span, timeout_seconds};
 use super::{Command, Flags, Handler::Blocking, Handler::Plain, command};
 use crate::redis::blocked::{Attempt, Wait};
-use crate::redis::engine::Context;
+use crate::redis::context::Context;
 use crate::redis::events::Class;
 use crate::redis::number::integer_argument;
 use crate::redis::reply::Reply;

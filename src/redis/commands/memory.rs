@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::args::is;
 use super::{Command, Flags, Handler::Container, Handler::Plain, command};
-use crate::redis::engine::Context;
+use crate::redis::context::Context;
 use crate::redis::keyspace::DATABASES;
 use crate::redis::memory;
 use crate::redis::number::integer_argument;

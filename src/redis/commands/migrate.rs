@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::args::{answer, is};
 use super::{Command, Flags, Handler::Plain, command};
-use crate::redis::engine::Context;
+use crate::redis::context::Context;
 use crate::redis::number::integer_argument;
 use crate::redis::reply::Reply;
 

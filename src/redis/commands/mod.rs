@@ -53,7 +53,7 @@ use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
 use super::blocked::{Attempt, BlockingHandler};
-use super::engine::Context;
+use super::context::Context;
 use super::reply::Reply;
 use super::scripts::Scripts;
 use crate::rt::Label;

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::args::answer;
 use super::{Command, Flags, Handler::Container, Handler::Plain, by_full_name, command, every};
-use crate::redis::engine::Context;
+use crate::redis::context::Context;
 use crate::redis::number::parse_integer;
 use crate::redis::reply::Reply;
 use crate::redis::slow_log::Entry;

@@ -1,7 +1,7 @@
 //! OBJECT: how a value is kept.
 
 use super::{Command, Flags, Handler::Container, Handler::Plain, command};
-use crate::redis::engine::Context;
+use crate::redis::context::Context;
 use crate::redis::eviction::Order;
 use crate::redis::number::parse_integer;
 use crate::redis::reply::Reply;

@@ -5,7 +5,7 @@
 //! later.
 
 use super::{Command, Flags, Handler::Plain, command};
-use crate::redis::engine::Context;
+use crate::redis::context::Context;
 use crate::redis::reply::Reply;
 
 const ADMIN: Flags = Flags::ADMIN

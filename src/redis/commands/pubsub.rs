@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{Command, Flags, Handler::Container, Handler::Plain, command};
-use crate::redis::engine::Context;
+use crate::redis::context::Context;
 use crate::redis::glob;
 use crate::redis::pubsub::Kind;
 use crate::redis::reply::Reply;

@@ -5,11 +5,12 @@ use super::{Command, Flags, Handler::Blocking, Handler::Plain, command};
 use crate::redis::blocked::{Attempt, Wait};
 use crate::redis::bug::Bug;
 use crate::redis::client::ClientId;
-use crate::redis::engine::{Context, unblock};
+use crate::redis::context::Context;
 use crate::redis::number::integer_argument;
 use crate::redis::observer::Moment;
 use crate::redis::replication::{HistoryId, Stage};
 use crate::redis::reply::Reply;
+use crate::redis::unblock::unblock;
 
 const ADMIN: Flags = Flags::ADMIN.and(Flags::NO_SCRIPT);
 const FOLLOW: Flags = ADMIN.and(Flags::STALE);

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::args::is;
-use crate::redis::engine::Context;
+use crate::redis::context::Context;
 use crate::redis::glob;
 use crate::redis::number::integer_argument;
 use crate::redis::reply::Reply;

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::{Command, Flags, Handler::Container, Handler::Plain, Handler::Script, command};
 use crate::redis::blocked::Attempt;
 use crate::redis::bug::Bug;
-use crate::redis::engine::Context;
+use crate::redis::context::Context;
 use crate::redis::number::integer_argument;
 use crate::redis::reply::Reply;
 use crate::redis::scripts::{Compiled, Invocation, Kind, Progress, Scripts};

@@ -8,7 +8,7 @@ use super::{
     find,
 };
 use crate::redis::VERSION;
-use crate::redis::engine::Context;
+use crate::redis::context::Context;
 use crate::redis::glob;
 use crate::redis::number::integer_argument;
 use crate::redis::reply::Reply;

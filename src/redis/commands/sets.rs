@@ -3,7 +3,7 @@
 use super::args::{answer, at_least, is, negatable, positive};
 use super::scan::{self, Scan};
 use super::{Command, Flags, Handler::Plain, command, random};
-use crate::redis::engine::Context;
+use crate::redis::context::Context;
 use crate::redis::events::Class;
 use crate::redis::keyspace::Deadline;
 use crate::redis::reply::Reply;

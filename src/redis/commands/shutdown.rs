@@ -6,7 +6,7 @@
 use super::args::is;
 use super::{Command, Flags, Handler::Script, command};
 use crate::redis::blocked::Attempt;
-use crate::redis::engine::Context;
+use crate::redis::context::Context;
 use crate::redis::reply::Reply;
 use crate::redis::scripts::Scripts;
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::args::{answer, is};
 use super::{Command, Flags, Handler::Plain, command, find};
-use crate::redis::engine::{Caller, Context};
+use crate::redis::context::{Caller, Context};
 use crate::redis::events::Class;
 use crate::redis::number::{integer_argument, parse_double, parse_double_loosely};
 use crate::redis::reply::Reply;

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::args::{answer, span};
 use super::{Command, Flags, Handler::Plain, command};
 use crate::redis::bug::Bug;
-use crate::redis::engine::Context;
+use crate::redis::context::Context;
 use crate::redis::events::Class;
 use crate::redis::keyspace::Deadline;
 use crate::redis::long_double::LongDouble;

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::args::is;
 use crate::redis::client::ClientId;
-use crate::redis::engine::Context;
+use crate::redis::context::Context;
 use crate::redis::number::integer_argument;
 use crate::redis::reply::Reply;
 use crate::redis::tracking::Mode;

@@ -6,7 +6,8 @@
 
 use super::{Command, Flags, Handler::Plain, Handler::Script, command};
 use crate::redis::blocked::Attempt;
-use crate::redis::engine::{Context, execute_queued};
+use crate::redis::context::Context;
+use crate::redis::dispatch::execute_queued;
 use crate::redis::reply::Reply;
 use crate::redis::scripts::Scripts;
 use crate::redis::transaction::{Queued, Transaction};

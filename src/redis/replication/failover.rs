@@ -13,7 +13,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::Replication;
 use super::primary::Replica;
 use crate::redis::Shared;
-use crate::redis::engine::{Context, Engine};
+use crate::redis::context::Context;
+use crate::redis::engine::Engine;
 use crate::rt::{self, Instant};
 
 /// A failover under way.

@@ -2,7 +2,7 @@
 //! it before one runs.
 
 use crate::redis::commands::Flags;
-use crate::redis::engine::Context;
+use crate::redis::context::Context;
 use crate::redis::gate;
 use crate::redis::reply::Reply;
 

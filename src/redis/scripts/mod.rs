@@ -35,7 +35,7 @@ use mlua::Value;
 use rustc_hash::FxBuildHasher;
 
 use super::commands::Rest;
-use super::engine::Context;
+use super::context::Context;
 use super::observer::{Outcome, ScriptRun};
 use super::reply::Reply;
 use crate::rt::{self, Instant};

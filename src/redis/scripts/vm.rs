@@ -16,7 +16,7 @@ use super::functions;
 use super::host::{self, Host, Left, Raised, Session, Tick};
 use super::words::{self, Words};
 use super::{Compiled, Invocation, Kind, bytecode, libraries};
-use crate::redis::engine::Context;
+use crate::redis::context::Context;
 use crate::redis::reply::{Reply, Resp};
 
 /// Everything that is easier said in Lua: the globals, their protection, the

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::args::{answer, double, is};
 use super::{Command, Flags, Handler::Plain, command};
-use crate::redis::engine::Context;
+use crate::redis::context::Context;
 use crate::redis::geo::Position;
 use crate::redis::reply::Reply;
 use crate::redis::values::SortedSet;

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{coordinates, distance, position, unit};
 use crate::redis::commands::args::{answer, double, is};
-use crate::redis::engine::Context;
+use crate::redis::context::Context;
 use crate::redis::events::Class;
 use crate::redis::geo::{Position, Shape};
 use crate::redis::number::integer_argument;

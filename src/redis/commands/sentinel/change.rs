@@ -1,7 +1,7 @@
 //! SENTINEL's subcommands that change what is watched, and how.
 
 use super::{primary, sentinel};
-use crate::redis::engine::Context;
+use crate::redis::context::Context;
 use crate::redis::number::{integer_argument, parse_integer};
 use crate::redis::reply::Reply;
 use crate::redis::sentinel::{Address, Monitor};

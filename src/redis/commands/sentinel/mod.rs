@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::args::answer;
 use super::{Command, Flags, Handler::Container, Handler::Plain, command};
-use crate::redis::engine::Context;
+use crate::redis::context::Context;
 use crate::redis::number::integer_argument;
 use crate::redis::reply::Reply;
 use crate::redis::sentinel::{Address, Instance, Primary, Sentinel, describe};

@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use super::scored;
 use crate::redis::commands::args::{answer, at_least, is, pairs};
-use crate::redis::engine::Context;
+use crate::redis::context::Context;
 use crate::redis::events::Class;
 use crate::redis::number::{integer_argument, parse_double};
 use crate::redis::reply::Reply;

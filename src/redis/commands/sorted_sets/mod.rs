@@ -7,7 +7,7 @@ mod range;
 use super::args::{answer, double, is, negatable, pairs};
 use super::scan::{self, Scan};
 use super::{Command, Flags, Handler::Blocking, Handler::Plain, command, random};
-use crate::redis::engine::Context;
+use crate::redis::context::Context;
 use crate::redis::events::Class;
 use crate::redis::number::format_double;
 use crate::redis::reply::Reply;

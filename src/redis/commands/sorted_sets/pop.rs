@@ -3,7 +3,7 @@
 use super::scored;
 use crate::redis::blocked::{Attempt, Wait};
 use crate::redis::commands::args::{answer, at_least, bulk, is, pairs, positive, timeout_seconds};
-use crate::redis::engine::Context;
+use crate::redis::context::Context;
 use crate::redis::events::Class;
 use crate::redis::reply::{Reply, Resp};
 use crate::redis::values::{Edit, SortedSet};

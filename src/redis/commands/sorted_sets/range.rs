@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::scored;
 use crate::redis::commands::args::{answer, is, pairs, span};
-use crate::redis::engine::Context;
+use crate::redis::context::Context;
 use crate::redis::events::Class;
 use crate::redis::number::{integer_argument, parse_double_loosely};
 use crate::redis::reply::Reply;

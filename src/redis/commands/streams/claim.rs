@@ -2,7 +2,7 @@
 
 use super::{entry_reply, id, id_reply, no_group, range_start};
 use crate::redis::commands::args::{answer, is};
-use crate::redis::engine::Context;
+use crate::redis::context::Context;
 use crate::redis::number::parse_integer;
 use crate::redis::reply::Reply;
 use crate::redis::values::{Pending, Stream, StreamId};

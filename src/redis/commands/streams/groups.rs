@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{bound, id, ids, no_group};
 use crate::redis::commands::args::{answer, is};
-use crate::redis::engine::Context;
+use crate::redis::context::Context;
 use crate::redis::events::Class;
 use crate::redis::number::integer_argument;
 use crate::redis::reply::Reply;

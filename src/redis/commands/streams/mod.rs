@@ -11,7 +11,7 @@ mod read;
 use bytes::Bytes;
 
 use super::{Command, Flags, Handler::Blocking, Handler::Container, Handler::Plain, command};
-use crate::redis::engine::Context;
+use crate::redis::context::Context;
 use crate::redis::reply::Reply;
 use crate::redis::values::{Edit, Entry, Group, Kind, Stream, StreamId};
 

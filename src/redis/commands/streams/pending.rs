@@ -2,7 +2,7 @@
 
 use super::{id_reply, name_reply, no_group, number, range_end, range_start};
 use crate::redis::commands::args::{answer, is};
-use crate::redis::engine::Context;
+use crate::redis::context::Context;
 use crate::redis::number::integer_argument;
 use crate::redis::reply::Reply;
 use crate::redis::values::{Group, StreamId};

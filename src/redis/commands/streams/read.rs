@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{entry_reply, id, id_reply, no_group};
 use crate::redis::blocked::{Attempt, Wait};
 use crate::redis::commands::args::{is, timeout_milliseconds};
-use crate::redis::engine::{Caller, Context};
+use crate::redis::context::{Caller, Context};
 use crate::redis::number::integer_argument;
 use crate::redis::reply::{Reply, Resp};
 use crate::redis::values::{Edit, Entry, Pending, Stream, StreamId};
