@@ -152,7 +152,6 @@ impl Options {
             }
             "maxmemory" => {
                 let bytes = config::parse_memory(value);
-                let bytes = bytes.and_then(|bytes| u64::try_from(bytes).ok());
                 self.maxmemory = bytes.ok_or("write a number of bytes, such as 64mb")?;
             }
             "maxmemory_policy" => {

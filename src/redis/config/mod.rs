@@ -6,16 +6,18 @@
 
 mod output_limits;
 mod parameters;
+mod values;
 
 use std::collections::BTreeMap;
 
 use super::events::Class;
 use super::eviction::Limit;
-use super::number::{parse_double, parse_integer};
 use super::values::Compact;
 use super::wire::BULK_MAX;
 pub(super) use output_limits::{Class as OutputClass, OutputLimit, OutputLimits};
 use parameters::PARAMETERS;
+use values::Kind;
+pub(super) use values::parse_memory;
 
 /// One parameter.
 #[derive(Debug)]
@@ -25,18 +27,6 @@ pub(super) struct Parameter {
     kind: Kind,
     default: &'static str,
     modifiable: bool,
-}
-
-/// What a parameter takes.
-#[derive(Debug, Clone, Copy)]
-enum Kind {
-    Bool,
-    Integer(i64, i64),
-    /// Bytes, with an optional unit.
-    Memory(i64, i64),
-    MemoryOrPercent,
-    OneOf(&'static [&'static str]),
-    Text,
 }
 
 /// The settings of a server.
@@ -135,10 +125,23 @@ pub(super) enum Refused {
 
 /// The parameter of that name or alias, in any case.
 fn find(name: &str) -> Option<&'static Parameter> {
-    PARAMETERS.iter().find(|parameter| {
-        parameter.name.eq_ignore_ascii_case(name)
-            || !parameter.alias.is_empty() && parameter.alias.eq_ignore_ascii_case(name)
-    })
+    PARAMETERS
+        .iter()
+        .find(|parameter| parameter.name.eq_ignore_ascii_case(name) || parameter.is_alias(name))
+}
+
+impl Parameter {
+    fn is_alias(&self, name: &str) -> bool {
+        !self.alias.is_empty() && self.alias.eq_ignore_ascii_case(name)
+    }
+
+    /// Its name or its alias, whichever that is.
+    fn called(&self, name: &str) -> &'static str {
+        match self.is_alias(name) {
+            true => self.alias,
+            false => self.name,
+        }
+    }
 }
 
 impl Config {
@@ -173,7 +176,7 @@ impl Config {
     }
 
     fn size(&self, name: &str) -> usize {
-        usize::try_from(self.integer(name)).unwrap_or(0)
+        self.text(name).parse().unwrap_or(0)
     }
 
     /// Sets all, or none and says which one was wrong.
@@ -197,12 +200,13 @@ impl Config {
             }
             checked.push((parameter, String::new()));
         }
-        for ((parameter, written), (_, value)) in checked.iter_mut().zip(settings) {
+        for ((parameter, written), (name, value)) in checked.iter_mut().zip(settings) {
             let checked = match parameter.name {
                 OUTPUT_LIMITS => self.merged_output_limits(value),
                 _ => parameter.check(value),
             };
-            *written = checked.map_err(|why| Refused::Because(parameter.name.to_owned(), why))?;
+            let name = parameter.called(name);
+            *written = checked.map_err(|why| Refused::Because(name.to_owned(), why))?;
         }
         for (parameter, written) in checked {
             self.changed.insert(parameter.name, written);
@@ -257,119 +261,6 @@ impl Config {
         self.acl_log_max = self.size("acllog-max-len");
         self.all_channels = self.text("acl-pubsub-default") == "allchannels";
     }
-}
-
-impl Parameter {
-    /// The value as it is kept, or what is wrong with it.
-    fn check(&self, value: &str) -> Result<String, String> {
-        match self.kind {
-            Kind::Bool => match &*value.to_ascii_lowercase() {
-                word @ ("yes" | "no") => Ok(word.to_owned()),
-                _ => Err("argument must be 'yes' or 'no'".to_owned()),
-            },
-            Kind::OneOf(words) => words
-                .iter()
-                .find(|word| word.eq_ignore_ascii_case(value))
-                .map(|word| (*word).to_owned())
-                .ok_or_else(|| {
-                    let words = words.join(", ");
-                    format!("argument(s) must be one of the following: {words}")
-                }),
-            Kind::Integer(least, most) => {
-                let number = parse_integer(value.as_bytes())
-                    .ok_or("argument couldn't be parsed into an integer")?;
-                within(number, least, most)
-            }
-            Kind::Memory(least, most) => {
-                let bytes = parse_memory(value).ok_or("argument must be a memory value")?;
-                within(bytes, least, most)
-            }
-            Kind::MemoryOrPercent => {
-                let percent = value
-                    .strip_suffix('%')
-                    .map(|percent| percent.parse::<i64>());
-                match percent {
-                    Some(Ok(percent @ 0..=100)) => Ok(format!("{percent}%")),
-                    Some(Ok(101..)) => {
-                        Err("percentage argument must be less or equal to 100".to_owned())
-                    }
-                    Some(_) => Err("argument must be a memory or percent value".to_owned()),
-                    None => parse_memory(value)
-                        .map(|bytes| bytes.to_string())
-                        .ok_or("argument must be a memory or percent value".to_owned()),
-                }
-            }
-            Kind::Text => self.check_text(value),
-        }
-    }
-
-    fn check_text(&self, value: &str) -> Result<String, String> {
-        match self.name {
-            "notify-keyspace-events" => Class::parse(value)
-                .map(Class::letters)
-                .ok_or_else(|| "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.".to_owned()),
-            "save" => {
-                let words: Vec<&str> = value.split_whitespace().collect();
-                let wrong = !words.len().is_multiple_of(2)
-                    || words
-                        .iter()
-                        .any(|word| word.parse::<i64>().is_ok_and(|n| n >= 0).eq(&false));
-                if wrong {
-                    return Err("Invalid save parameters".to_owned());
-                }
-                Ok(words.join(" "))
-            }
-            "latency-tracking-info-percentiles" => percentiles(value),
-            _ => Ok(value.to_owned()),
-        }
-    }
-}
-
-/// Numbers up to a hundred, with no more than six digits behind the point.
-fn percentiles(value: &str) -> Result<String, String> {
-    let mut kept = Vec::new();
-    for word in value.split_whitespace() {
-        let percentile = parse_double(word.as_bytes())
-            .ok_or("Invalid latency-tracking-info-percentiles parameters")?;
-        if !(0.0..=100.0).contains(&percentile) {
-            let why = "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]";
-            return Err(why.to_owned());
-        }
-        let digits = format!("{percentile:.6}");
-        let digits = digits.trim_end_matches('0').trim_end_matches('.');
-        kept.push(digits.to_owned());
-    }
-    Ok(kept.join(" "))
-}
-
-fn within(number: i64, least: i64, most: i64) -> Result<String, String> {
-    if (least..=most).contains(&number) {
-        Ok(number.to_string())
-    } else {
-        Err(format!(
-            "argument must be between {least} and {most} inclusive"
-        ))
-    }
-}
-
-/// `100`, `64kb`, `1g`: k, m and g count in thousands, with a b in 1024s.
-pub(super) fn parse_memory(text: &str) -> Option<i64> {
-    let digits = text
-        .bytes()
-        .take_while(|byte| byte.is_ascii_digit())
-        .count();
-    let (number, unit) = text.split_at(digits);
-    let scale: i64 = match &*unit.to_ascii_lowercase() {
-        "" | "b" => 1,
-        "k" => 1000,
-        "kb" => 1024,
-        "m" => 1_000_000,
-        "mb" => 1024 * 1024,
-        "g" => 1_000_000_000,
-        "gb" => 1024 * 1024 * 1024,
-        _ => return None,
-    };
-    number.parse::<i64>().ok()?.checked_mul(scale)
 }
 
 #[cfg(test)]

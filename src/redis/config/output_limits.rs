@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::parse_memory;
+use super::values::parse_memory;
 
 /// The kinds of clients that have a limit of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

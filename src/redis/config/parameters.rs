@@ -8,13 +8,16 @@
 //! and `appendfsync` (a server's persistence is given when it starts), `bind`
 //! and `port`, `maxmemory-clients`, `list-*` and `cluster-*`.
 
-use super::Kind::{Bool, Integer, Memory, MemoryOrPercent, OneOf, Text};
 use super::Parameter;
+use super::values::Kind::{self, Bool, Integer, Memory, MemoryOrPercent, OneOf, SomeOf, Text};
+
+/// As large as a signed number can be.
+const SIZE_MAX: u64 = i64::MAX as u64;
 
 const fn modifiable(
     name: &'static str,
     alias: &'static str,
-    kind: super::Kind,
+    kind: Kind,
     default: &'static str,
 ) -> Parameter {
     Parameter {
@@ -29,7 +32,7 @@ const fn modifiable(
 const fn fixed(
     name: &'static str,
     alias: &'static str,
-    kind: super::Kind,
+    kind: Kind,
     default: &'static str,
 ) -> Parameter {
     Parameter {
@@ -56,7 +59,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     modifiable(
         "active-defrag-ignore-bytes",
         "",
-        Memory(1, i64::MAX),
+        Memory(1, SIZE_MAX),
         "104857600",
     ),
     modifiable(
@@ -89,7 +92,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     modifiable(
         "auto-aof-rewrite-min-size",
         "",
-        Memory(0, i64::MAX),
+        Memory(0, SIZE_MAX),
         "67108864",
     ),
     modifiable(
@@ -117,7 +120,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     modifiable(
         "client-query-buffer-limit",
         "",
-        Memory(1048576, i64::MAX),
+        Memory(1048576, SIZE_MAX),
         "1073741824",
     ),
     modifiable("cluster-allow-pubsubshard-when-down", "", Bool, "yes"),
@@ -130,7 +133,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     modifiable("cluster-announce-tls-port", "", Integer(0, 65535), "0"),
     fixed("cluster-config-file", "", Text, "nodes.conf"),
     fixed("cluster-enabled", "", Bool, "no"),
-    modifiable("cluster-link-sendbuf-limit", "", Memory(0, i64::MAX), "0"),
+    modifiable("cluster-link-sendbuf-limit", "", Memory(0, u64::MAX), "0"),
     modifiable("cluster-migration-barrier", "", Integer(0, 2147483647), "1"),
     modifiable("cluster-node-timeout", "", Integer(0, i64::MAX), "15000"),
     fixed("cluster-port", "", Integer(0, 65535), "0"),
@@ -188,10 +191,10 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     modifiable(
         "hash-max-listpack-value",
         "hash-max-ziplist-value",
-        Memory(0, i64::MAX),
+        Memory(0, SIZE_MAX),
         "64",
     ),
-    modifiable("hll-sparse-max-bytes", "", Memory(0, i64::MAX), "3000"),
+    modifiable("hll-sparse-max-bytes", "", Memory(0, SIZE_MAX), "3000"),
     modifiable("hz", "", Integer(0, 2147483647), "10"),
     modifiable("ignore-warnings", "", Text, ""),
     fixed("io-threads", "", Integer(1, 128), "1"),
@@ -224,7 +227,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     modifiable("masterauth", "", Text, ""),
     modifiable("masteruser", "", Text, ""),
     modifiable("maxclients", "", Integer(1, 4294967295), "10000"),
-    modifiable("maxmemory", "", Memory(0, i64::MAX), "0"),
+    modifiable("maxmemory", "", Memory(0, u64::MAX), "0"),
     modifiable("maxmemory-clients", "", MemoryOrPercent, "0"),
     modifiable("maxmemory-eviction-tenacity", "", Integer(0, 100), "10"),
     modifiable(
@@ -282,14 +285,14 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     modifiable(
         "proto-max-bulk-len",
         "",
-        Memory(1048576, i64::MAX),
+        Memory(1048576, SIZE_MAX),
         "536870912",
     ),
     modifiable("rdb-del-sync-files", "", Bool, "no"),
     modifiable("rdb-save-incremental-fsync", "", Bool, "yes"),
     fixed("rdbchecksum", "", Bool, "yes"),
     modifiable("rdbcompression", "", Bool, "yes"),
-    modifiable("repl-backlog-size", "", Memory(1, i64::MAX), "1048576"),
+    modifiable("repl-backlog-size", "", Memory(1, SIZE_MAX), "1048576"),
     modifiable("repl-backlog-ttl", "", Integer(0, i64::MAX), "3600"),
     modifiable("repl-disable-tcp-nodelay", "", Bool, "no"),
     modifiable(
@@ -357,13 +360,13 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     modifiable(
         "shutdown-on-sigint",
         "",
-        OneOf(&["default", "save", "nosave", "now", "force"]),
+        SomeOf(&["default", "save", "nosave", "now", "force"]),
         "default",
     ),
     modifiable(
         "shutdown-on-sigterm",
         "",
-        OneOf(&["default", "save", "nosave", "now", "force"]),
+        SomeOf(&["default", "save", "nosave", "now", "force"]),
         "default",
     ),
     modifiable("shutdown-timeout", "", Integer(0, 2147483647), "10"),
@@ -376,7 +379,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     modifiable("slowlog-max-len", "", Integer(0, i64::MAX), "128"),
     fixed("socket-mark-id", "", Integer(0, 4294967295), "0"),
     modifiable("stop-writes-on-bgsave-error", "", Bool, "yes"),
-    modifiable("stream-node-max-bytes", "", Memory(0, i64::MAX), "4096"),
+    modifiable("stream-node-max-bytes", "", Memory(0, SIZE_MAX), "4096"),
     modifiable("stream-node-max-entries", "", Integer(0, i64::MAX), "100"),
     fixed(
         "supervised",
@@ -414,7 +417,7 @@ pub(super) const PARAMETERS: &[Parameter] = &[
     modifiable(
         "zset-max-listpack-value",
         "zset-max-ziplist-value",
-        Memory(0, i64::MAX),
+        Memory(0, SIZE_MAX),
         "64",
     ),
 ];
