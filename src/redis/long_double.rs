@@ -6,6 +6,7 @@ use std::fmt;
 use rustc_apfloat::ieee::X87DoubleExtended;
 use rustc_apfloat::{Float, Round, Status};
 
+use super::number::parse_hexadecimal;
 use super::reply::Reply;
 
 /// An 80-bit float that is a number.
@@ -25,6 +26,9 @@ impl LongDouble {
     /// what does not fit is refused.
     pub(super) fn parse(text: &[u8]) -> Option<LongDouble> {
         let text = std::str::from_utf8(text).ok()?;
+        if let Some(value) = parse_hexadecimal(text) {
+            return value.map(LongDouble);
+        }
         let like_a_double: f64 = text.parse().ok()?;
         if like_a_double.is_nan() {
             return None;
@@ -43,6 +47,15 @@ impl LongDouble {
     /// The argument of INCRBYFLOAT.
     pub(super) fn increment(text: &[u8]) -> Result<LongDouble, Reply> {
         LongDouble::parse(text).ok_or(Reply::error("ERR value is not a valid float"))
+    }
+
+    /// As thousandths, rounded up; none if they are too many for an integer.
+    pub(super) fn thousandths(self) -> Option<i64> {
+        let thousand = X87DoubleExtended::from_u128(1000).value;
+        let product = self.0.mul_r(thousand, Round::NearestTiesToEven).value;
+        let rounded = product.to_i128_r(64, Round::TowardPositive, &mut false);
+        let fits = !rounded.status.contains(Status::INVALID_OP);
+        i64::try_from(rounded.value).ok().filter(|_| fits)
     }
 
     pub(super) fn is_infinite(self) -> bool {
@@ -144,6 +157,7 @@ mod tests {
             ("1e20", "1", "100000000000000000000"),
             ("17179869184", "1.5", "17179869185.5"),
             ("5.0e3", "2.0e2", "5200"),
+            ("0x10", "-0x1p-1", "15.5"),
             ("-1e-17", "0", "-0.00000000000000001"),
             ("1e-19", "0", "0"),
             (

@@ -1,5 +1,8 @@
 //! Numbers as Redis reads and writes them.
 
+use rustc_apfloat::ieee::Double;
+use rustc_apfloat::{Float, Round, Status};
+
 use super::reply::Reply;
 
 /// Reads a signed 64-bit integer with no liberties taken: no plus sign, no
@@ -38,6 +41,9 @@ pub(super) fn integer_argument(text: &[u8]) -> Result<i64, Reply> {
 /// what is too large or too small for a double is refused.
 pub(super) fn parse_double(text: &[u8]) -> Option<f64> {
     let text = std::str::from_utf8(text).ok()?;
+    if let Some(value) = parse_hexadecimal::<Double>(text) {
+        return Some(f64::from_bits(value?.to_bits() as u64));
+    }
     let value: f64 = text.parse().ok()?;
     let named = text.contains(['n', 'N']);
     let is_zero = |text: &str| {
@@ -56,8 +62,35 @@ pub(super) fn parse_double_loosely(text: &[u8]) -> Option<f64> {
     if text.is_empty() {
         return Some(0.0);
     }
-    let value: f64 = text.trim_ascii_start().parse().ok()?;
+    let text = text.trim_ascii_start();
+    if let Some(value) = parse_hexadecimal::<Double>(text) {
+        return Some(f64::from_bits(value?.to_bits() as u64));
+    }
+    let value: f64 = text.parse().ok()?;
     (!value.is_nan()).then_some(value)
+}
+
+/// Reads a number such as `-0x1F.8p3`; none if it is not in hexadecimal, and
+/// no value if it is wrong or does not fit.
+pub(super) fn parse_hexadecimal<F: Float>(text: &str) -> Option<Option<F>> {
+    let body = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let body = body
+        .strip_prefix("0x")
+        .or_else(|| body.strip_prefix("0X"))?;
+    let (digits, exponent) = body.split_once(['p', 'P']).unwrap_or((body, "0"));
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let are_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let has_digits = whole.len() + fraction.len() > 0 && are_digits(whole) && are_digits(fraction);
+    let Ok(exponent) = exponent.parse::<i16>() else {
+        return Some(None);
+    };
+    let sign = if text.starts_with('-') { "-" } else { "" };
+    let spelled = format!("{sign}0x{whole}.{fraction}p{exponent}");
+    let parsed = F::from_str_r(&spelled, Round::NearestTiesToEven).ok();
+    Some(parsed.filter(|_| has_digits).and_then(|parsed| {
+        let underflows = parsed.value.is_zero() && parsed.status.contains(Status::UNDERFLOW);
+        (parsed.value.is_finite() && !underflows).then_some(parsed.value)
+    }))
 }
 
 /// Writes a double as C's `%.17g` does.
@@ -186,6 +219,30 @@ mod tests {
             ("1.0", None),
         ] {
             assert_eq!(parse_integer(text.as_bytes()), value, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn doubles_are_read_in_hexadecimal_too() {
+        for (text, value) in [
+            ("0x10", Some(16.0)),
+            ("-0X1f", Some(-31.0)),
+            ("+0x.8", Some(0.5)),
+            ("0x1.8p3", Some(12.0)),
+            ("0x1p-1", Some(0.5)),
+            ("0x0", Some(0.0)),
+            ("0x20000000000001", Some(9_007_199_254_740_992.0)),
+            ("0x", None),
+            ("0x.", None),
+            ("0xg", None),
+            ("0x1p", None),
+            ("0x1.1.1", None),
+            ("0x1p2000", None),
+            ("0x1p-2000", None),
+            ("0x-1", None),
+            (" 0x1", None),
+        ] {
+            assert_eq!(parse_double(text.as_bytes()), value, "{text:?}");
         }
     }
 

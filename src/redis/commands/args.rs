@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use crate::redis::context::Context;
 use crate::redis::events::Class;
+use crate::redis::long_double::LongDouble;
 use crate::redis::number::{parse_double, parse_integer};
 use crate::redis::reply::{Reply, Resp};
 use crate::redis::values::{Edit, Kind};
@@ -71,9 +72,10 @@ pub(super) fn double(arg: &[u8]) -> Result<f64, Reply> {
 /// A timeout in seconds, rounded up to milliseconds; none if it is 0, for
 /// ever.
 pub(super) fn timeout_seconds(arg: &[u8]) -> Result<Option<Duration>, Reply> {
-    let seconds =
-        parse_double(arg).ok_or(Reply::error("ERR timeout is not a float or out of range"))?;
-    timeout((seconds * 1000.0).ceil() as i64)
+    let seconds = LongDouble::parse(arg);
+    let seconds = seconds.ok_or(Reply::error("ERR timeout is not a float or out of range"))?;
+    // In C what does not fit is the least integer.
+    timeout(seconds.thousandths().unwrap_or(i64::MIN))
 }
 
 /// A timeout in milliseconds.
