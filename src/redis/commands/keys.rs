@@ -337,5 +337,5 @@ fn time_left(when: i64) -> i64 {
 
 /// Rounded to the nearest.
 fn to_seconds(milliseconds: i64) -> i64 {
-    milliseconds.saturating_add(500) / 1000
+    milliseconds / 1000 + i64::from(milliseconds % 1000 >= 500)
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::args::{answer, at_least, bulk, is, negatable, positive, span, timeout_seconds};
+use super::args::{answer, at_least, bulk, is, positive, span, timeout_seconds};
 use super::{Command, Flags, Handler::Blocking, Handler::Plain, command};
 use crate::redis::blocked::{Attempt, Wait};
 use crate::redis::context::Context;
@@ -297,9 +297,10 @@ fn ltrim(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
 }
 
 fn lrem(context: &mut Context<'_>, args: &[&[u8]]) -> Reply {
-    answer(negatable(args[2]).and_then(|limit| {
+    answer(integer_argument(args[2]).and_then(|limit| {
         let most = match limit {
-            0 => usize::MAX,
+            // The least integer is its own negative, and so no limit.
+            0 | i64::MIN => usize::MAX,
             limit => usize::try_from(limit.unsigned_abs()).unwrap_or(usize::MAX),
         };
         let removed = context.edit(args[1], |list: &mut List| {
@@ -360,9 +361,14 @@ impl Search {
     }
 
     fn run(&self, list: &List, element: &[u8]) -> Vec<usize> {
+        // The least integer is its own negative: any match is beyond it, and
+        // by more than any count.
+        let is_least = self.rank == i64::MIN;
         let rank = usize::try_from(self.rank.unsigned_abs()).unwrap_or(usize::MAX);
+        let rank = if is_least { 1 } else { rank };
         let most = match self.count {
             None => 1,
+            Some(_) if is_least => usize::MAX,
             Some(0) => usize::MAX,
             Some(count) => count,
         };
