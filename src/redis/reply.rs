@@ -47,6 +47,8 @@ pub(super) enum Reply {
     /// What was not asked for, such as a published message; an array in RESP2.
     Push(Vec<Reply>),
     Double(f64),
+    /// A double as it is written.
+    Decimal(Bytes),
     Boolean(bool),
     BigNumber(Bytes),
     /// A text with its three-letter format.
@@ -156,7 +158,8 @@ impl Reply {
                     reply.encode(resp, out);
                 }
             }
-            Reply::Double(value) => encode_double(*value, resp, out),
+            Reply::Double(value) => encode_double(format_double(*value).as_bytes(), resp, out),
+            Reply::Decimal(digits) => encode_double(digits, resp, out),
             Reply::Boolean(value) => out.put_slice(match (resp, value) {
                 (Resp::V2, true) => b":1\r\n",
                 (Resp::V2, false) => b":0\r\n",
@@ -228,10 +231,9 @@ fn encode_map(pairs: &[(Reply, Reply)], resp: Resp, out: &mut BytesMut) {
     }
 }
 
-fn encode_double(value: f64, resp: Resp, out: &mut BytesMut) {
-    let digits = format_double(value);
+fn encode_double(digits: &[u8], resp: Resp, out: &mut BytesMut) {
     match resp {
-        Resp::V2 => bulk(out, b'$', digits.as_bytes()),
-        Resp::V3 => line(out, b',', digits.as_bytes()),
+        Resp::V2 => bulk(out, b'$', digits),
+        Resp::V3 => line(out, b',', digits),
     }
 }

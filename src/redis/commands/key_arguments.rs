@@ -35,6 +35,8 @@ pub(in crate::redis) fn keys_of<'a>(
             (1, Err(INVALID))
         }
         "sort" => return Ok(sorted(args)),
+        "georadius" => return Ok(near(args, 6)),
+        "georadiusbymember" => return Ok(near(args, 5)),
         "migrate" => {
             let keys = migrate::keys(args).filter(|keys| !keys.is_empty());
             return keys.map(|keys| args[keys].to_vec()).ok_or(INVALID);
@@ -94,6 +96,17 @@ pub(super) fn store_of_sort(args: &[&[u8]]) -> Option<usize> {
         at += 1;
     }
     store
+}
+
+/// Where GEORADIUS looks, and where it may put what it finds: after the first
+/// STORE and the first STOREDIST, though it takes only the last of both.
+fn near<'a>(args: &[&'a [u8]], options_at: usize) -> Vec<&'a [u8]> {
+    let options = args.get(options_at..).unwrap_or_default();
+    let pairs = || options.windows(2);
+    let after = |word| pairs().find(|pair| is(pair[0], word)).map(|pair| pair[1]);
+    let stores = [after("STORE"), after("STOREDIST")];
+    let places = args.get(1).into_iter().copied();
+    places.chain(stores.into_iter().flatten()).collect()
 }
 
 fn streams<'a>(args: &[&'a [u8]]) -> Option<Vec<&'a [u8]>> {

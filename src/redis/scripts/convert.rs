@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use mlua::{Lua, Table, Value};
 
-use crate::redis::number::format_double;
+use crate::redis::number::{format_double, parse_double};
 use crate::redis::reply::{Reply, Resp, one_line};
 
 /// Tables nested deeper than this end in an error. Redis goes on until Lua's
@@ -44,6 +44,10 @@ pub(super) fn to_lua(lua: &Lua, reply: &Reply, resp: Resp) -> mlua::Result<Value
             Value::String(lua.create_string(format_double(*value))?)
         }
         (Reply::Double(value), Resp::V3) => single(lua, "double", *value)?,
+        (Reply::Decimal(digits), Resp::V2) => Value::String(lua.create_string(digits)?),
+        (Reply::Decimal(digits), Resp::V3) => {
+            single(lua, "double", parse_double(digits).unwrap_or_default())?
+        }
         (Reply::Boolean(value), Resp::V2) => Value::Integer((*value).into()),
         (Reply::Boolean(value), Resp::V3) => Value::Boolean(*value),
         (Reply::BigNumber(text) | Reply::Verbatim(_, text), Resp::V2) => {

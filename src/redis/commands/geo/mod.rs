@@ -66,7 +66,7 @@ fn distance(value: f64) -> Reply {
 fn coordinate(value: f64) -> Reply {
     let text = format!("{value:.17}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
-    Reply::Bulk(Bytes::copy_from_slice(text.as_bytes()))
+    Reply::Decimal(Bytes::copy_from_slice(text.as_bytes()))
 }
 
 fn coordinates(position: Position) -> Reply {
