@@ -18,7 +18,7 @@ use crate::redis::commands;
 use crate::redis::context::{Caller, Context};
 use crate::redis::dispatch::execute_in_script;
 use crate::redis::keyspace::Keyspace;
-use crate::redis::number::format_double;
+use crate::redis::number::{format_double, parse_double};
 use crate::redis::propagation::Audience;
 use crate::redis::reply::{Reply, Resp};
 use crate::redis::state::ServerState;
@@ -334,9 +334,9 @@ impl Host {
         let (Some(version), None) = (args.next(), args.next()) else {
             return raise("ERR redis.setresp() requires one argument.");
         };
-        let resp = match version.as_i64() {
-            Some(2) => Resp::V2,
-            Some(3) => Resp::V3,
+        let resp = match as_number(version) {
+            2 => Resp::V2,
+            3 => Resp::V3,
             _ => return raise("ERR RESP version must be 2 or 3."),
         };
         self.running.lock().client.resp = resp;
@@ -346,9 +346,9 @@ impl Host {
     /// `redis.set_repl`.
     pub(super) fn set_repl(&self, args: &MultiValue) -> mlua::Result<()> {
         if args.len() != 1 {
-            return raise("ERR redis.set_repl() requires one argument.");
+            return raise("ERR redis.set_repl() requires two arguments.");
         }
-        let Some(flags @ 0..=3) = args.front().and_then(Value::as_i64) else {
+        let flags @ 0..=3 = args.front().map_or(0, as_number) else {
             return raise(
                 "ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.",
             );
@@ -465,6 +465,18 @@ impl Argument<'_> {
 }
 
 /// Lua has only doubles: 17 digits are all that a number has.
+/// A number as `lua_tonumber` sees it, cut to an integer: a text can be one,
+/// and what is none is 0.
+fn as_number(value: &Value) -> i64 {
+    let number = match value {
+        Value::String(text) => parse_double(text.as_bytes().trim_ascii()),
+        Value::Integer(number) => return *number,
+        Value::Number(number) => Some(*number),
+        _ => None,
+    };
+    number.unwrap_or(0.0) as i64
+}
+
 fn format_integral(number: i64) -> String {
     const EXACT: i64 = 100_000_000_000_000_000;
     if (-EXACT < number) && (number < EXACT) {
