@@ -59,6 +59,7 @@ pub fn pool(name: &str) -> &'static [&'static str] {
         "n" => NUMBERS,
         "i" => &[
             "0", "1", "-1", "2", "-2", "3", "-3", "5", "-100", "100", "0", "1", "-1", "x",
+            "-9223372036854775808",
         ],
         "c" => &["0", "1", "2", "3", "10", "-1", "x", "1", "2"],
         "d" => &[
@@ -83,9 +84,11 @@ pub fn pool(name: &str) -> &'static [&'static str] {
             "12345678901234567",
             "0.1",
             "17.25",
+            "0x1F",
+            "-0x1.8p1",
         ],
         "sc" => &[
-            "0", "1", "2", "3", "-inf", "+inf", "(1", "(2", "1.5", "inf", "(x", "", "-1",
+            "0", "1", "2", "3", "-inf", "+inf", "(1", "(2", "1.5", "inf", "(x", "", "-1", "0x2", "(0X1p0",
         ],
         "lx" => &["-", "+", "[a", "(a", "[b", "(c", "[", "a", "[zz"],
         "ex" => &[
@@ -105,6 +108,9 @@ pub fn pool(name: &str) -> &'static [&'static str] {
             "PERSIST",
             "px 500000",
         ],
+        "lon" => &["1", "1.0001", "13.361389", "-179.9", "179", "181", "x", "0x2"],
+        "lat" => &["1", "1.0001", "38.115556", "-85", "85.06", "x", "0"],
+        "unit of length" => &["m", "km", "ft", "mi", "M", "parsec"],
         "amount" => &[
             "99999999999",
             "1000007",
@@ -196,10 +202,10 @@ pub fn choices(name: &str) -> Option<&'static [&'static str]> {
         "ws" => &["WITHSCORES", "FOO"],
         "where" => &["BEFORE", "AFTER", "after", "UPON"],
         "lpos" => &[
-            "RANK 1", "RANK -1", "RANK 2", "RANK 0", "COUNT 0", "COUNT 2", "COUNT -1", "MAXLEN 2",
+            "RANK 1", "RANK -1", "RANK 2", "RANK 0", "RANK -9223372036854775808", "COUNT 0", "COUNT 2", "COUNT -1", "MAXLEN 2",
             "FOO",
         ],
-        "short" => &["0.01", "0.001", "-1", "x", "1e-3"],
+        "short" => &["0.01", "0.001", "-1", "x", "1e-3", "inf", "0x1p-7", "9223372036854776"],
         "ch" => &["news", "chat", "__keyspace@0__:a"],
         "chp" => &["n*", "*", "__key*", "chat"],
         "limit" => &["LIMIT 0", "LIMIT 1", "LIMIT -1", "LIMIT x", "FOO"],
@@ -213,6 +219,10 @@ pub fn choices(name: &str) -> Option<&'static [&'static str]> {
             "BYSCORE",
             "BYLEX",
             "FOO",
+        ],
+        "geo" => &[
+            "WITHCOORD", "WITHDIST", "WITHHASH", "ASC", "DESC", "COUNT 1 ASC", "COUNT 2 ANY",
+            "COUNT 0", "STORE z3", "STOREDIST z2", "FOO", "ANY",
         ],
         "zs" => &["z1", "z2", "z3", "s1", "s2"],
         "agg" => &[
@@ -256,13 +266,23 @@ pub fn choices(name: &str) -> Option<&'static [&'static str]> {
             "maxmemory", "maxmemory-policy", "timeout", "notify-keyspace-events", "databases",
             "hash-max-listpack-*", "zset-max-ziplist-value", "set-max-intset-entries",
             "proto-max-bulk-len", "min-replicas-*", "maxclients", "appendfsync", "lua-time-limit",
-            "nothing", "[s]lowlog-*",
+            "nothing", "[s]lowlog-*", "shutdown-on-*", "repl-backlog-size", "oom-score-adj-values",
+            "cluster-announce-hostname", "cluster-link-sendbuf-limit",
         ],
         "setting" => &[
             "hash-max-listpack-entries 3", "hash-max-listpack-value 2", "zset-max-listpack-entries 3",
             "zset-max-listpack-value 2", "set-max-intset-entries 2", "hash-max-ziplist-entries 512",
             "zset-max-ziplist-entries 0", "maxmemory 1x", "timeout -1", "databases 3", "nothing 1",
-            "maxmemory 0 maxmemory 0", "slowlog-max-len 128", "stream-node-max-entries 3",
+            "maxmemory 0 maxmemory 0", "slowlog-max-len 128", "stream-node-max-entries 3", "zset-max-ziplist-value x", "slave-priority x",
+            "shutdown-on-sigterm nosave\\x20now", "shutdown-on-sigterm NOW\\x20force\\x20nosave",
+            "shutdown-on-sigterm save\\x20nosave", "shutdown-on-sigterm nosave\\x20\\x20now",
+            "shutdown-on-sigint default\\x20now", "shutdown-on-sigint default", "save 0\\x201",
+            "save 60\\x201\\x20\\x20", "repl-backlog-size 1", "repl-backlog-size 1mb",
+            "oom-score-adj-values 1\\x202", "oom-score-adj-values 1\\x202\\x203000",
+            "oom-score-adj-values 1\\x202\\x203", "cluster-announce-hostname a_b",
+            "cluster-announce-hostname a.b-c", "cluster-link-sendbuf-limit 18446744073709551615",
+            "cluster-link-sendbuf-limit b", "client-query-buffer-limit 9223372036854775808",
+            "latency-tracking-info-percentiles \\x201",
         ],
         _ => return None,
     })
