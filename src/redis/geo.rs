@@ -35,7 +35,7 @@ impl Position {
     /// The middle of what such scores stand for.
     pub(super) fn of_score(score: f64) -> Position {
         let area = Cell {
-            bits: score as u64,
+            bits: as_unsigned(score),
             steps: STEPS,
         }
         .area();
@@ -269,6 +269,20 @@ impl Cell {
     fn scores(self) -> (u64, u64) {
         let shift = 52 - 2 * self.steps;
         (self.bits << shift, (self.bits + 1) << shift)
+    }
+}
+
+/// What x86-64 makes of a double that is cast to an unsigned integer in C,
+/// whether it fits or not.
+fn as_unsigned(value: f64) -> u64 {
+    const HALF: f64 = (1_u64 << 63) as f64;
+    let above = value - HALF;
+    if value < HALF {
+        (value as i64).cast_unsigned()
+    } else if above < HALF {
+        (above as u64) | 1 << 63
+    } else {
+        0
     }
 }
 
