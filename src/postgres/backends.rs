@@ -78,6 +78,8 @@ pub(super) struct Backends {
     last_pid: Pid,
     /// Where the queue of notifications ends.
     told_to: Position,
+    /// Where it was last seen to begin.
+    tail: Position,
 }
 
 impl Backends {
@@ -87,6 +89,7 @@ impl Backends {
             backends: BTreeMap::new(),
             last_pid,
             told_to: Position::default(),
+            tail: Position::default(),
         }
     }
 
@@ -288,7 +291,8 @@ impl Backends {
         let Notification {
             channel, payload, ..
         } = notification;
-        self.told_to = self.told_to.past_entry(channel.len() + payload.len());
+        let before = self.told_to;
+        self.told_to = before.past_entry(channel.len() + payload.len());
         for backend in self.backends.values_mut() {
             if backend.channels.contains(channel) {
                 backend.inbox.push_back(notification.clone());
@@ -299,16 +303,35 @@ impl Backends {
                 backend.read_to = self.told_to;
             }
         }
+        if self.told_to.cleans_up_after(before) {
+            self.advance_tail();
+        }
+    }
+
+    /// How far each listener has read.
+    fn listeners(&self) -> impl Iterator<Item = Position> {
+        let all = self.backends.values();
+        let listeners = all.filter(|one| !one.channels.is_empty());
+        listeners.map(|one| one.read_to)
+    }
+
+    /// Gives up what every listener has read.
+    fn advance_tail(&mut self) {
+        self.tail = self.listeners().min().unwrap_or(self.told_to);
+    }
+
+    /// True if the session listens to nothing yet, and there is something in
+    /// the queue that no listener has read.
+    pub(super) fn has_unread(&self, pid: Pid) -> bool {
+        let listens = |backend: &Backend| !backend.channels.is_empty();
+        let read = self.listeners().fold(self.tail, Position::max);
+        !self.backends.get(&pid).is_some_and(listens) && read != self.told_to
     }
 
     /// How full the queue of notifications is, from 0 to 1.
-    pub(super) fn notification_queue_usage(&self) -> f64 {
-        let listeners = self
-            .backends
-            .values()
-            .filter(|one| !one.channels.is_empty());
-        let tail = listeners.map(|one| one.read_to).min();
-        self.told_to.usage(tail.unwrap_or(self.told_to))
+    pub(super) fn notification_queue_usage(&mut self) -> f64 {
+        self.advance_tail();
+        self.told_to.usage(self.tail)
     }
 }
 

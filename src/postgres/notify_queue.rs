@@ -10,6 +10,9 @@
 const PAGE: u64 = 8_192;
 const PAGES_MAX: f64 = 1_048_576.0;
 
+/// After how many pages those that have been read are given up.
+const CLEANUP_DELAY: u64 = 4;
+
 /// An entry's header with the two terminators of its texts, and as it is
 /// aligned.
 const EMPTY_ENTRY: u64 = 18;
@@ -32,6 +35,13 @@ impl Position {
     fn with_room_for(self, length: u64) -> Position {
         let left = PAGE - self.0 % PAGE;
         Position(if length > left { self.0 + left } else { self.0 })
+    }
+
+    /// True if what was written since is on another page, and it is time to
+    /// give up what has been read.
+    pub(super) fn cleans_up_after(self, before: Position) -> bool {
+        let page = self.0 / PAGE;
+        page != before.0 / PAGE && page.is_multiple_of(CLEANUP_DELAY)
     }
 
     /// The share of the queue that is full, if the slowest reader is at `tail`.

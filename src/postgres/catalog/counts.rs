@@ -1,6 +1,9 @@
 //! What pg_class says of the pages and rows of a relation: how many there were
 //! when they were last counted, by VACUUM and ANALYZE or when an index was
-//! made. Nobody plans by it; it is there to be asked for. A restart forgets it.
+//! made. A restart forgets it.
+//!
+//! PostgreSQL takes a table that was never counted for larger than it is, and
+//! goes by its indexes; one that was counted, and is small, it reads whole.
 
 use super::size::{heap_pages, index_pages};
 use crate::postgres::engine::Engine;
@@ -51,8 +54,41 @@ pub(in crate::postgres) fn count_rows(
     Ok(())
 }
 
+/// What PostgreSQL's planner charges, in 1/400 of a page that is read in its
+/// turn: for such a page, for a row, for a condition asked of it; and for the
+/// one row to which an index of a few pages leads.
+const SEQ_PAGE: i64 = 400;
+const ROW: i64 = 4;
+const CONDITION: i64 = 1;
+const INDEXED_ROW: i64 = 3_257;
+
+/// True if all of a table is read at a lower cost than one row by an index, so
+/// many conditions being asked of each row.
+pub(in crate::postgres) fn is_rather_scanned(table: &Table, conditions: usize) -> bool {
+    let count = table.counts.get(&table.def.id.0);
+    let Some(count) = count.filter(|count| count.tuples >= 0) else {
+        return false;
+    };
+    let each = ROW + CONDITION * number(conditions);
+    let most = INDEXED_ROW / each;
+    let enough = usize::try_from(most).unwrap_or(usize::MAX);
+    if table.heap.rows().nth(enough).is_some() {
+        return false;
+    }
+    let pages = number(heap_pages(table));
+    let tuples = match count.pages {
+        0 => number(table.heap.rows().count()),
+        counted => pages * count.tuples / counted,
+    };
+    let descent = number(tuples.unsigned_abs().max(1).next_power_of_two().ilog2() as usize);
+    pages * SEQ_PAGE + tuples * each < INDEXED_ROW + descent
+}
+
+fn number(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
 fn found(pages: usize, tuples: usize) -> Count {
-    let number = |count| i64::try_from(count).unwrap_or(i64::MAX);
     Count {
         pages: number(pages),
         tuples: number(tuples),

@@ -47,7 +47,7 @@ use super::storage::table::TableDef;
 use super::types::{Row, Type, Value};
 
 pub(super) use activity::{Activity, State, WaitEvent};
-pub(super) use counts::{Counted, count_rows};
+pub(super) use counts::{Counted, count_rows, is_rather_scanned};
 pub(super) use pg_description::initial_description;
 pub(super) use pg_namespace::{schema_name, schema_number};
 pub(super) use pg_roles::{role_name, role_number};

@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 
 use super::Execution;
 use super::reader::{Reader, outer_frame};
+use crate::postgres::catalog::is_rather_scanned;
 use crate::postgres::cost::KEPT;
 use crate::postgres::engine::Engine;
 use crate::postgres::error::Result;
@@ -456,7 +457,11 @@ impl<'c> Collector<'c> {
     fn open_scan(&mut self, scan: &Scan) -> Result<ScanPlace> {
         let table = self.engine.table(scan.table.id)?;
         let reads = &self.reader.run.reads;
-        let found = match &scan.access {
+        let access = match is_rather_read_whole(scan, table) {
+            true => &Access::Sequential,
+            false => &scan.access,
+        };
+        let found = match access {
             Access::Sequential => in_physical_order(scan, table, self.reader).into(),
             Access::Index {
                 index,
@@ -649,6 +654,23 @@ impl<'c> Collector<'c> {
         touched.index_tuples.add(passed);
         visible
     }
+}
+
+/// True if to look up rows costs more than to read all of the table. What is
+/// looked up for each row of another table has the same order either way.
+fn is_rather_read_whole(scan: &Scan, table: &Table) -> bool {
+    let Access::Index {
+        keys,
+        range,
+        direction: None,
+        ..
+    } = &scan.access
+    else {
+        return false;
+    };
+    let bounds = range.low.iter().chain(&range.high).map(|(bound, _)| bound);
+    let mut sought = keys.iter().flatten().chain(bounds);
+    is_rather_scanned(table, scan.filter.len()) && sought.all(|expr| expr.slots() == 0)
 }
 
 /// Where an index of a plan is by now: one that another transaction made may

@@ -1,11 +1,13 @@
 //! Waiting for a lock: the future, its guard, and its time limits.
 
 use std::future::Future;
+use std::ops::Range;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::{Pid, WaitId};
+use crate::draw::scale;
 use crate::postgres::engine::Shared;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::rt;
@@ -48,6 +50,10 @@ impl Drop for Place<'_> {
     }
 }
 
+/// How late, in nanoseconds, the timer of a deadlock check can be: of two
+/// sessions that begin to wait at the same moment either may look first.
+const TIMER_SLACK: Range<u64> = 0..2_000;
+
 /// Waits until the lock is granted. After deadlock_timeout the session looks
 /// for a deadlock, once: a cycle that closes later is found by whoever closed
 /// it.
@@ -69,10 +75,14 @@ pub(in crate::postgres) async fn wait(
     if rt::timeout(first, &mut place).await.is_ok() {
         return Ok(());
     }
-    if first == limits.deadlock_timeout
-        && let Some(error) = shared.lock().locks.check_deadlock(pid)
-    {
-        return Err(error);
+    if first == limits.deadlock_timeout {
+        let late = Duration::from_nanos(scale(rt::random_u64(), TIMER_SLACK));
+        if rt::timeout(late, &mut place).await.is_ok() {
+            return Ok(());
+        }
+        if let Some(error) = shared.lock().locks.check_deadlock(pid) {
+            return Err(error);
+        }
     }
     match lock_limit {
         None => place.await,

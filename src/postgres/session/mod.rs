@@ -544,6 +544,7 @@ impl Session {
         params: &[Value],
         statement_start: i64,
     ) -> Result<Answer> {
+        plan.refuse_if_unplanned()?;
         self.note_read();
         let (_, transaction, _) = self.in_transaction()?;
         executor::refuse_if_read_only(transaction, plan)?;
@@ -642,12 +643,24 @@ impl Session {
         executor::check_deferred(&self.shared, transaction, &mut self.settings).await
     }
 
-    /// Does what is left to do before a commit; if that fails, all is undone.
-    async fn prepare_commit(&mut self) -> Result<()> {
-        let mut done = self.check_deferred().await;
-        if done.is_ok() {
-            done = self.keep_held_cursors().await;
+    /// What is left to do before a commit, and can wait.
+    async fn before_commit(&mut self) -> Result<()> {
+        self.check_deferred().await?;
+        self.keep_held_cursors().await?;
+        if let Some(transaction) = &mut self.transaction
+            && transaction.looks_at_messages(&self.shared.lock())
+        {
+            transaction.begin_snapshot(&self.shared).await;
         }
+        Ok(())
+    }
+
+    /// Does what is left to do before a commit; if that fails, all is undone.
+    /// It can be interrupted, but statement_timeout has ended with the
+    /// statement.
+    async fn prepare_commit(&mut self) -> Result<()> {
+        let (shared, pid) = (self.shared.clone(), self.pid);
+        let done = interruptible(&shared, pid, Duration::ZERO, pin!(self.before_commit())).await;
         if let Err(error) = &done {
             if let Some(transaction) = self.transaction.take() {
                 transaction.abort(&self.shared, Some(error.code()));
@@ -659,8 +672,8 @@ impl Session {
         done
     }
 
-    /// Commits whatever runs. Not to be interrupted. If it cannot be committed
-    /// it is undone.
+    /// Commits whatever runs. Not to be interrupted once it is prepared. If it
+    /// cannot be committed it is undone.
     pub(super) async fn commit(&mut self) -> Result<()> {
         self.prepare_commit().await?;
         rt::work(self.unpaid()).await;

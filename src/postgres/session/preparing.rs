@@ -281,6 +281,7 @@ impl Session {
     /// Binds a plan whose tables are locked.
     pub(in crate::postgres) fn bind_plan(&mut self, plan: Arc<Plan>) -> Result<Bound> {
         self.drop_portal_snapshots();
+        plan.refuse_if_unplanned()?;
         let (shared, transaction, _) = self.in_transaction()?;
         if !plan.is_query() {
             return Ok(Bound { plan, query: None });

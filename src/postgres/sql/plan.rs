@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::expr::Expr;
 use crate::postgres::catalog::SystemTable;
+use crate::postgres::error::{Error, Result};
 use crate::postgres::locks::LockMode;
 use crate::postgres::storage::RowLockMode;
 use crate::postgres::storage::sequence::SequenceId;
@@ -31,9 +32,17 @@ pub(in crate::postgres) struct Plan {
     pub(in crate::postgres) catalog_version: u64,
     /// True if a query may do something, or give something else the next time.
     pub(in crate::postgres) volatile: bool,
+    /// What PostgreSQL finds when it plans the statement: it can be prepared,
+    /// and not be run.
+    pub(in crate::postgres) refused: Option<Error>,
 }
 
 impl Plan {
+    /// Refuses what cannot be planned.
+    pub(in crate::postgres) fn refuse_if_unplanned(&self) -> Result<()> {
+        self.refused.clone().map_or(Ok(()), Err)
+    }
+
     /// The command that a read-only transaction must not run. What a query of
     /// WITH writes is refused in the name of the whole.
     pub(in crate::postgres) fn writes(&self) -> Option<&'static str> {

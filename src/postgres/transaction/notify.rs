@@ -57,6 +57,14 @@ impl Transaction {
         Ok(())
     }
 
+    /// True if it is to make its session a listener, and there are messages in
+    /// the queue that are not known to be committed: a snapshot is taken to
+    /// look at them.
+    pub(in crate::postgres) fn looks_at_messages(&self, engine: &Engine) -> bool {
+        let listen = |message: &Message| matches!(message, Message::Listen(_));
+        self.messages.iter().any(listen) && engine.backends.has_unread(self.pid)
+    }
+
     /// Listening changes first: one hears what one's own transaction says.
     pub(super) fn send_messages(&mut self, engine: &mut Engine) {
         let mut notifications = Vec::new();

@@ -103,7 +103,8 @@ fn setup(draw: &mut Draw, serializable: bool) -> String {
     let mut sql = format!(
         "CREATE TABLE a (id int PRIMARY KEY, k int{unique}, v int NOT NULL{check});\
          CREATE TABLE b (id int PRIMARY KEY, aid int{references}, v int NOT NULL);\
-         CREATE SEQUENCE s;"
+         CREATE SEQUENCE s;\
+         NOTIFY before;"
     );
     if draw.percent(25) {
         sql.push_str("CREATE INDEX b_aid ON b (aid);");

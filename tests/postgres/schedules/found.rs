@@ -746,6 +746,59 @@ pub const SCHEDULES: &[(&str, &str)] = &[
         d: SELECT sku FROM stock WHERE left_over > 0 AND pg_advisory_xact_lock(left_over) IS NOT NULL -> 40001
         ",
     ),
+    (
+        "who begins to listen looks at what was told before, with a snapshot",
+        "
+        a: NOTIFY channel -> 0
+        a: BEGIN ISOLATION LEVEL SERIALIZABLE -> 0
+        a: UPDATE stock SET price = 1 WHERE sku = 'a' -> 1
+        b: BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY DEFERRABLE -> 0
+        b: LISTEN channel -> 0
+        b: COMMIT -> waits
+        a: COMMIT -> 0
+        b: ... COMMIT -> 0
+        a: BEGIN ISOLATION LEVEL SERIALIZABLE -> 0
+        a: UPDATE stock SET price = 2 WHERE sku = 'a' -> 1
+        c: BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY DEFERRABLE -> 0
+        c: LISTEN channel -> 0
+        c: COMMIT -> 0
+        a: COMMIT -> 0
+        ",
+    ),
+    (
+        "what cannot be planned can be prepared",
+        "
+        a: PREPARE p AS INSERT INTO stock VALUES ('a', 1) ON CONFLICT (price) DO NOTHING -> 0
+        a: EXECUTE p -> 42P10
+        a: PREPARE q AS SELECT 1 FROM stock LEFT JOIN orders ON key = sku FOR UPDATE OF orders -> 0
+        a: BEGIN READ ONLY -> 0
+        a: EXECUTE q -> 0A000
+        a: ROLLBACK -> 0
+        a: BEGIN READ ONLY -> 0
+        a: EXECUTE p -> 42P10
+        a: ROLLBACK -> 0
+        a: CREATE UNIQUE INDEX ON stock (price, sku) -> 0
+        a: EXECUTE p -> 42P10
+        a: CREATE UNIQUE INDEX ON orders (n) -> 0
+        a: PREPARE r AS INSERT INTO orders VALUES (1) ON CONFLICT (n) DO NOTHING -> 0
+        a: EXECUTE r -> 1
+        a: EXECUTE r -> 0
+        ",
+    ),
+    (
+        "a small table that was counted is read whole",
+        "
+        a: ANALYZE stock -> 0
+        a: BEGIN ISOLATION LEVEL SERIALIZABLE -> 0
+        b: BEGIN ISOLATION LEVEL SERIALIZABLE -> 0
+        a: SELECT price FROM stock WHERE sku = 'a' -> (7) 1
+        b: SELECT price FROM stock WHERE sku = 'b' -> (7) 1
+        a: UPDATE stock SET price = 1 WHERE sku = 'a' -> 1
+        b: UPDATE stock SET price = 1 WHERE sku = 'b' -> 1
+        a: COMMIT -> 0
+        b: COMMIT -> 40001
+        ",
+    ),
 ];
 
 /// Where a real server lets two sessions go at once and the faster decides:

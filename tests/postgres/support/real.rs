@@ -84,7 +84,10 @@ struct Observed(Client);
 
 impl Waiting for Observed {
     fn until_waiting(&mut self, pid: &str) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        let question = format!("SELECT 1 WHERE cardinality(pg_blocking_pids({pid})) > 0");
+        let question = format!(
+            "SELECT 1 WHERE cardinality(pg_blocking_pids({pid})) > 0
+             OR cardinality(pg_safe_snapshot_blocking_pids({pid})) > 0"
+        );
         Box::pin(self.until(question, "(1) 1"))
     }
 

@@ -14,21 +14,20 @@ use crate::postgres::sql::target::InferredTarget;
 use crate::postgres::storage::table::{IndexDef, TableDef};
 
 impl Analyser<'_> {
-    /// The existing row is in slot 0, EXCLUDED goes into slot 1. No index may
-    /// be found: an error that comes after all others.
+    /// The existing row is in slot 0, EXCLUDED goes into slot 1. Where no index
+    /// is found the statement cannot be planned.
     pub(super) fn on_conflict(
         &mut self,
         table: &Arc<TableDef>,
         conflict: &AstOnConflict,
-    ) -> Result<(OnConflict, Result<()>)> {
-        let mut found = Ok(());
+    ) -> Result<OnConflict> {
         let arbiters = match &conflict.conflict_target {
             None => Vec::new(),
             Some(ConflictTarget::Columns(names)) => {
                 let target = InferredTarget::read(names)?;
                 let arbiters = self.inferred(table, &target)?;
                 if arbiters.is_empty() {
-                    found = Err(no_arbiter());
+                    self.refused.get_or_insert(no_arbiter());
                 }
                 arbiters
             }
@@ -80,7 +79,7 @@ impl Analyser<'_> {
                 })
             }
         };
-        Ok((OnConflict { arbiters, update }, found))
+        Ok(OnConflict { arbiters, update })
     }
 
     /// The unique indexes over exactly these keys, whose predicate, if they

@@ -72,17 +72,13 @@ impl Analyser<'_> {
         let target = Relation::of_table(alias, slot, table.clone());
         let visible = self.add_relation(target)?;
         self.scope().visible = visible;
-        let (conflict, arbiters) = match &insert.on {
-            None => (None, Ok(())),
-            Some(OnInsert::OnConflict(conflict)) => {
-                let (conflict, arbiters) = self.on_conflict(&table, conflict)?;
-                (Some(conflict), arbiters)
-            }
+        let conflict = match &insert.on {
+            None => None,
+            Some(OnInsert::OnConflict(conflict)) => Some(self.on_conflict(&table, conflict)?),
             Some(_) => return Err(Error::unsupported("ON DUPLICATE KEY UPDATE")),
         };
         let (returning, output) = self.returning(insert.returning.as_deref())?;
         self.scope().out_of_sight = None;
-        arbiters?;
         let system = self.scope().relations.iter().any(|target| target.system);
         let insert = Insert {
             table,

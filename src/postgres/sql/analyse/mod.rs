@@ -119,6 +119,8 @@ pub(in crate::postgres) struct Analyser<'a> {
     as_written: bool,
     /// What is to be the text of a view.
     shown: Option<viewdef::Shown>,
+    /// What refuses the plan, beside errors of the statement itself.
+    refused: Option<Error>,
 }
 
 /// The slot that stands for a list of aggregates until they have a place.
@@ -152,6 +154,7 @@ impl<'a> Analyser<'a> {
             views: Vec::new(),
             as_written: false,
             shown: None,
+            refused: None,
         }
     }
 
@@ -174,6 +177,7 @@ impl<'a> Analyser<'a> {
             tables: std::mem::take(&mut self.tables),
             cursors: std::mem::take(&mut self.cursors),
             catalog_version: self.catalog.version(),
+            refused: self.refused.take(),
         }))
     }
 

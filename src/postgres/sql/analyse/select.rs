@@ -109,7 +109,9 @@ impl Analyser<'_> {
         let locks = self.locks(&query.locks, grouped, &distinct, windows.is_some())?;
         let (limit, offset, with_ties) = self.limit(query)?;
         let (from, filter) = self.planned(tree, sets);
-        refuse_nullable(from.as_ref(), &locks)?;
+        if let Err(refused) = refuse_nullable(from.as_ref(), &locks) {
+            self.refused.get_or_insert(refused);
+        }
         let (output, columns) = items
             .into_iter()
             .map(|item| (item.expr, item.column))
