@@ -86,7 +86,8 @@ const LOOK_UP: &[&str] = &[
 
 #[test]
 fn a_look_up_without_an_index_takes_as_long_as_the_table_is_large() {
-    assert_eq!(each(costly(), &orders(10), LOOK_UP), [11, 211, 16, 46, 11]);
+    // So few rows are read whole: making the index has counted them.
+    assert_eq!(each(costly(), &orders(10), LOOK_UP), [11, 211, 11, 11, 11]);
     let large = each(costly(), &orders(1_000), LOOK_UP);
     assert_eq!(large, [1_001, 21_001, 16, 46, 11]);
     assert_eq!(each(planted(), &orders(1_000), LOOK_UP), [1; 5]);
