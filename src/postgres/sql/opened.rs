@@ -34,7 +34,16 @@ fn of_recursion(recursion: &Recursion, found: &mut Vec<u32>) {
 
 fn of_query(query: &Query, found: &mut Vec<u32>) {
     match query {
-        Query::Select(select) => select.from.iter().for_each(|from| of_node(from, found)),
+        Query::Select(select) => {
+            select.from.iter().for_each(|from| of_node(from, found));
+            if let Some(Node::Scan(scan)) = &select.from
+                && scan.access == Access::Sequential
+                && select.is_plain()
+                && let Some(index) = scan.sorted_by(&select.order)
+            {
+                found.push(index.id);
+            }
+        }
         Query::Values(_) => {}
         Query::Set(operation) => {
             of_query(&operation.left, found);

@@ -13,7 +13,7 @@ use crate::postgres::error::{Error, Result};
 use crate::postgres::locks::LockMode;
 use crate::postgres::storage::RowLockMode;
 use crate::postgres::storage::sequence::SequenceId;
-use crate::postgres::storage::table::{IndexKey, TableDef, TableId};
+use crate::postgres::storage::table::{IndexDef, IndexKey, TableDef, TableId};
 use crate::postgres::types::Type;
 
 /// A statement that reads or writes rows.
@@ -215,9 +215,9 @@ impl Query {
     fn scanned_slot(&self, table: TableId) -> Option<usize> {
         match self {
             Query::Select(select) if select.is_plain() => match &select.from {
-                Some(Node::Scan(scan)) if scan.table.id == table => {
-                    (select.streams() || scan.has_order(&select.order)).then_some(scan.slot)
-                }
+                Some(Node::Scan(scan)) if scan.table.id == table => (select.streams()
+                    || scan.sorted_by(&select.order).is_some())
+                .then_some(scan.slot),
                 _ => None,
             },
             _ => None,
@@ -226,9 +226,9 @@ impl Query {
 }
 
 impl Scan {
-    /// True if an index has the rows in this order: PostgreSQL would take them
-    /// from there, and not sort.
-    fn has_order(&self, order: &[SortKey]) -> bool {
+    /// The index that has the rows in this order: PostgreSQL takes those of a
+    /// cursor from there, and does not sort.
+    pub(in crate::postgres) fn sorted_by(&self, order: &[SortKey]) -> Option<&IndexDef> {
         let follows = |key: &IndexKey, wanted: &SortKey, backward: bool| {
             let column = match wanted.expr {
                 Expr::Column { slot, column } if slot == self.slot => Some(column),
@@ -240,12 +240,13 @@ impl Scan {
                 && (key.nulls_first != backward) == wanted.nulls_first
         };
         let mut indexes = self.table.indexes.iter();
-        indexes.any(|index| {
+        indexes.find(|index| {
             let along = |backward| {
                 let mut pairs = index.keys.iter().zip(order);
                 pairs.all(|(key, wanted)| follows(key, wanted, backward))
             };
-            let whole = index.predicate.is_none() && index.keys.len() >= order.len();
+            let sorts = !order.is_empty() && index.keys.len() >= order.len();
+            let whole = index.predicate.is_none() && sorts;
             whole && (along(false) || along(true))
         })
     }

@@ -21,7 +21,7 @@ use crate::postgres::sql::{
 };
 use crate::postgres::storage::depend::{Object, dependencies};
 use crate::postgres::storage::table::{
-    Check, Column, Commented, ForeignKey, Formula, Generated, Table, TableDef, TableId,
+    Check, Column, Commented, ForeignKey, Formula, Generated, IndexDef, Table, TableDef, TableId,
 };
 use crate::postgres::types::{Row, Type, Value};
 
@@ -173,17 +173,7 @@ impl Work<'_> {
                 new_column_name,
             } => {
                 let (old, new) = (fold(old_column_name), fold(new_column_name));
-                let mut columns = self.column_names(id)?;
-                let renamed = columns.iter_mut().find(|name| **name == old);
-                if let Some(name) = renamed {
-                    *name = new;
-                }
-                let views = self.views_following(id, name, &columns);
-                self.redefine(id, |def| {
-                    rename_column(def, old_column_name, new_column_name)
-                })?;
-                self.follow(views);
-                Ok(())
+                self.rename_column(name, &old, &new).await
             }
             AlterTableOperation::RenameConstraint { old_name, new_name } => {
                 self.rename_constraint(id, &fold(old_name), &fold(new_name))
@@ -203,6 +193,13 @@ impl Work<'_> {
             AlterTableOperation::RenameTable {
                 table_name: RenameTableNameKind::To(new) | RenameTableNameKind::As(new),
             } => self.rename(name, &object_name(new)?).await,
+            AlterTableOperation::RenameColumn {
+                old_column_name,
+                new_column_name,
+            } => {
+                let (old, new) = (fold(old_column_name), fold(new_column_name));
+                self.rename_column(name, &old, &new).await
+            }
             AlterTableOperation::OwnerTo { new_owner } => self.may_own(&owner_name(new_owner)),
             _ => Err(undefined_table(name)),
         }
@@ -225,6 +222,7 @@ impl Work<'_> {
         engine.ssi.coarsen(id, true, &indexes);
         self.lock_to_index(engine, id);
         self.take_over(engine, id, def, Some(heap))?;
+        self.recount(engine, id)?;
         self.rewrites_all(engine.table(id)?);
         Ok(())
     }
@@ -703,6 +701,7 @@ impl Work<'_> {
                 "a new type for a column that a check or an index expression uses",
             ));
         }
+        made_anew(&mut def.indexes, uses);
         let converted = |row: &Row| {
             let mut new = row.to_vec();
             let rows = std::slice::from_ref(row);
@@ -720,6 +719,16 @@ impl Work<'_> {
         }
         Ok(())
     }
+}
+
+/// Indexes that use a column of another type are made anew, those of
+/// constraints first: in PostgreSQL they come after all others from then on.
+fn made_anew(indexes: &mut [IndexDef], uses: impl Fn(&Expr) -> bool) {
+    indexes.sort_by_key(|index| {
+        let mut keys = index.keys.iter();
+        let anew = index.predicate.as_deref().is_some_and(&uses) || keys.any(|key| uses(&key.expr));
+        (anew, anew && !index.is_constraint())
+    });
 }
 
 /// True for a new type whose values are stored as the old ones: PostgreSQL
@@ -808,33 +817,16 @@ pub(super) fn contains_nulls(table: &Table, column: &Column) -> Error {
     .column(&column.name)
 }
 
-fn rename_column(def: &mut TableDef, old: &Ident, new: &Ident) -> Result<()> {
-    let old_name = fold(old);
-    let index = def.column(&old_name).ok_or_else(|| {
-        Error::new(
-            SqlState::UNDEFINED_COLUMN,
-            format!("column \"{old_name}\" does not exist"),
-        )
-    })?;
-    let new = fold(new);
-    if def.column(&new).is_some() {
-        return Err(Error::new(
-            SqlState::DUPLICATE_COLUMN,
-            format!(
-                "column \"{new}\" of relation \"{}\" already exists",
-                def.name
-            ),
-        ));
-    }
-    let comment = def.comments.remove(&Commented::Column(old_name.into()));
-    let on = Commented::Column(new.as_str().into());
+pub(super) fn rename_table_column(def: &mut TableDef, index: usize, new: &str) {
+    let old = def.columns[index].name.clone();
+    let comment = def.comments.remove(&Commented::Column(old));
+    let on = Commented::Column(new.into());
     def.comments.extend(comment.map(|comment| (on, comment)));
-    def.columns[index].name = new.as_str().into();
+    def.columns[index].name = new.into();
     let keys = def.indexes.iter_mut().flat_map(|index| &mut index.keys);
     for key in keys {
         key.text = key_text(&def.columns, &key.expr);
     }
-    Ok(())
 }
 
 /// Takes a column out of a definition, with what stands on it.

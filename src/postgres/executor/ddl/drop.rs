@@ -237,33 +237,25 @@ impl<'a> Work<'a> {
             heap: heap.is_some().then(|| Box::new(table.heap.clone())),
         };
         self.transaction.xid(engine);
-        let rewritten = heap.is_some();
         engine.table_mut(id)?.redefine(Arc::new(def), heap);
-        self.count_indexed(engine, id, &new, rewritten)?;
+        if !new.is_empty() {
+            let top = self.transaction.xid;
+            count_rows(engine, top, id, Counted::Indexes(&new))?;
+        }
         engine.ssi.coarsen(id, false, &gone);
         self.transaction.defined(engine, altered);
         Ok(())
     }
 
-    /// Whoever makes indexes counts what is there; with other rows all of them
-    /// are made anew.
-    fn count_indexed(
-        &self,
-        engine: &mut Engine,
-        id: TableId,
-        new: &[u32],
-        rewritten: bool,
-    ) -> Result<()> {
+    /// Counts what is in a table that was written anew: whoever makes indexes
+    /// does, and all of them are made.
+    pub(super) fn recount(&self, engine: &mut Engine, id: TableId) -> Result<()> {
         let table = engine.table_mut(id)?;
-        if rewritten {
-            table.counts.clear();
+        table.counts.clear();
+        match table.indexes.is_empty() {
+            true => Ok(()),
+            false => count_rows(engine, self.transaction.xid, id, Counted::All),
         }
-        let counted = match rewritten && !table.indexes.is_empty() {
-            true => Counted::All,
-            false if new.is_empty() => return Ok(()),
-            false => Counted::Indexes(new),
-        };
-        count_rows(engine, self.transaction.xid, id, counted)
     }
 
     /// Has no new statement use an index, and waits for those that may.

@@ -1,14 +1,15 @@
 //! ALTER INDEX, SEQUENCE and VIEW, as far as they say what ALTER TABLE can say of
-//! any relation: another name, or whose it is.
+//! any relation: another name, also for a column, or whose it is.
 
 use sqlparser::ast::{Ident, Owner};
 
+use super::alter::rename_table_column;
 use super::name::Kind;
 use super::{Work, undefined_table};
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::locks::LockMode;
 use crate::postgres::sql::{AlterRelation, RelationChange, RelationKind, fold, object_name};
-use crate::postgres::storage::catalog::Relation;
+use crate::postgres::storage::catalog::{Relation, View};
 use crate::postgres::storage::table::TableId;
 
 impl Work<'_> {
@@ -23,7 +24,8 @@ impl Work<'_> {
             return Ok(());
         };
         let word = alter.kind.word();
-        if kind != word && alter.kind != RelationKind::Index {
+        let columns = matches!(alter.change, RelationChange::RenameColumn(..));
+        if kind != word && alter.kind != RelationKind::Index && !columns {
             return Err(Error::new(
                 SqlState("42809"),
                 format!("\"{name}\" is not a {word}"),
@@ -31,6 +33,9 @@ impl Work<'_> {
         }
         match &alter.change {
             RelationChange::RenameTo(new) => self.rename(&name, &fold(new)).await,
+            RelationChange::RenameColumn(old, new) => {
+                self.rename_column(&name, &fold(old), &fold(new)).await
+            }
             RelationChange::OwnerTo(owner) => {
                 self.lock_named(&name, LockMode::AccessExclusive).await?;
                 self.may_own(owner)
@@ -66,15 +71,7 @@ impl Work<'_> {
                 Ok(())
             }),
             Relation::View(id) => {
-                let columns = {
-                    let engine = self.shared.lock();
-                    let view = engine.catalog.view_by_id(id);
-                    let columns = view.map_or(&[][..], |view| &view.columns);
-                    columns
-                        .iter()
-                        .map(|column| column.name.clone())
-                        .collect::<Vec<_>>()
-                };
+                let columns = self.column_names(TableId(id))?;
                 let views = self.views_following(TableId(id), new, &columns);
                 self.follow(views);
                 let mut engine = self.shared.lock();
@@ -94,9 +91,52 @@ impl Work<'_> {
         }
     }
 
-    /// The names of a table's columns.
+    /// Gives a column of a table or a view another name.
+    pub(super) async fn rename_column(&mut self, name: &str, old: &str, new: &str) -> Result<()> {
+        let id = match self.lock_named(name, LockMode::AccessExclusive).await? {
+            Relation::Table(id) => id,
+            Relation::View(id) => TableId(id),
+            other => return Err(cannot_rename_columns(name, &other)),
+        };
+        let mut columns = self.column_names(id)?;
+        let column = renamed_column(name, &columns, old, new)?;
+        new.clone_into(&mut columns[column]);
+        let views = self.views_following(id, name, &columns);
+        let view = self.shared.lock().catalog.view_by_id(id.0).cloned();
+        match view {
+            Some(view) => self.rename_view_column(id, view, column, new)?,
+            None => self.redefine(id, |def| {
+                rename_table_column(def, column, new);
+                Ok(())
+            })?,
+        }
+        self.follow(views);
+        Ok(())
+    }
+
+    fn rename_view_column(
+        &mut self,
+        id: TableId,
+        mut view: View,
+        column: usize,
+        new: &str,
+    ) -> Result<()> {
+        new.clone_into(&mut view.columns[column].name);
+        view.query = self
+            .spelt_out(&view.query, &view.columns)
+            .ok_or_else(|| Error::unsupported("a new name for a column of such a view"))?;
+        let shared = self.shared;
+        self.replace_view(&mut shared.lock(), id.0, view);
+        Ok(())
+    }
+
+    /// The names of the columns of a table or a view.
     pub(super) fn column_names(&self, id: TableId) -> Result<Vec<String>> {
         let engine = self.shared.lock();
+        if let Some(view) = engine.catalog.view_by_id(id.0) {
+            let columns = view.columns.iter();
+            return Ok(columns.map(|column| column.name.clone()).collect());
+        }
         let columns = engine.table(id)?.def.columns.iter();
         Ok(columns.map(|column| column.name.to_string()).collect())
     }
@@ -148,4 +188,33 @@ pub(super) fn owner_name(owner: &Owner) -> Ident {
         Owner::CurrentUser => Ident::new("current_user"),
         Owner::SessionUser => Ident::new("session_user"),
     }
+}
+
+/// Which column of a relation is to have another name.
+fn renamed_column(relation: &str, columns: &[String], old: &str, new: &str) -> Result<usize> {
+    let place = |wanted: &str| columns.iter().position(|name| name == wanted);
+    let index = place(old).ok_or_else(|| {
+        Error::new(
+            SqlState::UNDEFINED_COLUMN,
+            format!("column \"{old}\" does not exist"),
+        )
+    })?;
+    match place(new) {
+        None => Ok(index),
+        Some(_) => Err(Error::new(
+            SqlState::DUPLICATE_COLUMN,
+            format!("column \"{new}\" of relation \"{relation}\" already exists"),
+        )),
+    }
+}
+
+fn cannot_rename_columns(name: &str, relation: &Relation) -> Error {
+    if matches!(relation, Relation::Index(..)) {
+        return Error::unsupported("a new name for a column of an index");
+    }
+    Error::new(
+        SqlState("42809"),
+        format!("cannot rename columns of relation \"{name}\""),
+    )
+    .detail("This operation is not supported for sequences.")
 }

@@ -68,14 +68,20 @@ impl Work<'_> {
     /// them once its tables have. One whose text cannot be told stays as it
     /// was written.
     fn settled_query(&self, query: &Query, columns: &[ViewColumn]) -> Arc<Query> {
-        if !has_wildcard(query) {
-            return Arc::new(query.clone());
-        }
+        let settled = match has_wildcard(query) {
+            true => self.spelt_out(query, columns),
+            false => None,
+        };
+        settled.unwrap_or_else(|| Arc::new(query.clone()))
+    }
+
+    /// The query of a view that gives columns of these names, if its text can
+    /// be told.
+    pub(super) fn spelt_out(&self, query: &Query, columns: &[ViewColumn]) -> Option<Arc<Query>> {
         let engine = self.shared.lock();
         let analyser = analyser(&engine, self.transaction.xid, &self.reading());
         let text = analyser.view_text(query, columns, true);
-        let settled = text.ok().and_then(|text| parsed_query(&text));
-        settled.unwrap_or_else(|| Arc::new(query.clone()))
+        parsed_query(&text.ok()?)
     }
 
     /// What a view's query comes to once all that it reads is locked: that is
@@ -102,10 +108,10 @@ impl Work<'_> {
     /// The views that read a relation, as they are to be once it has other
     /// names. One whose text cannot be told stays as it was written.
     pub(super) fn views_following(&self, id: TableId, name: &str, columns: &[String]) -> Followers {
+        let old = self.column_names(id).unwrap_or_default();
         let (engine, top) = (self.shared.lock(), self.transaction.xid);
         let views = engine.catalog.views(&engine.clog, top);
         let readers = views.filter(|(_, view)| view.needs.iter().any(|(on, _)| *on == id));
-        let old = engine.table(id).map(|table| table.def.clone());
         let follow = |view: &View| {
             let renamed = Renamed {
                 relation: id,
@@ -117,11 +123,9 @@ impl Work<'_> {
             let query = text.ok().and_then(|text| parsed_query(&text));
             let mut needs = view.needs.clone();
             for (_, column) in needs.iter_mut().filter(|(on, _)| *on == id) {
-                let index = old
-                    .as_ref()
-                    .ok()
-                    .and_then(|def| def.column(column.as_ref()?));
-                let new = index.and_then(|index| columns.get(index));
+                let place = |name: &Arc<str>| old.iter().position(|other| **other == **name);
+                let new = column.as_ref().and_then(place);
+                let new = new.and_then(|index| columns.get(index));
                 *column = new
                     .map(|name| name.as_str().into())
                     .or_else(|| column.take());

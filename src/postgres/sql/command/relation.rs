@@ -1,4 +1,4 @@
-//! ALTER INDEX, SEQUENCE and VIEW with RENAME TO or OWNER TO, of which sqlparser
+//! ALTER INDEX, SEQUENCE and VIEW with RENAME or OWNER TO, of which sqlparser
 //! knows little.
 
 use sqlparser::ast::{Ident, ObjectName};
@@ -28,6 +28,8 @@ pub(in crate::postgres) enum RelationKind {
 #[derive(Debug, Clone)]
 pub(in crate::postgres) enum RelationChange {
     RenameTo(Ident),
+    /// Of a view.
+    RenameColumn(Ident, Ident),
     OwnerTo(Ident),
 }
 
@@ -58,8 +60,11 @@ impl RelationKind {
 impl AlterRelation {
     /// True if a marked word has become a name.
     pub(super) fn is_marked(&self) -> bool {
-        let (RelationChange::RenameTo(new) | RelationChange::OwnerTo(new)) = &self.change;
-        is_marked(&self.name.to_string()) || is_marked(&new.value)
+        let names = match &self.change {
+            RelationChange::RenameTo(new) | RelationChange::OwnerTo(new) => vec![new],
+            RelationChange::RenameColumn(old, new) => vec![old, new],
+        };
+        is_marked(&self.name.to_string()) || names.iter().any(|name| is_marked(&name.value))
     }
 }
 
@@ -71,15 +76,16 @@ pub(super) fn parse(parser: &mut Parser<'_>) -> Parsing<Option<AlterRelation>> {
     take_words(parser, &["alter", kind.word()]);
     let if_exists = take_words(parser, &["if", "exists"]);
     let name = object_name(parser)?;
-    let renames = take_word(parser, "rename");
-    if !renames {
-        take_word(parser, "owner");
-    }
-    take_word(parser, "to");
-    let new = parse_name(parser)?;
-    let change = match renames {
-        true => RelationChange::RenameTo(new),
-        false => RelationChange::OwnerTo(new),
+    let change = if take_words(parser, &["owner", "to"]) {
+        RelationChange::OwnerTo(parse_name(parser)?)
+    } else if take_words(parser, &["rename", "to"]) {
+        RelationChange::RenameTo(parse_name(parser)?)
+    } else {
+        take_word(parser, "rename");
+        take_word(parser, "column");
+        let old = parse_name(parser)?;
+        take_word(parser, "to");
+        RelationChange::RenameColumn(old, parse_name(parser)?)
     };
     Ok(Some(AlterRelation {
         kind,
@@ -103,7 +109,10 @@ fn next_kind(parser: &Parser<'_>) -> Option<RelationKind> {
         false => 2,
     };
     let after = after_name(parser, at);
-    let changes = [["rename", "to"], ["owner", "to"]];
+    let changes: &[&[&str]] = match kind {
+        RelationKind::View => &[&["rename"], &["owner", "to"]],
+        _ => &[&["rename", "to"], &["owner", "to"]],
+    };
     let mut changes = changes.iter();
     changes
         .any(|words| peek_words(parser, after, words))
