@@ -282,12 +282,16 @@ async fn settle(lanes: &[Lane], watch: &Watch<'_>) {
     }
 }
 
-/// The SQLSTATE and the message.
+/// The SQLSTATE and the message; which OIDs a server gives is its own affair.
 pub fn failed(error: &tokio_postgres::Error) -> String {
-    error.as_db_error().map_or_else(
-        || "closed".to_owned(),
-        |error| format!("{} {}", error.code().code(), error.message()),
-    )
+    let Some(error) = error.as_db_error() else {
+        return "closed".to_owned();
+    };
+    let (code, message) = (error.code().code(), error.message());
+    match message.split_once(" with OID ") {
+        Some((what, _)) => format!("{code} {what}"),
+        None => format!("{code} {message}"),
+    }
 }
 
 /// A statement's rows, in their order if it has one, and its tag's count.
