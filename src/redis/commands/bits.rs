@@ -391,24 +391,26 @@ fn run_steps(context: &mut Context<'_>, args: &[&[u8]], read_only: bool) -> Resu
     }
     let (mut text, grew) = grown(context, args[1], last)?;
     let mut replies = Vec::with_capacity(steps.len());
-    let mut changed = grew;
+    let mut changed = false;
     for step in steps {
-        let (reply, changes) = run_step(step, &mut text);
+        let (reply, written) = run_step(step, &mut text);
         replies.push(reply);
-        changed |= changes;
+        changed |= written.is_some_and(|differs| grew || differs);
+    }
+    if changed || grew {
+        context.write_string(args[1], text.into(), Made::InPlace, Deadline::Keep);
     }
     if changed {
-        context.write_string(args[1], text.into(), Made::InPlace, Deadline::Keep);
         context.notify(Class::STRING, "setbit", args[1]);
     }
     Ok(Reply::Array(replies))
 }
 
-/// The reply, and whether anything is different now.
-fn run_step(step: Step, text: &mut [u8]) -> (Reply, bool) {
+/// The reply, and if something was written, whether it is different now.
+fn run_step(step: Step, text: &mut [u8]) -> (Reply, Option<bool>) {
     let integer = |value: i128| Reply::Integer(i64::try_from(value).unwrap_or(i64::MAX));
     let (field, value, overflow, adds) = match step {
-        Step::Get(field) => return (integer(field.get(text)), false),
+        Step::Get(field) => return (integer(field.get(text)), None),
         Step::Set(field, value, overflow) => (field, value, overflow, false),
         Step::Add(field, value, overflow) => (field, value, overflow, true),
     };
@@ -421,9 +423,9 @@ fn run_step(step: Step, text: &mut [u8]) -> (Reply, bool) {
     let new = match overflow {
         Overflow::Wrap => field.wrap(wanted),
         Overflow::Saturate => field.saturate(wanted),
-        Overflow::Fail if field.saturate(wanted) != wanted => return (Reply::Null, false),
+        Overflow::Fail if field.saturate(wanted) != wanted => return (Reply::Null, None),
         Overflow::Fail => wanted,
     };
     field.set(text, new);
-    (integer(if adds { new } else { old }), old != new)
+    (integer(if adds { new } else { old }), Some(old != new))
 }

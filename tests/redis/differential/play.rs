@@ -116,6 +116,8 @@ impl Game {
         watcher.call(&args(&[b"FLUSHALL"]));
         watcher.call(&args(&[b"SCRIPT", b"FLUSH"]));
         watcher.call(&args(DEFAULTS));
+        // A busy machine may have been slow before.
+        watcher.call(&args(&[b"SLOWLOG", b"RESET"]));
         let ends = sequence.len().saturating_sub(1);
         for (index, step) in sequence.iter().enumerate() {
             let last = index == ends;

@@ -2,9 +2,11 @@
 //! in PostgreSQL; every other form takes the strongest, where PostgreSQL takes
 //! weaker ones for some.
 
+use std::sync::Arc;
+
 use sqlparser::ast::{
     AlterColumnOperation, AlterTable, AlterTableOperation, DataType, DropBehavior, Expr as Ast,
-    Ident, RenameTableNameKind, SqlOption, TableConstraint,
+    Ident, RenameTableNameKind, SelectItem, SqlOption, Statement, TableConstraint,
 };
 
 use super::constraint::{Constraint, has_constraint};
@@ -17,13 +19,15 @@ use crate::postgres::engine::Engine;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::locks::LockMode;
 use crate::postgres::sql::{
-    AlterConstraint, Context, Expr, SequenceOption, column_type, eval, fold, object_name,
+    AlterConstraint, Context, Deparser, Expr, SequenceOption, column_type, eval, fold, object_name,
+    parse,
 };
+use crate::postgres::storage::Xid;
 use crate::postgres::storage::depend::{Object, dependencies};
 use crate::postgres::storage::table::{
     Check, Column, Commented, ForeignKey, Formula, Generated, IndexDef, Table, TableDef, TableId,
 };
-use crate::postgres::types::{Row, Type, Value};
+use crate::postgres::types::{Reading, Row, Type, Value};
 
 /// True for a column that is NULL when it is added.
 fn is_empty(def: &TableDef, column: usize) -> bool {
@@ -701,6 +705,9 @@ impl Work<'_> {
                 "a new type for a column that a check or an index expression uses",
             ));
         }
+        if typed {
+            analyse_again(&engine, top, &self.reading(), &mut def, &uses)?;
+        }
         made_anew(&mut def.indexes, uses);
         let converted = |row: &Row| {
             let mut new = row.to_vec();
@@ -718,6 +725,51 @@ impl Work<'_> {
             check_index(table, &engine.clog, top, index)?;
         }
         Ok(())
+    }
+}
+
+/// What checks and indexes compute from a column that has another type now is
+/// taken from its text again: the types in it follow.
+fn analyse_again(
+    engine: &Engine,
+    top: Xid,
+    reading: &Reading,
+    def: &mut TableDef,
+    uses: &impl Fn(&Expr) -> bool,
+) -> Result<()> {
+    let table = Arc::new(def.clone());
+    let anew = || analyser(engine, top, reading).for_table(&table);
+    let columns = &table.columns[..];
+    let text = |formula: &Formula| {
+        let shown = Deparser::new(&columns, true).show(&formula.written);
+        parsed_expr(&shown).ok_or_else(|| Error::unsupported(format!("a new type in {shown}")))
+    };
+    for check in def.checks.iter_mut().filter(|c| uses(&c.condition)) {
+        check.condition = anew().check(&text(&check.condition)?, &table)?;
+    }
+    for index in &mut def.indexes {
+        for key in &mut index.keys {
+            if key.column().is_none() && uses(&key.expr) {
+                (key.expr, key.ty) = anew().index_key(&text(&key.expr)?)?;
+                key.text = key_text(&table.columns, &key.expr);
+            }
+        }
+        if let Some(predicate) = index.predicate.as_mut().filter(|p| uses(p)) {
+            *predicate = anew().predicate(&text(predicate)?)?;
+        }
+    }
+    Ok(())
+}
+
+/// The expression of a text.
+fn parsed_expr(text: &str) -> Option<Ast> {
+    let parsed = parse(&format!("SELECT {text}")).ok()?;
+    let Statement::Query(query) = parsed.statements.first()?.as_sql()? else {
+        return None;
+    };
+    match query.body.as_select()?.projection.first()? {
+        SelectItem::UnnamedExpr(expr) => Some(expr.clone()),
+        _ => None,
     }
 }
 

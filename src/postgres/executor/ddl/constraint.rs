@@ -37,8 +37,6 @@ enum What<'a> {
     },
     Check {
         condition: &'a Ast,
-        /// The column at which it stands.
-        column: Option<usize>,
     },
     Reference {
         key: &'a ForeignKeyConstraint,
@@ -93,7 +91,6 @@ impl<'a> Constraint<'a> {
                     valid: true,
                     what: What::Check {
                         condition: &check.expr,
-                        column: Some(index),
                     },
                 },
                 ColumnOption::ForeignKey(key) => Constraint {
@@ -145,7 +142,6 @@ impl<'a> Constraint<'a> {
                 valid: true,
                 what: What::Check {
                     condition: &check.expr,
-                    column: None,
                 },
             },
             TableConstraint::ForeignKey(key) => Constraint {
@@ -206,9 +202,7 @@ impl<'a> Constraint<'a> {
                 let include = include_columns(def, include)?;
                 self.add_key(engine, top, def, *kind, columns, include, *nulls_distinct)
             }
-            What::Check { condition, column } => {
-                self.add_check(engine, top, reading, def, condition, *column)
-            }
+            What::Check { condition } => self.add_check(engine, top, reading, def, condition),
             What::Reference { key, column } => {
                 self.add_reference(engine, def, key, *column, parents)
             }
@@ -299,13 +293,12 @@ impl<'a> Constraint<'a> {
         reading: &Reading,
         def: &mut TableDef,
         condition: &Ast,
-        column: Option<usize>,
     ) -> Result<()> {
         let shared_def = Arc::new(def.clone());
         let condition = analyser(engine, top, reading)
             .for_table(&shared_def)
             .check(condition, &shared_def)?;
-        let column = column.or_else(|| only_column(&condition));
+        let column = only_column(&condition);
         let column = column.map_or("", |column| &*def.columns[column].name);
         let name = self.constraint_name(def, column, "check")?;
         def.checks.push(Check {
