@@ -22,7 +22,7 @@ use super::sql::{Command, OutputColumn, Source, fold, is_move_only};
 pub(super) use copy::{Copy, CopyIn, Format, Rows, Writer};
 pub(super) use cursor::{Formats, Portal, Portals};
 pub(super) use lock::lock_tables;
-pub(super) use prepare::{Statements, already_prepared, not_prepared};
+pub(super) use prepare::{Statements, not_prepared};
 
 pub(super) fn unsupported(statement: &Statement) -> Error {
     let text = statement.to_string();

@@ -14,14 +14,6 @@ use crate::postgres::types::{Type, Value};
 /// The statements of a session, by name.
 pub(in crate::postgres) type Statements = BTreeMap<String, Arc<Prepared>>;
 
-/// The error about a name that is taken.
-pub(in crate::postgres) fn already_prepared(name: &str) -> Error {
-    Error::new(
-        SqlState::DUPLICATE_PREPARED_STATEMENT,
-        format!("prepared statement \"{name}\" already exists"),
-    )
-}
-
 /// The error about a name that nothing has.
 pub(in crate::postgres) fn not_prepared(name: &str) -> Error {
     let message = if name.is_empty() {
@@ -46,10 +38,6 @@ impl Session {
         types: &[DataType],
         statement: &Statement,
     ) -> Result<Answer> {
-        let name = fold(name);
-        if self.statements.contains_key(&name) {
-            return Err(already_prepared(&name));
-        }
         let types = types
             .iter()
             .map(|ty| column_type(ty).map(|(ty, _)| ty))
@@ -60,8 +48,25 @@ impl Session {
         if let Some(plan) = &prepared.plan {
             prepared.plan = Some(self.begin_plan(plan, &source, false).await?);
         }
-        self.statements.insert(name, Arc::new(prepared));
+        self.keep_statement(&fold(name), prepared)?;
         Ok(Answer::word("PREPARE"))
+    }
+
+    /// Keeps a statement under its name: only now, when it has been analysed
+    /// and its tables are locked, is it told that the name is taken.
+    pub(in crate::postgres) fn keep_statement(
+        &mut self,
+        name: &str,
+        prepared: Prepared,
+    ) -> Result<()> {
+        if !name.is_empty() && self.statements.contains_key(name) {
+            return Err(Error::new(
+                SqlState::DUPLICATE_PREPARED_STATEMENT,
+                format!("prepared statement \"{name}\" already exists"),
+            ));
+        }
+        self.statements.insert(name.to_owned(), Arc::new(prepared));
+        Ok(())
     }
 
     pub(super) fn deallocate(&mut self, name: &Ident) -> Result<Answer> {

@@ -9,7 +9,7 @@ use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::session::{Block, Prepared, Tag};
 use crate::postgres::sql::{Keyword, Source, parse};
 use crate::postgres::types::{Type, Value, from_binary, from_text, valid_text};
-use crate::postgres::utility::{Formats, Portal, already_prepared, not_prepared};
+use crate::postgres::utility::{Formats, Portal, not_prepared};
 
 impl Conversation<'_> {
     pub(super) async fn extended_message(
@@ -46,9 +46,6 @@ impl Conversation<'_> {
 
     async fn parse(&mut self, name: &[u8], sql: &[u8], types: &[u32]) -> Result<()> {
         let (name, sql) = (valid_text(name)?, valid_text(sql)?);
-        if !name.is_empty() && self.session.statements.contains_key(name) {
-            return Err(already_prepared(name));
-        }
         let text: Arc<str> = sql.into();
         self.session.begin_activity(&text);
         let parsed = parse(sql)?;
@@ -71,8 +68,7 @@ impl Conversation<'_> {
         let mut prepared = self.session.prepare_and_lock(source, sql, &types).await?;
         prepared.described = true;
         prepared.text = Some(text);
-        let statements = &mut self.session.statements;
-        statements.insert(name.to_owned(), Arc::new(prepared));
+        self.session.keep_statement(name, prepared)?;
         self.connection.out.parse_complete();
         Ok(())
     }

@@ -786,6 +786,18 @@ pub const SCHEDULES: &[(&str, &str)] = &[
         ",
     ),
     (
+        "that a name is taken is told once the tables are locked",
+        "
+        a: PREPARE p AS UPDATE stock SET price = 1 -> 0
+        b: BEGIN -> 0
+        b: LOCK TABLE stock -> 0
+        a: PREPARE p AS UPDATE stock SET price = 2 -> waits
+        b: COMMIT -> 0
+        a: ... PREPARE p AS UPDATE stock SET price = 2 -> 42P05
+        a: PREPARE p AS SELECT * FROM nowhere -> 42P01
+        ",
+    ),
+    (
         "a small table that was counted is read whole",
         "
         a: ANALYZE stock -> 0
