@@ -670,7 +670,9 @@ fn is_rather_read_whole(scan: &Scan, table: &Table) -> bool {
     };
     let bounds = range.low.iter().chain(&range.high).map(|(bound, _)| bound);
     let mut sought = keys.iter().flatten().chain(bounds);
-    is_rather_scanned(table, scan.filter.len()) && sought.all(|expr| expr.slots() == 0)
+    !table.counts.is_empty()
+        && sought.all(|expr| expr.slots() == 0)
+        && is_rather_scanned(table, scan.filter.len())
 }
 
 /// Where an index of a plan is by now: one that another transaction made may
