@@ -175,6 +175,13 @@ impl IndexDef {
         self.keys.iter().map(IndexKey::column).collect()
     }
 
+    /// True if a key or the predicate reads a column.
+    pub(in crate::postgres) fn reads(&self, column: usize) -> bool {
+        let keys = self.keys.iter().map(|key| &key.expr);
+        let mut formulas = keys.chain(&self.predicate);
+        formulas.any(|formula| formula.columns().contains(&column))
+    }
+
     /// The key of a row; None if the row does not belong into the index.
     pub(in crate::postgres) fn try_key(&self, row: &Row) -> Result<Option<Box<[Value]>>> {
         let rows = std::slice::from_ref(row);

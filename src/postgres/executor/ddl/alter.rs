@@ -2,15 +2,13 @@
 //! in PostgreSQL; every other form takes the strongest, where PostgreSQL takes
 //! weaker ones for some.
 
-use std::sync::Arc;
-
 use sqlparser::ast::{
-    AlterColumnOperation, AlterTable, AlterTableOperation, DataType, DropBehavior, Expr as Ast,
-    Ident, RenameTableNameKind, SelectItem, SqlOption, Statement, TableConstraint,
+    AlterColumnOperation, AlterTable, AlterTableOperation, DropBehavior, Ident,
+    RenameTableNameKind, SqlOption, TableConstraint,
 };
 
 use super::constraint::{Constraint, has_constraint};
-use super::index::{check_index, key_text};
+use super::index::key_text;
 use super::relation::owner_name;
 use super::table::{define_column, define_computed};
 use super::verify::verify;
@@ -18,23 +16,19 @@ use super::{Work, already_exists, analyser, live_rows, no_column, undefined_tabl
 use crate::postgres::engine::Engine;
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::locks::LockMode;
-use crate::postgres::sql::{
-    AlterConstraint, Context, Deparser, Expr, SequenceOption, column_type, eval, fold, object_name,
-    parse,
-};
-use crate::postgres::storage::Xid;
-use crate::postgres::storage::depend::{Object, dependencies};
+use crate::postgres::sql::{AlterConstraint, Context, Expr, eval, fold, object_name};
+use crate::postgres::storage::depend::Object;
 use crate::postgres::storage::table::{
-    Check, Column, Commented, ForeignKey, Formula, Generated, IndexDef, Table, TableDef, TableId,
+    Check, Column, Commented, Formula, Generated, Table, TableDef, TableId,
 };
-use crate::postgres::types::{Reading, Row, Type, Value};
+use crate::postgres::types::{Row, Value};
 
 /// True for a column that is NULL when it is added.
 fn is_empty(def: &TableDef, column: usize) -> bool {
     def.columns[column].default.is_none()
 }
 
-fn column_of(def: &TableDef, name: &Ident) -> Result<usize> {
+pub(super) fn column_of(def: &TableDef, name: &Ident) -> Result<usize> {
     let name = fold(name);
     def.column(&name).ok_or_else(|| no_column(def, &name))
 }
@@ -93,7 +87,10 @@ impl Work<'_> {
             if self.kind_of(&name).is_some()
                 && let [operation] = alter.operations.as_slice()
             {
-                return self.alter_other(&name, operation).await;
+                return match self.alter_any(&name, operation).await? {
+                    true => Ok(()),
+                    false => Err(undefined_table(&name)),
+                };
             }
             if alter.if_exists {
                 let message = format!("relation \"{name}\" does not exist, skipping");
@@ -172,45 +169,39 @@ impl Work<'_> {
                 }
                 self.alter_column(id, column_name, op)
             }
-            AlterTableOperation::RenameColumn {
-                old_column_name,
-                new_column_name,
-            } => {
-                let (old, new) = (fold(old_column_name), fold(new_column_name));
-                self.rename_column(name, &old, &new).await
-            }
             AlterTableOperation::RenameConstraint { old_name, new_name } => {
                 self.rename_constraint(id, &fold(old_name), &fold(new_name))
                     .await
             }
-            AlterTableOperation::RenameTable {
-                table_name: RenameTableNameKind::To(new) | RenameTableNameKind::As(new),
-            } => self.rename(name, &object_name(new)?).await,
-            AlterTableOperation::OwnerTo { new_owner } => self.may_own(&owner_name(new_owner)),
-            other => Err(Error::unsupported(format!("ALTER TABLE {other}"))),
+            other => match self.alter_any(name, other).await? {
+                true => Ok(()),
+                false => Err(Error::unsupported(format!("ALTER TABLE {other}"))),
+            },
         }
     }
 
-    /// What ALTER TABLE may say of an index, a sequence or a view.
-    async fn alter_other(&mut self, name: &str, op: &AlterTableOperation) -> Result<()> {
+    /// What ALTER TABLE may say of a relation of any kind: false if it says
+    /// something else.
+    async fn alter_any(&mut self, name: &str, op: &AlterTableOperation) -> Result<bool> {
         match op {
-            AlterTableOperation::RenameTable {
-                table_name: RenameTableNameKind::To(new) | RenameTableNameKind::As(new),
-            } => self.rename(name, &object_name(new)?).await,
             AlterTableOperation::RenameColumn {
                 old_column_name,
                 new_column_name,
             } => {
                 let (old, new) = (fold(old_column_name), fold(new_column_name));
-                self.rename_column(name, &old, &new).await
+                self.rename_column(name, &old, &new).await?;
             }
-            AlterTableOperation::OwnerTo { new_owner } => self.may_own(&owner_name(new_owner)),
-            _ => Err(undefined_table(name)),
+            AlterTableOperation::RenameTable {
+                table_name: RenameTableNameKind::To(new) | RenameTableNameKind::As(new),
+            } => self.rename(name, &object_name(new)?).await?,
+            AlterTableOperation::OwnerTo { new_owner } => self.may_own(&owner_name(new_owner))?,
+            _ => return Ok(false),
         }
+        Ok(true)
     }
 
     /// Changes a definition, and writes the table anew with its rows changed.
-    fn renew(
+    pub(super) fn renew(
         &mut self,
         engine: &mut Engine,
         id: TableId,
@@ -233,7 +224,7 @@ impl Work<'_> {
 
     /// Changes a definition, and what is kept of each row with it: the rows
     /// stay what they are.
-    fn rewrite(
+    pub(super) fn rewrite(
         &mut self,
         engine: &mut Engine,
         id: TableId,
@@ -572,234 +563,6 @@ impl Work<'_> {
             }
         }
     }
-
-    /// A column's foreign keys, and those that refer to it, are made anew with
-    /// its type.
-    async fn lock_to_retype(&mut self, id: TableId, name: &Ident) -> Result<()> {
-        let keys: Vec<(TableId, ForeignKey)> = {
-            let engine = self.shared.lock();
-            let def = &engine.table(id)?.def;
-            let index = column_of(def, name)?;
-            let own = def.foreign_keys.iter().map(|key| (id, key.clone()));
-            let top = self.transaction.xid;
-            let others = engine.catalog.references(id, &engine.clog, top);
-            let others = others.into_iter().filter(|(child, _)| *child != id);
-            let uses = |(child, key): &(TableId, ForeignKey)| {
-                let own = *child == id && key.columns.contains(&index);
-                own || (key.parent == id && key.parent_columns.contains(&index))
-            };
-            own.chain(others).filter(uses).collect()
-        };
-        let children = keys.iter().map(|(child, _)| *child);
-        let tables = children.chain(keys.iter().map(|(_, key)| key.parent));
-        let locks: Vec<_> = tables.map(|id| (id, LockMode::AccessExclusive)).collect();
-        self.lock_missing(&locks).await?;
-        let shared = self.shared;
-        for (child, key) in &keys {
-            self.lock_to_refer(&mut shared.lock(), *child, key, true);
-        }
-        Ok(())
-    }
-
-    /// The sequence of an identity column has its type.
-    fn retype_identity(&mut self, id: TableId, name: &Ident, data_type: &DataType) -> Result<()> {
-        let sequence = {
-            let engine = self.shared.lock();
-            let def = &engine.table(id)?.def;
-            let column = &def.columns[column_of(def, name)?];
-            let sequence = column.sequence.filter(|_| column.identity);
-            sequence.and_then(|id| engine.catalog.sequence(id).cloned())
-        };
-        let Some(sequence) = sequence else {
-            return Ok(());
-        };
-        if !column_type(data_type)?.0.is_integer() {
-            return Err(Error::new(
-                SqlState::INVALID_PARAMETER_VALUE,
-                "identity column type must be smallint, integer, or bigint",
-            ));
-        }
-        self.apply_to_sequence(&sequence, &[SequenceOption::As(data_type.clone())])
-    }
-
-    /// A column that a view reads keeps its type.
-    fn refuse_read(
-        &self,
-        engine: &Engine,
-        id: TableId,
-        def: &TableDef,
-        index: usize,
-    ) -> Result<()> {
-        let (top, column) = (self.transaction.xid, Object::Column(id.0, index + 1));
-        let all = dependencies(&engine.catalog, &engine.clog, top);
-        let mut reading = all.iter().filter(|found| found.on == column);
-        let view = reading.find_map(|found| match found.object {
-            Object::Rule(view) => engine.catalog.view_by_id(view),
-            _ => None,
-        });
-        let Some(view) = view else {
-            return Ok(());
-        };
-        let (view, column) = (&view.name, &def.columns[index].name);
-        Err(Error::new(
-            SqlState::FEATURE_NOT_SUPPORTED,
-            "cannot alter type of a column used by a view or rule",
-        )
-        .detail(format!(
-            "rule _RETURN on view {view} depends on column \"{column}\""
-        )))
-    }
-
-    fn retype_column(
-        &mut self,
-        id: TableId,
-        name: &Ident,
-        data_type: &DataType,
-        using: Option<&Ast>,
-    ) -> Result<()> {
-        let mut engine = self.shared.lock();
-        let before = engine.table(id)?.def.clone();
-        let index = column_of(&before, name)?;
-        let (ty, modifier) = column_type(data_type)?;
-        refuse_retyping(&before, index, using.is_some())?;
-        self.refuse_read(&engine, id, &before, index)?;
-        let mut def = (*before).clone();
-        let own = Ast::Identifier(name.clone());
-        let from = def.columns[index].ty;
-        def.columns[index].ty = ty;
-        def.columns[index].modifier = modifier;
-        let top = self.transaction.xid;
-        let convert = analyser(&engine, top, &self.reading())
-            .for_table(&before)
-            .conversion(using.unwrap_or(&own), &def.columns[index]);
-        let convert = convert.map_err(|error| {
-            if error.code() != SqlState::DATATYPE_MISMATCH {
-                return error;
-            }
-            let name = fold(name);
-            let message = format!("column \"{name}\" cannot be cast automatically to type {ty}");
-            let error = Error::new(SqlState::DATATYPE_MISMATCH, message);
-            match before.columns[index].computed() {
-                None => error.hint(format!("You might need to specify \"USING {name}::{ty}\".")),
-                Some(_) => error,
-            }
-        })?;
-        if let Some(default) = def.columns[index].default.take() {
-            let column = &mut def.columns[index];
-            let default = analyser(&engine, top, &self.reading())
-                .converted_default(&default, from, column)?;
-            column.default = Some(default);
-        }
-        let uses = |expr: &Expr| {
-            expr.any(&mut |part| matches!(part, Expr::Column { column, .. } if *column == index))
-        };
-        let typed = def.checks.iter().any(|check| uses(&check.condition))
-            || def.indexes.iter().any(|index| {
-                let mut keys = index.keys.iter();
-                index.predicate.as_deref().is_some_and(&uses)
-                    || keys.any(|key| key.column().is_none() && uses(&key.expr))
-            });
-        // All integers are stored, and compared, alike.
-        if typed && !(from.is_integer() && ty.is_integer()) {
-            return Err(Error::unsupported(
-                "a new type for a column that a check or an index expression uses",
-            ));
-        }
-        if typed {
-            analyse_again(&engine, top, &self.reading(), &mut def, &uses)?;
-        }
-        made_anew(&mut def.indexes, uses);
-        let converted = |row: &Row| {
-            let mut new = row.to_vec();
-            let rows = std::slice::from_ref(row);
-            new[index] = eval(&convert, rows, &Context::IMMUTABLE)?;
-            Ok(new.into())
-        };
-        let (old, new) = (&before.columns[index], &def.columns[index]);
-        match using.is_none() && fits_as_stored(old, new) {
-            true => self.rewrite(&mut engine, id, def, converted)?,
-            false => self.renew(&mut engine, id, def, converted)?,
-        }
-        let table = engine.table(id)?;
-        for index in &table.def.indexes {
-            check_index(table, &engine.clog, top, index)?;
-        }
-        Ok(())
-    }
-}
-
-/// What checks and indexes compute from a column that has another type now is
-/// taken from its text again: the types in it follow.
-fn analyse_again(
-    engine: &Engine,
-    top: Xid,
-    reading: &Reading,
-    def: &mut TableDef,
-    uses: &impl Fn(&Expr) -> bool,
-) -> Result<()> {
-    let table = Arc::new(def.clone());
-    let anew = || analyser(engine, top, reading).for_table(&table);
-    let columns = &table.columns[..];
-    let text = |formula: &Formula| {
-        let shown = Deparser::new(&columns, true).show(&formula.written);
-        parsed_expr(&shown).ok_or_else(|| Error::unsupported(format!("a new type in {shown}")))
-    };
-    for check in def.checks.iter_mut().filter(|c| uses(&c.condition)) {
-        check.condition = anew().check(&text(&check.condition)?, &table)?;
-    }
-    for index in &mut def.indexes {
-        for key in &mut index.keys {
-            if key.column().is_none() && uses(&key.expr) {
-                (key.expr, key.ty) = anew().index_key(&text(&key.expr)?)?;
-                key.text = key_text(&table.columns, &key.expr);
-            }
-        }
-        if let Some(predicate) = index.predicate.as_mut().filter(|p| uses(p)) {
-            *predicate = anew().predicate(&text(predicate)?)?;
-        }
-    }
-    Ok(())
-}
-
-/// The expression of a text.
-fn parsed_expr(text: &str) -> Option<Ast> {
-    let parsed = parse(&format!("SELECT {text}")).ok()?;
-    let Statement::Query(query) = parsed.statements.first()?.as_sql()? else {
-        return None;
-    };
-    match query.body.as_select()?.projection.first()? {
-        SelectItem::UnnamedExpr(expr) => Some(expr.clone()),
-        _ => None,
-    }
-}
-
-/// Indexes that use a column of another type are made anew, those of
-/// constraints first: in PostgreSQL they come after all others from then on.
-fn made_anew(indexes: &mut [IndexDef], uses: impl Fn(&Expr) -> bool) {
-    indexes.sort_by_key(|index| {
-        let mut keys = index.keys.iter();
-        let anew = index.predicate.as_deref().is_some_and(&uses) || keys.any(|key| uses(&key.expr));
-        (anew, anew && !index.is_constraint())
-    });
-}
-
-/// True for a new type whose values are stored as the old ones: PostgreSQL
-/// leaves the rows as they are.
-fn fits_as_stored(old: &Column, new: &Column) -> bool {
-    use Type::{Numeric, Text, Timestamp, Timestamptz, Varchar};
-    let alike = old.ty == new.ty
-        || matches!(
-            (old.ty, new.ty),
-            (Text | Varchar, Text | Varchar) | (Timestamp, Timestamptz) | (Timestamptz, Timestamp)
-        );
-    let scale = |modifier: i32| modifier & 0xffff;
-    let wider = new.modifier >= old.modifier && old.modifier >= 0;
-    let roomy = match new.ty {
-        Varchar | Timestamp | Timestamptz => wider,
-        Numeric => wider && scale(new.modifier) == scale(old.modifier),
-        _ => new.modifier == old.modifier,
-    };
-    alike && (new.modifier < 0 || roomy)
 }
 
 /// A generated or identity column has no default to set or drop.
@@ -818,30 +581,6 @@ fn refuse_generated(def: &TableDef, column: &Column, drop: Option<&str>) -> Resu
             "Use ALTER TABLE ... ALTER COLUMN ... {drop} {instead} instead."
         )),
     })
-}
-
-/// What is computed keeps its expression, and that the types in it.
-fn refuse_retyping(def: &TableDef, index: usize, using: bool) -> Result<()> {
-    let column = &def.columns[index];
-    let name = &column.name;
-    if using && column.computed().is_some() {
-        return Err(Error::new(
-            SqlState("42611"),
-            "cannot specify USING when altering type of generated column",
-        )
-        .detail(format!("Column \"{name}\" is a generated column.")));
-    }
-    let Some((computed, _)) = def.computed_from(|column| column == index).next() else {
-        return Ok(());
-    };
-    let computed = &def.columns[computed].name;
-    Err(Error::new(
-        SqlState::FEATURE_NOT_SUPPORTED,
-        "cannot alter type of a column used by a generated column",
-    )
-    .detail(format!(
-        "Column \"{name}\" is used by generated column \"{computed}\"."
-    )))
 }
 
 /// The value of a default for rows that are there already.
@@ -883,18 +622,13 @@ pub(super) fn rename_table_column(def: &mut TableDef, index: usize, new: &str) {
 
 /// Takes a column out of a definition, with what stands on it.
 fn without_column(def: &mut TableDef, gone: usize) {
-    let uses = |expr: &Expr| {
-        expr.any(&mut |part| matches!(part, Expr::Column { column, .. } if *column == gone))
-    };
     let column = def.columns.remove(gone);
     def.comments.remove(&Commented::Column(column.name));
-    def.checks.retain(|check| !uses(&check.condition));
+    def.checks
+        .retain(|check| !check.condition.columns().contains(&gone));
     def.foreign_keys.retain(|key| !key.columns.contains(&gone));
-    def.indexes.retain(|index| {
-        !index.keys.iter().any(|key| uses(&key.expr))
-            && !index.include.contains(&gone)
-            && !index.predicate.as_deref().is_some_and(uses)
-    });
+    def.indexes
+        .retain(|index| !index.reads(gone) && !index.include.contains(&gone));
     let shift = |column: &mut usize| {
         if *column > gone {
             *column -= 1;

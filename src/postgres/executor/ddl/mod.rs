@@ -13,6 +13,7 @@ mod index;
 mod like;
 mod name;
 mod relation;
+mod retype;
 mod sequence;
 mod table;
 mod truncate;

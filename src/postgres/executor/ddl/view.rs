@@ -183,7 +183,7 @@ fn different_names(columns: &[ViewColumn]) -> Result<()> {
     Ok(())
 }
 
-fn parsed_query(text: &str) -> Option<Arc<Query>> {
+pub(super) fn parsed_query(text: &str) -> Option<Arc<Query>> {
     let parsed = parse(text).ok()?;
     match parsed.statements.first()?.as_sql()? {
         Statement::Query(query) => Some(Arc::new((**query).clone())),
