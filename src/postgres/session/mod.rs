@@ -32,7 +32,7 @@ use super::utility::{self, Portals, Statements};
 use crate::postgres::types::Reading;
 use crate::rt;
 
-pub(super) use preparing::{Bound, Prepared};
+pub(super) use preparing::{Bound, BoundQuery, Prepared};
 
 /// Where a session stands, as ReadyForQuery tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -261,11 +261,14 @@ impl Session {
 
     /// Runs a statement. On an error its transaction has been undone.
     pub(super) async fn run(&mut self, prepared: &Prepared, params: &[Value]) -> Result<Answer> {
-        self.run_bound(prepared, None, params).await
+        let answer = self.run_bound(prepared, None, params).await?;
+        self.release_snapshot();
+        Ok(answer)
     }
 
     /// Runs a statement that may have been bound: if it is a query, it gives no
-    /// more rows than so many.
+    /// more rows than so many. The snapshot of any other is left: to be
+    /// released, or kept by its portal.
     pub(super) async fn run_bound(
         &mut self,
         prepared: &Prepared,
@@ -569,8 +572,6 @@ impl Session {
                 return Err(error);
             }
         };
-        let (shared, transaction, _) = self.in_transaction()?;
-        transaction.release_snapshot(&mut shared.lock());
         Ok(Answer {
             tag: tag(&plan.action, &outcome),
             rows: outcome.rows,
@@ -602,14 +603,10 @@ impl Session {
             snapshot,
         );
         let rows = executor::fetch(&mut run, &bound.plan, &mut query.fetching, wanted).await?;
-        let notices = run.notices;
-        if query.fetching.has_ended() {
-            self.drop_portal_snapshots();
-        }
         Ok(Answer {
             tag: Tag::Count("SELECT", rows.len() as u64),
             rows,
-            notices,
+            notices: run.notices,
             replanned: None,
         })
     }

@@ -82,7 +82,7 @@ pub(super) struct Transaction {
     pub(super) ssi: Option<SxactId>,
     /// The snapshot of the statement that runs.
     statement_snapshot: Option<Csn>,
-    /// Those of portals that have rows to give.
+    /// Those that portals keep.
     portal_snapshots: SmallVec<[Csn; 2]>,
     steps: SmallVec<[Step; 1]>,
     /// What its statements have touched, until they pay for it.
@@ -214,8 +214,15 @@ impl Transaction {
     /// Takes the snapshot that a portal sees whenever it is run.
     pub(super) fn take_portal_snapshot(&mut self, engine: &mut Engine) -> Snapshot {
         let snapshot = self.take_snapshot(engine);
-        self.portal_snapshots.extend(self.statement_snapshot.take());
+        self.hand_over_snapshot();
         snapshot
+    }
+
+    /// Leaves the statement's snapshot to the portal that it was run by.
+    pub(super) fn hand_over_snapshot(&mut self) -> Option<Csn> {
+        let csn = self.statement_snapshot.take();
+        self.portal_snapshots.extend(csn);
+        csn
     }
 
     /// Gives back the snapshots of portals that are not among these.

@@ -185,6 +185,7 @@ impl Session {
         let mark = transaction.roll_back_to(&self.shared, &name)?;
         let depth = transaction.depth();
         self.portals.return_to(depth);
+        self.drop_portal_snapshots();
         self.settings.return_to(mark);
         self.show_modes();
         self.block = Block::Open;

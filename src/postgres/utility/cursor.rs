@@ -14,7 +14,7 @@ use sqlparser::ast::{CloseCursor, Declare, FetchDirection, Ident, Statement};
 
 use crate::postgres::error::{Error, Result, SqlState};
 use crate::postgres::executor::Current;
-use crate::postgres::session::{Answer, Bound, Prepared, Session, Tag};
+use crate::postgres::session::{Answer, Bound, BoundQuery, Prepared, Session, Tag};
 use crate::postgres::sql::{Direction, Plan, Source, fold, is_move_only};
 use crate::postgres::storage::RowLockMode;
 use crate::postgres::storage::clog::Csn;
@@ -49,6 +49,8 @@ pub(in crate::postgres) struct Portal {
     failed: bool,
     /// It outlives its transaction.
     hold: bool,
+    /// What a statement that is no query, but gives rows, saw.
+    pub(in crate::postgres) held: Option<Csn>,
     /// The savepoints that there were when it was made.
     depth: usize,
 }
@@ -107,13 +109,9 @@ impl Portals {
         plans.flat_map(|plan| plan.opened()).collect()
     }
 
-    /// The snapshots of those whose queries have rows to give.
+    /// What they keep, even those that have given all their rows.
     pub(in crate::postgres) fn snapshots(&self) -> Vec<Csn> {
-        let queries = self
-            .all()
-            .filter_map(|portal| portal.bound.as_ref()?.query.as_ref());
-        let live = queries.filter(|query| !query.fetching.has_ended());
-        live.map(|query| query.snapshot.csn).collect()
+        self.all().filter_map(Portal::snapshot).collect()
     }
 
     /// What is not WITH HOLD ends with its transaction. After a commit what
@@ -167,6 +165,7 @@ impl Portal {
             scrolls: false,
             failed: false,
             hold: false,
+            held: None,
             depth: transaction.map_or(0, |transaction| transaction.depth()),
         }
     }
@@ -175,9 +174,18 @@ impl Portal {
         self.has_run
     }
 
+    fn query(&self) -> Option<&BoundQuery> {
+        self.bound.as_ref()?.query.as_deref()
+    }
+
+    fn snapshot(&self) -> Option<Csn> {
+        let query = self.query();
+        query.map_or(self.held, |query| Some(query.snapshot.csn))
+    }
+
     /// True if there are no more rows than those that are known.
     fn is_complete(&self) -> bool {
-        let query = self.bound.as_ref().and_then(|bound| bound.query.as_ref());
+        let query = self.query();
         self.has_run && query.is_none_or(|query| query.fetching.has_ended())
     }
 
@@ -578,9 +586,8 @@ impl Session {
             }
             CloseCursor::Specific { name } => {
                 let name = fold(name);
-                let closed = self.portals.remove(&name);
+                let closed = self.close_portal(&name);
                 closed.ok_or_else(|| no_cursor(&name))?;
-                self.drop_portal_snapshots();
                 Ok(Answer::word("CLOSE CURSOR"))
             }
         }

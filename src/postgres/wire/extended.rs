@@ -35,7 +35,7 @@ impl Conversation<'_> {
                     Named::Statement(name) => {
                         drop(self.session.statements.remove(valid_text(name)?))
                     }
-                    Named::Portal(name) => drop(self.session.portals.remove(valid_text(name)?)),
+                    Named::Portal(name) => drop(self.session.close_portal(valid_text(name)?)),
                 }
                 self.connection.out.close_complete();
             }
@@ -139,6 +139,8 @@ impl Conversation<'_> {
                 format!("cursor \"{name}\" already exists"),
             ));
         }
+        // It takes the place of the one without a name.
+        self.session.close_portal(name);
         let bound = self.session.bind(&prepared).await?;
         let portal = Portal::new(&self.session, prepared, bound, values, result_formats);
         self.session.portals.insert(name, portal);
@@ -199,6 +201,7 @@ impl Conversation<'_> {
                 let bound = portal.bound.as_mut().map(|bound| (bound, lacking));
                 let answer = self.run_statement(&prepared, bound, &portal.params);
                 let answer = answer.await?;
+                self.session.leave_snapshot(&mut portal);
                 for notice in portal.take(answer) {
                     self.tell(&notice);
                 }

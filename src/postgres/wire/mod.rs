@@ -435,7 +435,7 @@ impl<'a> Conversation<'a> {
     async fn query(&mut self, sql: &[u8]) -> std::result::Result<(), Gone> {
         // A simple query takes the place of the unnamed statement.
         self.session.statements.remove("");
-        self.session.portals.remove("");
+        self.session.close_portal("");
         let run = self.simple(sql).await;
         self.session.several = false;
         if let Err(stop) = run {
@@ -478,6 +478,7 @@ impl<'a> Conversation<'a> {
                 .prepare_in_turn(Some(source), None, &[])
                 .await?;
             let answer = self.run_statement(&prepared, None, &[]).await?;
+            self.session.release_snapshot();
             self.answer(&prepared, &answer);
         }
         self.connection.labels.push(last.keyword().answer());
@@ -486,6 +487,7 @@ impl<'a> Conversation<'a> {
             self.session.prepare_in_turn(Some(last), sql, &[]).await?
         };
         let answer = self.run_statement(&prepared, None, &[]).await?;
+        self.session.release_snapshot();
         // The last statement is only complete once its transaction is.
         self.session.end_implicit().await?;
         self.answer(&prepared, &answer);

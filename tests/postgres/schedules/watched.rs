@@ -188,4 +188,65 @@ pub const SCHEDULES: &[(&str, &str)] = &[
         a: SELECT '"Odd"'::regclass, 'public.cheap'::regclass -> ("Odd",cheap) 1
         "#,
     ),
+    (
+        "a portal keeps what it saw, though it has given all its rows, until it is closed",
+        r#"
+        a: SET application_name = 'a' -> 0
+        a: PREPARE p AS SELECT * FROM stock -> 0
+        a: BEGIN -> 0
+        a: extended: SELECT * FROM stock -> 3
+        b: SELECT backend_xmin IS NOT NULL FROM pg_stat_activity WHERE application_name = 'a' -> (t) 1
+        a: ROLLBACK -> 0
+        a: BEGIN -> 0
+        a: extended: SELECT * FROM stock LIMIT 1 FOR UPDATE -> 1
+        b: SELECT backend_xmin IS NOT NULL FROM pg_stat_activity WHERE application_name = 'a' -> (t) 1
+        a: ROLLBACK -> 0
+        a: BEGIN -> 0
+        a: extended: SELECT * FROM stock -> 3
+        a: extended: UPDATE stock SET price = 1 -> 3
+        b: SELECT backend_xmin IS NOT NULL FROM pg_stat_activity WHERE application_name = 'a' -> (f) 1
+        a: ROLLBACK -> 0
+        a: BEGIN -> 0
+        a: extended: UPDATE stock SET price = 1 RETURNING sku -> 3
+        b: SELECT backend_xmin IS NOT NULL FROM pg_stat_activity WHERE application_name = 'a' -> (t) 1
+        a: ROLLBACK -> 0
+        a: BEGIN -> 0
+        a: extended: UPDATE stock SET price = 1 RETURNING sku -> 3
+        a: SELECT 1 -> (1) 1
+        b: SELECT backend_xmin IS NOT NULL FROM pg_stat_activity WHERE application_name = 'a' -> (f) 1
+        a: ROLLBACK -> 0
+        a: BEGIN -> 0
+        a: extended: EXECUTE p -> 3
+        b: SELECT backend_xmin IS NOT NULL FROM pg_stat_activity WHERE application_name = 'a' -> (t) 1
+        a: ROLLBACK -> 0
+        a: BEGIN -> 0
+        a: extended: SELECT * FROM stock -> 3
+        a: extended: LOCK TABLE stock -> 0
+        b: SELECT backend_xmin IS NOT NULL FROM pg_stat_activity WHERE application_name = 'a' -> (f) 1
+        a: ROLLBACK -> 0
+        a: BEGIN -> 0
+        a: SAVEPOINT s -> 0
+        a: DECLARE c CURSOR FOR SELECT sku FROM stock -> 0
+        a: FETCH ALL FROM c -> (a) (b) (c) 3
+        a: ROLLBACK TO s -> 0
+        b: SELECT backend_xmin IS NOT NULL FROM pg_stat_activity WHERE application_name = 'a' -> (f) 1
+        a: ROLLBACK -> 0
+        a: BEGIN -> 0
+        a: DECLARE c CURSOR FOR SELECT sku FROM stock -> 0
+        a: FETCH ALL FROM c -> (a) (b) (c) 3
+        b: SELECT backend_xmin IS NOT NULL FROM pg_stat_activity WHERE application_name = 'a' -> (t) 1
+        a: ROLLBACK -> 0
+        "#,
+    ),
+    (
+        "CREATE INDEX CONCURRENTLY waits for a portal that keeps what it saw",
+        r#"
+        a: BEGIN -> 0
+        a: extended: SELECT * FROM orders -> 0
+        b: CREATE INDEX CONCURRENTLY late ON stock (price) -> waits
+        a: SELECT 1 -> (1) 1
+        a: COMMIT -> 0
+        b: ... CREATE INDEX CONCURRENTLY late ON stock (price) -> 0
+        "#,
+    ),
 ];

@@ -184,13 +184,21 @@ pub async fn until_it_sleeps(address: &str) {
     }
 }
 
+/// How many rows a statement touched, or the error's code.
+pub fn counted(result: Result<u64, tokio_postgres::Error>) -> String {
+    result.map_or_else(|error| code(&error), |count| count.to_string())
+}
+
+fn code(error: &tokio_postgres::Error) -> String {
+    let code = error.code();
+    code.map_or_else(|| "closed".to_owned(), |code| code.code().to_owned())
+}
+
 /// What a simple query answered, in one line: rows, then the tag's count, or
 /// the SQLSTATE.
 pub fn shown(result: Result<Vec<SimpleQueryMessage>, tokio_postgres::Error>) -> String {
     match result {
-        Err(error) => error
-            .code()
-            .map_or_else(|| "closed".to_owned(), |code| code.code().to_owned()),
+        Err(error) => code(&error),
         Ok(messages) => {
             let mut parts = Vec::new();
             for message in messages {

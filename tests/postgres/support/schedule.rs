@@ -3,7 +3,8 @@
 //! A schedule is lines of `session: SQL`. The transcript says for every step
 //! what it answered, or that it waits; a step that had to wait is told again
 //! when it is done, after the step that let it go on. `session: -- answers`
-//! waits for a step that time alone lets go on.
+//! waits for a step that time alone lets go on, and `session: extended: SQL`
+//! goes by the extended protocol: only how many rows it touched is told.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -17,7 +18,7 @@ use doublebuy::rt;
 use futures_util::future::{Either, select};
 use tokio_postgres::Client;
 
-use super::{ADDRESS, connect, shown, simulate};
+use super::{ADDRESS, connect, counted, shown, simulate};
 
 type Pending = Pin<Box<dyn Future<Output = String> + Send>>;
 
@@ -73,7 +74,12 @@ pub async fn run(address: &str, setup: &str, schedule: &str, waiting: &mut dyn W
             assert!(session.pending.is_none(), "{name} still waits");
             let client = session.client.clone();
             let text = sql.to_owned();
-            let future: Pending = Box::pin(async move { shown(client.simple_query(&text).await) });
+            let future: Pending = Box::pin(async move {
+                match text.strip_prefix("extended: ") {
+                    None => shown(client.simple_query(&text).await),
+                    Some(text) => counted(client.execute(text, &[]).await),
+                }
+            });
             match settle(future, &session.pid, waiting).await {
                 Ok(answer) => writeln!(transcript, "{name}: {sql} -> {answer}").unwrap(),
                 Err(future) => {
