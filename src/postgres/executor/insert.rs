@@ -1,8 +1,8 @@
 //! INSERT, with ON CONFLICT.
 
-use super::collect::with_system_columns;
 use super::reader::Reader;
 use super::row_lock::{RowOutcome, Target, claim, concurrent, note_lock, release_place};
+use super::scan::with_system_columns;
 use super::select::QueryWork;
 use super::unique::{Key, look_up, wait_for};
 use super::update::{Entries, assign, check, compute, replace};

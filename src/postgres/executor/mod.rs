@@ -18,6 +18,7 @@ mod outlast;
 mod query;
 mod reader;
 mod row_lock;
+mod scan;
 mod select;
 mod unique;
 mod update;

@@ -4,10 +4,11 @@
 //! Rows are sorted before they are locked, and LIMIT counts those that were
 //! locked, as the plans of PostgreSQL do it.
 
-use super::collect::{Origin, Slots, Tuple, recheck, shown_row};
+use super::collect::{Origin, Slots, Tuple, recheck};
 use super::query::{Found, Opened, Tuples, bounds};
 use super::reader::Reader;
 use super::row_lock::{RowOutcome, Target, claim, note_lock};
+use super::scan::shown_row;
 use super::{Execution, Outcome, Step, Work};
 use crate::postgres::engine::Engine;
 use crate::postgres::error::Result;

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::collect::{Tuple, all_hold, collect, recheck, shown_row};
+use super::collect::{Tuple, all_hold, collect, recheck};
 use super::reader::Reader;
 use super::row_lock::{RowOutcome, Target, claim, concurrent, note_lock, release_place};
+use super::scan::shown_row;
 use super::unique::add_entries;
 use super::{Execution, Outcome, Step, Work};
 use crate::postgres::engine::Engine;
