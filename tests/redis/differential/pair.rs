@@ -268,17 +268,19 @@ fn whole_scan(server: &mut Raw, command: &Args, at: usize, together: usize) -> V
     found
 }
 
-/// The key that a command gives at most some milliseconds to live.
+/// The key that a command gives at most some milliseconds to live, or a
+/// deadline in the past.
 fn soon_gone(command: &Args) -> Option<Vec<u8>> {
     let is = |word: &[u8]| command[0].eq_ignore_ascii_case(word);
     let near = |arg: Option<&Vec<u8>>| arg.is_some_and(|arg| &arg[..] == b"15");
     let deadline = if is(b"PEXPIRE") || is(b"PSETEX") {
         near(command.get(2))
     } else {
-        is(b"SET")
-            && command
-                .windows(2)
-                .any(|p| p[0].eq_ignore_ascii_case(b"PX") && near(p.get(1)))
+        let has = |option: &[u8], value: &[u8]| {
+            let mut pairs = command.windows(2);
+            pairs.any(|pair| pair[0].eq_ignore_ascii_case(option) && pair[1] == value)
+        };
+        is(b"SET") && (has(b"PX", b"15") || has(b"PXAT", b"1") || has(b"EXAT", b"1"))
     };
     deadline.then(|| command.get(1).cloned()).flatten()
 }

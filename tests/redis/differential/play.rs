@@ -169,9 +169,8 @@ impl Game {
             || matches!(&*name, "DBSIZE" | "HELLO" | "OBJECT");
         in_transaction && takes_more
             || somebody_waits && may_wait(args)
-            // The servers would pop with different commands, or notice at
-            // different times that a deadline was in the past.
-            || self.events && (how(args) == How::Pop || args.contains(&b"1".to_vec()) && name == "SET")
+            // The servers would pop with different commands.
+            || self.events && how(args) == How::Pop
             // Pushes would come before replies.
             || player.resp3 && player.listens && !is_pubsub(&name) && name != "RESET"
     }
