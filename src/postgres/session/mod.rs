@@ -580,6 +580,13 @@ impl Session {
         })
     }
 
+    /// The statement that has run is done with its snapshot.
+    pub(super) fn release_snapshot(&mut self) {
+        if let Some(transaction) = &mut self.transaction {
+            transaction.release_snapshot(&mut self.shared.lock());
+        }
+    }
+
     /// The next rows of a query that was bound, no more than so many.
     pub(super) async fn fetch_rows(
         &mut self,

@@ -18,7 +18,7 @@ use crate::postgres::storage::clog::Snapshot;
 use crate::postgres::storage::table::TableId;
 use crate::postgres::transaction::Isolation;
 use crate::postgres::types::{Reading, Type};
-use crate::postgres::utility::{self, Portal};
+use crate::postgres::utility;
 use crate::rt;
 
 /// An error of the analysis, and the tables that it had come to before.
@@ -293,39 +293,6 @@ impl Session {
         // Most portals are moved around more than they are run.
         let query = Some(Box::new(query));
         Ok(Bound { plan, query })
-    }
-
-    /// Gives back what portals saw that are closed.
-    pub(in crate::postgres) fn drop_portal_snapshots(&mut self) {
-        if let Some(transaction) = &mut self.transaction {
-            let needed = self.portals.snapshots();
-            transaction.keep_portal_snapshots(&mut self.shared.lock(), needed);
-        }
-    }
-
-    /// The statement that has run is done with its snapshot.
-    pub(in crate::postgres) fn release_snapshot(&mut self) {
-        if let Some(transaction) = &mut self.transaction {
-            transaction.release_snapshot(&mut self.shared.lock());
-        }
-    }
-
-    /// What the statement saw that a portal has run is kept by it, if it gives
-    /// rows.
-    pub(in crate::postgres) fn leave_snapshot(&mut self, portal: &mut Portal) {
-        match &mut self.transaction {
-            Some(transaction) if portal.prepared.gives_rows() => {
-                portal.held = portal.held.or(transaction.hand_over_snapshot());
-            }
-            _ => self.release_snapshot(),
-        }
-    }
-
-    /// Closes a portal: what it saw is given back.
-    pub(in crate::postgres) fn close_portal(&mut self, name: &str) -> Option<Portal> {
-        let closed = self.portals.remove(name)?;
-        self.drop_portal_snapshots();
-        Some(closed)
     }
 
     /// Locks what a plan needs, and plans again if the catalog has changed.

@@ -50,7 +50,7 @@ pub(in crate::postgres) struct Portal {
     /// It outlives its transaction.
     hold: bool,
     /// What a statement that is no query, but gives rows, saw.
-    pub(in crate::postgres) held: Option<Csn>,
+    held: Option<Csn>,
     /// The savepoints that there were when it was made.
     depth: usize,
 }
@@ -110,7 +110,7 @@ impl Portals {
     }
 
     /// What they keep, even those that have given all their rows.
-    pub(in crate::postgres) fn snapshots(&self) -> Vec<Csn> {
+    fn snapshots(&self) -> Vec<Csn> {
         self.all().filter_map(Portal::snapshot).collect()
     }
 
@@ -575,6 +575,32 @@ impl Session {
         let origins = query.fetching.origins.get(portal.position - 1);
         let origin = origins.and_then(|origins| origins.get(slot).copied().flatten());
         Ok(origin.map(|(row, _)| row))
+    }
+
+    /// Gives back what portals saw that are closed.
+    pub(super) fn drop_portal_snapshots(&mut self) {
+        if let Some(transaction) = &mut self.transaction {
+            let needed = self.portals.snapshots();
+            transaction.keep_portal_snapshots(&mut self.shared.lock(), needed);
+        }
+    }
+
+    /// What the statement saw that a portal has run is kept by it, if it gives
+    /// rows.
+    pub(in crate::postgres) fn leave_snapshot(&mut self, portal: &mut Portal) {
+        match &mut self.transaction {
+            Some(transaction) if portal.prepared.gives_rows() => {
+                portal.held = portal.held.or(transaction.hand_over_snapshot());
+            }
+            _ => self.release_snapshot(),
+        }
+    }
+
+    /// Closes a portal: what it saw is given back.
+    pub(in crate::postgres) fn close_portal(&mut self, name: &str) -> Option<Portal> {
+        let closed = self.portals.remove(name)?;
+        self.drop_portal_snapshots();
+        Some(closed)
     }
 
     pub(super) fn close(&mut self, cursor: &CloseCursor) -> Result<Answer> {
