@@ -499,8 +499,7 @@ impl Session {
         .await;
         self.untold = told;
         let defined = defined?;
-        let (shared, transaction, _) = self.in_transaction()?;
-        transaction.release_snapshot(&mut shared.lock());
+        self.release_snapshot();
         let defined = defined.ok_or_else(|| utility::unsupported(statement))?;
         Ok(defined.into())
     }

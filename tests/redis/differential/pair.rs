@@ -272,9 +272,8 @@ fn whole_scan(server: &mut Raw, command: &Args, at: usize, together: usize) -> V
 /// deadline in the past.
 fn soon_gone(command: &Args) -> Option<Vec<u8>> {
     let is = |word: &[u8]| command[0].eq_ignore_ascii_case(word);
-    let near = |arg: Option<&Vec<u8>>| arg.is_some_and(|arg| &arg[..] == b"15");
     let deadline = if is(b"PEXPIRE") || is(b"PSETEX") {
-        near(command.get(2))
+        command.get(2).is_some_and(|ms| ms == b"15")
     } else {
         let has = |option: &[u8], value: &[u8]| {
             let mut pairs = command.windows(2);
